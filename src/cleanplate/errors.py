@@ -1,0 +1,49 @@
+"""Errors that a person can cause, said so that the person can mend them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+
+class CleanplateError(Exception):
+    """A mistake in what was given: what is wrong, which file, what to do.
+
+    The command line prints it without a traceback and ends with exit code 2.
+    """
+
+    def __init__(self, what: str, *, file: str | Path | None = None, cure: str | None = None):
+        self.what = what
+        self.file = None if file is None else Path(file)
+        self.cure = cure
+        lines = [what if file is None else f"{file}: {what}"]
+        if cure:
+            lines.append(cure)
+        super().__init__("\n".join(lines))
+
+
+class MissingExtraError(CleanplateError):
+    """A part of Cleanplate that needs libraries outside the base install."""
+
+    def __init__(self, library: str, extra: str):
+        super().__init__(
+            f"this needs {library}, which is not installed",
+            cure=f"pip install 'cleanplate[{extra}]'",
+        )
+        self.extra = extra
+
+
+def require(library: str, extra: str) -> ModuleType:
+    """Import `library`, or say which extra brings it.
+
+    Raises:
+        MissingExtraError: if `library` itself is not installed. A fault inside an
+            installed library passes through unchanged.
+    """
+    try:
+        return import_module(library)
+    except ModuleNotFoundError as error:
+        if error.name and library.split(".")[0] == error.name.split(".")[0]:
+            raise MissingExtraError(library, extra) from error
+        raise
