@@ -1,0 +1,212 @@
+"""Losses: pure functions of tensors, and their weighted sum.
+
+Alpha, shadow and masks are (N, 1, H, W) in [0, 1]; disparity is relative, (N, 1, H, W).
+Everything is computed in float32, whatever precision the network ran in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cleanplate.training.networks.contract import Prediction
+
+
+def masked_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of `values` weighted by `weights` (same shape); 0 where nothing has weight."""
+    return (values * weights).sum() / weights.sum().clamp_min(1e-6)
+
+
+def masked_mean_each(values: Tensor, weights: Tensor) -> Tensor:
+    """As `masked_mean`, per picture, then averaged over pictures that have any weight.
+
+    A small subject counts as much as a large one.
+    """
+    weight = weights.sum((1, 2, 3))
+    means = (values * weights).sum((1, 2, 3)) / weight.clamp_min(1e-6)
+    present = (weight > 1e-6).float()
+    return (means * present).sum() / present.sum().clamp_min(1.0)
+
+
+def alpha_l1(alpha: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of two mattes."""
+    return (alpha - truth).abs().mean()
+
+
+def _blur(picture: Tensor) -> Tensor:
+    """Binomial 5 x 5 filter, borders reflected (Burt & Adelson 1983)."""
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=picture.device) / 16.0
+    mode = "reflect" if min(picture.shape[-2:]) > 2 else "replicate"
+    padded = F.pad(picture, (2, 2, 2, 2), mode=mode)
+    return F.conv2d(F.conv2d(padded, taps.view(1, 1, 1, 5)), taps.view(1, 1, 5, 1))
+
+
+def laplacian_pyramid(picture: Tensor, levels: int) -> list[Tensor]:
+    """Band-pass pictures, finest first, without the low-pass rest.
+
+    `picture` is (N, 1, H, W); fewer levels come back when it is too small for all.
+    """
+    bands = []
+    current = picture
+    for _ in range(levels):
+        if min(current.shape[-2:]) < 4:
+            break
+        low = _blur(current)
+        smaller = low[..., ::2, ::2]
+        up = F.interpolate(smaller, size=current.shape[-2:], mode="bilinear", align_corners=False)
+        bands.append(current - up)
+        current = smaller
+    return bands
+
+
+def laplacian_l1(alpha: Tensor, truth: Tensor, levels: int = 5) -> Tensor:
+    """Multi-scale difference of mattes: sum over levels of 2^level times the mean L1.
+
+    Hou & Liu 2019 (Context-Aware Image Matting, eq. 3); used by Forte & Pitie 2020 (F, B, Alpha
+    Matting). Divided by the number of levels, so that its size does not depend on them. As the
+    pyramid is linear, one pyramid of the difference serves for both mattes.
+    """
+    bands = laplacian_pyramid(alpha - truth, levels)
+    total = torch.stack([2**level * band.abs().mean() for level, band in enumerate(bands)]).sum()
+    return total / len(bands)
+
+
+def false_alarm(alpha: Tensor, truth: Tensor) -> Tensor:
+    """Mean alpha over pictures in which nothing has changed: an identical pair is empty."""
+    empty = (truth.amax((1, 2, 3)) <= 0).float()
+    return (alpha.mean((1, 2, 3)) * empty).sum() / empty.sum().clamp_min(1.0)
+
+
+def shadow_log_l1(shadow: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """|log shadow - log truth|, where the scene is seen: shadow is a factor on light."""
+    difference = shadow.clamp_min(1e-3).log() - truth.clamp_min(1e-3).log()
+    return masked_mean(difference.abs(), weights)
+
+
+def scale_and_shift(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Median and mean absolute deviation over valid pixels, each (N, 1, 1, 1).
+
+    Ranftl et al. 2020 (Towards Robust Monocular Depth Estimation, eq. 5). Pictures without a
+    valid pixel give 0 and 1.
+    """
+    known = torch.where(valid > 0, disparity, torch.nan).flatten(1)
+    median = known.nanmedian(1).values.nan_to_num(0.0).view(-1, 1, 1, 1)
+    weight = valid.sum((1, 2, 3), keepdim=True)
+    deviation = ((disparity - median).abs() * valid).sum((1, 2, 3), keepdim=True)
+    spread = torch.where(weight > 0, deviation / weight.clamp_min(1.0), torch.ones_like(weight))
+    return median, spread.clamp_min(1e-3)
+
+
+def gradient_l1(difference: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
+    """Multi-scale L1 of the gradients of a disparity difference.
+
+    Ranftl et al. 2020, eq. 11, after Li & Snavely 2018: steps of 1, 2, 4, ... pixels, between
+    pixels that are both valid.
+    """
+    total = difference.new_zeros(())
+    for scale in range(scales):
+        step = 2**scale
+        d, v = difference[..., ::step, ::step], valid[..., ::step, ::step]
+        for axis in (2, 3):
+            if d.shape[axis] < 2:
+                continue
+            both = v.narrow(axis, 1, v.shape[axis] - 1) * v.narrow(axis, 0, v.shape[axis] - 1)
+            total = total + masked_mean(d.diff(dim=axis).abs(), both)
+    return total / scales
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """What each part of the loss counts."""
+
+    alpha: float = 1.0
+    laplacian: float = 1.0
+    false_alarm: float = 0.5
+    shadow: float = 0.2
+    plate_disparity: float = 0.15
+    subject_disparity: float = 0.15
+    gradient: float = 0.1
+
+
+def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Every part of the loss, unweighted.
+
+    `batch` holds alpha, shadow, plate_disparity, plate_valid, subject_disparity, subject_valid,
+    disparity and valid, (N, 1, H, W), disparities in the plate's normalisation; and depth_given,
+    (N,) in {0, 1}: whether the network was shown the plate's depth.
+
+    Shown the depth, the network answers in the plate's own normalisation and is held to it by
+    plain L1. Not shown it, the plate's disparity is known up to scale and shift (Ranftl et al.
+    2020); the same scale and shift carry the subject, so that it stays placed in its plate.
+    """
+    alpha, truth = prediction.alpha.float(), batch["alpha"]
+    parts = {
+        "alpha": alpha_l1(alpha, truth),
+        "laplacian": laplacian_l1(alpha, truth),
+        "false_alarm": false_alarm(alpha, truth),
+    }
+    if prediction.shadow is not None:
+        seen = 1.0 - truth
+        parts["shadow"] = shadow_log_l1(prediction.shadow.float(), batch["shadow"], seen)
+    if prediction.plate_disparity is None:
+        parts.update(_frame_disparity(prediction.disparity.float(), batch))
+        return parts
+    plate, valid = prediction.plate_disparity.float(), batch["plate_valid"]
+    given = batch["depth_given"].view(-1, 1, 1, 1)
+    median, spread = scale_and_shift(plate, valid)
+    median, spread = median * (1 - given), spread * (1 - given) + given
+    target_median, target_spread = scale_and_shift(batch["plate_disparity"], valid)
+
+    def aligned(disparity: Tensor) -> Tensor:
+        return (disparity - median) / spread
+
+    def target(disparity: Tensor) -> Tensor:
+        normal = (disparity - target_median) / target_spread
+        return torch.where(given > 0, disparity, normal)
+
+    difference = aligned(plate) - target(batch["plate_disparity"])
+    parts["plate_disparity"] = masked_mean_each(difference.abs(), valid)
+    parts["gradient"] = gradient_l1(difference, valid)
+    # The free scale is held near the plate's own by a light plain L1: a network without it may
+    # drift to any scale, and small numbers lose precision.
+    parts["plate_disparity"] = parts["plate_disparity"] + 0.1 * masked_mean_each(
+        (plate - batch["plate_disparity"]).abs(), valid
+    )
+    if prediction.subject_disparity is not None:
+        subject = aligned(prediction.subject_disparity.float())
+        weights = batch["alpha"] * batch["subject_valid"] * (valid.amax((2, 3), keepdim=True))
+        parts["subject_disparity"] = masked_mean_each(
+            (subject - target(batch["subject_disparity"])).abs().clamp_max(10.0), weights
+        )
+    return parts
+
+
+def _frame_disparity(disparity: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Loss of a network that gives one disparity for the whole frame."""
+    valid = batch["valid"]
+    median, spread = scale_and_shift(disparity, valid)
+    target_median, target_spread = scale_and_shift(batch["disparity"], valid)
+    difference = (disparity - median) / spread - (
+        batch["disparity"] - target_median
+    ) / target_spread
+    return {
+        "plate_disparity": masked_mean_each(difference.abs(), valid),
+        "gradient": gradient_l1(difference, valid),
+    }
+
+
+class MatteLoss:
+    """The weighted sum that a network is trained by."""
+
+    def __init__(self, weights: LossWeights | None = None):
+        self.weights = asdict(weights or LossWeights())
+
+    def __call__(self, prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each part, unweighted, and their weighted sum as `total`."""
+        parts = matte_losses(prediction, batch)
+        total = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
+        return {**parts, "total": total}
