@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     valid: Tensor  # (N, 1, H, W)
     subject_disparity: Tensor  # (N, 1, H, W)
     subject_valid: Tensor  # (N, 1, H, W)
-    given: Tensor  # (N,) 1 where the network is shown the plate's disparity
+    depth_given: Tensor  # (N,) 1 where the network is shown the plate's disparity
     index: Tensor  # (N,) int64, the sample's number in the run
 
 
@@ -43,7 +43,7 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     """Stack samples of one size; unknown (nan) disparity becomes 0 with a mask.
 
     Args:
-        samples: dicts as `cleanplate.synthesis` makes them, optionally with `given` (bool, default
+        samples: dicts as `cleanplate.synthesis` makes them, optionally with `depth_given` (bool, default
             True): whether the network is shown the plate's disparity.
     """
     fields: dict[str, Tensor] = {}
@@ -59,9 +59,9 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
         known = np.isfinite(stacked)
         fields[name] = torch.from_numpy(np.where(known, stacked, np.float32(0))).unsqueeze(1)
         fields[mask] = torch.from_numpy(known.astype(np.float32)).unsqueeze(1)
-    given = np.array([sample.get("given", True) for sample in samples], np.float32)
+    given = np.array([sample.get("depth_given", True) for sample in samples], np.float32)
     index = np.array([sample["index"] for sample in samples], np.int64)
-    return Batch(**fields, given=torch.from_numpy(given), index=torch.from_numpy(index))
+    return Batch(**fields, depth_given=torch.from_numpy(given), index=torch.from_numpy(index))
 
 
 def normalisation(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,7 +99,7 @@ def relative(batch: Batch) -> Batch:
     """
     median, spread = normalisation(batch.plate_disparity, batch.plate_valid)
     has_depth = batch.plate_valid.amax(dim=(1, 2, 3), keepdim=True)
-    fields: dict[str, Tensor] = {"given": batch.given * has_depth.view(-1)}
+    fields: dict[str, Tensor] = {"depth_given": batch.depth_given * has_depth.view(-1)}
     for name, mask in _DISPARITY.items():
         values = (getattr(batch, name) - median) / spread
         known = getattr(batch, mask) * has_depth * (values.abs() <= RELATIVE_LIMIT)

@@ -142,7 +142,7 @@ class PlateDepth(nn.Module):
     def forward(
         self, features: tuple[Tensor, ...], disparity: Tensor, valid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Decoded features at strides 4, 8, 16 and disparity at stride 4."""
+        """Give decoded features at strides 4, 8, 16 and disparity at stride 4."""
         _, f4, f8, f16, f32 = features
         known = torch.cat([disparity * valid, valid], 1)
         knowns = []
@@ -239,7 +239,7 @@ class CompactNet(PairNetwork):
         return self._plate_outputs(plate, self.pyramid(plate), plate_disparity, plate_valid)
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """The subject of `frame`, given what `encode_plate` made of `plate`."""
+        """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
         return self._compare(frame, plate, self.pyramid(frame), features)
 
     def _compare(

@@ -45,7 +45,7 @@ class PairNetwork(nn.Module):
         raise NotImplementedError
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """The subject of `frame`, given what `encode_plate` made of `plate`."""
+        """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
         raise NotImplementedError
 
     def forward(

@@ -1,0 +1,94 @@
+"""`cleanplate train`: a network by a named recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cleanplate.errors import require
+
+if TYPE_CHECKING:
+    from cleanplate.training.recipes import Recipe
+
+_EPILOG = """\b
+Examples:
+  cleanplate train compact-smoke
+  cleanplate train compact --data.plates plates --data.cutouts cutouts --run runs/first
+  cleanplate train compact --help             all fields of the recipe
+"""
+
+
+@click.command(
+    epilog=_EPILOG,
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
+@click.argument("recipe", required=False)
+@click.argument("fields", nargs=-1, type=click.UNPROCESSED)
+@click.option("--run", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.  [default: runs/RECIPE]")
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Processes that make samples.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices on each node (DDP).")
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Nodes (DDP).")
+@click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu, mps, auto.")
+@click.option("--checkpoint-steps", type=click.IntRange(0), default=500, show_default=True, help="Save every N steps (0 = by time only).")
+@click.option("--checkpoint-minutes", type=float, default=10.0, show_default=True, help="Save every N minutes.")
+@click.option("--log-every", type=click.IntRange(1), default=10, show_default=True, help="Log figures every N steps.")
+@click.option("--pictures-every", type=click.IntRange(0), default=500, show_default=True, help="Draw picture grids every N steps (0 = never).")
+@click.option("--overfit-one-batch", is_flag=True, help="Learn one batch by heart: can it learn at all?")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
+@click.option("-h", "--help", "wants_help", is_flag=True, help="Show this message; after a RECIPE, its fields.")
+@click.pass_context
+def command(
+    context: click.Context,
+    recipe: str | None,
+    fields: tuple[str, ...],
+    run: Path | None,
+    as_json: bool,
+    wants_help: bool,
+    **launch: Any,
+) -> None:
+    """Train a network by RECIPE, each of whose FIELDS can be overridden.
+
+    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C saves
+    one first.
+    """
+    if recipe is None:
+        click.echo(context.get_help())
+        context.exit(0 if wants_help else 2)
+    for library in ("torch", "lightning", "tyro", "tensorboard"):
+        require(library, "train")
+    chosen = _recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    from cleanplate.training.fit import Launch, fit
+
+    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))
+    if as_json:
+        values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
+        click.echo(json.dumps(values))
+    else:
+        click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
+    if outcome.status == "interrupted":
+        sys.exit(130)
+
+
+def _recipe(name: str, fields: list[str]) -> Recipe:
+    """The named recipe with its overrides; tyro refuses what it does not know (exit code 2)."""
+    import tyro
+
+    from cleanplate.errors import CleanplateError
+    from cleanplate.training.recipes import RECIPES, Recipe
+
+    if name not in RECIPES:
+        known = "\n".join(f"  {key:14} {value.note}" for key, value in RECIPES.items())
+        raise CleanplateError(f"there is no recipe {name!r}", cure=f"Recipes:\n{known}")
+    return tyro.cli(
+        Recipe,
+        prog=f"cleanplate train {name}",
+        description=RECIPES[name].note,
+        default=RECIPES[name],
+        args=fields,
+    )

@@ -1,0 +1,238 @@
+"""What watches a run: checkpoints, the progress bar, pictures, and a warning when it goes dead."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from torch import Tensor
+
+from cleanplate.training.batch import Batch
+from cleanplate.training.networks.contract import Prediction
+
+
+class SaveLast(Callback):
+    """Keep `last.ckpt` fresh: every so many steps or minutes, at the end and on Ctrl-C.
+
+    The state is saved between two steps only, so that a run goes on exactly where it was.
+    On the first Ctrl-C the current step is finished and saved; `interrupted` is then True.
+    A second one stops at once.
+    """
+
+    def __init__(self, path: Path, every_steps: int, every_minutes: float):
+        self.path, self.every_steps, self.every_seconds = path, every_steps, every_minutes * 60
+        self.interrupted = False
+        self._saved_at = time.monotonic()
+        self._saved_step = -1
+        self._before: Any = None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for Ctrl-C."""
+        self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save if it is time."""
+        step = trainer.global_step
+        late = time.monotonic() - self._saved_at >= self.every_seconds
+        stop = self.interrupted
+        if trainer.world_size > 1:
+            late = trainer.strategy.reduce_boolean_decision(late, all=False)
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        self.interrupted = stop
+        if stop:
+            trainer.should_stop = True
+        if stop or late or (self.every_steps and step % self.every_steps == 0):
+            self._save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save the end."""
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        if self._saved_step != trainer.global_step:
+            trainer.save_checkpoint(self.path)
+        self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Give Ctrl-C back."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+
+class Pace(Callback):
+    """Samples per second, and the loader's share of the time, over the last steps."""
+
+    def __init__(self) -> None:
+        self._end: float | None = None
+        self._start = 0.0
+        self.loading = 0.0
+        self.total = 0.0
+        self.samples = 0.0
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        """The batch is here: what lies between the last step and now was waiting."""
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Log the pace, averaged over about twenty steps."""
+        now = time.perf_counter()
+        if self._end is not None:
+            keep = 0.95
+            self.loading = keep * self.loading + self._start - self._end
+            self.total = keep * self.total + now - self._end
+            self.samples = keep * self.samples + len(batch.index) * trainer.world_size
+            pl_module.log("samples/s", self.samples / self.total, prog_bar=True)
+            pl_module.log("loader", self.loading / self.total, prog_bar=True)
+        self._end = now
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Validation is not training time."""
+        self._end = None
+
+
+class Progress(TQDMProgressBar):
+    """Lightning's bar, over the run's steps, on stderr, with the loss."""
+
+    def __init__(self, steps: int):
+        super().__init__(refresh_rate=1, leave=True)
+        self.steps = steps
+
+    @property
+    def total_train_batches(self) -> int:
+        """The whole run is one pass."""
+        return self.steps
+
+    def init_train_tqdm(self) -> Tqdm:
+        """A bar on stderr: stdout is for results."""
+        return Tqdm(desc="train", dynamic_ncols=True, file=sys.stderr, smoothing=0.1)
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """A second bar, gone when validation is."""
+        return Tqdm(
+            desc="validate", position=1, leave=False, dynamic_ncols=True, file=sys.stderr
+        )
+
+    def get_metrics(self, trainer: Trainer, model: LightningModule) -> dict[str, Any]:
+        """Loss, pace and the loader's share."""
+        metrics = super().get_metrics(trainer, model)
+        metrics.pop("v_num", None)
+        loss = trainer.callback_metrics.get("train/total")
+        return {**({} if loss is None else {"loss": f"{float(loss):.4f}"}), **metrics}
+
+
+class CollapseWarning(UserWarning):
+    """An output has become flat where its target is not."""
+
+
+class CollapseWatch(Callback):
+    """Warn when an output's spread within pictures collapses against its target's.
+
+    The 2020 report ended with blank depth maps that a glance at the loss could not tell from
+    learned ones. Here the ratio of standard deviations (median over the batch's pictures) is
+    logged as `spread/...` and, when it stays below `least`, said in words.
+    """
+
+    def __init__(self, every: int = 50, patience: int = 4, least: float = 0.05, start: int = 200):
+        self.every, self.patience, self.least, self.start = every, patience, least, start
+        self.low: dict[str, int] = {}
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Mapping[str, Any],
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Compare spreads every `every` steps."""
+        if trainer.global_step % self.every:
+            return
+        ratios = spread_ratios(outputs["prediction"], outputs["batch"])
+        for name, ratio in ratios.items():
+            pl_module.log(f"spread/{name}", ratio)
+            if trainer.global_step < self.start:
+                continue
+            self.low[name] = self.low.get(name, 0) + 1 if ratio < self.least else 0
+            if self.low[name] == self.patience:
+                self.low[name] = -10 * self.patience
+                warnings.warn(_collapsed(name, ratio), CollapseWarning, stacklevel=2)
+
+
+_HINTS = {
+    "depth": "Is the target there (look at the grids), in the order of its pictures, with its "
+    "unknown pixels masked? Is the learning rate still alive, and the map not drawn from raw "
+    "logits? `--overfit-one-batch` shows whether it can learn at all.",
+    "alpha": "Does the frame differ from its plate, is the mask paired with its own frame, and is "
+    "the learning rate not too high? `--overfit-one-batch` shows whether it can learn at all.",
+}
+
+
+def _collapsed(name: str, ratio: float) -> str:
+    word = {"plate_disparity": "plate's depth", "subject_disparity": "subject's depth"}.get(
+        name, {"disparity": "depth"}.get(name, name)
+    )
+    hint = _HINTS["depth" if "depth" in word else "alpha"]
+    return (
+        f"your {word} is constant: its spread within a picture is {100 * ratio:.2g} % of the "
+        f"target's. {hint}"
+    )
+
+
+def spread_ratios(prediction: Prediction, batch: Batch) -> dict[str, float]:
+    """Standard deviation of each output over its target's, within pictures, median over them.
+
+    Pictures whose target is itself flat are left out; an output without any is left out too.
+    """
+    pairs: dict[str, tuple[Tensor | None, Tensor, Tensor]] = {
+        "alpha": (prediction.alpha, batch.alpha, torch.ones_like(batch.alpha)),
+        "disparity": (prediction.disparity, batch.disparity, batch.valid),
+        "plate_disparity": (prediction.plate_disparity, batch.plate_disparity, batch.plate_valid),
+    }
+    ratios: dict[str, float] = {}
+    for name, (output, target, mask) in pairs.items():
+        if output is None:
+            continue
+        wanted = _spread(target, mask)
+        lively = wanted > 1e-3
+        if bool(lively.any()):
+            ratio = _spread(output.float(), mask)[lively] / wanted[lively]
+            ratios[name] = float(ratio.median())
+    return ratios
+
+
+def _spread(values: Tensor, mask: Tensor) -> Tensor:
+    """Standard deviation over the masked pixels of each picture, (N,)."""
+    weight = mask.sum((1, 2, 3)).clamp_min(1)
+    mean = (values * mask).sum((1, 2, 3)) / weight
+    squares = ((values - mean.view(-1, 1, 1, 1)).square() * mask).sum((1, 2, 3))
+    return (squares / weight).sqrt()

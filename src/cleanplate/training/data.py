@@ -1,0 +1,164 @@
+"""Samples in a fixed order: step s sees the same ones whatever the workers, ranks or restarts."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from cleanplate.training.batch import Batch, collate
+from cleanplate.training.recipes import Recipe, step_samples
+
+_VALIDATION_SEED = 1_000_003
+"""Added to the run's seed, so that validation draws other samples than training."""
+
+
+class Source(Protocol):
+    """Anything that makes sample `index`, the same one each time."""
+
+    def sample(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
+        """The sample as a dict of arrays at `size` = (height, width)."""
+        ...
+
+
+class Key(NamedTuple):
+    """Which sample, at which size."""
+
+    index: int
+    height: int
+    width: int
+
+
+class StepSampler(Sampler[list[Key]]):
+    """The keys of each step from `start` on; every rank takes its own part of each step.
+
+    The order is a function of the recipe alone. A resumed run therefore goes on with exactly the
+    samples that an uninterrupted one would see, and ranks never share a sample.
+    """
+
+    def __init__(self, recipe: Recipe, start: int = 0, rank: int = 0, ranks: int = 1):
+        self.recipe, self.start, self.rank, self.ranks = recipe, start, rank, ranks
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for indices, stage in step_samples(self.recipe, self.start):
+            own = indices[self.rank :: self.ranks]
+            yield [Key(index, stage.height, stage.width) for index in own]
+
+
+class _One(Sampler[list[Key]]):
+    """The first step's batch, for ever: what `--overfit-one-batch` learns by heart."""
+
+    def __init__(self, recipe: Recipe, rank: int, ranks: int):
+        self.keys = next(iter(StepSampler(recipe, 0, rank, ranks)))
+        self.steps = recipe.steps
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for _ in range(self.steps):
+            yield self.keys
+
+
+class Samples(Dataset[dict[str, Any]]):
+    """A source behind torch's interface; decides which samples hide their plate's depth."""
+
+    def __init__(self, source: Source, seed: int, plate_depth_dropout: float):
+        self.source, self.seed, self.dropout = source, seed, plate_depth_dropout
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        sample = self.source.sample(key.index, (key.height, key.width))
+        draw = np.random.default_rng([self.seed, key.index, 0xD0]).random()
+        return {**sample, "index": key.index, "depth_given": bool(draw >= self.dropout)}
+
+
+class PairData(LightningDataModule):
+    """Training and validation loaders over one kind of source.
+
+    Args:
+        recipe: order, sizes and batches.
+        training: where training samples come from.
+        validation: where validation samples come from; None = no validation.
+        workers: processes that make samples; 0 = the training process itself.
+        overfit_one_batch: repeat the first step's batch.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: Source,
+        validation: Source | None,
+        *,
+        workers: int = 0,
+        overfit_one_batch: bool = False,
+    ):
+        super().__init__()
+        self.recipe, self.training, self.validation = recipe, training, validation
+        self.workers, self.overfit_one_batch = workers, overfit_one_batch
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches from the trainer's current step on."""
+        assert self.trainer is not None
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        sampler: Sampler[list[Key]]
+        if self.overfit_one_batch:
+            sampler = _One(self.recipe, rank, ranks)
+        else:
+            sampler = StepSampler(self.recipe, self.trainer.global_step, rank, ranks)
+        return self._loader(self.training, sampler, self.recipe.data.plate_depth_dropout)
+
+    def val_dataloader(self) -> list[DataLoader[Batch]]:
+        """The same samples at every validation, at the last stage's size."""
+        if self.validation is None or self.overfit_one_batch or not self.recipe.validation_every:
+            return []
+        assert self.trainer is not None
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        stage = self.recipe.stages[-1]
+        keys = [
+            Key(index, stage.height, stage.width)
+            for index in range(rank, self.recipe.validation_samples, ranks)
+        ]
+        batches = [keys[i : i + stage.batch] for i in range(0, len(keys), stage.batch)]
+        return [self._loader(self.validation, batches, 0.5)]
+
+    def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Batch]:
+        seed = self.recipe.seed + (_VALIDATION_SEED if source is self.validation else 0)
+        return DataLoader(
+            Samples(source, seed, dropout),
+            batch_sampler=order,
+            collate_fn=collate,
+            num_workers=self.workers,
+            worker_init_fn=_start_worker,
+            prefetch_factor=3 if self.workers else None,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+def _start_worker(number: int) -> None:
+    """Leave Ctrl-C to the training process, and one thread to each worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
+    """The recipe's sources for training and validation.
+
+    Raises:
+        CleanplateError: if a folder is missing or holds nothing usable.
+    """
+    from cleanplate.synthesis import Composer, ProceduralComposer
+
+    data, seed = recipe.data, recipe.seed
+    if data.kind == "procedural":
+        return ProceduralComposer(seed), ProceduralComposer(seed + _VALIDATION_SEED)
+    if data.kind == "composites":
+        return (
+            Composer.from_folders(data.plates, data.cutouts, seed=seed),
+            Composer.from_folders(data.plates, data.cutouts, seed=seed + _VALIDATION_SEED),
+        )
+    raise NotImplementedError(data.kind)

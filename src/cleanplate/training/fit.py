@@ -1,0 +1,189 @@
+"""One run: a recipe in, a folder with checkpoints and logs out; started again, it goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files import replacing
+from cleanplate.training import recipes
+from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast
+from cleanplate.training.data import PairData, Source, open_sources
+from cleanplate.training.log import LineLog
+from cleanplate.training.module import PairModule
+from cleanplate.training.recipes import Recipe
+
+CHECKPOINT = "last.ckpt"
+RECIPE = "recipe.json"
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run is carried out; nothing here changes what is learned."""
+
+    workers: int = 2
+    """Processes that make samples."""
+    devices: int = 1
+    nodes: int = 1
+    accelerator: str = "auto"
+    checkpoint_steps: int = 500
+    checkpoint_minutes: float = 10.0
+    log_every: int = 10
+    pictures_every: int = 500
+    quiet: bool = False
+    overfit_one_batch: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    status: Literal["complete", "interrupted", "already complete"]
+    step: int
+    checkpoint: Path
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints that are there whole or not at all, whenever the power goes."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
+        """Serialise, write to a temporary name, sync, rename."""
+        memory = io.BytesIO()
+        torch.save(checkpoint, memory)
+        with replacing(Path(path)) as temporary:
+            temporary.write_bytes(memory.getbuffer())
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content on the CPU; only tensors and plain values are unpickled.
+
+    Raises:
+        CleanplateError: if it is missing or not a checkpoint.
+    """
+    if not path.is_file():
+        raise CleanplateError("there is no checkpoint", file=path, cure="Train first.")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise CleanplateError(
+            f"not a checkpoint of Cleanplate ({type(error).__name__})", file=path
+        ) from error
+    return content
+
+
+def _check_recipe(recipe: Recipe, run: Path) -> None:
+    """Save the recipe in a new run; in an old one, refuse another."""
+    path = run / RECIPE
+    if not path.exists():
+        run.mkdir(parents=True, exist_ok=True)
+        recipes.save(recipe, path)
+        return
+    try:
+        old = recipes.from_json(json.loads(path.read_text()))
+    except json.JSONDecodeError as error:
+        raise CleanplateError("not a recipe", file=path, cure="Choose a new folder.") from error
+    different = recipes.changes(old, recipe)
+    if different:
+        raise CleanplateError(
+            "this run was started with another recipe:\n  " + "\n  ".join(different),
+            file=run,
+            cure="Give the same fields to go on, or another --run folder to start anew.",
+        )
+
+
+def fit(
+    recipe: Recipe,
+    run: Path,
+    launch: Launch | None = None,
+    *,
+    sources: tuple[Source, Source | None] | None = None,
+    callbacks: tuple[Callback, ...] = (),
+) -> Outcome:
+    """Train by `recipe` in the folder `run`, from its last checkpoint if it has one.
+
+    Writes `recipe.json`, `last.ckpt`, `log.jsonl`, `tensorboard/` and `pictures/`.
+
+    Args:
+        sources: training and validation samples, instead of the recipe's own.
+        callbacks: more Lightning callbacks.
+
+    Raises:
+        CleanplateError: if the folder belongs to another recipe, the data is unusable, or the
+            loss is no longer finite.
+    """
+    launch = launch or Launch()
+    ranks = launch.devices * launch.nodes
+    for stage in recipe.stages:
+        if stage.batch % ranks:
+            raise CleanplateError(
+                f"a batch of {stage.batch} cannot be shared by {ranks} devices",
+                cure="choose a batch that is a multiple of them",
+            )
+    _check_recipe(recipe, run)
+    checkpoint = run / CHECKPOINT
+    start = 0
+    if checkpoint.exists():
+        start = int(read_checkpoint(checkpoint)["global_step"])
+        if start >= recipe.steps:
+            return Outcome("already complete", start, checkpoint)
+    training, validation = sources or open_sources(recipe)
+    data = PairData(
+        recipe,
+        training,
+        validation,
+        workers=launch.workers,
+        overfit_one_batch=launch.overfit_one_batch,
+    )
+    saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
+    watching: list[Callback] = [Pace(), CollapseWatch(), saver, *callbacks]
+    if not launch.quiet:
+        watching.append(Progress(recipe.steps))
+    validates = bool(recipe.validation_every and validation) and not launch.overfit_one_batch
+    trainer = Trainer(
+        accelerator=launch.accelerator,
+        devices=launch.devices,
+        num_nodes=launch.nodes,
+        strategy=DDPStrategy() if ranks > 1 else "auto",
+        precision=recipe.precision,
+        max_epochs=1,
+        max_steps=recipe.steps,
+        gradient_clip_val=recipe.clip,
+        use_distributed_sampler=False,
+        val_check_interval=recipe.validation_every if validates else None,
+        check_val_every_n_epoch=None if validates else 1,
+        limit_val_batches=None if validates else 0,
+        num_sanity_val_steps=0,
+        log_every_n_steps=launch.log_every,
+        logger=_loggers(run, start),
+        callbacks=watching,
+        plugins=[WholeFiles()],
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=not launch.quiet,
+        default_root_dir=run,
+    )
+    trainer.fit(
+        PairModule(recipe), data, ckpt_path=str(checkpoint) if checkpoint.exists() else None
+    )
+    status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
+    return Outcome(status, trainer.global_step, checkpoint)
+
+
+def _loggers(run: Path, start: int) -> list[Logger]:
+    return [
+        LineLog(run / LOG, start),
+        TensorBoardLogger(run, name="tensorboard", version="", purge_step=start or None),
+    ]

@@ -1,0 +1,286 @@
+"""What a training run is: frozen, typed, named, and saved beside its checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files import replacing
+from cleanplate.training.losses import LossWeights
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the run at one picture size. Written `WIDTHxHEIGHT:BATCH:SHARE`."""
+
+    width: int
+    height: int
+    batch: int
+    """Samples in one step, over all devices together."""
+    share: float
+    """Of the run's steps."""
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}:{self.batch}:{self.share:g}"
+
+    @classmethod
+    def parse(cls, text: str) -> Stage:
+        """`128x96:32:0.5` as a stage.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        size, batch, share = text.split(":")
+        width, height = size.split("x")
+        return cls(int(width), int(height), int(batch), float(share))
+
+
+_STAGE: tyro.constructors.PrimitiveConstructorSpec[Stage] = (
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="WxH:BATCH:SHARE",
+        instance_from_str=lambda words: Stage.parse(words[0]),
+        is_instance=lambda value: isinstance(value, Stage),
+        str_from_instance=lambda stage: [str(stage)],
+    )
+)
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """Which network."""
+
+    name: Literal["compact", "seed"] = "compact"
+    width: float = 1.0
+    """Factor on all channel counts."""
+    fusion: Literal["concat", "subtract"] = "concat"
+    """SeedNet only."""
+    subtract: Literal["features", "pictures"] = "features"
+    """SeedNet with fusion=subtract only."""
+    shared_head: bool = True
+    """SeedNet only: one last convolution for mask and depth."""
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Where samples come from.
+
+    `composites` need folders of plates and cutouts; `procedural` scenes need nothing; `shards` are
+    WebDataset tar files; `folders` is the assignment's form, `bg/ fg_bg/ mask/ depth/`.
+    """
+
+    kind: Literal["composites", "procedural", "shards", "folders"] = "composites"
+    plates: Path | None = None
+    cutouts: Path | None = None
+    path: Path | None = None
+    """The folder of shards, or the folder that holds `bg/ fg_bg/ mask/ depth/`."""
+    plate_depth_dropout: float = 0.5
+    """Share of samples in which the network is not shown the plate's depth."""
+    identical_share: float = 0.03
+    """Share of composites in which the frame is the plate again, seen by the camera anew."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run learns."""
+
+    name: str
+    note: str = ""
+    network: NetworkRecipe = NetworkRecipe()
+    data: DataRecipe = DataRecipe()
+    objective: Literal["matte", "cross-entropy"] = "matte"
+    """`cross-entropy` is the seed's: of the mask, counted twice, and of depth."""
+    loss: LossWeights = LossWeights()
+    """Of the objective `matte`."""
+    stages: tuple[Annotated[Stage, _STAGE], ...] = (
+        Stage(128, 96, 32, 0.5),
+        Stage(192, 144, 24, 0.3),
+        Stage(256, 192, 16, 0.2),
+    )
+    """Small to large: where most steps are cheap and the last ones see detail."""
+    steps: int = 20_000
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warm_up: int = 500
+    """Steps of linear warm-up; then a cosine down to `final_rate`."""
+    final_rate: float = 0.01
+    """The last learning rate, as a share of `learning_rate`."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema_decay: float = 0.999
+    """Of the averaged weights, which validation and export use. 0 switches the average off."""
+    seed: int = 0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    channels_last: bool = True
+    validation_every: int = 500
+    """Steps. 0 = never."""
+    validation_samples: int = 96
+
+    def __post_init__(self) -> None:
+        if not self.stages or not math.isclose(sum(s.share for s in self.stages), 1, abs_tol=1e-6):
+            raise CleanplateError(
+                f"the stages' shares sum to {sum(s.share for s in self.stages):g}, not 1",
+                cure="--stages 128x96:32:0.5 256x192:16:0.5 (WIDTHxHEIGHT:BATCH:SHARE)",
+            )
+        if min(min(s.width, s.height) for s in self.stages) < 32:
+            raise CleanplateError("a stage is smaller than 32 pixels", cure="use larger pictures")
+        if self.steps < 1 or min(s.batch for s in self.stages) < 1:
+            raise CleanplateError("a run needs at least one step and one sample in each")
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stage's place in the run: its steps and the number of its first sample."""
+
+    stage: Stage
+    first_step: int
+    end_step: int
+    first_sample: int
+
+
+def stretches(recipe: Recipe) -> tuple[Stretch, ...]:
+    """The run's stages in order; together they cover every step once."""
+    result = []
+    step = sample = 0
+    done = 0.0
+    for number, stage in enumerate(recipe.stages):
+        done += stage.share
+        last = number == len(recipe.stages) - 1
+        end = recipe.steps if last else round(recipe.steps * done)
+        result.append(Stretch(stage, step, end, sample))
+        sample += (end - step) * stage.batch
+        step = end
+    return tuple(result)
+
+
+def step_samples(recipe: Recipe, start: int = 0) -> Iterator[tuple[range, Stage]]:
+    """The samples' numbers of each step from `start` on, and the stage that sets their size."""
+    for stretch in stretches(recipe):
+        for step in range(max(start, stretch.first_step), stretch.end_step):
+            first = stretch.first_sample + (step - stretch.first_step) * stretch.stage.batch
+            yield range(first, first + stretch.stage.batch), stretch.stage
+
+
+def samples_seen(recipe: Recipe, step: int) -> int:
+    """How many samples `step` steps take."""
+    return sum(
+        (min(step, s.end_step) - s.first_step) * s.stage.batch
+        for s in stretches(recipe)
+        if step > s.first_step
+    )
+
+
+_SMOKE = (Stage(48, 32, 4, 0.5), Stage(64, 48, 4, 0.5))
+
+RECIPES: dict[str, Recipe] = {
+    "compact": Recipe(
+        "compact", "CompactNet on composites of your plates and cutouts: the shipped model"
+    ),
+    "compact-smoke": Recipe(
+        "compact-smoke",
+        "twenty steps of a narrow CompactNet on procedural scenes: does everything run?",
+        network=NetworkRecipe(width=0.5),
+        data=DataRecipe(kind="procedural"),
+        stages=_SMOKE,
+        steps=20,
+        warm_up=5,
+        ema_decay=0.9,
+        precision="32-true",
+        validation_every=10,
+        validation_samples=8,
+    ),
+    "seed": Recipe(
+        "seed",
+        "the 2020 report's network, trained soundly: Adam with warm-up, logits seen as logits",
+        network=NetworkRecipe(name="seed"),
+        objective="cross-entropy",
+        stages=(Stage(64, 64, 16, 0.5), Stage(128, 128, 16, 0.5)),
+        learning_rate=5e-4,
+        steps=20_000,
+    ),
+    "seed-smoke": Recipe(
+        "seed-smoke",
+        "twenty steps of a narrow SeedNet on procedural scenes",
+        network=NetworkRecipe(name="seed", width=0.125),
+        data=DataRecipe(kind="procedural"),
+        objective="cross-entropy",
+        stages=_SMOKE,
+        steps=20,
+        warm_up=5,
+        ema_decay=0.9,
+        precision="32-true",
+        validation_every=10,
+        validation_samples=8,
+    ),
+}
+"""The named recipes. Each field can be overridden on the command line."""
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON-able values; stages in their written form, paths as text."""
+    values = dataclasses.asdict(recipe)
+    values["stages"] = [str(stage) for stage in recipe.stages]
+    for key in ("plates", "cutouts", "path"):
+        value = values["data"][key]
+        values["data"][key] = None if value is None else str(value)
+    return values
+
+
+def from_json(values: dict[str, Any]) -> Recipe:
+    """The recipe that `to_json` wrote.
+
+    Raises:
+        CleanplateError: if a field is missing, unknown or of another kind.
+    """
+    try:
+        data = dict(values["data"])
+        for key in ("plates", "cutouts", "path"):
+            data[key] = None if data[key] is None else Path(data[key])
+        return Recipe(
+            **{
+                **values,
+                "network": NetworkRecipe(**values["network"]),
+                "data": DataRecipe(**data),
+                "loss": LossWeights(**values["loss"]),
+                "stages": tuple(Stage.parse(text) for text in values["stages"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CleanplateError(
+            f"not a recipe of this version ({error})", cure="start a new run folder"
+        ) from error
+
+
+def save(recipe: Recipe, path: Path) -> None:
+    """Write the recipe as JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(to_json(recipe), indent=2) + "\n")
+
+
+def changes(old: Recipe, new: Recipe) -> list[str]:
+    """The fields in which two recipes differ, as `field: old -> new`."""
+    before, after = _flat(to_json(old)), _flat(to_json(new))
+    keys = sorted(before.keys() | after.keys())
+    return [
+        f"{key}: {before.get(key)} -> {after.get(key)}"
+        for key in keys
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
