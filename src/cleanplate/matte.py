@@ -1,0 +1,206 @@
+"""Formulas of the matte: mixing, un-mixing, shadow, trimap. Light is mixed in linear light.
+
+Every picture may be uint8, uint16 or float32 in [0, 1], (H, W, 3), sRGB-coded; every
+result is float32. Large pictures are worked through in bands of rows, so that beside
+arguments and result only a few megabytes are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
+from cleanplate.pictures import resize, to_float
+
+_BAND = 1 << 18  # pixels of a band: its arrays stay in the processor's cache
+_TRUSTED = np.float32(0.3)
+_PRIOR_SIDE = 1024
+
+
+def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture) -> Picture:
+    """Lay a foreground over a background: `a F + (1 - a) B`, mixed in linear light.
+
+    Porter & Duff 1984, "Compositing digital images", with straight colour.
+
+    Args:
+        foreground: (H, W, 3), straight colour.
+        alpha: (H, W) in [0, 1].
+        background: (H, W, 3).
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    _same_size(foreground, alpha, background)
+    out = np.empty((*alpha.shape, 3), np.float32)
+    for band in _bands(alpha.shape):
+        a = alpha[band][..., None]
+        mixed = _linear(background[band])
+        mixed += a * (_linear(foreground[band]) - mixed)
+        out[band] = linear_to_srgb(mixed)
+    return out
+
+
+def darken(plate: Coded | Picture, shadow: Plane) -> Picture:
+    """Darken a plate by a shadow: `s B` in linear light.
+
+    Args:
+        plate: (H, W, 3).
+        shadow: (H, W), a factor in (0, 1], 1 = untouched.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    _same_size(plate, shadow)
+    out = np.empty((*shadow.shape, 3), np.float32)
+    for band in _bands(shadow.shape):
+        out[band] = linear_to_srgb(_linear(plate[band]) * shadow[band][..., None])
+    return out
+
+
+def solve_foreground(
+    frame: Coded | Picture,
+    plate: Coded | Picture,
+    alpha: Plane,
+    shadow: Plane | None = None,
+) -> Picture:
+    """Take the plate's share out of the frame: the subject's straight colour everywhere.
+
+    With the background known, the compositing equation `I = a F + (1 - a) s B` (linear
+    light) has one unknown, `F = (I - (1 - a) s B) / a`. Where alpha is 1 the result is the
+    frame itself; down to 0.3 it is that formula, clipped to [0, 1]; below, where the
+    division magnifies noise and every error of alpha, it goes over, as (a / 0.3)^2 falls,
+    to the colour of the nearest opaque parts, which also fills the outside (push and pull
+    over an image pyramid, Gortler et al. 1996, "The lumigraph", weighted by a^4).
+
+    Args:
+        frame: (H, W, 3).
+        plate: (H, W, 3), registered and matched to the frame.
+        alpha: (H, W) in [0, 1].
+        shadow: (H, W), a factor in (0, 1] on the plate, None = untouched.
+
+    Returns:
+        (H, W, 3) float32, sRGB; the frame itself if alpha is 0 everywhere.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    _same_size(frame, plate, alpha, *(() if shadow is None else (shadow,)))
+    prior = _surroundings(frame, plate, alpha, shadow)
+    out = np.empty((*alpha.shape, 3), np.float32)
+    for band in _bands(alpha.shape):
+        out[band] = to_float(frame[band])
+        if prior is None:
+            continue
+        a = alpha[band]
+        fill = _band_of(prior, band, alpha.shape)
+        outside = a <= 0
+        out[band][outside] = linear_to_srgb(fill[outside])
+        soft = (a > 0) & (a < 1)
+        if not soft.any():
+            continue
+        share = a[soft][:, None]
+        behind = _linear(plate[band][soft][None])[0] * (1 - share)
+        if shadow is not None:
+            behind *= shadow[band][soft][:, None]
+        solved = (_linear(frame[band][soft][None])[0] - behind) / share
+        np.clip(solved, 0, 1, out=solved)
+        trust = np.minimum(share / _TRUSTED, 1) ** 2
+        out[band][soft] = linear_to_srgb(solved * trust + fill[soft] * (1 - trust))
+    return out
+
+
+def trimap(
+    alpha: Plane, radius: float, low: float = 0.05, high: float = 0.95
+) -> npt.NDArray[np.uint8]:
+    """Make a trimap: (H, W) uint8, 0 = background, 128 = unknown, 255 = subject.
+
+    Sure are the pixels whose alpha is at most `low` (or at least `high`) and that have no
+    other pixel within `radius` (pixels, Euclidean).
+    """
+    out = np.full(alpha.shape, 128, np.uint8)
+    for value, sure in ((0, alpha <= low), (255, alpha >= high)):
+        if sure.all():
+            out[:] = value
+            continue
+        distance = cv2.distanceTransform(sure.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        out[distance > radius] = value
+    return out
+
+
+def _surroundings(
+    frame: Coded | Picture, plate: Coded | Picture, alpha: Plane, shadow: Plane | None
+) -> Picture | None:
+    """Linear colour of the nearest opaque parts at every pixel, at a reduced size.
+
+    None if alpha is 0 everywhere.
+    """
+    height, width = alpha.shape
+    scale = min(0.5, _PRIOR_SIDE / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    a = resize(np.ascontiguousarray(alpha, dtype=np.float32), size)[..., None]
+    behind = _linear(resize(plate, size)) * (1 - a)
+    if shadow is not None:
+        behind *= resize(shadow, size)[..., None]
+    # Premultiplied colour within what is possible: then a^3 times it is a^4 F.
+    colour = np.clip(_linear(resize(frame, size)) - behind, 0, a) * a**3
+    weight = a**4
+    if not weight.any():
+        return None
+    return _push_pull(colour, weight)
+
+
+def _push_pull(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Picture:
+    """Weighted local mean where weight is near 1, from ever farther away where it is not.
+
+    Args:
+        colour: (H, W, 3), already times weight.
+        weight: (H, W, 1) in [0, 1].
+    """
+    mean = colour / np.maximum(weight, np.float32(1e-12))
+    height, width = weight.shape[:2]
+    if height == 1 and width == 1:
+        return mean
+    size = ((height + 1) // 2, (width + 1) // 2)
+    # Sums over 2 x 2, kept within 1: a coarse cell that holds an opaque pixel is full.
+    coarse = resize(weight, size)
+    gain = np.minimum(coarse * 4, 1) / np.maximum(coarse, np.float32(1e-12))
+    far = resize(_push_pull(resize(colour, size) * gain, coarse * gain), (height, width))
+    return far + weight * (mean - far)
+
+
+def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
+    """The rows `band` of `prior` enlarged to `shape`."""
+    height, width = shape
+    rows = np.arange(band.start, min(band.stop, height), dtype=np.float32) + np.float32(0.5)
+    columns = np.arange(width, dtype=np.float32) + np.float32(0.5)
+    y = rows * np.float32(prior.shape[0] / height) - np.float32(0.5)
+    x = columns * np.float32(prior.shape[1] / width) - np.float32(0.5)
+    return np.asarray(
+        cv2.remap(prior, *np.meshgrid(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        dtype=np.float32,
+    )
+
+
+def _linear(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    if picture.dtype == np.uint8:
+        return linear_from_uint8(picture)
+    return srgb_to_linear(to_float(picture))
+
+
+def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    height, width = shape
+    rows = max(1, _BAND // max(width, 1))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def _same_size(*arrays: npt.NDArray[Any]) -> None:
+    sizes = [array.shape[:2] for array in arrays]
+    if len(set(sizes)) != 1:
+        raise ValueError(f"sizes differ: {sizes}")
