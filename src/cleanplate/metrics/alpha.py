@@ -1,0 +1,390 @@
+"""Errors of an alpha matte against the true one.
+
+The field agrees on formulas and disagrees on region, scale and stretching, so those are named
+arguments here and `AlphaConvention` bundles them: `PLAIN` (ours), `RVM`, `BGMV2`.
+Alphas are (H, W) floats in [0, 1]; integers are refused, because their range would be a guess.
+Sums and means run in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Mask, Picture, Plane
+
+Doubles = npt.NDArray[np.float64]
+
+
+def unknown_band(trimap: npt.NDArray[np.uint8]) -> Mask:
+    """Where a trimap leaves alpha open: the pixels of value 128.
+
+    Args:
+        trimap: (H, W) uint8 of 0 (plate), 128 (unknown), 255 (subject).
+
+    Raises:
+        ValueError: for any other value or type.
+    """
+    if trimap.dtype != np.uint8 or not np.isin(trimap, (0, 128, 255)).all():
+        raise ValueError("a trimap is uint8 and holds 0, 128 and 255 only")
+    return np.asarray(trimap == 128)
+
+
+def sad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1e-3) -> float:
+    """Sum of absolute differences over the region, times `scale`.
+
+    Rhemann et al., "A perceptually motivated online benchmark for image matting", CVPR 2009;
+    the usual figure is in thousands of pixels (`scale=1e-3`).
+
+    Args:
+        alpha: (H, W) predicted, in [0, 1].
+        truth: (H, W) true, in [0, 1].
+        region: (H, W) bool, None for the whole picture; see `unknown_band`.
+        scale: factor of the result.
+
+    Raises:
+        ValueError: if shapes differ, an array is not of floats in [0, 1], or the region is empty.
+    """
+    return float(np.abs(_difference(alpha, truth, region)).sum() * scale)
+
+
+def mad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
+    """Mean absolute difference over the region, times `scale` (papers: 1e3). See `sad`."""
+    return float(np.abs(_difference(alpha, truth, region)).mean() * scale)
+
+
+def mse(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
+    """Mean squared difference over the region, times `scale` (papers: 1e3). See `sad`."""
+    return float(np.square(_difference(alpha, truth, region)).mean() * scale)
+
+
+def grad(
+    alpha: Plane,
+    truth: Plane,
+    *,
+    region: Mask | None = None,
+    scale: float = 1e-3,
+    stretch: bool = True,
+    sigma: float = 1.4,
+) -> float:
+    """Squared difference of gradient amplitudes, summed over the region, times `scale`.
+
+    Gradients are first derivatives of a Gaussian, the kernel cut where the Gaussian falls under
+    0.01 and scaled to unit L2 norm, borders replicated (Rhemann et al. 2009).
+
+    Args:
+        alpha: (H, W) predicted, in [0, 1].
+        truth: (H, W) true, in [0, 1].
+        region: (H, W) bool, None for the whole picture.
+        scale: factor of the result; RVM 1e-3, BackgroundMattingV2 1.
+        stretch: stretch each alpha to [0, 1] over the whole picture first, as both of these do.
+            A wrong offset or gain then costs nothing.
+        sigma: of the Gaussian, in pixels.
+
+    Raises:
+        ValueError: as `sad`.
+    """
+    _check(alpha, truth, region)
+    both = (_stretched(plane) if stretch else plane.astype(np.float64) for plane in (alpha, truth))
+    predicted, true = (_amplitude(plane, sigma) for plane in both)
+    return float(_inside(np.square(predicted - true), region).sum() * scale)
+
+
+def conn(
+    alpha: Plane,
+    truth: Plane,
+    *,
+    region: Mask | None = None,
+    scale: float = 1e-3,
+    step: float = 0.1,
+) -> float:
+    """Sum how far opaque parts hang loose from the subject's main body: the connectivity error.
+
+    At each threshold t = step, 2 step, ..., 1 the largest 4-connected part of
+    {alpha >= t and truth >= t} is the body. l is the last threshold below the first one where
+    the pixel was not in the body; with d = a - l, connectivity is 1 - d [d >= 0.15], and the
+    error is the summed absolute difference of both connectivities (Rhemann et al. 2009).
+
+    Thresholds and alphas are compared in float32, where k / 10 and the 8- and 16-bit alphas that
+    equal it are the same number; in float64 `arange(0, 1.1, 0.1)[6] > 153 / 255`.
+
+    Args:
+        alpha: (H, W) predicted, in [0, 1].
+        truth: (H, W) true, in [0, 1].
+        region: (H, W) bool, None for the whole picture.
+        scale: factor of the result; RVM 1e-3, BackgroundMattingV2 1.
+        step: between thresholds; 1 / step must be whole.
+
+    Raises:
+        ValueError: as `sad`, or if `step` does not divide 1.
+    """
+    _check(alpha, truth, region)
+    count = round(1 / step)
+    if abs(count * step - 1) > 1e-9:
+        raise ValueError(f"step must divide 1 into equal parts, not {step}")
+    thresholds = np.arange(count + 1, dtype=np.float32) / np.float32(count)
+    predicted, true = alpha.astype(np.float32), truth.astype(np.float32)
+    lower = np.minimum(predicted, true)
+    held = np.ones(true.shape, np.bool_)
+    last = np.ones_like(true)
+    for below, threshold in pairwise(thresholds):
+        body = _largest_part(lower >= threshold)
+        last[held & ~body] = below
+        held &= body
+    return float(
+        _inside(np.abs(_connectivity(predicted, last) - _connectivity(true, last)), region).sum()
+        * scale
+    )
+
+
+def dtssd(
+    alphas: Iterable[Plane],
+    truths: Iterable[Plane],
+    *,
+    region: Mask | None = None,
+    scale: float = 1e2,
+    first: Literal["skip", "zero"] = "skip",
+) -> float:
+    """Flicker of a clip: mean over frames of the RMS difference of the temporal derivatives.
+
+    Erofeev et al., "Perceptually motivated benchmark for video matting", BMVC 2015.
+
+    Args:
+        alphas: predicted alphas in the order of time, each (H, W) in [0, 1].
+        truths: true alphas, as many.
+        region: (H, W) bool, None for the whole picture.
+        scale: factor of the result.
+        first: "skip" the first frame, which has no predecessor, or count it as "zero" as
+            RVM's script does (which flatters short clips).
+
+    Raises:
+        ValueError: as `sad`, if the clips differ in length or have fewer than two frames.
+    """
+    steps: list[float] = []
+    before: Doubles | None = None
+    for alpha, truth in zip(alphas, truths, strict=True):
+        error = _difference(alpha, truth, region)
+        if before is not None:
+            steps.append(float(np.sqrt(np.square(error - before).mean())))
+        before = error
+    if not steps:
+        raise ValueError("a clip needs at least two frames")
+    return sum(steps) / (len(steps) + (first == "zero")) * scale
+
+
+def iou(alpha: Plane, truth: Plane, *, threshold: float = 0.5) -> float:
+    """Intersection over union of {alpha >= threshold} and {truth >= threshold}.
+
+    1 if both are empty.
+
+    Raises:
+        ValueError: as `sad`.
+    """
+    _check(alpha, truth, None)
+    predicted, true = alpha >= threshold, truth >= threshold
+    union = np.count_nonzero(predicted | true)
+    return np.count_nonzero(predicted & true) / union if union else 1.0
+
+
+def boundary_f(
+    alpha: Plane, truth: Plane, *, tolerance: float = 2.0, threshold: float = 0.5
+) -> float:
+    """F measure of the two outlines, matched within `tolerance` pixels (Euclidean).
+
+    An outline pixel differs from its right, lower or lower right neighbour, as in DAVIS
+    (Perazzi et al., CVPR 2016), whose tolerance is ceil(0.008 x diagonal). 1 if neither has an
+    outline, 0 if only one has.
+
+    Args:
+        alpha: (H, W) predicted, in [0, 1].
+        truth: (H, W) true, in [0, 1].
+        tolerance: in pixels, at least 0.
+        threshold: both are cut at it (>=).
+
+    Raises:
+        ValueError: as `sad`, or if the tolerance is negative.
+    """
+    _check(alpha, truth, None)
+    if tolerance < 0:
+        raise ValueError(f"tolerance must be at least 0 pixels, not {tolerance}")
+    predicted, true = (_outline(plane >= threshold) for plane in (alpha, truth))
+    counts = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
+    if not all(counts):
+        return float(counts == (0, 0))
+    precision = np.count_nonzero(predicted & _grown(true, tolerance)) / counts[0]
+    recall = np.count_nonzero(true & _grown(predicted, tolerance)) / counts[1]
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def foreground_mse(
+    foreground: Picture,
+    truth: Picture,
+    true_alpha: Plane,
+    *,
+    region: Mask | None = None,
+    scale: float = 1.0,
+    divide_by: Literal["subject", "region"] = "subject",
+) -> float:
+    """Mean squared error of the straight foreground colour where the true alpha is above 0.
+
+    Args:
+        foreground: (H, W, 3) predicted straight colour in [0, 1].
+        truth: (H, W, 3) true straight colour in [0, 1], in the same coding.
+        true_alpha: (H, W) in [0, 1].
+        region: (H, W) bool, None for the whole picture.
+        scale: factor of the result.
+        divide_by: the number of "subject" pixels in the region (RVM), or of all pixels of the
+            "region", those outside the subject counting as right (BackgroundMattingV2).
+
+    Raises:
+        ValueError: if shapes differ, arrays are not of floats, or no pixel is left.
+    """
+    if foreground.shape != truth.shape or foreground.shape != (*true_alpha.shape, 3):
+        raise ValueError(
+            f"shapes differ: {foreground.shape}, {truth.shape} and alpha {true_alpha.shape}"
+        )
+    for array in (foreground, truth, true_alpha):
+        _check_range(array)
+    subject = true_alpha > 0 if region is None else (true_alpha > 0) & region
+    size = subject if divide_by == "subject" else np.broadcast_to(True, subject.shape)
+    if divide_by == "region" and region is not None:
+        size = region
+    count = 3 * np.count_nonzero(size)
+    if not count:
+        raise ValueError("no pixel to measure the foreground on")
+    error = foreground[subject].astype(np.float64) - truth[subject]
+    return float(np.square(error).sum() / count * scale)
+
+
+@dataclass(frozen=True)
+class AlphaConvention:
+    """What a publication means by its figures: the region and the factors of `alpha_errors`."""
+
+    name: str
+    region: Literal["whole", "unknown"]
+    sad: float
+    mad: float
+    mse: float
+    grad: float
+    conn: float
+
+
+PLAIN = AlphaConvention("plain", "whole", sad=1e-3, mad=1.0, mse=1.0, grad=1e-3, conn=1e-3)
+"""Ours: whole picture, plain means, sums in thousands."""
+
+RVM = AlphaConvention("rvm", "whole", sad=1e-3, mad=1e3, mse=1e3, grad=1e-3, conn=1e-3)
+"""RobustVideoMatting's `evaluate_lr.py`: whole picture, MAD and MSE in thousandths."""
+
+BGMV2 = AlphaConvention("bgmv2", "unknown", sad=1e-3, mad=1.0, mse=1.0, grad=1.0, conn=1.0)
+"""BackgroundMattingV2's `eval/*.m`: the trimap's unknown band; MAD is not among its figures."""
+
+
+def alpha_errors(
+    alpha: Plane,
+    truth: Plane,
+    *,
+    convention: AlphaConvention = PLAIN,
+    trimap: npt.NDArray[np.uint8] | None = None,
+) -> dict[str, float]:
+    """SAD, MAD, MSE, Grad and Conn by one convention, keyed by their names in lower case.
+
+    Raises:
+        ValueError: as `sad`, or if the convention asks for a trimap and none is given.
+    """
+    region = None
+    if convention.region == "unknown":
+        if trimap is None:
+            raise ValueError(f"the convention {convention.name!r} counts only a trimap's 128")
+        region = unknown_band(trimap)
+    return {
+        "sad": sad(alpha, truth, region=region, scale=convention.sad),
+        "mad": mad(alpha, truth, region=region, scale=convention.mad),
+        "mse": mse(alpha, truth, region=region, scale=convention.mse),
+        "grad": grad(alpha, truth, region=region, scale=convention.grad),
+        "conn": conn(alpha, truth, region=region, scale=convention.conn),
+    }
+
+
+def _check_range(array: npt.NDArray[np.floating]) -> None:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"expected floats in [0, 1], not {array.dtype}")
+    # Written so that NaN fails as well.
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(f"expected values in [0, 1], not {array.min()} to {array.max()}")
+
+
+def _check(alpha: Plane, truth: Plane, region: Mask | None) -> None:
+    if alpha.ndim != 2 or alpha.shape != truth.shape or not alpha.size:
+        raise ValueError(f"expected two alphas of one shape (H, W), not {alpha.shape, truth.shape}")
+    _check_range(alpha)
+    _check_range(truth)
+    if region is not None:
+        if region.shape != alpha.shape or region.dtype != np.bool_:
+            raise ValueError(f"expected a bool region of shape {alpha.shape}")
+        if not region.any():
+            raise ValueError("the region holds no pixel")
+
+
+def _inside(plane: npt.NDArray[np.floating], region: Mask | None) -> Doubles:
+    return (plane if region is None else plane[region]).astype(np.float64)
+
+
+def _difference(alpha: Plane, truth: Plane, region: Mask | None) -> Doubles:
+    _check(alpha, truth, region)
+    return _inside(alpha.astype(np.float64) - truth, region)
+
+
+def _stretched(plane: Plane) -> Doubles:
+    low, high = float(plane.min()), float(plane.max())
+    return (plane.astype(np.float64) - low) / (high - low if high > low else 1.0)
+
+
+@cache
+def _derivative_kernels(sigma: float) -> tuple[Doubles, Doubles]:
+    """Give a Gaussian's first derivative and the Gaussian; their outer product has norm 1."""
+    half = int(np.ceil(sigma * np.sqrt(-2 * np.log(np.sqrt(2 * np.pi) * sigma * 1e-2))))
+    x = np.arange(-half, half + 1, dtype=np.float64)
+    gaussian = np.exp(-(x**2) / (2 * sigma**2))
+    derivative = -x * gaussian
+    return derivative / np.linalg.norm(derivative), gaussian / np.linalg.norm(gaussian)
+
+
+def _amplitude(plane: Doubles, sigma: float) -> Doubles:
+    derivative, gaussian = _derivative_kernels(sigma)
+    across, down = (
+        cv2.sepFilter2D(plane, cv2.CV_64F, kx, ky, borderType=cv2.BORDER_REPLICATE)
+        for kx, ky in ((derivative, gaussian), (gaussian, derivative))
+    )
+    return np.hypot(across, down)
+
+
+def _largest_part(mask: Mask) -> Mask:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return np.asarray(labels == 1 + int(areas.argmax())) if len(areas) else np.zeros_like(mask)
+
+
+def _connectivity(alpha: Plane, last: Plane) -> Plane:
+    above = alpha - last
+    return np.asarray(1 - above * (above >= np.float32(0.15)))
+
+
+def _outline(mask: Mask) -> Mask:
+    padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
+    return np.asarray(
+        (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
+    )
+
+
+def _grown(mask: Mask, radius: float) -> Mask:
+    reach = int(radius)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disk = (x**2 + y**2 <= radius**2).astype(np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disk) > 0)

@@ -1,0 +1,288 @@
+"""Errors of depth and disparity maps against the true ones.
+
+Depth is in metres, +inf where nothing is hit; disparity is 1 / depth, 0 at infinity; NaN is
+unknown in both. A ratio to infinity means nothing, so errors count finite true depth only;
+order and edges are judged in disparity, where infinity is a number like any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Mask, Plane
+from cleanplate.depth import fit_scale_shift
+
+Doubles = npt.NDArray[np.float64]
+
+CAP = 80.0
+"""Metres beyond which an aligned prediction is drawn in: the KITTI benchmark's cap."""
+
+
+def depth_errors(
+    depth: Plane, truth: Plane, *, valid: Mask | None = None, silog_lambda: float = 0.5
+) -> dict[str, float]:
+    """Errors of depth, over the pixels where the true depth is finite and `valid`.
+
+    `abs_rel` mean |d - t| / t, `sq_rel` mean (d - t)^2 / t (m), `rmse` (m), `rmse_log` (natural
+    logarithm), `log10` mean |log10 d - log10 t|, `silog` sqrt(mean e^2 - lambda (mean e)^2) with
+    e = ln d - ln t, and `delta1`, `delta2`, `delta3`: the share of max(d / t, t / d) < 1.25^n.
+    Eigen et al., "Depth map prediction from a single image", NeurIPS 2014.
+
+    Args:
+        depth: (H, W) predicted, metres, finite and positive where it counts.
+        truth: (H, W) true, metres; NaN and +inf are left out.
+        valid: (H, W) bool, counts only where True.
+        silog_lambda: 0.5 as Eigen and Depth Anything V2 have it; 1 for the fully
+            scale-invariant error (KITTI's, which is printed times 100).
+
+    Raises:
+        ValueError: if shapes differ, no pixel counts, or a depth that counts is not a number of
+            metres above 0 (cap it first).
+    """
+    counted = _counted(depth, truth, valid, np.isfinite(truth) & (truth > 0))
+    d, t = depth[counted].astype(np.float64), truth[counted].astype(np.float64)
+    if not (np.isfinite(d).all() and (d > 0).all()):
+        raise ValueError("predicted depth must be finite and above 0 where it counts")
+    log_error = np.log(d) - np.log(t)
+    ratio = np.maximum(d / t, t / d)
+    mean_log = log_error.mean()
+    return {
+        "abs_rel": float((np.abs(d - t) / t).mean()),
+        "sq_rel": float((np.square(d - t) / t).mean()),
+        "rmse": float(np.sqrt(np.square(d - t).mean())),
+        "rmse_log": float(np.sqrt(np.square(log_error).mean())),
+        "log10": float(np.abs(log_error).mean() / np.log(10)),
+        # Rounding can bring a perfect prediction's variance just under 0.
+        "silog": float(np.sqrt(max(np.square(log_error).mean() - silog_lambda * mean_log**2, 0.0))),
+        **{f"delta{n}": float((ratio < 1.25**n).mean()) for n in (1, 2, 3)},
+    }
+
+
+def align_disparity(disparity: Plane, truth: Plane, *, mask: Mask | None = None) -> Plane:
+    """Bring relative disparity onto the true one: least squares scale and shift, in disparity.
+
+    Ranftl et al., "Towards robust monocular depth estimation", 2020. The fit uses the pixels
+    where the true disparity is above 0 (something is hit), both are known and `mask` holds.
+
+    Args:
+        disparity: (H, W) predicted, up to scale and shift.
+        truth: (H, W) true, 1/m.
+        mask: (H, W) bool, fit only where True.
+
+    Returns:
+        (H, W) float32 in 1/m; may be 0 or negative far away, see `disparity_errors`.
+
+    Raises:
+        ValueError: if shapes differ or no pixel is left to fit.
+    """
+    counted = _counted(disparity, truth, mask, np.isfinite(disparity) & (truth > 0))
+    scale, shift = fit_scale_shift(disparity, truth, counted)
+    return (disparity.astype(np.float64) * scale + shift).astype(np.float32)
+
+
+def disparity_errors(
+    disparity: Plane,
+    truth: Plane,
+    *,
+    align: bool,
+    valid: Mask | None = None,
+    fit: Mask | None = None,
+    cap: float = CAP,
+    silog_lambda: float = 0.5,
+) -> dict[str, float]:
+    """Errors of the depth that a disparity map stands for; keys as `depth_errors`.
+
+    Disparity is aligned (or not), raised to 1 / `cap` where it is below, inverted to metres and
+    compared over the pixels with a finite true depth. Pixels where the prediction is NaN do not
+    count: say beside the figures how many these are.
+
+    Args:
+        disparity: (H, W) predicted; relative, or in 1/m when not aligned.
+        truth: (H, W) true, 1/m.
+        align: take scale and shift from the truth (`align_disparity`) first.
+        valid: (H, W) bool, counts only where True.
+        fit: (H, W) bool, where scale and shift are fitted; None for `valid`.
+        cap: metres, the farthest depth that a prediction may stand for.
+        silog_lambda: see `depth_errors`.
+
+    Raises:
+        ValueError: as `depth_errors`.
+    """
+    if align:
+        disparity = align_disparity(disparity, truth, mask=valid if fit is None else fit)
+    hit = _counted(disparity, truth, valid, np.isfinite(disparity) & (truth > 0))
+    with np.errstate(divide="ignore"):
+        depth = 1 / np.maximum(disparity.astype(np.float32), np.float32(1 / cap))
+        metres = 1 / truth.astype(np.float32)
+    return depth_errors(depth, metres, valid=hit, silog_lambda=silog_lambda)
+
+
+def subject_errors(
+    disparity: Plane,
+    truth: Plane,
+    alpha: Plane,
+    *,
+    align: bool,
+    valid: Mask | None = None,
+    cap: float = CAP,
+) -> dict[str, float]:
+    """Measure whether the subject stands at the right depth, in the plate's scale.
+
+    Scale and shift are fitted on the scene only (alpha < 0.05), so that the subject has no say
+    in them, or not at all for metric disparity; then the depth is compared inside the subject
+    (alpha > 0.5) and, apart, on the scene itself.
+
+    Args:
+        disparity: (H, W) predicted disparity of the frame.
+        truth: (H, W) true disparity of the frame, 1/m.
+        alpha: (H, W) true alpha.
+        align: fit scale and shift on the scene; False if `disparity` is metric.
+        valid: (H, W) bool, counts only where True.
+        cap: metres, see `disparity_errors`.
+
+    Returns:
+        `abs_rel`, `delta1`, and `bias` (mean of ln(predicted / true): above 0 is too far) inside
+        the subject; `plate_abs_rel`, `plate_delta1` on the scene.
+
+    Raises:
+        ValueError: as `disparity_errors`; so also if the picture holds no subject or no scene.
+    """
+    known = np.isfinite(disparity) & (truth > 0)
+    if valid is not None:
+        known &= valid
+    inside, outside = known & (alpha > 0.5), known & (alpha < 0.05)
+    if align:
+        disparity = align_disparity(disparity, truth, mask=outside)
+    subject = disparity_errors(disparity, truth, align=False, valid=inside, cap=cap)
+    scene = disparity_errors(disparity, truth, align=False, valid=outside, cap=cap)
+    reached = np.maximum(disparity[inside].astype(np.float64), 1 / cap)
+    return {
+        "abs_rel": subject["abs_rel"],
+        "delta1": subject["delta1"],
+        "bias": float(np.log(truth[inside] / reached).mean()),
+        "plate_abs_rel": scene["abs_rel"],
+        "plate_delta1": scene["delta1"],
+    }
+
+
+def ordinal_accuracy(
+    disparity: Plane,
+    truth: Plane,
+    *,
+    valid: Mask | None = None,
+    pairs: int = 10_000,
+    margin: float = 0.05,
+    seed: int = 0,
+) -> float:
+    """Share of random point pairs that the prediction puts in the right order of depth.
+
+    Invariant under any increasing change of the prediction; a constant, whose ties count half,
+    gets 0.5. After Chen et al., "Single-image depth perception in the wild", NeurIPS 2016.
+
+    Args:
+        disparity: (H, W) predicted, larger = nearer.
+        truth: (H, W) true, 1/m; 0 is infinitely far.
+        valid: (H, W) bool, draw only where True.
+        pairs: number of pairs drawn.
+        margin: a pair counts if the nearer true disparity exceeds the other by this share.
+        seed: of the draw.
+
+    Raises:
+        ValueError: if shapes differ or no drawn pair differs in true depth.
+    """
+    counted = _counted(disparity, truth, valid, np.isfinite(disparity) & np.isfinite(truth))
+    spots = np.flatnonzero(counted)
+    one, other = np.random.default_rng(seed).choice(spots, (2, pairs))
+    true_one, true_other = truth.ravel()[one], truth.ravel()[other]
+    # As a product, because the farther one may be 0.
+    nearer = true_one > (1 + margin) * true_other
+    differs = nearer | (true_other > (1 + margin) * true_one)
+    if not differs.any():
+        raise ValueError("no two of the drawn points differ in true depth")
+    order = np.sign(disparity.ravel()[one] - disparity.ravel()[other])[differs]
+    right = np.where(nearer[differs], 1, -1) * order
+    return float((right + 1).mean() / 2)
+
+
+def boundary_recall(
+    disparity: Plane,
+    alpha: Plane,
+    *,
+    low: float = 1.05,
+    high: float = 1.25,
+    count: int = 10,
+    threshold: float = 0.1,
+    floor: float = 1e-6,
+) -> float:
+    """Depth Pro's scale-invariant boundary recall: the matte's edges found in the depth.
+
+    Between neighbours, an edge of the matte ({alpha > threshold}, subject on the near side) is
+    found if the disparity grows there by more than a ratio t and by the most in its run of
+    such pixels along the row or column. Recall is averaged over the four directions and over
+    `count` ratios from `low` to `high` with weights proportional to t.
+    Bochkovskii et al., "Depth Pro", 2024, section 3.2 (equations 4 and 5).
+
+    Where something nearer hides the subject, and where its feet touch the floor, the true depth
+    has no such edge: compare with the recall of the true disparity, the most one can reach.
+
+    Args:
+        disparity: (H, W) without NaN; metric or aligned, because ratios depend on the shift.
+        alpha: (H, W) true alpha.
+        low: smallest ratio.
+        high: largest ratio.
+        count: number of ratios.
+        threshold: of alpha.
+        floor: disparity is raised to it, so that ratios exist.
+
+    Raises:
+        ValueError: if shapes differ or a disparity is not finite.
+    """
+    if disparity.shape != alpha.shape or disparity.ndim != 2:
+        raise ValueError(f"shapes differ: {disparity.shape} and alpha {alpha.shape}")
+    if not np.isfinite(disparity).all():
+        raise ValueError("disparity must be finite everywhere")
+    near = np.maximum(disparity.astype(np.float64), floor)
+    subject = alpha > threshold
+    turned = [(near, subject), (near[:, ::-1], subject[:, ::-1])]
+    turned += [(near.T, subject.T), (near.T[:, ::-1], subject.T[:, ::-1])]
+    ratios = np.linspace(low, high, count)
+    recall = np.zeros(count)
+    for plane, mask in turned:
+        growth = plane[:, 1:] / plane[:, :-1]
+        edges = mask[:, 1:] & ~mask[:, :-1]
+        total = max(int(np.count_nonzero(edges)), 1)
+        for place, ratio in enumerate(ratios):
+            recall[place] += np.count_nonzero(_peaks(growth, float(ratio)) & edges) / total / 4
+    return float(recall @ ratios / ratios.sum())
+
+
+def _peaks(growth: Doubles, ratio: float) -> Mask:
+    """Find the (first) largest pixel of each unbroken run of `growth > ratio` along a row."""
+    peaks = np.zeros(growth.shape, np.bool_)
+    above = growth > ratio
+    starts = above.copy()
+    starts[:, 1:] &= ~above[:, :-1]
+    spots = np.flatnonzero(above)
+    if not spots.size:
+        return peaks
+    values = growth.ravel()[spots]
+    begins = starts.ravel()[spots]
+    run = np.cumsum(begins) - 1
+    largest = np.maximum.reduceat(values, np.flatnonzero(begins))
+    candidates = np.flatnonzero(values == largest[run])
+    _, first = np.unique(run[candidates], return_index=True)
+    peaks.ravel()[spots[candidates[first]]] = True
+    return peaks
+
+
+def _counted(one: Plane, other: Plane, valid: Mask | None, counts: Mask) -> Mask:
+    if one.ndim != 2 or one.shape != other.shape:
+        raise ValueError(f"expected two maps of one shape (H, W), not {one.shape, other.shape}")
+    if valid is not None:
+        if valid.shape != one.shape or valid.dtype != np.bool_:
+            raise ValueError(f"expected a bool mask of shape {one.shape}")
+        counts = counts & valid
+    if not counts.any():
+        raise ValueError("no pixel counts: the truth is unknown or masked everywhere")
+    return counts
