@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from cleanplate import exr
 from cleanplate.arrays import Plane
+from cleanplate.decoding import MAX_PIXELS, decode_samples
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
-from cleanplate.pictures import read_samples, write_image
+from cleanplate.files import opened, replacing
+from cleanplate.pictures import write_image
 
 _DEPTH_CURE = (
     "Depth is a 16-bit grey PNG or TIFF in millimetres (0 = unknown), "
@@ -142,7 +144,7 @@ def _plane(array: npt.NDArray[Any]) -> Plane:
 
 
 def _read_picture(path: str | Path) -> Plane:
-    samples = read_samples(path)
+    samples = decode_samples(path, MAX_PIXELS)
     if samples.ndim != 2:
         raise CleanplateError("is in colour, not depth", file=path, cure=_DEPTH_CURE)
     if samples.dtype in (np.uint8, np.bool_):
@@ -155,15 +157,8 @@ def _read_picture(path: str | Path) -> Plane:
 
 def _read_npy(path: str | Path) -> Plane:
     try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise CleanplateError(
-            "does not exist", file=path, cure="Check the spelling of the path."
-        ) from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise CleanplateError(
-            f"may not be read ({error.strerror})", file=path, cure="Check the path."
-        ) from error
+        with opened(path) as stream:
+            array = np.load(stream, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError) as error:
         raise CleanplateError(
             "is damaged or not an array file", file=path, cure="Save it again with numpy.save."
@@ -185,7 +180,5 @@ def _write_npy(path: str | Path, array: Plane) -> None:
 
 
 def _write_tiff(path: str | Path, depth: Plane) -> None:
-    from PIL import Image
-
     with replacing(path) as temporary:
         Image.fromarray(depth).save(temporary, "TIFF", compression="tiff_adobe_deflate")

@@ -10,28 +10,23 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from cleanplate.errors import CleanplateError
 
 PICTURE_SUFFIXES = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jp2",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
+    {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"}
+    | {".tga", ".tif", ".tiff", ".webp"}
 )
 """Lower-case endings by which a file in a folder counts as a picture."""
+
+_READ_FAULTS = {
+    errno.ENOENT: ("does not exist", "Check the spelling of the path."),
+    errno.ENOTDIR: ("does not exist", "Check the spelling of the path."),
+    errno.EISDIR: ("is a folder", "Give the name of one file in it."),
+    errno.EACCES: ("may not be read", "Check the permissions of the file."),
+    errno.EPERM: ("may not be read", "Check the permissions of the file."),
+}
 
 _WRITE_FAULTS = {
     errno.ENOSPC: ("the disk is full", "Free some space or write elsewhere."),
@@ -45,6 +40,21 @@ _WRITE_FAULTS = {
     errno.EISDIR: ("is a folder", "Give the name of a file."),
     errno.EFBIG: ("is larger than the disk allows", "Write elsewhere."),
 }
+
+
+def opened(path: str | Path) -> BinaryIO:
+    """Open a file for reading bytes.
+
+    Raises:
+        CleanplateError: if there is no such file or it may not be read.
+    """
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        what, cure = _READ_FAULTS.get(
+            error.errno or 0, (f"cannot be opened ({error.strerror})", "Check the path.")
+        )
+        raise CleanplateError(what, file=path, cure=cure) from error
 
 
 @contextmanager

@@ -7,7 +7,6 @@ arguments and result only a few megabytes are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -15,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.bands import bands
 from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
 from cleanplate.pictures import resize, to_float
 
-_BAND = 1 << 18  # pixels of a band: its arrays stay in the processor's cache
 _TRUSTED = np.float32(0.3)
 _PRIOR_SIDE = 1024
 
@@ -38,7 +37,7 @@ def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture)
     """
     _same_size(foreground, alpha, background)
     out = np.empty((*alpha.shape, 3), np.float32)
-    for band in _bands(alpha.shape):
+    for band in bands(alpha.shape):
         a = alpha[band][..., None]
         mixed = _linear(background[band])
         mixed += a * (_linear(foreground[band]) - mixed)
@@ -58,7 +57,7 @@ def darken(plate: Coded | Picture, shadow: Plane) -> Picture:
     """
     _same_size(plate, shadow)
     out = np.empty((*shadow.shape, 3), np.float32)
-    for band in _bands(shadow.shape):
+    for band in bands(shadow.shape):
         out[band] = linear_to_srgb(_linear(plate[band]) * shadow[band][..., None])
     return out
 
@@ -85,7 +84,7 @@ def solve_foreground(
         shadow: (H, W), a factor in (0, 1] on the plate, None = untouched.
 
     Returns:
-        (H, W, 3) float32, sRGB; the frame itself if alpha is 0 everywhere.
+        (H, W, 3) float32, sRGB; the frame itself if alpha is below 0.01 everywhere.
 
     Raises:
         ValueError: if the sizes differ.
@@ -93,25 +92,26 @@ def solve_foreground(
     _same_size(frame, plate, alpha, *(() if shadow is None else (shadow,)))
     prior = _surroundings(frame, plate, alpha, shadow)
     out = np.empty((*alpha.shape, 3), np.float32)
-    for band in _bands(alpha.shape):
+    for band in bands(alpha.shape):
         out[band] = to_float(frame[band])
         if prior is None:
             continue
-        a = alpha[band]
-        fill = _band_of(prior, band, alpha.shape)
-        outside = a <= 0
-        out[band][outside] = linear_to_srgb(fill[outside])
-        soft = (a > 0) & (a < 1)
-        if not soft.any():
+        a = alpha[band].ravel()
+        colour = out[band].reshape(-1, 3)
+        fill = _band_of(prior, band, alpha.shape).reshape(-1, 3)
+        np.copyto(colour, fill, where=(a <= 0)[:, None])
+        soft = np.flatnonzero((a > 0) & (a < 1))
+        if soft.size == 0:
             continue
-        share = a[soft][:, None]
-        behind = _linear(plate[band][soft][None])[0] * (1 - share)
+        share = a[soft, None]
+        behind = _linear(plate[band].reshape(-1, 3)[soft]) * (1 - share)
         if shadow is not None:
-            behind *= shadow[band][soft][:, None]
-        solved = (_linear(frame[band][soft][None])[0] - behind) / share
+            behind *= shadow[band].ravel()[soft, None]
+        solved = (_linear(frame[band].reshape(-1, 3)[soft]) - behind) / share
         np.clip(solved, 0, 1, out=solved)
+        nearby = srgb_to_linear(fill[soft])
         trust = np.minimum(share / _TRUSTED, 1) ** 2
-        out[band][soft] = linear_to_srgb(solved * trust + fill[soft] * (1 - trust))
+        colour[soft] = linear_to_srgb(nearby + trust * (solved - nearby))
     return out
 
 
@@ -136,9 +136,9 @@ def trimap(
 def _surroundings(
     frame: Coded | Picture, plate: Coded | Picture, alpha: Plane, shadow: Plane | None
 ) -> Picture | None:
-    """Linear colour of the nearest opaque parts at every pixel, at a reduced size.
+    """Coded colour of the nearest opaque parts at every pixel, at a reduced size.
 
-    None if alpha is 0 everywhere.
+    None if alpha is below 0.01 everywhere.
     """
     height, width = alpha.shape
     scale = min(0.5, _PRIOR_SIDE / max(height, width))
@@ -150,9 +150,9 @@ def _surroundings(
     # Premultiplied colour within what is possible: then a^3 times it is a^4 F.
     colour = np.clip(_linear(resize(frame, size)) - behind, 0, a) * a**3
     weight = a**4
-    if not weight.any():
+    if a.max() < 0.01:
         return None
-    return _push_pull(colour, weight)
+    return linear_to_srgb(_push_pull(colour, weight))
 
 
 def _push_pull(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Picture:
@@ -162,7 +162,7 @@ def _push_pull(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32])
         colour: (H, W, 3), already times weight.
         weight: (H, W, 1) in [0, 1].
     """
-    mean = colour / np.maximum(weight, np.float32(1e-12))
+    mean = np.asarray(colour / np.maximum(weight, np.float32(1e-12)), dtype=np.float32)
     height, width = weight.shape[:2]
     if height == 1 and width == 1:
         return mean
@@ -170,34 +170,26 @@ def _push_pull(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32])
     # Sums over 2 x 2, kept within 1: a coarse cell that holds an opaque pixel is full.
     coarse = resize(weight, size)
     gain = np.minimum(coarse * 4, 1) / np.maximum(coarse, np.float32(1e-12))
-    far = resize(_push_pull(resize(colour, size) * gain, coarse * gain), (height, width))
-    return far + weight * (mean - far)
+    far: Picture = resize(_push_pull(resize(colour, size) * gain, coarse * gain), (height, width))
+    return np.asarray(far + weight * (mean - far))
 
 
 def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
-    """The rows `band` of `prior` enlarged to `shape`."""
+    """Enlarge `prior` linearly to `shape` and give the rows `band` of that."""
     height, width = shape
-    rows = np.arange(band.start, min(band.stop, height), dtype=np.float32) + np.float32(0.5)
-    columns = np.arange(width, dtype=np.float32) + np.float32(0.5)
-    y = rows * np.float32(prior.shape[0] / height) - np.float32(0.5)
-    x = columns * np.float32(prior.shape[1] / width) - np.float32(0.5)
-    return np.asarray(
-        cv2.remap(prior, *np.meshgrid(x, y), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
-        dtype=np.float32,
-    )
+    centres = np.arange(band.start, band.stop, dtype=np.float32) + np.float32(0.5)
+    y = np.clip(centres * (len(prior) / height) - 0.5, 0, len(prior) - 1)
+    upper = y.astype(np.intp)
+    share = (y - upper).astype(np.float32)[:, None, None]
+    lower = np.minimum(upper + 1, len(prior) - 1)
+    grown: Picture = resize(prior[upper] * (1 - share) + prior[lower] * share, (len(y), width))
+    return grown
 
 
 def _linear(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if picture.dtype == np.uint8:
         return linear_from_uint8(picture)
     return srgb_to_linear(to_float(picture))
-
-
-def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    height, width = shape
-    rows = max(1, _BAND // max(width, 1))
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 def _same_size(*arrays: npt.NDArray[Any]) -> None:

@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
         return [name for name in COMMANDS if find_spec(f"{__name__}.{name}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, its module imported; None if there is no such command."""
+        """Import the command's module; None if there is no such command."""
         if cmd_name not in self.list_commands(ctx):
             return None
         command = import_module(f"{__name__}.{cmd_name}").command
