@@ -1,0 +1,280 @@
+"""Folders of plates and cutouts, read when they are needed and kept in memory.
+
+A plate is a picture, optionally with `<stem>_depth.png` (or .npy, .exr, .tif) and
+`<stem>.json` beside it; a cutout is a picture with alpha, optionally with `<stem>_depth.png`
+and `<stem>.json`. Plain photos and plain RGBA files are therefore catalogues already.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from cleanplate.arrays import Coded, Plane
+from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.files import find_pictures
+from cleanplate.pictures import read_image, read_rgba, resize, to_float, to_uint8
+from cleanplate.synthesis.assets import Bytes, Camera, Cutout, Plate, fill_outside
+
+_DEPTH_SUFFIXES = (".png", ".npy", ".exr", ".tif", ".tiff")
+_MEMORY = 1 << 30
+"""Bytes that one catalogue keeps in one process; the longest unused goes first."""
+_LONG_SIDE = 1280
+"""Larger pictures are made smaller on reading: samples are small."""
+_ASSUMED_METRES = 1.0
+"""Height of a cutout that does not tell its own. Only its ratio to the scene depends on it."""
+
+
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+Asset = TypeVar("Asset", bound=_Sized)
+
+
+class _Folder(ABC, Generic[Asset]):
+    """Files in natural order; each is read once while memory lasts."""
+
+    def __init__(self, files: list[Path], memory: int = _MEMORY):
+        self.files, self.memory = files, memory
+        self._kept: OrderedDict[int, Asset] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Asset:
+        if index in self._kept:
+            self._kept.move_to_end(index)
+            return self._kept[index]
+        asset = self.read(self.files[index])
+        self._kept[index] = asset
+        self._bytes += asset.nbytes
+        while self._bytes > self.memory and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return asset
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"files": self.files, "memory": self.memory}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    @abstractmethod
+    def read(self, path: Path) -> Asset:
+        """Read one asset; CleanplateError names the file that is at fault."""
+
+
+class PlateFolder(_Folder[Plate]):
+    """The plates of a folder.
+
+    Raises:
+        CleanplateError: if there is no such folder or it holds no picture.
+    """
+
+    @classmethod
+    def open(cls, folder: str | Path) -> PlateFolder:
+        """List a folder's plates; nothing is read yet."""
+        return cls(_assets(folder, "plates"))
+
+    def read(self, path: Path) -> Plate:
+        """Read a plate with its depth and camera, as far as they are there."""
+        facts = _facts(path)
+        picture, scale = _shrunk(_bytes(read_image(path)))
+        intrinsics = _intrinsics(path, facts)
+        disparity = _plate_disparity(path, facts, picture.shape[:2], scale)
+        camera = None
+        if intrinsics and "camera_height" in facts and "pitch" in facts:
+            camera = Camera(
+                intrinsics.scaled(scale, scale),
+                _number(path, facts, "camera_height"),
+                _number(path, facts, "pitch"),
+            )
+        return Plate(path.stem, picture, disparity, camera)
+
+
+class CutoutFolder(_Folder[Cutout]):
+    """The cutouts of a folder.
+
+    Raises:
+        CleanplateError: if there is no such folder or it holds no picture.
+    """
+
+    def __init__(self, files: list[Path], memory: int = _MEMORY):
+        super().__init__(files, memory)
+        self._kinds: dict[str, list[int]] | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path) -> CutoutFolder:
+        """List a folder's cutouts; nothing is read yet."""
+        return cls(_assets(folder, "cutouts"))
+
+    @property
+    def kinds(self) -> dict[str, list[int]]:
+        """Indices by kind and framing, as `person`, `person-half`, ...: from the json files."""
+        if self._kinds is None:
+            self._kinds = {}
+            for index, path in enumerate(self.files):
+                facts = _facts(path)
+                kind = str(facts.get("kind", "other"))
+                if facts.get("framing") == "half" or any(facts.get("cut", {}).values()):
+                    kind += "-half"
+                self._kinds.setdefault(kind, []).append(index)
+        return self._kinds
+
+    def read(self, path: Path) -> Cutout:
+        """Read a cutout; colour and depth are carried outwards under the clear pixels."""
+        facts = _facts(path)
+        coded, alpha = read_rgba(path)
+        if alpha is None:
+            raise CleanplateError(
+                "has no alpha channel, so it is no cutout",
+                file=path,
+                cure="Give an RGBA picture that is clear around the subject.",
+            )
+        if not (alpha > 0.5).any():
+            raise CleanplateError("is clear everywhere: there is no subject in it", file=path)
+        depth = _cutout_depth(path, alpha)
+        colour = fill_outside(_bytes(coded), alpha > 0.2)
+        small, scale = _shrunk(colour, long_side=512)
+        if scale < 1:
+            alpha, depth = resize(alpha, small.shape[:2]), resize(depth, small.shape[:2])
+        solid = np.argwhere(alpha > 0.5)
+        (top, left), (bottom, right) = solid.min(0), solid.max(0) + 1
+        foot = facts.get("foot_xy")
+        if foot is None:
+            at = ((left + right) / 2, float(bottom))
+        else:
+            at = (float(foot[0]) * scale, float(foot[1]) * scale)
+        if "focal_px" in facts and "distance_m" in facts:
+            density = _number(path, facts, "focal_px") / _number(path, facts, "distance_m") * scale
+        else:
+            density = float(bottom - top) / float(facts.get("height_m", _ASSUMED_METRES))
+        size = facts.get("size_m") or [(right - left) / density, 0.2, (bottom - top) / density]
+        angle = None
+        if "camera_height_m" in facts and "distance_m" in facts:
+            angle = math.atan2(
+                _number(path, facts, "camera_height_m"), _number(path, facts, "distance_m")
+            )
+        cut = frozenset(side for side, there in facts.get("cut", {}).items() if there)
+        return Cutout(
+            name=path.stem,
+            kind=str(facts.get("kind", "other")),
+            colour=small,
+            alpha=to_uint8(alpha),
+            depth=depth,
+            foot=(float(at[0]), float(at[1])),
+            pixels_per_metre=float(density),
+            size=(float(size[0]), float(size[1]), float(size[2])),
+            view_angle=angle,
+            cut=cut,
+            half=facts.get("framing") == "half",
+            credit={k: str(facts[k]) for k in ("source", "license") if k in facts},
+        )
+
+
+def _assets(folder: str | Path, noun: str) -> list[Path]:
+    if not Path(folder).is_dir():
+        raise CleanplateError(f"is no folder of {noun}", file=folder)
+    files = find_pictures(folder)
+    stems = {file.stem for file in files}
+    own = [
+        file
+        for file in files
+        if not (file.stem.endswith("_depth") and file.stem.removesuffix("_depth") in stems)
+    ]
+    if not own:
+        raise CleanplateError(f"holds no {noun}", file=folder)
+    return own
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    beside = path.with_suffix(".json")
+    if not beside.exists():
+        return {}
+    try:
+        facts = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CleanplateError(f"cannot be read as JSON: {error}", file=beside) from error
+    if not isinstance(facts, dict):
+        raise CleanplateError("holds no JSON object", file=beside)
+    return facts
+
+
+def _number(path: Path, facts: Mapping[str, Any], key: str) -> float:
+    value = facts.get(key)
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise CleanplateError(f"{key} is {value!r}, not a number", file=path.with_suffix(".json"))
+    return float(value)
+
+
+def _intrinsics(path: Path, facts: Mapping[str, Any]) -> Intrinsics | None:
+    if not all(key in facts for key in ("fx", "fy", "cx", "cy")):
+        return None
+    return Intrinsics(*(_number(path, facts, key) for key in ("fx", "fy", "cx", "cy")))
+
+
+def _bytes(coded: Coded) -> Bytes:
+    return to_uint8(to_float(coded)) if coded.dtype != np.uint8 else np.asarray(coded, np.uint8)
+
+
+def _shrunk(picture: Bytes, long_side: int = _LONG_SIDE) -> tuple[Bytes, float]:
+    height, width = picture.shape[:2]
+    scale = min(1.0, long_side / max(height, width))
+    if scale == 1:
+        return picture, 1.0
+    return resize(picture, (max(1, round(height * scale)), max(1, round(width * scale)))), scale
+
+
+def _beside(path: Path) -> Path | None:
+    for suffix in _DEPTH_SUFFIXES:
+        candidate = path.with_name(f"{path.stem}_depth{suffix}")
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def _plate_disparity(
+    path: Path, facts: Mapping[str, Any], size: tuple[int, ...], scale: float
+) -> Plane | None:
+    file = _beside(path)
+    if file is None:
+        return None
+    disparity = depth_to_disparity(read_depth(file))
+    # A rendered plate says so by its camera: there, no depth means that nothing was hit.
+    if "fx" in facts and facts.get("depth_zero", "infinity") == "infinity":
+        disparity = np.nan_to_num(disparity, nan=0.0)
+    if scale < 1:
+        rows = ((np.arange(size[0]) + 0.5) / scale).astype(int).clip(0, disparity.shape[0] - 1)
+        columns = ((np.arange(size[1]) + 0.5) / scale).astype(int).clip(0, disparity.shape[1] - 1)
+        disparity = disparity[np.ix_(rows, columns)]
+    if disparity.shape != tuple(size):
+        raise CleanplateError(
+            f"is {disparity.shape[1]} x {disparity.shape[0]}, its plate {size[1]} x {size[0]}",
+            file=file,
+            cure="A plate's depth has the plate's size.",
+        )
+    return np.ascontiguousarray(disparity, np.float32)
+
+
+def _cutout_depth(path: Path, alpha: Plane) -> Plane:
+    file = path.with_name(f"{path.stem}_depth.png")
+    if not file.exists():
+        return np.zeros(alpha.shape, np.float32)
+    # Stored as (metres + 5) * 10000, read as millimetres.
+    depth = read_depth(file) / np.float32(10) - np.float32(5)
+    if depth.shape != alpha.shape:
+        raise CleanplateError("differs in size from its cutout", file=file)
+    known = np.isfinite(depth) & (alpha > 0.9)
+    if not known.any():
+        known = np.isfinite(depth)
+    return np.nan_to_num(fill_outside(depth, known), nan=0.0).astype(np.float32)

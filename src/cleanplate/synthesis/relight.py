@@ -1,0 +1,110 @@
+"""The subject's colours under the plate's light, and edges as cameras and hair make them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Picture
+from cleanplate.light import linear_from_uint8, srgb_to_linear
+from cleanplate.synthesis.assets import Bytes
+from cleanplate.synthesis.layer import Layer
+from cleanplate.synthesis.settings import CompositorSettings
+
+_CODES = np.arange(256, dtype=np.float32)
+
+
+def light_of(
+    rng: np.random.Generator, layer: Layer, plate: Bytes, settings: CompositorSettings
+) -> Picture:
+    """The layer's colour in linear light (h, w, 3) float32 as this scene shows it.
+
+    `plate` (H, W, 3) uint8 is the view that the subject is placed in. Mostly the subject takes on
+    the brightness and tint of what is around it, in part; sometimes it is coloured like the plate
+    on purpose.
+    """
+    colour = layer.colour
+    if settings.camouflage_share and rng.random() < settings.camouflage_share:
+        return _camouflage(rng, layer, plate)
+    if not settings.relight:
+        return linear_from_uint8(colour)
+    if rng.random() < 0.5:
+        colour = np.asarray(cv2.transform(colour, _colour_matrix(rng, settings.relight)), np.uint8)
+    solid = (layer.alpha > 0.5).astype(np.uint8)
+    here = np.float32(cv2.mean(plate[layer.box], solid)[:3]) + 4
+    own = np.float32(cv2.mean(colour, solid)[:3]) + 4
+    towards = rng.uniform(0.25, 0.9) if rng.random() < 0.75 else 0.0
+    level = (here.mean() / own.mean()) ** (towards * rng.uniform(0.3, 0.8))
+    tint = (here / here.mean() / (own / own.mean()) ** 0.5) ** (towards * rng.uniform(0, 0.5))
+    gain = level * tint * np.exp(rng.normal(0, 0.16, 3) * 0.3 + rng.normal(0, 0.2))
+    gamma = np.exp(rng.normal(0, 0.12))
+    gain, gamma = gain**settings.relight, gamma**settings.relight
+    curve = 255 * (_CODES[:, None] / 255) ** np.float32(gamma) * np.float32(gain)
+    if rng.random() < 0.25:  # haze or glare lifts the blacks
+        curve = curve * 0.93 + rng.uniform(0, 18)
+    light = linear_by(colour, np.minimum(curve, 255))
+    if rng.random() < 0.4:
+        light *= _shading(rng, colour.shape[:2])[..., None]
+        np.minimum(light, 1, out=light)
+    return light
+
+
+def linear_by(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
+    """Linear light (h, w, 3) of codes sent through a curve (256, 3) of codes in [0, 255]."""
+    table = srgb_to_linear(np.asarray(curve, np.float32) / np.float32(255))
+    return np.asarray(cv2.LUT(colour, np.ascontiguousarray(table)[:, None, :]), np.float32)
+
+
+def draw_look(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
+    """A curve (256, 3) of codes: exposure, tint and tone that plate and frame share."""
+    if not strength:
+        return np.repeat(_CODES[:, None], 3, 1)
+    gain = np.exp(strength * (rng.normal(0.05, 0.28) + rng.normal(0, 0.06, 3)))
+    gamma = np.exp(strength * rng.normal(-0.05, 0.16))
+    curve = 255 * (_CODES[:, None] / 255) ** np.float32(gamma) * np.float32(gain)
+    return np.clip(curve, 0, 255).astype(np.float32)
+
+
+def _colour_matrix(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
+    """Turn the hue and change the saturation, about the grey axis."""
+    turn = rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
+    turn, rich = turn * min(strength, 1), np.exp(strength * rng.normal(0, 0.35))
+    cos, sin = rich * np.cos(turn), rich * np.sin(turn) / np.sqrt(3)
+    third = (1 - cos) / 3
+    return np.array(
+        [
+            [cos + third, third - sin, third + sin],
+            [third + sin, cos + third, third - sin],
+            [third - sin, third + sin, cos + third],
+        ],
+        np.float32,
+    )
+
+
+def _shading(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """A slope of light over the subject, from one side."""
+    low, high = np.exp(rng.normal(0, 0.3, 2))
+    corner = rng.uniform(0, 1)
+    small = np.float32([[low, low + (high - low) * corner], [high + (low - high) * corner, high]])
+    if rng.random() < 0.5:
+        small = small.T
+    return np.asarray(cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))
+
+
+def _camouflage(rng: np.random.Generator, layer: Layer, plate: Bytes) -> Picture:
+    """The subject in the plate's own colours, or covered by another part of the plate."""
+    colour, solid = layer.colour, (layer.alpha > 0.5).astype(np.uint8)
+    behind = plate[layer.box]
+    if rng.random() < 0.35:
+        h, w = colour.shape[:2]
+        y = int(rng.integers(plate.shape[0] - h + 1))
+        x = int(rng.integers(plate.shape[1] - w + 1))
+        other = plate[y : y + h, x : x + w]
+        share = rng.uniform(0.5, 1.0)
+        colour = np.asarray(cv2.addWeighted(other, share, colour, 1 - share, 0), np.uint8)
+    here, own = np.float32(cv2.mean(behind, solid)[:3]), np.float32(cv2.mean(colour, solid)[:3])
+    contrast, share = rng.uniform(0.25, 0.9), rng.uniform(0.6, 1.0)
+    target = own + share * (here - own) + rng.normal(0, 9, 3)
+    curve = (_CODES[:, None] - own) * np.float32(contrast) + target
+    return linear_by(colour, np.clip(curve, 0, 255).astype(np.float32))

@@ -1,0 +1,104 @@
+"""What the compositor may do, and how often. Every share is a probability in [0, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from cleanplate.errors import CleanplateError
+
+
+@dataclass(frozen=True)
+class CompositorSettings:
+    """Shares and strengths; each sample draws its own from its seed.
+
+    Weights (`grounded`, `portrait`, `uniform`, the kinds, `subjects`) need not sum to one.
+
+    Raises:
+        CleanplateError: if a share lies outside [0, 1] or a weight is negative.
+    """
+
+    grounded: float = 0.62
+    """Weight of subjects that stand on a floor or a table: size from metres and intrinsics."""
+    portrait: float = 0.23
+    """Weight of large subjects cut by the picture's border, as in a video call."""
+    uniform: float = 0.15
+    """Weight of subjects put anywhere, at any size."""
+    subjects: tuple[float, ...] = (0.68, 0.22, 0.10)
+    """Weights of one, two, three ... subjects in a frame."""
+    person: float = 0.50
+    object: float = 0.26
+    animal: float = 0.12
+    vehicle: float = 0.06
+    shape: float = 0.06
+    """Weights of the kinds of subject; `shape` are abstract ones, drawn on the spot."""
+    other: float = 0.26
+    """Weight of cutouts of any other kind, and of those that do not tell theirs."""
+
+    identical_share: float = 0.04
+    """Frames that hold no subject: the scene again, seen anew by the camera."""
+    mirror: bool = True
+    """Plates and cutouts may be mirrored left to right."""
+    smallest_crop: float = 0.55
+    """Least share of the plate's width and height that a view keeps."""
+    look: float = 1.0
+    """Strength of colour changes that plate and frame share: exposure, white balance, tone."""
+    relight: float = 1.0
+    """Strength of colour changes of the subject."""
+    camouflage_share: float = 0.14
+    """Subjects coloured like the plate behind them."""
+    veil_share: float = 0.02
+    """Subjects that are transparent as a whole."""
+    edge_share: float = 0.4
+    """Subjects whose edge is changed: fringe of hair, defocus, motion, holes."""
+    shadow_share: float = 0.9
+    """Subjects that cast shadows."""
+    reflection_share: float = 0.06
+    """Grounded subjects that are mirrored faintly in the floor (no part of the shadow's truth)."""
+    shine_share: float = 0.1
+    """Frames in which a subject throws light or colour on the scene, making it no darker."""
+    camera: bool = True
+    """Plate and frame each pass through a camera; False keeps them as composed."""
+    clean_share: float = 0.2
+    """Pairs of which both passes only add a little noise."""
+    drift_share: float = 0.28
+    """Pairs with strong differences: exposure, tone, defocus, a knocked tripod."""
+
+    procedural_share: float = 0.0
+    """Share of samples whose plate is a procedural room, beside those of the folders."""
+    procedural_rooms: int = 256
+    """Distinct procedural rooms of one composer; each is made when it is first needed."""
+    textures: Path | None = None
+    """A folder of pictures to cover procedural rooms with."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            share = field.name.endswith("_share") or field.name == "smallest_crop"
+            if not value >= 0 or (share and value > 1):
+                raise CleanplateError(
+                    f"{field.name} = {value} is out of range",
+                    cure="Shares lie in [0, 1]; weights and strengths are not negative.",
+                )
+        if self.grounded + self.portrait + self.uniform <= 0 or sum(self.subjects) <= 0:
+            raise CleanplateError("all weights of placement or of the number of subjects are zero")
+        if self.procedural_rooms < 1:
+            raise CleanplateError("procedural_rooms must be at least 1")
+
+    @classmethod
+    def exact(cls) -> CompositorSettings:
+        """Nothing drawn but where subjects stand: no changes of colour or edge, no camera."""
+        return cls(
+            identical_share=0.0,
+            look=0.0,
+            relight=0.0,
+            shape=0.0,
+            camouflage_share=0.0,
+            veil_share=0.0,
+            edge_share=0.0,
+            reflection_share=0.0,
+            shine_share=0.0,
+            camera=False,
+        )
