@@ -1,0 +1,75 @@
+# Cleanplate's chores. `make` alone lists them.
+#
+#   PYTHON=python3.12 make demo      another Python (3.11 or newer)
+#   make test ARGS="-k metrics"      only some tests
+#
+# Everything lives inside this folder: .venv (prediction only), .venv-test (everything else), demo/.
+
+PYTHON ?= python3
+ARGS ?=
+BASE := .venv
+FULL := .venv-test
+PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types contracts surface bench hero size clean python
+
+help:  ## This list
+	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(BASE)/.ready  ## Install for prediction, run the example pair, write demo/
+	$(BASE)/bin/cleanplate predict --plate examples/plate.jpg examples/frame.jpg \
+	  --plate-depth examples/plate_depth.png --background examples/background.jpg -o demo
+	@echo
+	@echo "Look at demo/frame.preview.jpg (plate, frame, matte, depth, composite) and demo/frame.composite.png"
+
+test: $(FULL)/.ready  ## Install everything and run the tests; ARGS go to pytest
+	$(FULL)/bin/python -m pytest $(ARGS)
+
+lint: $(FULL)/.ready  ## Style of the code
+	$(FULL)/bin/ruff check .
+	$(FULL)/bin/ruff format --check .
+
+types: $(FULL)/.ready  ## Types, strictly
+	$(FULL)/bin/mypy
+
+contracts: $(FULL)/.ready  ## Which room may import which
+	$(FULL)/bin/lint-imports
+
+surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a change that was meant
+	$(FULL)/bin/python tests/test_api_surface.py
+
+bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
+	$(FULL)/bin/python -m benchmarks $(ARGS)
+
+hero: demo  ## Make the README's first picture from the demo's preview
+	cp demo/frame.preview.jpg docs/images/hero.jpg
+
+size: $(BASE)/.ready  ## Megabytes that the base install brings
+	$(BASE)/bin/python benchmarks/size.py
+
+clean:  ## Remove what these chores made
+	rm -rf $(BASE) $(FULL) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A stamp per environment: it is made anew when the requirements change. The installs are
+# editable, so that changes of the code need none.
+
+$(BASE)/.ready: pyproject.toml | python
+	$(PYTHON) -m venv $(BASE)
+	$(BASE)/bin/python $(PIP_INSTALL) --editable .
+	@touch $@
+
+$(FULL)/.ready: pyproject.toml constraints.txt | python
+	$(PYTHON) -m venv $(FULL)
+	$(FULL)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[train]" --group test --group lint
+	@touch $@
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Cleanplate needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V 2>&1 || echo missing`." >&2; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv package (python3-venv on Debian)." >&2; exit 1; }
