@@ -1,0 +1,190 @@
+"""How much brighter and how differently coloured the frame is than its plate.
+
+Cameras change exposure and white balance when somebody steps in. The drift is measured on pixels
+that agree, as a factor per channel in linear light and, where the data ask for it, one exponent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.light import linear_to_srgb, srgb_to_linear
+
+WIDEST = np.log(4.0)
+"""Drift beyond two stops either way is not looked for."""
+
+SMALLEST_SHARE = 0.05
+"""Below this share of agreeing pixels, the exposure is left as it is."""
+
+STEP = 0.005
+"""Factors are rounded to this (in natural logarithm), a quarter of an 8-bit level in mid-grey, so
+that a steady camera gives one and the same exposure and the plate's features can be kept."""
+
+_DARK, _BRIGHT = 0.04, 0.96
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """The change that turns the plate's light into the frame's: `gain * light ** gamma`.
+
+    gain: factor for red, green, blue in linear light.
+    gamma: exponent in linear light, 1 = none.
+    agreeing: share of the usable pixels that follow it.
+    residual: median of what is left on them, in natural logarithm of light.
+    """
+
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gamma: float = 1.0
+    agreeing: float = 0.0
+    residual: float = 0.0
+
+    @property
+    def stops(self) -> float:
+        """Brightness drift in stops (powers of two) of mid-grey; above 0 the frame is brighter."""
+        return float(np.log2(self.luma_gain * 0.18 ** (self.gamma - 1)))
+
+    @property
+    def luma_gain(self) -> float:
+        """The factor for grey."""
+        return float(np.dot(_LUMA, self.gain))
+
+    @property
+    def white_balance(self) -> float:
+        """Largest difference between two channels' factors, as a share: 0.05 = 5 %."""
+        return float(max(self.gain) / min(self.gain) - 1)
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.gain == (1.0, 1.0, 1.0) and self.gamma == 1.0
+
+    def apply(self, plate: Coded | Picture) -> Coded | Picture:
+        """`plate` as the frame's camera would have taken it; same shape, dtype and coding."""
+        if self.is_none:
+            return plate
+        if plate.dtype == np.uint8:
+            levels = np.arange(256, dtype=np.float32) / 255
+            table = np.rint(self._curve(levels[:, None]) * 255).astype(np.uint8)
+            return cv2.LUT(plate, table.reshape(1, 256, 3))
+        if plate.dtype == np.uint16:
+            levels = np.arange(65536, dtype=np.float32) / 65535
+            table16 = np.rint(self._curve(levels[:, None]) * 65535).astype(np.uint16)
+            return np.stack([table16[plate[..., c], c] for c in range(3)], -1)
+        return self._curve(plate)
+
+    def _curve(self, coded: npt.NDArray[np.float32]) -> Picture:
+        light = srgb_to_linear(coded)
+        if self.gamma != 1.0:
+            light = np.power(light, np.float32(self.gamma))
+        return linear_to_srgb(np.clip(light * np.float32(self.gain), 0, 1))
+
+    def as_report(self) -> dict[str, Any]:
+        """Plain numbers for the report."""
+        return {
+            "gain": [round(g, 4) for g in self.gain],
+            "gamma": round(self.gamma, 4),
+            "stops": round(self.stops, 3),
+            "white_balance": round(self.white_balance, 4),
+            "agreeing": round(self.agreeing, 3),
+            "residual": round(self.residual, 4),
+        }
+
+
+def match_exposure(plate: Picture, frame: Picture, usable: Mask | None = None) -> Exposure:
+    """The exposure drift from `plate` to `frame`, both (h, w, 3) sRGB in [0, 1], registered.
+
+    The most frequent ratio of brightness is taken for the scene's, since the subject's pixels
+    scatter; then channel medians over the pixels that follow it, three times over with a
+    tolerance that tightens to what they scatter.
+
+    Args:
+        plate: the plate at a small size.
+        frame: the frame at the same size.
+        usable: (h, w), False where the plate shows nothing (outside after registration).
+
+    Returns:
+        the drift, or no change where fewer than `SMALLEST_SHARE` of the usable pixels agree.
+    """
+    soft_plate, soft_frame = (cv2.blur(picture, (3, 3)) for picture in (plate, frame))
+    usable = _well_exposed(soft_plate) & _well_exposed(soft_frame) & _or_all(usable, plate)
+    total = int(usable.sum())
+    if total < 16:
+        return Exposure()
+    log_plate = np.log(srgb_to_linear(soft_plate[usable]))
+    log_frame = np.log(srgb_to_linear(soft_frame[usable]))
+    ratio = log_frame - log_plate
+    weight = _flatness(soft_plate)[usable]
+    luma_ratio = ratio @ _LUMA
+    centre = _mode(luma_ratio, weight)
+    agree = np.abs(luma_ratio - centre) < 0.15
+    log_gain = np.full(3, centre)
+    residual = 0.0
+    for _ in range(3):
+        if agree.sum() < max(16, SMALLEST_SHARE * total):
+            return Exposure(agreeing=float(agree.sum() / total))
+        log_gain = np.median(ratio[agree], axis=0)
+        error = np.abs(ratio - log_gain).max(axis=1)
+        residual = float(np.median(error[agree]))
+        agree = error < np.clip(4 * residual, 0.06, 0.25)
+    gamma, log_gain = _exponent(log_plate, log_frame, agree, log_gain)
+    log_gain = np.round(log_gain / STEP) * STEP
+    gain = np.exp(log_gain)
+    return Exposure(
+        (float(gain[0]), float(gain[1]), float(gain[2])),
+        gamma,
+        float(agree.sum() / total),
+        residual,
+    )
+
+
+def _exponent(
+    log_plate: Picture, log_frame: Picture, agree: Mask, log_gain: npt.NDArray[np.floating[Any]]
+) -> tuple[float, npt.NDArray[np.floating[Any]]]:
+    """One exponent for all channels, if it explains clearly more than factors alone.
+
+    Straight line through the agreeing pixels in logarithms, slope by least squares.
+    """
+    x, y = log_plate[agree], log_frame[agree]
+    middle_x, middle_y = np.median(x, axis=0), np.median(y, axis=0)
+    dx, dy = x - middle_x, y - middle_y
+    spread = float((dx**2).mean())
+    if spread < 0.1 or len(x) < 500:
+        return 1.0, log_gain
+    gamma = float((dx * dy).mean()) / spread
+    gamma = round(gamma / 0.01) * 0.01
+    before = float(np.median(np.abs(y - x - log_gain)))
+    bent = np.median(y - gamma * x, axis=0)
+    after = float(np.median(np.abs(y - gamma * x - bent)))
+    if not 0.8 <= gamma <= 1.25 or after > 0.85 * before:
+        return 1.0, log_gain
+    return gamma, bent
+
+
+def _well_exposed(picture: Picture) -> Mask:
+    return (picture.min(axis=2) > _DARK) & (picture.max(axis=2) < _BRIGHT)
+
+
+def _or_all(usable: Mask | None, picture: Picture) -> Mask:
+    return np.ones(picture.shape[:2], bool) if usable is None else usable
+
+
+def _flatness(picture: Picture) -> Plane:
+    """Weight per pixel: high where a small shift would not change the brightness."""
+    grey = picture @ _LUMA
+    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)) / 8
+    return (1 / (1 + (slope / 0.02) ** 2)).astype(np.float32)
+
+
+def _mode(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> float:
+    """The most frequent value, with a mild preference for no drift (sigma one stop)."""
+    counts, edges = np.histogram(values, 140, (-WIDEST, WIDEST), weights=weight)
+    centres = (edges[1:] + edges[:-1]) / 2
+    smooth = cv2.GaussianBlur(counts.astype(np.float32).reshape(1, -1), (0, 0), 2)[0]
+    return float(centres[np.argmax(smooth * np.exp(-0.5 * (centres / np.log(2)) ** 2))])

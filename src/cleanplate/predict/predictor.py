@@ -1,0 +1,67 @@
+"""The way in: a model, ready to make scenes from plates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cleanplate.models import Model, find_model
+from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
+from cleanplate.predict.scene import Scene, Settings
+from cleanplate.predict.session import PairSession
+from cleanplate.predict.size import WORKING_SIZE, check_working_size
+from cleanplate.predict.stages import Stages
+
+
+class Predictor:
+    """Finds the subject of frames, given the picture of the empty scene.
+
+        predictor = Predictor()
+        scene = predictor.scene("plate.jpg")
+        result = scene.predict("frame.jpg")
+
+    Args:
+        model: a shipped model's name or the folder of an exported one; None = the default.
+        threads: CPU threads of the network; None = as many as may be used, at most four.
+        working_size: long side in pixels at which the network looks; pictures are never enlarged.
+        align: register the plate to each frame (a hand-held or knocked camera).
+        fit: resample the plate where its size differs from the frame's; shapes must agree.
+        providers: ONNX Runtime's execution providers, in order; None = the CPU.
+        force: go on even if the plate is plainly not the frame's.
+
+    Raises:
+        CleanplateError: no such model, provider or working size.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        threads: int | None = None,
+        working_size: int = WORKING_SIZE,
+        align: bool = False,
+        fit: bool = False,
+        providers: Sequence[str] | None = None,
+        force: bool = False,
+    ):
+        check_working_size(working_size)
+        self.settings = Settings(working_size, align, fit, force)
+        self.model = model if isinstance(model, Model) else find_model(model)
+        self._session = PairSession(self.model, threads, providers)
+
+    def scene(self, plate: PictureSource, depth: DepthSource | None = None) -> Scene:
+        """Make a plate ready for many frames.
+
+        Args:
+            plate: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1].
+            depth: of the plate, a path or (H, W) metres along the optical axis, nan = unknown,
+                +inf = nothing hit; its resolution may differ. Makes results metric.
+
+        Raises:
+            CleanplateError: a file cannot be read, or the depth does not fit the plate.
+        """
+        seconds = Stages()
+        with seconds.stage("read"):
+            picture = as_picture(plate, "plate")
+            disparity = None if depth is None else as_disparity(depth)
+        return Scene(self._session, self.settings, picture, disparity, seconds=seconds)

@@ -1,0 +1,320 @@
+"""The plate laid over the frame: by how much the camera moved, and whether that can be trusted.
+
+Scale-invariant features on the whole picture, a homography by random consensus with the subject
+as outliers, a second pass without the parts that changed, then refinement by ECC (Evangelidis and
+Psarakis 2008). A registration that cannot be trusted is not used, and says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Mask, Picture
+from cleanplate.predict.size import Size
+
+Matrix = npt.NDArray[np.float64]
+"""(3, 3), from plate pixels to frame pixels, pixel centres at integers + 0.5."""
+
+REGISTRATION_SIZE = 1024
+"""Long side at which features are found when registering for use."""
+
+FEWEST_INLIERS = 16
+SMALLEST_SHARE = 0.2
+"""Below either, the matches do not prove that one view is the other."""
+
+SMALLEST_SPREAD = 0.12
+"""Inliers must lie in at least this share of the picture's 6 x 6 cells."""
+
+WIDE_SPREAD = 0.3
+"""In fewer cells than this, a perspective would be guessed at the far corners, so only shift, turn
+and scale are estimated."""
+
+WIDEST_MOVE = 0.25
+"""A corner that moves by more than this share of the long side is not a knocked tripod."""
+
+_TOLERANCE = 2.5
+_RATIO = 0.8
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How the plate lies in the frame, at full size.
+
+    matrix: plate pixels to frame pixels, (3, 3) float64; the identity if not trusted.
+    trusted: whether the evidence is good enough to use it.
+    inliers, share: matches that follow the matrix, and their share of all matches.
+    residual: their median distance after it, in full-size pixels.
+    moved: largest displacement of a corner, in full-size pixels.
+    why_not: what is missing if it is not trusted.
+    """
+
+    matrix: Matrix = field(default_factory=lambda: np.eye(3))
+    trusted: bool = False
+    inliers: int = 0
+    share: float = 0.0
+    residual: float = float("nan")
+    moved: float = 0.0
+    kind: str = "none"
+    why_not: str = ""
+
+    def as_report(self) -> dict[str, Any]:
+        """Plain numbers for the report."""
+        return {
+            "used": self.trusted,
+            "kind": self.kind,
+            "inliers": self.inliers,
+            "inlier_share": round(self.share, 3),
+            "residual_px": None if np.isnan(self.residual) else round(self.residual, 2),
+            "moved_px": round(self.moved, 2),
+            "matrix": [[float(f"{v:.8g}") for v in row] for row in self.matrix],
+            **({"why_not": self.why_not} if self.why_not else {}),
+        }
+
+
+def register(
+    plate: Coded, frame: Coded, size: Size, *, features: int = 4000, refine: bool = True
+) -> Registration:
+    """Find how the plate lies in the frame.
+
+    Args:
+        plate: (h, w, 3) uint8, the plate at a moderate size.
+        frame: (h, w, 3) uint8, the frame at the same size.
+        size: (height, width) of the full pictures, in whose pixels the answer is given.
+        features: at most so many features a picture.
+        refine: whether to improve the answer by ECC.
+    """
+    height, width = plate.shape[:2]
+    to_full = np.diag([size[1] / width, size[0] / height, 1.0])
+    grey_plate, grey_frame = _grey(plate), _grey(frame)
+    points_plate, points_frame = _matches(grey_plate, grey_frame, features)
+    found = _fit(points_plate, points_frame, (height, width))
+    if found.trusted:
+        # Second pass: what still differs after the first is the subject; leave it out.
+        unchanged = ~changed_area(grey_plate, grey_frame, found.matrix)
+        keep = _at(unchanged, points_frame)
+        again = _fit(points_plate[keep], points_frame[keep], (height, width))
+        if again.trusted:
+            found = _with_share(again, found.share)
+        if refine:
+            found = _refined(found, grey_plate, grey_frame, unchanged, points_plate, points_frame)
+    scale = float(to_full[0, 0])
+    full = to_full @ found.matrix @ np.linalg.inv(to_full)
+    return Registration(
+        full / full[2, 2],
+        found.trusted,
+        found.inliers,
+        found.share,
+        found.residual * scale,
+        corner_movement(full, size),
+        found.kind,
+        found.why_not,
+    )
+
+
+def warp(picture: npt.NDArray[Any], matrix: Matrix, *, nearest: bool = False) -> npt.NDArray[Any]:
+    """`picture` (H, W[, C]) in the frame's view; beyond its edge the edge is repeated."""
+    return cv2.warpPerspective(
+        picture,
+        _for_opencv(matrix),
+        picture.shape[1::-1],
+        flags=cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def covered(size: Size, matrix: Matrix) -> Mask:
+    """(H, W), True where the registered plate has a pixel."""
+    ones = np.full(size, 255, np.uint8)
+    inside = cv2.warpPerspective(
+        ones, _for_opencv(matrix), size[::-1], flags=cv2.INTER_LINEAR, borderValue=0
+    )
+    return inside >= 254
+
+
+def corner_movement(matrix: Matrix, size: Size) -> float:
+    """The largest distance in pixels that a corner of (height, width) moves."""
+    corners = _corners(size)
+    return float(np.linalg.norm(_transform(matrix, corners) - corners, axis=1).max())
+
+
+def changed_area(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: Matrix) -> Mask:
+    """(h, w), True where grey `frame` clearly differs from the registered grey `plate`."""
+    soft = [cv2.GaussianBlur(p, (0, 0), 2).astype(np.float32) for p in (warp(plate, m), frame)]
+    # Contrast and brightness are matched by medians, so that exposure does not count as change.
+    difference = soft[1] - soft[0]
+    difference -= np.median(difference)
+    spread = 1.4826 * float(np.median(np.abs(difference)))
+    changed = np.abs(difference) > max(12.0, 4 * spread)
+    return cv2.dilate(changed.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+
+
+def _fit(plate: Picture, frame: Picture, size: Size) -> Registration:
+    count = len(plate)
+    if count < FEWEST_INLIERS:
+        return Registration(inliers=0, why_not=f"only {count} features match")
+    homography, mask = cv2.findHomography(
+        plate, frame, cv2.USAC_MAGSAC, _TOLERANCE, maxIters=5000, confidence=0.9999
+    )
+    if homography is None:
+        return Registration(why_not="no common view among the matches")
+    inside = mask.ravel() > 0
+    matrix, kind, inside = _simplest(np.asarray(homography, np.float64), plate, frame, inside, size)
+    inliers = int(inside.sum())
+    share = inliers / count
+    spread = _spread(frame[inside], size)
+    distance = np.linalg.norm(_transform(matrix, plate[inside]) - frame[inside], axis=1)
+    why = ""
+    if inliers < FEWEST_INLIERS:
+        why = f"only {inliers} matches agree on one movement"
+    elif share < SMALLEST_SHARE:
+        why = f"only {share:.0%} of the matches agree on one movement"
+    elif spread < SMALLEST_SPREAD:
+        why = "the agreeing matches lie in one small part of the picture"
+    elif not _plausible(matrix, size):
+        why = "the movement found is larger than a moved camera explains"
+    if why:
+        return Registration(inliers=inliers, share=share, why_not=why)
+    return Registration(
+        matrix / matrix[2, 2], True, inliers, share, float(np.median(distance)), 0.0, kind
+    )
+
+
+def _simplest(
+    homography: Matrix, plate: Picture, frame: Picture, inside: Mask, size: Size
+) -> tuple[Matrix, str, Mask]:
+    """The simplest movement that explains the matches as well as the homography does.
+
+    Fewer degrees of freedom stray less where there are no matches, and a camera that stood still
+    should not cost the plate a resampling.
+    """
+    candidates: list[tuple[str, Matrix]] = [("none", np.eye(3))]
+    shift = np.eye(3)
+    shift[:2, 2] = np.median(frame[inside] - plate[inside], axis=0)
+    candidates.append(("shift", shift))
+    similarity, _ = cv2.estimateAffinePartial2D(
+        plate[inside], frame[inside], ransacReprojThreshold=_TOLERANCE
+    )
+    if similarity is not None:
+        candidates.append(("similarity", np.vstack([similarity, [0, 0, 1]]).astype(np.float64)))
+    best = np.linalg.norm(_transform(homography, plate) - frame, axis=1)
+    for kind, matrix in candidates:
+        distance = np.linalg.norm(_transform(matrix, plate) - frame, axis=1)
+        close = distance < _TOLERANCE
+        narrow = kind == "similarity" and _spread(frame[inside], size) < WIDE_SPREAD
+        if close.sum() >= 0.9 * inside.sum() and (
+            narrow or np.median(distance[inside]) <= 1.3 * np.median(best[inside]) + 0.1
+        ):
+            return matrix, kind, close
+    return homography / homography[2, 2], "homography", inside
+
+
+def _refined(
+    found: Registration,
+    plate: npt.NDArray[np.uint8],
+    frame: npt.NDArray[np.uint8],
+    unchanged: Mask,
+    points_plate: Picture,
+    points_frame: Picture,
+) -> Registration:
+    """`found` improved by ECC on unchanged pixels, if the matches do not contradict it."""
+    if found.kind != "homography":
+        return found
+    start = np.linalg.inv(found.matrix)
+    start = (start / start[2, 2]).astype(np.float32)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-5)
+    # The mask belongs to the picture that ECC warps, which is the plate.
+    allowed = warp(unchanged.astype(np.uint8), np.linalg.inv(found.matrix), nearest=True)
+    try:
+        _, inverse = cv2.findTransformECC(
+            frame, plate, start, cv2.MOTION_HOMOGRAPHY, criteria, allowed, 5
+        )
+    except cv2.error:  # it did not converge
+        return found
+    matrix = np.linalg.inv(np.asarray(inverse, np.float64))
+    matrix /= matrix[2, 2]
+    before = np.linalg.norm(_transform(found.matrix, points_plate) - points_frame, axis=1)
+    after = np.linalg.norm(_transform(matrix, points_plate) - points_frame, axis=1)
+    inside = before < _TOLERANCE
+    residual = float(np.median(after[inside]))
+    if not np.isfinite(residual) or residual > max(0.5, 1.2 * found.residual):
+        return found
+    return Registration(
+        matrix, True, found.inliers, found.share, residual, 0.0, found.kind + " + ECC"
+    )
+
+
+def _matches(
+    plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], features: int
+) -> tuple[Picture, Picture]:
+    """Matching points (n, 2) float32 in plate and frame: SIFT with Lowe's ratio test (2004)."""
+    finder = cv2.SIFT_create(nfeatures=features, contrastThreshold=0.02)
+    points_plate, described_plate = finder.detectAndCompute(plate, None)
+    points_frame, described_frame = finder.detectAndCompute(frame, None)
+    none = np.empty((0, 2), np.float32)
+    if (
+        described_plate is None
+        or described_frame is None
+        or min(len(described_plate), len(described_frame)) < 2
+    ):
+        return none, none
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(described_plate, described_frame, k=2)
+    good = [one for one, two in pairs if one.distance < _RATIO * two.distance]
+    if not good:
+        return none, none
+    return (
+        np.array([points_plate[m.queryIdx].pt for m in good], np.float32) + 0.5,
+        np.array([points_frame[m.trainIdx].pt for m in good], np.float32) + 0.5,
+    )
+
+
+def _plausible(matrix: Matrix, size: Size) -> bool:
+    corners = _corners(size)
+    moved = _transform(matrix, corners)
+    if not np.isfinite(moved).all():
+        return False
+    if np.linalg.norm(moved - corners, axis=1).max() > WIDEST_MOVE * max(size):
+        return False
+    return bool(cv2.isContourConvex(moved.astype(np.float32).reshape(-1, 1, 2)))
+
+
+def _spread(points: Picture, size: Size, cells: int = 6) -> float:
+    """Share of the picture's cells that hold a point."""
+    rows = np.clip((points[:, 1] / size[0] * cells).astype(int), 0, cells - 1)
+    columns = np.clip((points[:, 0] / size[1] * cells).astype(int), 0, cells - 1)
+    return len(set(zip(rows.tolist(), columns.tolist(), strict=True))) / cells**2
+
+
+def _at(mask: Mask, points: Picture) -> npt.NDArray[np.bool_]:
+    x = np.clip(points[:, 0].astype(int), 0, mask.shape[1] - 1)
+    y = np.clip(points[:, 1].astype(int), 0, mask.shape[0] - 1)
+    return mask[y, x]
+
+
+def _with_share(found: Registration, share: float) -> Registration:
+    """The second pass's answer with the first pass's share, which counts the subject too."""
+    return Registration(found.matrix, True, found.inliers, share, found.residual, 0.0, found.kind)
+
+
+def _corners(size: Size) -> npt.NDArray[np.float64]:
+    height, width = size
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+
+
+def _transform(matrix: Matrix, points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    homogeneous = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    return homogeneous[:, :2] / homogeneous[:, 2:]
+
+
+def _for_opencv(matrix: Matrix) -> Matrix:
+    """The same movement with pixel centres at integers, as OpenCV counts them."""
+    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
+    return np.linalg.inv(shift) @ matrix @ shift
+
+
+def _grey(picture: Coded) -> npt.NDArray[np.uint8]:
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

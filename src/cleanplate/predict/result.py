@@ -1,0 +1,163 @@
+"""What prediction found in one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.depth import Normalisation, disparity_to_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.matte import solve_foreground
+from cleanplate.predict import placement
+from cleanplate.predict.stages import Stages
+from cleanplate.predict.upsample import enlarge
+from cleanplate.predict.view import PlateView
+
+if TYPE_CHECKING:
+    from cleanplate.predict.still import BackgroundSource, Still
+
+
+class Result:
+    """The subject of one frame: matte, colours, shadow and depth, all at the frame's size.
+
+    Only the matte is there at once; the rest is computed when it is first asked for, and kept.
+
+    Attributes:
+        alpha: (H, W) float32 in [0, 1], the subject's coverage.
+        frame: (H, W, 3), as given.
+        report: what was measured and done; see docs/prediction.md.
+        name: the frame's file without folder and suffix, or "frame".
+    """
+
+    def __init__(
+        self,
+        *,
+        frame: Coded | Picture,
+        view: PlateView,
+        alpha: Plane,
+        small_subject: Plane,
+        small_plate: Plane,
+        small_shadow: Plane,
+        given: Plane | None,
+        normalisation: Normalisation | None,
+        report: dict[str, Any],
+        seconds: Stages,
+    ):
+        self.frame = frame
+        self.alpha = alpha
+        self.report = report
+        self.name = "frame"
+        self._view = view
+        self._small_subject = small_subject
+        self._small_plate = small_plate
+        self._small_shadow = small_shadow
+        self._given = given
+        self._normalisation = normalisation
+        self._seconds = seconds
+
+    @property
+    def metric(self) -> bool:
+        """Whether disparity is in 1/m and depth in metres, because the plate's depth was given."""
+        return self._given is not None
+
+    @cached_property
+    def plate(self) -> Coded | Picture:
+        """(H, W, 3) the plate as the frame's camera would have seen it: registered, same light."""
+        with self._seconds.stage("plate"):
+            return self._view.full()
+
+    @cached_property
+    def shadow(self) -> Plane:
+        """(H, W) float32 in (0, 1]: by how much the scene is darkened, 1 = untouched."""
+        with self._seconds.stage("shadow"):
+            return enlarge(self._small_shadow, self._view.size)
+
+    @cached_property
+    def foreground(self) -> Picture:
+        """(H, W, 3) float32 sRGB in [0, 1], straight: the subject's colour without the plate's."""
+        plate, shadow = self.plate, self.shadow
+        with self._seconds.stage("foreground"):
+            return solve_foreground(self.frame, plate, self.alpha, shadow)
+
+    @cached_property
+    def disparity(self) -> Plane:
+        """(H, W) float32 of the frame: the subject's where alpha >= 0.5, else the plate's.
+
+        In 1/m if `metric`, else relative; larger is nearer.
+        """
+        with self._seconds.stage("depth"):
+            given = None if self._given is None else self._view.moved_disparity(self._given)
+            return placement.frame_disparity(
+                self.alpha, self._small_subject, self._small_plate, given, self._normalisation
+            )
+
+    @property
+    def depth(self) -> Plane:
+        """(H, W) float32 metres along the optical axis, +inf where nothing is hit.
+
+        Raises:
+            CleanplateError: the plate's depth was not given, so there is no scale.
+        """
+        if not self.metric:
+            raise CleanplateError(
+                "depth in metres needs the plate's depth; without it there is only `disparity`, "
+                "relative",
+                cure="predictor.scene(plate, depth=...), on the command line --plate-depth",
+            )
+        return disparity_to_depth(self.disparity)
+
+    def composite(self, background: BackgroundSource) -> Still:
+        """The subject before another background, mixed in linear light.
+
+        Args:
+            background: a path or (H', W', 3) array, scaled to cover the frame and cut to it; or
+                a colour, "#rrggbb" or a CSS name.
+        """
+        from cleanplate.predict.still import composite
+
+        with self._seconds.stage("composite"):
+            return composite(self, background)
+
+    def preview(self, background: BackgroundSource | None = None) -> Still:
+        """Plate, frame, matte, depth and composite side by side, labelled, for eyes."""
+        from cleanplate.predict.still import preview
+
+        with self._seconds.stage("preview"):
+            return preview(self, background)
+
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        save: Iterable[str] | None = None,
+        background: BackgroundSource | None = None,
+        bits: int = 8,
+        stem: str | None = None,
+    ) -> list[Path]:
+        """Write files named `<stem>.<what>.<suffix>` and the report `<stem>.json` to `folder`.
+
+        Args:
+            folder: made if it is not there.
+            save: of "alpha", "foreground", "depth", "shadow", "preview", "composite"; by default
+                all but "composite", which comes along if `background` is given.
+            background: for the composite, as `composite` takes it.
+            bits: 8 or 16, of alpha, foreground and shadow.
+            stem: by default the frame's own name.
+
+        Returns:
+            the files written, the report last.
+
+        Raises:
+            CleanplateError: an unknown name in `save`, or a file cannot be written. What was
+                being written then is removed, what was there before stays.
+        """
+        from cleanplate.predict.writing import save_result
+
+        return save_result(self, Path(folder), stem or self.name, save, background, bits)
+
+    def _repr_png_(self) -> bytes:
+        """A notebook shows the preview."""
+        return self.preview().png()

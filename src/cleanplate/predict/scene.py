@@ -1,0 +1,235 @@
+"""A plate made ready for many frames."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.depth import Normalisation
+from cleanplate.errors import CleanplateError
+from cleanplate.pictures import resize, to_float
+from cleanplate.predict import placement
+from cleanplate.predict.exposure import Exposure, match_exposure
+from cleanplate.predict.health import examine, sketch
+from cleanplate.predict.inputs import PictureSource, as_picture
+from cleanplate.predict.registration import REGISTRATION_SIZE, Registration, register
+from cleanplate.predict.result import Result
+from cleanplate.predict.session import PairSession, PlateFeatures
+from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
+from cleanplate.predict.stages import Stages
+from cleanplate.predict.upsample import upsample_alpha
+from cleanplate.predict.view import REACH, PlateView
+
+KEPT_EXPOSURES = 4
+"""For so many different exposures the plate's features are kept."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a predictor works; see `Predictor`."""
+
+    working_size: int = WORKING_SIZE
+    align: bool = False
+    fit: bool = False
+    force: bool = False
+
+
+class Scene:
+    """One plate, with everything that depends on it alone computed once.
+
+    Made by `Predictor.scene`; give it frames with `predict`. Plate features are kept for each
+    exposure that frames bring (a steady camera brings one), so they are computed anew only where
+    `align` really moves the plate.
+    """
+
+    def __init__(
+        self,
+        session: PairSession,
+        settings: Settings,
+        plate: Coded | Picture,
+        disparity: Plane | None = None,
+        *,
+        seconds: Stages | None = None,
+    ):
+        self.plate = plate
+        self.settings = settings
+        self.normalisation: Normalisation | None = None
+        self.seconds = Stages() if seconds is None else seconds
+        self._session = session
+        self._depth_map = disparity
+        self._disparity: Plane | None = None
+        self._features: OrderedDict[Exposure | None, PlateFeatures] = OrderedDict()
+        self._other_size: Scene | None = None
+        if disparity is not None:
+            _same_shape(disparity, plate)
+            self.normalisation = Normalisation.of(disparity)
+        with self.seconds.stage("plate sketch"):
+            self._sketch = sketch(plate)
+            self._wide_sketch = _register_sketch(plate) if settings.align else None
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the plate."""
+        return self.plate.shape[0], self.plate.shape[1]
+
+    @property
+    def working_size(self) -> Size:
+        """(height, width) at which the network sees plate and frames."""
+        return working_size(self.size, self.settings.working_size)
+
+    @property
+    def metric(self) -> bool:
+        """Whether the plate's depth was given, so that results are in metres."""
+        return self._depth_map is not None
+
+    @property
+    def disparity(self) -> Plane | None:
+        """(H, W) the given disparity of the plate in 1/m, nan where unknown; None if not given."""
+        if self._disparity is None and self._depth_map is not None:
+            self._disparity = placement.at_size(self._depth_map, self.size)
+        return self._disparity
+
+    def predict(self, frame: PictureSource) -> Result:
+        """Compare one frame with the plate.
+
+        Args:
+            frame: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1].
+
+        Raises:
+            CleanplateError: the frame cannot be read, its size differs (see `fit`), or the plate
+                is plainly not this frame's (see `force`).
+        """
+        seconds = Stages()
+        with seconds.stage("read"):
+            picture = as_picture(frame, "frame")
+        size: Size = (picture.shape[0], picture.shape[1])
+        fitted = check_fit(self.size, size, self.settings.fit)
+        scene = self._at(size) if fitted else self
+        result = scene._predict(picture, seconds)
+        result.name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
+        result.report["plate_resampled"] = fitted
+        return result
+
+    def _predict(self, frame: Coded | Picture, seconds: Stages) -> Result:
+        with seconds.stage("health"):
+            health = examine(self._sketch, sketch(frame), self.size)
+            if not self.settings.force:
+                health.demand()
+        with seconds.stage("register"):
+            alignment = self._align(frame)
+        with seconds.stage("exposure"):
+            view = self._view(frame, alignment)
+        working = self.working_size
+        with seconds.stage("size"):
+            small_frame = to_float(resize(frame, working))
+        with seconds.stage("plate network"):
+            features, hidden = self._encode(view, small_frame)
+        with seconds.stage("network"):
+            compared = self._session.compare(small_frame, features)
+        with seconds.stage("upsample"):
+            alpha = compared.alpha
+            if hidden is not None:
+                alpha = placement.carry_over_edge(alpha, ~hidden, REACH)
+            full_alpha = upsample_alpha(alpha, small_frame, frame)
+        report: dict[str, Any] = {
+            "model": {"name": self._session.model.name, "sha256": self._session.model.hash},
+            "providers": self._session.providers,
+            "threads": self._session.threads,
+            "size": _plain(self.size),
+            "working_size": _plain(working),
+            "health": health.as_report(),
+            "alignment": alignment.as_report() if alignment else None,
+            "exposure": view.exposure.as_report(),
+            "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
+            "alpha_mean": round(float(full_alpha.mean(dtype=np.float64)), 6),
+            "metric": self.metric,
+            "units": {
+                "depth": "m along the optical axis" if self.metric else None,
+                "disparity": "1/m" if self.metric else "relative, larger is nearer",
+            },
+            "seconds": seconds,
+        }
+        return Result(
+            frame=frame,
+            view=view,
+            alpha=full_alpha,
+            small_subject=placement.subject_everywhere(compared.subject_disparity, alpha),
+            small_plate=features.disparity,
+            small_shadow=compared.shadow,
+            given=self.disparity,
+            normalisation=self.normalisation,
+            report=report,
+            seconds=seconds,
+        )
+
+    def _align(self, frame: Coded | Picture) -> Registration | None:
+        if self._wide_sketch is None:
+            return None
+        return register(self._wide_sketch, _register_sketch(frame), self.size)
+
+    def _view(self, frame: Coded | Picture, alignment: Registration | None) -> PlateView:
+        """The plate as this frame's camera saw it."""
+        moved = alignment is not None and alignment.trusted and alignment.kind != "none"
+        view = PlateView(self.plate, alignment.matrix if alignment and moved else None)
+        small = working_size(self.size)
+        plate, usable = view.small(small)
+        exposure = match_exposure(plate, to_float(resize(frame, small)), usable)
+        return PlateView(self.plate, view.matrix, exposure)
+
+    def _encode(
+        self, view: PlateView, small_frame: Picture
+    ) -> tuple[PlateFeatures, npt.NDArray[np.bool_] | None]:
+        """The plate's features for this view, and what of the frame the plate does not cover."""
+        if view.matrix is None and view.exposure in self._features:
+            self._features.move_to_end(view.exposure)
+            return self._features[view.exposure], None
+        working = self.working_size
+        plate, covers = view.small(working)
+        hidden = None if covers is None or covers.all() else ~covers
+        if hidden is not None:
+            # Nothing is known there: the network shall see no difference; see `carry_over_edge`.
+            plate = np.where(hidden[..., None], small_frame, plate)
+        disparity, valid = None, None
+        if self.normalisation is not None:
+            given = self._depth_map if view.matrix is None else None
+            if given is None:
+                assert self.disparity is not None
+                given = view.moved_disparity(self.disparity)
+            disparity, valid = placement.for_network(given, self.normalisation, working)
+        features = self._session.encode_plate(plate, disparity, valid)
+        if view.matrix is None:
+            self._features[view.exposure] = features
+            while len(self._features) > KEPT_EXPOSURES:
+                self._features.popitem(last=False)
+        return features, hidden
+
+    def _at(self, size: Size) -> Scene:
+        """This scene with its plate resampled to another size; the last one is kept."""
+        if self._other_size is None or self._other_size.size != size:
+            plate = resize(self.plate, size)
+            self._other_size = Scene(self._session, self.settings, plate, self._depth_map)
+        return self._other_size
+
+
+def _register_sketch(picture: Coded | Picture) -> npt.NDArray[np.uint8]:
+    return sketch(picture, REGISTRATION_SIZE)
+
+
+def _same_shape(disparity: Plane, plate: Coded | Picture) -> None:
+    ratio = (disparity.shape[1] * plate.shape[0]) / (disparity.shape[0] * plate.shape[1])
+    if max(ratio, 1 / ratio) > 1 + SAME_ASPECT:
+        raise CleanplateError(
+            f"the plate's depth is {disparity.shape[1]} x {disparity.shape[0]} and the plate "
+            f"{plate.shape[1]} x {plate.shape[0]}: the shapes differ",
+            cure="give depth of the plate's own view; only its resolution may differ",
+        )
+
+
+def _plain(size: Size) -> dict[str, int]:
+    return {"width": size[1], "height": size[0]}

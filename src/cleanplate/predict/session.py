@@ -1,0 +1,163 @@
+"""The two ONNX graphs of a model, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+
+from cleanplate.arrays import Mask, Picture, Plane
+from cleanplate.errors import CleanplateError
+from cleanplate.models import Model
+from cleanplate.predict.size import SMALLEST_SIDE
+
+CPU = "CPUExecutionProvider"
+PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
+PLATE_OUTPUTS = ("disparity",)
+FRAME_INPUTS = ("frame", "plate")
+FRAME_OUTPUTS = ("alpha", "subject_disparity", "shadow")
+SMALLEST_SHADOW = 1e-3
+
+
+class PlateFeatures(NamedTuple):
+    """What the plate's graph made of one plate."""
+
+    plate: np.ndarray[Any, Any]  # (1, 3, h, w) float32, padded
+    tensors: dict[str, np.ndarray[Any, Any]]
+    disparity: Plane  # (h, w) relative disparity of the plate, not padded
+
+
+class Compared(NamedTuple):
+    """What the frame's graph says, at working size."""
+
+    alpha: Plane  # (h, w) in [0, 1]
+    subject_disparity: Plane  # (h, w) relative, in the plate's normalisation
+    shadow: Plane  # (h, w) in (0, 1]
+
+
+class PairSession:
+    """A model ready to run.
+
+    Args:
+        model: what `cleanplate.models.find_model` found.
+        threads: CPU threads; None = as many as the process may use, at most four.
+        providers: execution providers in order of preference; None = the CPU.
+
+    Raises:
+        CleanplateError: a provider is not there, or the graphs are not of this kind.
+    """
+
+    def __init__(
+        self, model: Model, threads: int | None = None, providers: Sequence[str] | None = None
+    ):
+        chosen = list(providers or [CPU])
+        missing = [name for name in chosen if name not in ort.get_available_providers()]
+        if missing:
+            raise CleanplateError(
+                f"ONNX Runtime here has no {', '.join(missing)}",
+                cure=f"it has: {', '.join(ort.get_available_providers())}",
+            )
+        if threads is not None and threads < 1:
+            raise CleanplateError(f"{threads} threads are not possible", cure="give 1 or more")
+        self.model = model
+        self.threads = threads or min(4, available_cores())
+        self._plate = _open(model.plate_graph, self.threads, chosen)
+        self._frame = _open(model.frame_graph, self.threads, chosen)
+        self.providers: list[str] = self._frame.get_providers()
+        wanted = {value.name for value in self._frame.get_inputs()}
+        given = [output.name for output in self._plate.get_outputs()]
+        _demand(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
+        _demand(model.plate_graph, set(given), PLATE_OUTPUTS)
+        _demand(model.frame_graph, wanted, FRAME_INPUTS[:1])
+        _demand(model.frame_graph, {v.name for v in self._frame.get_outputs()}, FRAME_OUTPUTS)
+        unknown = wanted - set(FRAME_INPUTS) - set(given)
+        if unknown:
+            raise CleanplateError(
+                f"the graph wants {', '.join(sorted(unknown))}, which its plate graph does not give",
+                file=model.frame_graph,
+                cure="export both graphs together",
+            )
+        self._wanted, self._given = wanted, given
+
+    def encode_plate(
+        self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
+    ) -> PlateFeatures:
+        """Everything that depends on the plate alone.
+
+        Args:
+            plate: (h, w, 3) sRGB in [0, 1] at working size.
+            disparity: (h, w) relative disparity; None = unknown everywhere.
+            valid: (h, w), True where `disparity` is known; None = where it is finite.
+        """
+        height, width = plate.shape[:2]
+        if disparity is None:
+            disparity = np.zeros((height, width), np.float32)
+            valid = np.zeros((height, width), bool)
+        elif valid is None:
+            valid = np.isfinite(disparity)
+        known = np.where(valid, disparity, np.float32(0)).astype(np.float32)
+        padded = _to_network(plate)
+        feed = {
+            "plate": padded,
+            "plate_disparity": _to_network(known),
+            "plate_valid": _to_network(valid.astype(np.float32)),
+        }
+        outputs = dict(zip(self._given, self._plate.run(None, feed), strict=True))
+        tensors = {name: tensor for name, tensor in outputs.items() if name in self._wanted}
+        return PlateFeatures(padded, tensors, outputs["disparity"][0, 0, :height, :width].copy())
+
+    def compare(self, frame: Picture, features: PlateFeatures) -> Compared:
+        """The subject of `frame`, (h, w, 3) sRGB in [0, 1] at the plate's working size."""
+        height, width = frame.shape[:2]
+        feed = {"frame": _to_network(frame), **features.tensors}
+        if "plate" in self._wanted:
+            feed["plate"] = features.plate
+        alpha, subject, shadow = (
+            tensor[0, 0, :height, :width] for tensor in self._frame.run(list(FRAME_OUTPUTS), feed)
+        )
+        return Compared(np.clip(alpha, 0, 1), subject.copy(), np.clip(shadow, SMALLEST_SHADOW, 1))
+
+
+def available_cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open(path: Path, threads: int, providers: list[str]) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # ONNX Runtime's own errors share no base class
+        raise CleanplateError(
+            f"ONNX Runtime cannot load the graph: {error}", file=path, cure="export it again"
+        ) from error
+
+
+def _demand(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise CleanplateError(
+            f"not a Cleanplate graph: it lacks {', '.join(missing)}",
+            file=path,
+            cure="`cleanplate export` writes such graphs",
+        )
+
+
+def _to_network(array: Picture | Plane) -> np.ndarray[Any, Any]:
+    """(h, w[, 3]) to (1, C, H, W) float32, padded at the far edges by repeating them."""
+    short = [max(0, SMALLEST_SIDE - side) for side in array.shape[:2]]
+    if any(short):
+        array = np.pad(
+            array, ((0, short[0]), (0, short[1]), *[(0, 0)] * (array.ndim - 2)), mode="edge"
+        )
+    planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return np.ascontiguousarray(planes[None], dtype=np.float32)

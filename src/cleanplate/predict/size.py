@@ -1,0 +1,67 @@
+"""At what size the network looks, and what to do when plate and frame differ in size."""
+
+from __future__ import annotations
+
+from cleanplate.errors import CleanplateError
+
+WORKING_SIZE = 512
+"""Default long side, in pixels, of what the network sees."""
+
+SMALLEST_SIDE = 32
+"""The network needs at least this many pixels a side; smaller pictures are padded, not stretched."""
+
+SAME_ASPECT = 0.02
+"""With `fit`, width over height of plate and frame may differ by this share."""
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+
+def working_size(size: Size, long_side: int = WORKING_SIZE) -> Size:
+    """The (height, width) at which the network sees a picture of `size`: never larger than it."""
+    height, width = size
+    scale = min(1.0, long_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def check_working_size(long_side: int) -> None:
+    """Refuse a working size that no network can use."""
+    if not SMALLEST_SIDE <= long_side <= 4096:
+        raise CleanplateError(
+            f"a working size of {long_side} px is not possible",
+            cure=f"choose {SMALLEST_SIDE} to 4096; {WORKING_SIZE} is the default",
+        )
+
+
+def check_fit(plate: Size, frame: Size, fit: bool) -> bool:
+    """Whether the plate must be resampled to the frame's size.
+
+    Args:
+        plate: (height, width) of the plate.
+        frame: (height, width) of the frame.
+        fit: whether the person allowed resampling.
+
+    Raises:
+        CleanplateError: sizes differ and `fit` is off; or the shapes differ by more than
+            `SAME_ASPECT`, so that resampling would distort or the scene was framed otherwise.
+    """
+    if plate == frame:
+        return False
+    sizes = f"the plate is {plate[1]} x {plate[0]} and the frame {frame[1]} x {frame[0]}"
+    if plate == frame[::-1]:
+        raise CleanplateError(
+            f"{sizes}: one of them lies on its side",
+            cure="turn one of them, so that both show the scene the same way up",
+        )
+    ratio = (plate[1] * frame[0]) / (plate[0] * frame[1])
+    if max(ratio, 1 / ratio) > 1 + SAME_ASPECT:
+        raise CleanplateError(
+            f"{sizes}: the shapes differ, so they do not show the same part of the scene",
+            cure="crop one of them to the other's view (resampling would distort it)",
+        )
+    if not fit:
+        raise CleanplateError(
+            f"{sizes}",
+            cure="--fit (in Python, fit=True) resamples the plate to the frame's size",
+        )
+    return True

@@ -1,0 +1,189 @@
+"""From the network's working size to the picture's own size.
+
+Full-size work goes through rows in bands, so that memory grows with the picture and not with the
+number of temporaries.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.bands import bands
+from cleanplate.pictures import to_float
+from cleanplate.predict.size import Size
+
+RADIUS = 2
+"""Radius of the guided filter's window, in pixels of the working size."""
+
+EPSILON = 1e-4
+"""The guided filter's regularisation: variances of colour below this count as flat."""
+
+CERTAIN = 0.02
+"""Alpha within this of 0 or 1, all around, is not touched by the guide."""
+
+
+class Enlarged:
+    """A small plane (h, w) or (h, w, C) seen bilinearly at a larger size, band by band.
+
+    Pixel centres lie at integers + 0.5 in both sizes and edges are repeated, as in `cv2.resize`.
+    """
+
+    def __init__(self, small: Plane, size: Size):
+        self.size = size
+        self._rows = small.shape[0]
+        flat = small.astype(np.float32, copy=False)
+        if small.shape[1] == size[1]:
+            self._wide = flat
+        else:
+            self._wide = cv2.resize(
+                flat, (size[1], self._rows), interpolation=cv2.INTER_LINEAR
+            ).reshape(self._rows, size[1], *small.shape[2:])
+
+    def rows(self, rows: slice) -> Plane:
+        """The given rows of the large plane, (rows, width[, C]) float32."""
+        if self._rows == self.size[0]:
+            return self._wide[rows]
+        centres = (np.arange(rows.start, rows.stop) + 0.5) * (self._rows / self.size[0]) - 0.5
+        centres = np.clip(centres, 0, self._rows - 1)
+        above = np.minimum(centres.astype(np.intp), max(0, self._rows - 2))
+        below = np.minimum(above + 1, self._rows - 1)
+        share = (centres - above).astype(np.float32)
+        share = share.reshape(-1, *[1] * (self._wide.ndim - 1))
+        result = self._wide[above]
+        result += share * (self._wide[below] - result)
+        return result
+
+
+def enlarge(small: Plane, size: Size) -> Plane:
+    """`small` (h, w) bilinearly at `size`, float32."""
+    if small.shape == size:
+        return small.astype(np.float32)
+    return cv2.resize(
+        small.astype(np.float32, copy=False), size[::-1], interpolation=cv2.INTER_LINEAR
+    )
+
+
+def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:
+    """The matte at the frame's own size, its edge following the frame's colours.
+
+    Fast guided filter with the frame as its guide (He and Sun 2015, "Fast guided filter"): the
+    linear model alpha = a . colour + b is fitted in windows at working size and its coefficients
+    are enlarged. Where the matte is certain all around (0 or 1), the plain enlargement stands,
+    so that the frame's texture does not show in it.
+
+    Args:
+        alpha: (h, w) in [0, 1] at working size.
+        guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
+        frame: (H, W, 3) the frame.
+
+    Returns:
+        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` itself.
+    """
+    size: Size = frame.shape[:2]
+    if alpha.shape == size:
+        return np.clip(alpha, 0, 1).astype(np.float32)
+    plain = Enlarged(alpha, size)
+    result = np.empty(size, np.float32)
+    unsure = Enlarged(_unsure(alpha), size)
+    model = Enlarged(guided_model(guide, alpha), size)
+    for rows in bands(size):
+        coarse = plain.rows(rows)
+        weight = unsure.rows(rows)
+        if weight.any():
+            a = model.rows(rows)
+            colour = to_float(frame[rows])
+            fine = np.einsum("yxc,yxc->yx", a[..., :3], colour) + a[..., 3]
+            coarse = coarse + weight * (fine - coarse)
+        np.clip(coarse, 0, 1, out=result[rows])
+    return result
+
+
+def guided_model(
+    guide: Picture, target: Plane, radius: int = RADIUS, epsilon: float = EPSILON
+) -> Plane:
+    """Coefficients of the guided filter with a colour guide.
+
+    He, Sun and Tang 2013, "Guided image filtering", equations 19 to 21: in each window
+    a = (Sigma + epsilon U)^-1 (mean(I p) - mean(I) mean(p)), b = mean(p) - a . mean(I); then the
+    mean of a and b over all windows that hold a pixel.
+
+    Args:
+        guide: (h, w, 3) float32.
+        target: (h, w) float32, p.
+        radius: windows are 2 radius + 1 pixels wide.
+        epsilon: regularisation, in squared units of the guide.
+
+    Returns:
+        (h, w, 4) float32: a for red, green, blue, and b; the filtered plane is a . guide + b.
+    """
+    mean_i = _mean(guide, radius)
+    mean_p = _mean(target, radius)
+    covariance = _mean(guide * target[..., None], radius) - mean_i * mean_p[..., None]
+    r, g, b = guide[..., 0], guide[..., 1], guide[..., 2]
+    products = np.stack([r * r, r * g, r * b, g * g, g * b, b * b], -1)
+    m = [mean_i[..., i] * mean_i[..., j] for i in range(3) for j in range(i, 3)]
+    second = _mean(products, radius) - np.stack(m, -1)
+    rr, rg, rb, gg, gb, bb = np.moveaxis(second.astype(np.float64), -1, 0)
+    rr, gg, bb = rr + epsilon, gg + epsilon, bb + epsilon
+    # The inverse of a symmetric 3 x 3 matrix through its cofactors.
+    c_rr, c_rg, c_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+    c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
+    determinant = rr * c_rr + rg * c_rg + rb * c_rb
+    x, y, z = np.moveaxis(covariance, -1, 0)
+    a = np.stack(
+        [
+            c_rr * x + c_rg * y + c_rb * z,
+            c_rg * x + c_gg * y + c_gb * z,
+            c_rb * x + c_gb * y + c_bb * z,
+        ],
+        -1,
+    )
+    a /= determinant[..., None]
+    offset = mean_p - np.einsum("yxc,yxc->yx", a, mean_i)
+    model = np.concatenate([a, offset[..., None]], -1).astype(np.float32)
+    return _mean(model, radius)
+
+
+def fill_outside(values: Plane, weight: Plane) -> Plane:
+    """`values` where `weight` is high, carried outwards smoothly where it is low.
+
+    Normalised convolution over a pyramid (Knutsson and Westin 1993; "pull-push", Gortler et al.
+    1996): what lies outside never mixes into what lies inside.
+
+    Args:
+        values: (h, w) float32; anything, also nan, where `weight` is 0.
+        weight: (h, w) in [0, 1].
+
+    Returns:
+        (h, w) float32, finite everywhere; 0 if `weight` is 0 everywhere.
+    """
+    known = np.where(weight > 0, values, 0).astype(np.float32)
+    return _pull_push(known, np.clip(weight, 0, 1).astype(np.float32))
+
+
+def _pull_push(values: Plane, weight: Plane) -> Plane:
+    height, width = values.shape
+    if max(height, width) <= 1:
+        return values
+    half = ((width + 1) // 2, (height + 1) // 2)
+    small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA).reshape(half[::-1])
+    small = cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA).reshape(half[::-1])
+    small = np.divide(small, small_weight, out=np.zeros_like(small), where=small_weight > 1e-6)
+    coarse = _pull_push(small, np.minimum(1, small_weight * 4))
+    rough = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    return weight * values + (1 - weight) * rough.reshape(height, width)
+
+
+def _unsure(alpha: Plane) -> Plane:
+    """(h, w) float32, 1 near where alpha is neither 0 nor 1 or changes, 0 elsewhere."""
+    window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+    low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
+    certain: Mask = (high < CERTAIN) | (low > 1 - CERTAIN)
+    return (~certain).astype(np.float32)
+
+
+def _mean(array: Plane, radius: int) -> Plane:
+    window = (2 * radius + 1, 2 * radius + 1)
+    return cv2.boxFilter(array, -1, window, borderType=cv2.BORDER_REFLECT)
