@@ -153,12 +153,15 @@ def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     """
     from cleanplate.synthesis import Composer, ProceduralComposer
 
-    data, seed = recipe.data, recipe.seed
-    if data.kind == "procedural":
-        return ProceduralComposer(seed), ProceduralComposer(seed + _VALIDATION_SEED)
-    if data.kind == "composites":
-        return (
-            Composer.from_folders(data.plates, data.cutouts, seed=seed),
-            Composer.from_folders(data.plates, data.cutouts, seed=seed + _VALIDATION_SEED),
+    data = recipe.data
+
+    def composer(seed: int) -> Source:
+        if data.kind == "procedural":
+            return ProceduralComposer(seed, settings=data.compositor)
+        return Composer.from_folders(
+            data.plates, data.cutouts, seed=seed, settings=data.compositor
         )
+
+    if data.kind in ("composites", "procedural"):
+        return composer(recipe.seed), composer(recipe.seed + _VALIDATION_SEED)
     raise NotImplementedError(data.kind)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +36,8 @@ class Launch:
 
     workers: int = 2
     """Processes that make samples."""
+    threads: int = 0
+    """Threads of the training process on a CPU; 0 = one for each core but one."""
     devices: int = 1
     nodes: int = 1
     accelerator: str = "auto"
@@ -92,10 +96,10 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
         recipes.save(recipe, path)
         return
     try:
-        old = recipes.from_json(json.loads(path.read_text()))
+        old = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise CleanplateError("not a recipe", file=path, cure="Choose a new folder.") from error
-    different = recipes.changes(old, recipe)
+    different = recipes.changes(old, recipes.to_json(recipe))
     if different:
         raise CleanplateError(
             "this run was started with another recipe:\n  " + "\n  ".join(different),
@@ -126,6 +130,7 @@ def fit(
     """
     launch = launch or Launch()
     ranks = launch.devices * launch.nodes
+    torch.set_num_threads(launch.threads or max(1, (os.cpu_count() or 1) // ranks - 1))
     for stage in recipe.stages:
         if stage.batch % ranks:
             raise CleanplateError(
@@ -139,6 +144,8 @@ def fit(
         start = int(read_checkpoint(checkpoint)["global_step"])
         if start >= recipe.steps:
             return Outcome("already complete", start, checkpoint)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     training, validation = sources or open_sources(recipe)
     data = PairData(
         recipe,

@@ -14,6 +14,7 @@ import tyro
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.synthesis import CompositorSettings
 from cleanplate.training.losses import LossWeights
 
 
@@ -84,16 +85,16 @@ class DataRecipe:
     """The folder of shards, or the folder that holds `bg/ fg_bg/ mask/ depth/`."""
     plate_depth_dropout: float = 0.5
     """Share of samples in which the network is not shown the plate's depth."""
-    identical_share: float = 0.03
-    """Share of composites in which the frame is the plate again, seen by the camera anew."""
+    compositor: CompositorSettings = CompositorSettings()
+    """Of composites and procedural scenes."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a run learns."""
 
-    name: str
-    note: str = ""
+    name: tyro.conf.Suppress[str]
+    note: tyro.conf.Suppress[str] = ""
     network: NetworkRecipe = NetworkRecipe()
     data: DataRecipe = DataRecipe()
     objective: Literal["matte", "cross-entropy"] = "matte"
@@ -228,35 +229,8 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON-able values; stages in their written form, paths as text."""
     values = dataclasses.asdict(recipe)
     values["stages"] = [str(stage) for stage in recipe.stages]
-    for key in ("plates", "cutouts", "path"):
-        value = values["data"][key]
-        values["data"][key] = None if value is None else str(value)
-    return values
-
-
-def from_json(values: dict[str, Any]) -> Recipe:
-    """The recipe that `to_json` wrote.
-
-    Raises:
-        CleanplateError: if a field is missing, unknown or of another kind.
-    """
-    try:
-        data = dict(values["data"])
-        for key in ("plates", "cutouts", "path"):
-            data[key] = None if data[key] is None else Path(data[key])
-        return Recipe(
-            **{
-                **values,
-                "network": NetworkRecipe(**values["network"]),
-                "data": DataRecipe(**data),
-                "loss": LossWeights(**values["loss"]),
-                "stages": tuple(Stage.parse(text) for text in values["stages"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CleanplateError(
-            f"not a recipe of this version ({error})", cure="start a new run folder"
-        ) from error
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
 
 
 def save(recipe: Recipe, path: Path) -> None:
@@ -265,9 +239,9 @@ def save(recipe: Recipe, path: Path) -> None:
         temporary.write_text(json.dumps(to_json(recipe), indent=2) + "\n")
 
 
-def changes(old: Recipe, new: Recipe) -> list[str]:
-    """The fields in which two recipes differ, as `field: old -> new`."""
-    before, after = _flat(to_json(old)), _flat(to_json(new))
+def changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """The fields in which two recipes (as `to_json` gives them) differ: `field: old -> new`."""
+    before, after = _flat(old), _flat(new)
     keys = sorted(before.keys() | after.keys())
     return [
         f"{key}: {before.get(key)} -> {after.get(key)}"
