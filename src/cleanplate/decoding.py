@@ -162,6 +162,7 @@ def _told(name: str) -> Iterator[None]:
 
 
 def _image(stream: IO[bytes]) -> Image.Image:
+    stream.seek(0)
     if not stream.read(1):
         raise OSError("the file is empty")
     stream.seek(0)

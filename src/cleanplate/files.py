@@ -144,7 +144,7 @@ def natural_key(path: str | Path) -> tuple[object, ...]:
     """Sort key that reads digits as numbers and ignores case; unequal names stay unequal."""
     name = str(path)
     parts = re.split(r"([0-9]+)", name.casefold())
-    return (*((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name)
+    return (tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name)
 
 
 def _pictures_of(given: str | Path) -> list[Path]:

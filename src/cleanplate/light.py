@@ -27,7 +27,7 @@ def srgb_to_linear(coded: npt.ArrayLike) -> npt.NDArray[np.float32]:
     x = np.asarray(coded, dtype=np.float32)
     # The power is taken of no less than the toe's end, so that it is always defined.
     power = (np.maximum(x, np.float32(0.04045)) + np.float32(0.055)) / np.float32(1.055)
-    np.power(power, np.float32(2.4), out=power)
+    power = np.power(power, np.float32(2.4))
     return np.where(x <= np.float32(0.04045), x / np.float32(12.92), power)
 
 

@@ -209,6 +209,9 @@ def resize(array: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
     height, width = size
     if min(height, width) < 1 or array.size == 0:
         raise ValueError(f"cannot resize {array.shape} to {size}")
+    if array.ndim == 3 and array.shape[2] > 4:  # more than OpenCV averages at once
+        parts = [resize(array[..., i : i + 4], size) for i in range(0, array.shape[2], 4)]
+        return np.concatenate(parts, axis=2)
     out = array
     small = (min(height, array.shape[0]), min(width, array.shape[1]))
     if small != out.shape[:2]:

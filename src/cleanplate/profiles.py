@@ -140,11 +140,18 @@ def _matrix_shaper(profile: bytes) -> _Shape | None:
     if any(sign in tags for sign in (b"A2B0", b"A2B1", b"D2B0", b"D2B1")):
         return None
     if b"kTRC" in tags:
-        return _Shape((_curve(tags[b"kTRC"]),) * 3, np.eye(3, dtype=np.float32))
-    curves = tuple(_curve(tags[sign]) for sign in (b"rTRC", b"gTRC", b"bTRC"))
+        curve = _curve(tags[b"kTRC"])
+        curve = (curve - curve[0]) / (1 - curve[0])
+        return _Shape((curve,) * 3, np.eye(3, dtype=np.float32))
+    curves = [_curve(tags[sign]) for sign in (b"rTRC", b"gTRC", b"bTRC")]
+    colorants = _colorants(tags)
+    # Black point compensation: the luminance of black is taken from all.
+    black = np.float32(colorants[1] @ [curve[0] for curve in curves])
     # Both matrices lead to the D50 connection space, so no adaptation is left to do.
-    to_srgb = np.linalg.solve(_colorants(_tags(_srgb_profile())), _colorants(tags))
-    return _Shape(curves, to_srgb.astype(np.float32))
+    to_srgb = np.linalg.solve(_colorants(_tags(_srgb_profile())), colorants)
+    return _Shape(
+        tuple((curve - black) / (1 - black) for curve in curves), to_srgb.astype(np.float32)
+    )
 
 
 @lru_cache(maxsize=1)
