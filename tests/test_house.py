@@ -1,0 +1,151 @@
+"""The house around the code: what is declared, what is imported, what ships, the chores."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cleanplate.depth import read_depth
+from cleanplate.pictures import read_alpha, read_image
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "cleanplate"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+MODULES = {
+    "click": "click",
+    "cv2": "opencv-python-headless",
+    "lightning": "lightning",
+    "numpy": "numpy",
+    "onnx": "onnx",
+    "onnxruntime": "onnxruntime",
+    "onnxscript": "onnxscript",
+    "PIL": "pillow",
+    "tensorboard": "tensorboard",
+    "torch": "torch",
+    "tqdm": "tqdm",
+    "tyro": "tyro",
+    "webdataset": "webdataset",
+}
+"""Import name -> distribution."""
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w-]+", line)[0] for line in requirements}
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found - set(sys.stdlib_module_names) - {"cleanplate"}
+
+
+BASE = names(PROJECT["dependencies"])
+EXTRAS = {extra: names(lines) for extra, lines in PROJECT["optional-dependencies"].items()}
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.name)
+def test_what_a_file_imports_is_declared(path: Path) -> None:
+    room = path.relative_to(SOURCE).parts[0]
+    trains = room == "training" or (room == "cli" and path.stem in ("train", "export"))
+    allowed = BASE | (EXTRAS["train"] if trains else set())
+    unknown = imports(path) - MODULES.keys()
+    assert not unknown
+    assert {MODULES[name] for name in imports(path)} <= allowed
+
+
+def test_every_base_library_is_used() -> None:
+    used = {MODULES.get(name) for path in SOURCE.rglob("*.py") for name in imports(path)}
+    assert used >= BASE
+
+
+def test_errors_name_extras_that_exist() -> None:
+    asked = {
+        match
+        for path in SOURCE.rglob("*.py")
+        for match in re.findall(r'require\("[\w.]+", "(\w+)"\)', path.read_text("utf-8"))
+    }
+    assert asked
+    assert asked <= EXTRAS.keys()
+
+
+def test_constraints_pin_libraries_of_the_extras() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").split()
+    assert all("==" in line for line in lines)
+    assert names(lines) <= set.union(BASE, *EXTRAS.values())
+
+
+def test_one_version_everywhere() -> None:
+    version = PROJECT["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\n## {version} " in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_files_are_called_by_their_nouns() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base", "core"}
+    assert not [path for path in SOURCE.rglob("*") if path.stem in vague]
+
+
+def test_the_example_pair_fits_together() -> None:
+    examples = ROOT / "examples"
+    plate = read_image(examples / "plate.jpg")
+    frame = read_image(examples / "frame.jpg")
+    depth = read_depth(examples / "plate_depth.png")
+    alpha = read_alpha(examples / "pairs" / "kitchen_alpha.png")
+    assert plate.shape == frame.shape == (640, 960, 3)
+    assert depth.shape == alpha.shape == plate.shape[:2]
+    assert np.isfinite(depth).all()
+    assert 1 < depth.min() < depth.max() < 10  # a kitchen, in metres
+    change = np.abs(frame.astype(int) - plate).max(-1)
+    assert change[alpha == 0].mean() < 5 < 30 < change[alpha == 1].mean()
+    nearer = depth - read_depth(examples / "pairs" / "kitchen_depth.png")
+    assert nearer[alpha == 1].min() > 0  # she hides the room everywhere
+    assert sum(path.stat().st_size for path in examples.rglob("*.*")) < 1_500_000
+
+
+def test_shipped_models_are_small() -> None:
+    models = SOURCE / "models"
+    assert sum(path.stat().st_size for path in models.rglob("*.onnx")) < 8_000_000
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@needs_make
+def test_make_alone_lists_every_chore() -> None:
+    shown = make()
+    assert shown.returncode == 0, shown.stderr
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)[1].split()
+    listed = re.findall(r"^  make (\w+) +\S", shown.stdout, re.M)
+    assert sorted(listed) == sorted(set(phony) - {"python"})
+
+
+@needs_make
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
+def test_an_old_python_is_told_so(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    told = make("demo", f"PYTHON={old}", f"BASE={tmp_path / 'venv'}")
+    assert told.returncode != 0
+    assert "needs Python 3.11 or newer" in told.stderr
+    assert "Python 3.9.2" in told.stderr
+    assert "make PYTHON=python3.12 demo" in told.stderr
+    assert not (tmp_path / "venv").exists()
