@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
-from cleanplate.depth import fit_scale_shift
+from cleanplate.depth import disparity_to_depth, fit_scale_shift
 
 Doubles = npt.NDArray[np.float64]
 
@@ -112,9 +112,8 @@ def disparity_errors(
     if align:
         disparity = align_disparity(disparity, truth, mask=valid if fit is None else fit)
     hit = _counted(disparity, truth, valid, np.isfinite(disparity) & (truth > 0))
-    with np.errstate(divide="ignore"):
-        depth = 1 / np.maximum(disparity.astype(np.float32), np.float32(1 / cap))
-        metres = 1 / truth.astype(np.float32)
+    reached = np.maximum(disparity.astype(np.float32), np.float32(1 / cap))
+    depth, metres = disparity_to_depth(reached), disparity_to_depth(truth)
     return depth_errors(depth, metres, valid=hit, silog_lambda=silog_lambda)
 
 

@@ -1,0 +1,223 @@
+"""Predictors that need no network: what a learned one has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Mask, Plane
+from cleanplate.evaluation.predictors import Answer, PairPredictor
+from cleanplate.pictures import to_float, to_uint8
+
+Eight = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FixedDifference:
+    """A pixel belongs to the subject if any channel differs by more than `threshold` of 255.
+
+    The mask is cleaned by a 3 x 3 median and closed by an ellipse of 5 pixels. Plate depth is
+    not used; no depth is predicted.
+    """
+
+    threshold: int = 25
+    name: str = "difference"
+
+    def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
+        """Keep the plate."""
+        del depth
+        return PlateScene(_eight(plate), self._compare)
+
+    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+        mask = (cv2.absdiff(plate, frame).max(axis=2) > self.threshold).astype(np.uint8)
+        return Answer(_cleaned(mask, 5))
+
+
+@dataclass(frozen=True)
+class AlignedDifference:
+    """Difference after registration and gain matching, cut by Otsu's method.
+
+    Registration: ORB features, a similarity by RANSAC, refined by ECC (Evangelidis and Psarakis
+    2008); gain: per channel, the median ratio. The cut is Otsu's, but at least `lowest` of 255,
+    because Otsu always cuts, even noise. The mask is cleaned by a 3 x 3 median and closed by an
+    ellipse of 9 pixels.
+    """
+
+    lowest: int = 12
+    name: str = "aligned difference"
+
+    def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
+        """Keep the plate."""
+        del depth
+        return PlateScene(_eight(plate), self._compare)
+
+    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+        moved, covered = _registered(plate, frame)
+        scaled = moved * (_gain(moved, frame, covered) / np.float32(255))
+        matched = to_uint8(np.clip(scaled, 0, 1))
+        smooth = (cv2.GaussianBlur(picture, (3, 3), 0) for picture in (matched, frame))
+        difference = cv2.absdiff(*smooth).max(axis=2)
+        difference[~covered] = 0
+        cut, _ = cv2.threshold(difference, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        mask = (difference > max(cut, self.lowest)).astype(np.uint8)
+        return Answer(_cleaned(mask, 9))
+
+
+@dataclass(frozen=True)
+class MOG2:
+    """OpenCV's mixture of Gaussians (Zivkovic 2004), learned on the plate alone.
+
+    Its shadow class counts as scene. `var_threshold` is the squared Mahalanobis distance beyond
+    which a pixel is foreign; OpenCV's own default is 16, for a model learned over many frames.
+    """
+
+    var_threshold: float = 30.0
+    name: str = "mog2"
+
+    def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
+        """Keep the plate."""
+        del depth
+        return PlateScene(_eight(plate), self._compare)
+
+    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+        model = cv2.createBackgroundSubtractorMOG2(
+            history=1, varThreshold=self.var_threshold, detectShadows=True
+        )
+        model.apply(plate, learningRate=1)
+        return Answer((model.apply(frame, learningRate=0) == 255).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class ConstantDisparity:
+    """Depth only: the same everywhere."""
+
+    name: str = "constant"
+
+    def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
+        """Keep the plate."""
+        del depth
+        return PlateScene(
+            _eight(plate), lambda _, frame: Answer(None, np.ones(frame.shape[:2], np.float32))
+        )
+
+
+@dataclass(frozen=True)
+class RowDisparity:
+    """Depth only: the lower in the picture, the nearer."""
+
+    name: str = "row"
+
+    def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
+        """Keep the plate."""
+        del depth
+        return PlateScene(_eight(plate), lambda _, frame: Answer(None, _rows(frame)))
+
+
+@dataclass(frozen=True)
+class PlateScene:
+    """A plate of eight bits and what compares a frame to it."""
+
+    plate: Eight
+    compare: Callable[[Eight, Eight], Answer]
+
+    def predict(self, frame: Coded, /) -> Answer:
+        """Compare one frame, (H, W, 3)."""
+        return self.compare(self.plate, _eight(frame))
+
+
+BASELINES: Mapping[str, Callable[[], PairPredictor]] = MappingProxyType(
+    {
+        "difference": FixedDifference,
+        "aligned": AlignedDifference,
+        "mog2": MOG2,
+        "constant": ConstantDisparity,
+        "row": RowDisparity,
+    }
+)
+"""The baselines by the names that the command line gives them."""
+
+
+def _eight(picture: Coded) -> Eight:
+    if picture.dtype == np.uint8:
+        return np.asarray(picture, np.uint8)
+    return to_uint8(to_float(picture))
+
+
+def _cleaned(mask: Eight, reach: int) -> Plane:
+    """Take specks away by a 3 x 3 median, then close gaps by an ellipse of `reach` pixels."""
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed = cv2.morphologyEx(cv2.medianBlur(mask, 3), cv2.MORPH_CLOSE, ellipse)
+    return closed.astype(np.float32)
+
+
+def _rows(frame: Eight) -> Plane:
+    height, width = frame.shape[:2]
+    rows = np.arange(height, dtype=np.float32) / height
+    return np.ascontiguousarray(np.broadcast_to(rows[:, None], (height, width)))
+
+
+def _registered(plate: Eight, frame: Eight) -> tuple[Eight, Mask]:
+    """Move the plate onto the frame; also where the moved plate reaches."""
+    grey_plate, grey_frame = _grey(plate), _grey(frame)
+    inside = np.full(plate.shape[:2], 255, np.uint8)
+    # From frame to plate coordinates, which is the direction that warping asks for.
+    matrix = _similarity(grey_frame, grey_plate)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
+    # ECC gives up on pictures without texture; what the features say stands then.
+    with suppress(cv2.error):
+        _, refined = cv2.findTransformECC(
+            grey_frame, grey_plate, matrix.copy(), cv2.MOTION_AFFINE, criteria, inside, 5
+        )
+        matrix = np.asarray(refined, np.float32)
+    size = frame.shape[1::-1]
+    moved = cv2.warpAffine(
+        plate,
+        matrix,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    reach = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(moved, np.uint8), np.asarray(reach == 255)
+
+
+def _similarity(source: Eight, target: Eight) -> npt.NDArray[np.float32]:
+    """Shift, turn and scale from source to target, (2, 3); the identity if nothing is sure."""
+    identity = np.eye(2, 3, dtype=np.float32)
+    orb = cv2.ORB.create(nfeatures=1500)
+    points, descriptors = orb.detectAndCompute(source, None)
+    other_points, other_descriptors = orb.detectAndCompute(target, None)
+    if descriptors is None or other_descriptors is None:
+        return identity
+    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(descriptors, other_descriptors)
+    if len(matches) < 12:
+        return identity
+    here = np.array([points[match.queryIdx].pt for match in matches], np.float32)
+    there = np.array([other_points[match.trainIdx].pt for match in matches], np.float32)
+    # OpenCV's RANSAC draws from its own generator; the seed makes the baseline repeatable.
+    cv2.setRNGSeed(0)
+    matrix, inliers = cv2.estimateAffinePartial2D(here, there, ransacReprojThreshold=2.0)
+    if matrix is None or np.count_nonzero(inliers) < 12:
+        return identity
+    return np.asarray(matrix, np.float32)
+
+
+def _gain(plate: Eight, frame: Eight, covered: Mask) -> npt.NDArray[np.float32]:
+    """Median ratio of frame to plate per channel, where neither is black nor clipped."""
+    gains = []
+    for channel in range(3):
+        one, other = plate[..., channel][covered], frame[..., channel][covered]
+        usable = (one > 20) & (one < 235) & (other > 20) & (other < 250)
+        ratio = other[usable].astype(np.float32) / one[usable]
+        gains.append(float(np.median(ratio)) if ratio.size else 1.0)
+    return np.array(gains, np.float32)
+
+
+def _grey(picture: Eight) -> Eight:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,0 +1,234 @@
+"""Pairs with truth, read from a folder.
+
+    NAME_plate.EXT  NAME_frame.EXT          the variant "clean"
+    NAME_plate.VARIANT.EXT  ...             any other variant of the same pair
+    NAME_alpha.EXT                          the subject's true coverage; belongs to every variant
+    NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, if known
+    NAME_foreground.EXT                     true straight foreground colour, if known
+    NAME.json                               facts, if any
+
+A depth PNG has no number for infinity. Its zeros mean "nothing hit" (infinitely far) if the JSON
+says `"depth_zero": "infinity"` or, without that key, names the rendered `"world"` it comes from;
+otherwise they are unknown, as in every depth PNG of this package.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.depth_files import read_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.files import PICTURE_SUFFIXES, natural_key
+from cleanplate.pictures import read_alpha, read_image, to_float
+
+Array = TypeVar("Array", bound=npt.NDArray[Any])
+
+CLEAN = "clean"
+DepthZero = Literal["infinity", "unknown"]
+
+_DEPTH_SUFFIXES = frozenset({".png", ".npy", ".exr", ".tif", ".tiff"})
+_NAME = re.compile(
+    r"(?P<name>.+?)_(?P<part>plate_depth|plate|frame|alpha|depth|foreground)"
+    r"(?:\.(?P<variant>[^.]+))?(?P<suffix>\.[^.]+)"
+)
+_FORM = "A pair is NAME_plate.*, NAME_frame.* and NAME_alpha.*, in one folder."
+
+
+@dataclass(frozen=True)
+class View:
+    """One variant of a pair, read: all maps have one size (H, W).
+
+    plate, frame: (H, W, 3) uint8 or uint16.
+    alpha: (H, W) float32 true alpha in [0, 1].
+    depth, plate_depth: (H, W) float32 true depth in metres, +inf no hit, NaN unknown, or None.
+    foreground: (H, W, 3) float32 true straight colour, sRGB in [0, 1], or None.
+    """
+
+    plate: Coded
+    frame: Coded
+    alpha: Plane
+    depth: Plane | None = None
+    plate_depth: Plane | None = None
+    foreground: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Where a plate, a frame and the truth about the subject lie.
+
+    name: what the files have in common.
+    folder: where they lie.
+    views: variant -> (plate file, frame file).
+    alpha_file: the true matte.
+    depth_file, plate_depth_file, foreground_file: None where there is none.
+    depth_zero: what zeros of a depth PNG mean; None = as the JSON says (module's docstring).
+    """
+
+    name: str
+    folder: Path
+    views: Mapping[str, tuple[Path, Path]]
+    alpha_file: Path
+    depth_file: Path | None = None
+    plate_depth_file: Path | None = None
+    foreground_file: Path | None = None
+    depth_zero: DepthZero | None = None
+
+    def read(self, variant: str = CLEAN) -> View:
+        """Read the files of one variant.
+
+        Raises:
+            CleanplateError: if the pair lacks the variant, a file cannot be read, or its size is
+                not that of the frame.
+        """
+        if variant not in self.views:
+            raise CleanplateError(
+                f"pair {self.name!r} has no variant {variant!r}",
+                file=self.folder,
+                cure=f"It has: {', '.join(sorted(self.views))}.",
+            )
+        plate_file, frame_file = self.views[variant]
+        frame = read_image(frame_file)
+        size = frame.shape[:2]
+        foreground = None
+        if self.foreground_file is not None:
+            coded = _sized(read_image(self.foreground_file), self.foreground_file, size)
+            foreground = to_float(coded)
+        return View(
+            plate=_sized(read_image(plate_file), plate_file, size),
+            frame=frame,
+            alpha=_sized(read_alpha(self.alpha_file), self.alpha_file, size),
+            depth=self._depth(self.depth_file, size),
+            plate_depth=self._depth(self.plate_depth_file, size),
+            foreground=foreground,
+        )
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What NAME.json says; empty if there is none.
+
+        Raises:
+            CleanplateError: if it is not a JSON object.
+        """
+        path = self.folder / f"{self.name}.json"
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise CleanplateError(f"cannot be read as JSON: {error}", file=path) from error
+        if not isinstance(facts, dict):
+            raise CleanplateError("is not a JSON object", file=path)
+        return facts
+
+    def _depth(self, path: Path | None, size: tuple[int, ...]) -> Plane | None:
+        if path is None:
+            return None
+        depth = _sized(read_depth(path), path, size)
+        if path.suffix.lower() == ".png" and self._zero_is_infinite():
+            depth = np.where(np.isnan(depth), np.float32(np.inf), depth)
+        return depth
+
+    def _zero_is_infinite(self) -> bool:
+        said = self.depth_zero or self.facts.get("depth_zero")
+        if said is None:
+            return "world" in self.facts
+        if said not in ("infinity", "unknown"):
+            raise CleanplateError(
+                f'"depth_zero" is {said!r}',
+                file=self.folder / f"{self.name}.json",
+                cure='Write "infinity" or "unknown".',
+            )
+        return bool(said == "infinity")
+
+
+def find_pairs(folder: str | Path, *, depth_zero: DepthZero | None = None) -> list[Pair]:
+    """Find the pairs that lie in a folder, sorted by name.
+
+    Args:
+        folder: holds the files, not in sub-folders.
+        depth_zero: what zeros in depth PNGs mean, for all pairs; None = as their JSON says.
+
+    Raises:
+        CleanplateError: if there is no such folder, no pair in it, a pair without its plate,
+            frame or alpha, or two files for one thing; names what is missing.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CleanplateError("is not a folder", file=folder, cure=_FORM)
+    parts: dict[str, dict[tuple[str, str], Path]] = {}
+    for path in sorted(folder.iterdir()):
+        found = _NAME.fullmatch(path.name)
+        if not found or not _fits(found["part"], found["suffix"]):
+            continue
+        key = (found["part"], found["variant"] or CLEAN)
+        other = parts.setdefault(found["name"], {}).setdefault(key, path)
+        if other is not path:
+            raise CleanplateError(
+                f"says the same as {other.name}", file=path, cure="Keep one of them."
+            )
+    pairs = [
+        _pair(name, folder, parts[name], depth_zero) for name in sorted(parts, key=natural_key)
+    ]
+    if not pairs:
+        raise CleanplateError("holds no pair", file=folder, cure=_FORM)
+    return pairs
+
+
+def variants(pairs: Iterable[Pair]) -> list[str]:
+    """Every variant that at least one of the pairs has, "clean" first."""
+    found = {variant for pair in pairs for variant in pair.views}
+    return sorted(found, key=lambda variant: (variant != CLEAN, variant))
+
+
+def _sized(array: Array, path: Path, size: tuple[int, ...]) -> Array:
+    if array.shape[:2] != size:
+        given, wanted = (f"{width} x {height}" for height, width in (array.shape[:2], size))
+        raise CleanplateError(
+            f"is {given}, but the frame {wanted}",
+            file=path,
+            cure="All files of a pair have one size.",
+        )
+    return array
+
+
+def _fits(part: str, suffix: str) -> bool:
+    kinds = _DEPTH_SUFFIXES if part.endswith("depth") else PICTURE_SUFFIXES
+    return suffix.lower() in kinds
+
+
+def _pair(
+    name: str, folder: Path, files: dict[tuple[str, str], Path], depth_zero: DepthZero | None
+) -> Pair:
+    missing: list[str] = []
+
+    def needed(part: str, variant: str) -> Path:
+        if (part, variant) not in files:
+            middle = "" if variant == CLEAN else f".{variant}"
+            missing.append(f"{name}_{part}{middle}.*")
+        return files.get((part, variant), folder)
+
+    seen = sorted({variant for part, variant in files if part in ("plate", "frame")} or {CLEAN})
+    views = {variant: (needed("plate", variant), needed("frame", variant)) for variant in seen}
+    alpha = needed("alpha", CLEAN)
+    if missing:
+        raise CleanplateError(f"pair {name!r} lacks {', '.join(missing)}", file=folder, cure=_FORM)
+    return Pair(
+        name=name,
+        folder=folder,
+        views=views,
+        alpha_file=alpha,
+        depth_file=files.get(("depth", CLEAN)),
+        plate_depth_file=files.get(("plate_depth", CLEAN)),
+        foreground_file=files.get(("foreground", CLEAN)),
+        depth_zero=depth_zero,
+    )

@@ -1,0 +1,273 @@
+"""Score a predictor on pairs: one row of numbers per pair, and their means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cleanplate import metrics
+from cleanplate.arrays import Plane
+from cleanplate.depth import depth_to_disparity
+from cleanplate.errors import CleanplateError
+from cleanplate.evaluation.pairs import CLEAN, Pair, View, variants
+from cleanplate.evaluation.predictors import PairAnswer, PairPredictor
+from cleanplate.matte import trimap
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The conventions of the figures; `docs/metrics.md` explains each.
+
+    convention: region and factors of SAD, MAD, MSE, Grad and Conn.
+    trimap_radius: pixels, for a convention that counts a trimap's unknown band; the trimap is
+        made from the true alpha.
+    tolerance: pixels, of the boundary F.
+    cap: metres, of depth.
+    silog_lambda: of SILog.
+    ordinal_pairs, ordinal_margin, seed: of the ordinal accuracy.
+    boundary_threshold: of alpha, for the boundary recall. Depth Pro takes 0.1; our true depth is
+        that of the pixel's larger part, so that only 0.5 puts the matte's edge where depth jumps.
+    """
+
+    convention: metrics.AlphaConvention = metrics.PLAIN
+    trimap_radius: int = 10
+    tolerance: float = 2.0
+    cap: float = 80.0
+    silog_lambda: float = 0.5
+    ordinal_pairs: int = 10_000
+    ordinal_margin: float = 0.05
+    seed: int = 0
+    boundary_threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one pair.
+
+    values: figure -> number; a figure that does not apply is not there.
+    refused: why the predictor would not answer, if so. The pair then counts as an empty matte,
+        so that refusing what is hard does not raise a mean; it has no depth figures.
+    """
+
+    name: str
+    values: dict[str, float]
+    refused: str | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The rows of one predictor on one variant, and what they were measured by."""
+
+    model: str
+    model_hash: str | None
+    variant: str
+    plate_depth: bool
+    rules: Rules
+    rows: tuple[Row, ...] = field(repr=False)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Figure -> the number of pairs that have it."""
+        found: dict[str, int] = {}
+        for row in self.rows:
+            for key in row.values:
+                found[key] = found.get(key, 0) + 1
+        return found
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Figure -> its mean over the pairs that have it."""
+        return {
+            key: float(np.mean([row.values[key] for row in self.rows if key in row.values]))
+            for key in self.counts
+        }
+
+    @property
+    def refused(self) -> list[str]:
+        """Names of the pairs that the predictor refused."""
+        return [row.name for row in self.rows if row.refused]
+
+    def ranked(self) -> list[Row]:
+        """Rows from best to worst: by MAD, or by aligned delta1 where there are no mattes."""
+        key, sign = ("mad", 1) if "mad" in self.counts else ("aligned_delta1", -1)
+        return sorted(self.rows, key=lambda row: sign * row.values.get(key, sign * np.inf))
+
+
+def evaluate(
+    predictor: PairPredictor,
+    pairs: Sequence[Pair],
+    variant: str = CLEAN,
+    *,
+    with_plate_depth: bool = False,
+    identical: bool = True,
+    rules: Rules | None = None,
+    progress: Callable[[Sequence[Pair]], Iterable[Pair]] = iter,
+) -> Scores:
+    """Score a predictor on every pair that has the variant.
+
+    Args:
+        predictor: see `PairPredictor`.
+        pairs: see `find_pairs`.
+        variant: which plate and frame of each pair.
+        with_plate_depth: give the predictor the plate's true depth.
+        identical: also compare each plate with itself.
+        rules: the conventions.
+        progress: wraps the pairs, for a progress bar.
+
+    Raises:
+        CleanplateError: if no pair has the variant, a file is bad, or plate depth is asked for
+            and missing.
+    """
+    rules = rules or Rules()
+    chosen = [pair for pair in pairs if variant in pair.views]
+    if not chosen:
+        raise CleanplateError(
+            f"no pair has a variant {variant!r}", cure=f"There are: {', '.join(variants(pairs))}."
+        )
+    rows = tuple(
+        score_pair(
+            predictor,
+            pair,
+            variant,
+            with_plate_depth=with_plate_depth,
+            identical=identical,
+            rules=rules,
+        )
+        for pair in progress(chosen)
+    )
+    name, model_hash = _identity(predictor)
+    return Scores(name, model_hash, variant, with_plate_depth, rules, rows)
+
+
+def score_pair(
+    predictor: PairPredictor,
+    pair: Pair,
+    variant: str = CLEAN,
+    *,
+    with_plate_depth: bool = False,
+    identical: bool = True,
+    rules: Rules | None = None,
+) -> Row:
+    """Score one pair; arguments and errors as `evaluate`."""
+    rules = rules or Rules()
+    view = pair.read(variant)
+    if with_plate_depth and view.plate_depth is None:
+        raise CleanplateError(
+            f"pair {pair.name!r} lacks {pair.name}_plate_depth.*", file=pair.folder
+        )
+    values: dict[str, float] = {}
+    refused = None
+    alpha: Plane | None = np.zeros_like(view.alpha)
+    disparity: Plane | None = None
+    answer: PairAnswer | None = None
+    try:
+        start = time.perf_counter()
+        scene = predictor.scene(view.plate, view.plate_depth if with_plate_depth else None)
+        ready = time.perf_counter()
+        answer = scene.predict(view.frame)
+        # Answers may be lazy; their time counts.
+        alpha, disparity = answer.alpha, answer.disparity
+        done = time.perf_counter()
+        values["scene_seconds"], values["seconds"] = ready - start, done - ready
+        if identical and alpha is not None:
+            same = scene.predict(view.plate).alpha
+            if same is not None:
+                values["identical_alpha"] = float(same.mean(dtype=np.float64))
+    except CleanplateError as error:
+        refused = str(error)
+    if alpha is not None:
+        values |= alpha_figures(alpha, view.alpha, rules)
+    if answer is not None:
+        values |= _foreground_figures(answer, view)
+        if disparity is not None and view.depth is not None:
+            metric = bool(answer.metric)
+            values |= depth_figures(disparity, metric, view.depth, view.alpha, rules)
+    return Row(pair.name, values, refused)
+
+
+def alpha_figures(alpha: Plane, truth: Plane, rules: Rules) -> dict[str, float]:
+    """Every figure of a matte: `sad mad mse grad conn iou boundary_f`.
+
+    Raises:
+        ValueError: if the alpha is not (H, W) floats in [0, 1] of the truth's shape.
+    """
+    band = None
+    if rules.convention.region == "unknown":
+        band = trimap(truth, rules.trimap_radius)
+    return {
+        **metrics.alpha_errors(alpha, truth, convention=rules.convention, trimap=band),
+        "iou": metrics.iou(alpha, truth),
+        "boundary_f": metrics.boundary_f(alpha, truth, tolerance=rules.tolerance),
+    }
+
+
+def depth_figures(
+    disparity: Plane, metric: bool, depth: Plane, alpha: Plane, rules: Rules
+) -> dict[str, float]:
+    """Every figure of a frame's disparity that applies.
+
+    `aligned_*`: after scale and shift; `metric_*`: as it is, if it is in 1/m; `ordinal`;
+    `boundary_recall` and its `_ceiling` (the true depth's own); `subject_*` and `plate_*`: in the
+    plate's scale; `depth_known`: the share of pixels that the prediction knows.
+
+    Args:
+        disparity: (H, W) predicted, NaN where unknown.
+        metric: whether it is in 1/m.
+        depth: (H, W) true depth of the frame, metres.
+        alpha: (H, W) true alpha.
+        rules: the conventions.
+    """
+    truth = depth_to_disparity(depth)
+    if disparity.shape != truth.shape:
+        raise ValueError(f"disparity is {disparity.shape}, its truth {truth.shape}")
+    known = np.isfinite(disparity)
+    values = {"depth_known": float(known.mean())}
+    counted = known & (truth > 0)
+    if not counted.any():
+        return values
+    ways = (("aligned", True), ("metric", False)) if metric else (("aligned", True),)
+    for name, align in ways:
+        errors = metrics.disparity_errors(
+            disparity, truth, align=align, cap=rules.cap, silog_lambda=rules.silog_lambda
+        )
+        values |= {f"{name}_{key}": value for key, value in errors.items()}
+    if truth[known].max() > truth[known].min() * (1 + rules.ordinal_margin):
+        values["ordinal"] = metrics.ordinal_accuracy(
+            disparity,
+            truth,
+            pairs=rules.ordinal_pairs,
+            margin=rules.ordinal_margin,
+            seed=rules.seed,
+        )
+    if known.all() and np.isfinite(truth).all():
+        scaled = disparity if metric else metrics.align_disparity(disparity, truth)
+        for name, plane in (("boundary_recall", scaled), ("boundary_recall_ceiling", truth)):
+            values[name] = metrics.boundary_recall(
+                plane, alpha, threshold=rules.boundary_threshold, floor=1 / rules.cap
+            )
+    if (counted & (alpha > 0.5)).any() and (counted & (alpha < 0.05)).any():
+        errors = metrics.subject_errors(disparity, truth, alpha, align=not metric, cap=rules.cap)
+        for key, value in errors.items():
+            values[key if key.startswith("plate_") else f"subject_{key}"] = value
+    return values
+
+
+def _foreground_figures(answer: PairAnswer, view: View) -> dict[str, float]:
+    # The truth first: a predictor may solve the foreground only when it is asked for.
+    if view.foreground is None or not (view.alpha > 0).any() or answer.foreground is None:
+        return {}
+    return {
+        "foreground_mse": metrics.foreground_mse(answer.foreground, view.foreground, view.alpha)
+    }
+
+
+def _identity(predictor: Any) -> tuple[str, str | None]:
+    """Name and weights' hash: of the predictor's `model` if it has one, or its own."""
+    model = getattr(predictor, "model", predictor)
+    name = getattr(model, "name", None) or type(predictor).__name__
+    model_hash = getattr(model, "hash", None)
+    return str(name), model_hash if isinstance(model_hash, str) else None
