@@ -21,6 +21,7 @@ from cleanplate.files import replacing
 from cleanplate.training import recipes
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast
 from cleanplate.training.data import PairData, Source, open_sources
+from cleanplate.training.grids import PictureGrids
 from cleanplate.training.log import LineLog
 from cleanplate.training.module import PairModule
 from cleanplate.training.recipes import Recipe
@@ -99,7 +100,7 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
         old = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise CleanplateError("not a recipe", file=path, cure="Choose a new folder.") from error
-    different = recipes.changes(old, recipes.to_json(recipe))
+    different = recipes.changes(old, recipe)
     if different:
         raise CleanplateError(
             "this run was started with another recipe:\n  " + "\n  ".join(different),
@@ -155,7 +156,13 @@ def fit(
         overfit_one_batch=launch.overfit_one_batch,
     )
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
-    watching: list[Callback] = [Pace(), CollapseWatch(), saver, *callbacks]
+    watching: list[Callback] = [
+        Pace(),
+        CollapseWatch(),
+        PictureGrids(run / "pictures", launch.pictures_every),
+        saver,
+        *callbacks,
+    ]
     if not launch.quiet:
         watching.append(Progress(recipe.steps))
     validates = bool(recipe.validation_every and validation) and not launch.overfit_one_batch

@@ -239,13 +239,17 @@ def save(recipe: Recipe, path: Path) -> None:
         temporary.write_text(json.dumps(to_json(recipe), indent=2) + "\n")
 
 
-def changes(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """The fields in which two recipes (as `to_json` gives them) differ: `field: old -> new`."""
-    before, after = _flat(old), _flat(new)
-    keys = sorted(before.keys() | after.keys())
+def changes(old: dict[str, Any], new: Recipe) -> list[str]:
+    """The fields in which a recipe differs from a saved one: `field: old -> new`.
+
+    A field that the saved one does not know yet counts as its default.
+    """
+    default = RECIPES.get(new.name, new)
+    before = _flat(to_json(default)) | _flat(old)
+    after = _flat(to_json(new))
     return [
         f"{key}: {before.get(key)} -> {after.get(key)}"
-        for key in keys
+        for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
 
