@@ -124,17 +124,21 @@ def test_loose_part_costs_connectivity() -> None:
 
 @pytest.mark.parametrize("level", [51, 102, 153, 204])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_an_8_bit_alpha_on_a_threshold_reaches_it(level: int, dtype: type) -> None:
+@pytest.mark.parametrize("by_reciprocal", [False, True])
+def test_an_8_bit_alpha_on_a_threshold_reaches_it(
+    level: int, dtype: type, by_reciprocal: bool
+) -> None:
     """Trap: in float64, 153 / 255 = 0.6 is below 6 * 0.1 = 0.6000000000000001.
 
     A prediction .14 above a flat truth costs nothing as long as the body reaches the truth's
     level; if it stopped one threshold earlier, the distance of .24 would count.
     """
-    truth = np.full((4, 4), dtype(level) / dtype(255))
+    value = dtype(level) * dtype(1 / 255) if by_reciprocal else dtype(level) / dtype(255)
+    truth = np.full((4, 4), value)
     higher = truth + dtype(0.14)
     assert metrics.conn(higher, truth, scale=1) == 0
-    just_below = np.full((4, 4), np.nextafter(np.float32(truth[0, 0]), np.float32(0)))
-    assert metrics.conn(higher, just_below, scale=1) == pytest.approx(16 * 0.24, rel=1e-4)
+    just_below = truth - dtype(1 / 65535)  # one step of 16 bits
+    assert metrics.conn(higher, just_below, scale=1) == pytest.approx(16 * 0.24, rel=1e-3)
 
 
 def test_conventions_bundle_the_published_regions_and_factors() -> None:

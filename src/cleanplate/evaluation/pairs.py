@@ -1,7 +1,7 @@
 """Pairs with truth, read from a folder.
 
     NAME_plate.EXT  NAME_frame.EXT          the variant "clean"
-    NAME_plate.VARIANT.EXT  ...             any other variant of the same pair
+    NAME_plate.VARIANT.EXT  ...             any other variant of the same pair (no _ or . in it)
     NAME_alpha.EXT                          the subject's true coverage; belongs to every variant
     NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, if known
     NAME_foreground.EXT                     true straight foreground colour, if known
@@ -39,7 +39,7 @@ DepthZero = Literal["infinity", "unknown"]
 _DEPTH_SUFFIXES = frozenset({".png", ".npy", ".exr", ".tif", ".tiff"})
 _NAME = re.compile(
     r"(?P<name>.+?)_(?P<part>plate_depth|plate|frame|alpha|depth|foreground)"
-    r"(?:\.(?P<variant>[^.]+))?(?P<suffix>\.[^.]+)"
+    r"(?:\.(?P<variant>[^._]+))?(?P<suffix>\.[^.]+)"
 )
 _FORM = "A pair is NAME_plate.*, NAME_frame.* and NAME_alpha.*, in one folder."
 

@@ -121,7 +121,7 @@ def conventions(rules: Rules) -> dict[str, str]:
         "*_silog": f"sqrt(mean e^2 - {rules.silog_lambda:g} (mean e)^2), e = ln d - ln d*",
         "*_delta1": "share of max(d / d*, d* / d) < 1.25; delta2, delta3: 1.25^2, 1.25^3",
         "ordinal": f"of {rules.ordinal_pairs} random point pairs, those whose true disparity "
-        f"differs by more than {rules.ordinal_margin:.0%}: share in the right order; ties count half",
+        f"differs by more than {rules.ordinal_margin:.0%}: share in the right order; a tie is half",
         "boundary_recall": "Depth Pro's scale-invariant boundary recall against the matte at "
         f"alpha {rules.boundary_threshold:g}; _ceiling: that of the true depth",
         "subject_*": "where a* > 0.5, scale and shift fitted where a* < 0.05 only (or not at all "

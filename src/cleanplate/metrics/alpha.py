@@ -22,6 +22,9 @@ from cleanplate.arrays import Mask, Picture, Plane
 
 Doubles = npt.NDArray[np.float64]
 
+_ROUNDING = np.float32(1e-6)
+"""More than float32 loses in [0, 1], less than half a step of 16 bits."""
+
 
 def unknown_band(trimap: npt.NDArray[np.uint8]) -> Mask:
     """Where a trimap leaves alpha open: the pixels of value 128.
@@ -112,8 +115,8 @@ def conn(
     the pixel was not in the body; with d = a - l, connectivity is 1 - d [d >= 0.15], and the
     error is the summed absolute difference of both connectivities (Rhemann et al. 2009).
 
-    Thresholds and alphas are compared in float32, where k / 10 and the 8- and 16-bit alphas that
-    equal it are the same number; in float64 `arange(0, 1.1, 0.1)[6] > 153 / 255`.
+    An alpha that equals a threshold reaches it, however it was rounded on its way from 8 or 16
+    bits (in float64, `arange(0, 1.1, 0.1)[6] > 153 / 255`): 1e-6 is allowed for that.
 
     Args:
         alpha: (H, W) predicted, in [0, 1].
@@ -135,7 +138,7 @@ def conn(
     held = np.ones(true.shape, np.bool_)
     last = np.ones_like(true)
     for below, threshold in pairwise(thresholds):
-        body = _largest_part(lower >= threshold)
+        body = _largest_part(lower >= threshold - _ROUNDING)
         last[held & ~body] = below
         held &= body
     return float(

@@ -1,0 +1,104 @@
+"""`cleanplate evaluate` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cleanplate import metrics
+from cleanplate.cli import main
+from cleanplate.depth import depth_to_disparity
+from cleanplate.evaluation import BASELINES, find_pairs
+from cleanplate.pictures import read_image
+
+
+def test_table_json_and_sheet(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, sheet = tmp_path / "scores.json", tmp_path / "sheet.png"
+    options = ["--json", str(written), "--sheet", str(sheet)]
+    code = main(["evaluate", str(pairs_folder), "--baseline", "difference", *options])
+    assert code == 0
+    out = capsys.readouterr().out
+    lines = [line.split() for line in out.splitlines() if line.startswith("difference")]
+    assert [line[1:3] for line in lines] == [["clean", "3"], ["camera", "2"]]
+    document = json.loads(written.read_text())
+    assert document["pairs"] == pairs_folder.name
+    first = document["results"][0]
+    assert f"{1000 * first['means']['mad']:.2f}" == lines[0][3]
+    assert [row["name"] for row in first["rows"]] == ["00000", "00001", "00002"]
+    assert read_image(sheet).shape[1] == 6 * 320
+
+
+def test_json_on_stdout_stands_alone(
+    pairs_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--variant", "camera", "--limit", "1", "--json", "-", "--convention", "rvm"]
+    assert main(["evaluate", str(pairs_folder), "--baseline", "row", *options]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (result,) = document["results"]
+    assert (result["variant"], result["pairs"]) == ("camera", 1)
+    assert document["rules"]["convention"]["name"] == "rvm"
+    assert "mad" not in result["means"]
+    assert 0 < result["means"]["aligned_delta1"] <= 1
+
+
+def test_quiet_says_nothing(pairs_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--baseline", "constant", "--limit", "1", "--quiet"]
+    assert main(["evaluate", str(pairs_folder), *options]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--baseline", "row", "--variant", "drift"], "no pair has a variant 'drift'"),
+        (["--model", "nowhere"], "there is no model 'nowhere'"),
+        (["--baseline", "row", "--model", "x"], "are for models"),
+        (["--baseline", "row", "--json", "{tmp}/no/such.json"], "no/such.json"),
+    ],
+)
+def test_mistakes_are_told(
+    pairs_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    message: str,
+) -> None:
+    options = [option.format(tmp=tmp_path) for option in options]
+    assert main(["evaluate", str(pairs_folder), "--quiet", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.shared
+def test_baselines_are_near_the_figures_of_the_data_card(shared: Path) -> None:
+    """The card gives MAD 35.48 and IoU .715 for fixed 25, delta1 .497 for the image row."""
+    figures = []
+    for pair in find_pairs(shared / "data" / "pairs"):
+        view = pair.read()
+        assert view.depth is not None
+        alpha = BASELINES["difference"]().scene(view.plate).predict(view.frame).alpha
+        rows = BASELINES["row"]().scene(view.plate).predict(view.frame).disparity
+        assert alpha is not None
+        assert rows is not None
+        errors = metrics.disparity_errors(rows, depth_to_disparity(view.depth), align=True)
+        mad, iou = metrics.mad(alpha, view.alpha, scale=1e3), metrics.iou(alpha, view.alpha)
+        figures.append((mad, iou, errors["delta1"]))
+    mad, iou, delta1 = np.mean(figures, axis=0)
+    assert mad == pytest.approx(35.48, abs=0.1)
+    assert iou == pytest.approx(0.715, abs=0.005)
+    assert delta1 == pytest.approx(0.497, abs=5e-4)
+
+
+@pytest.mark.shared
+def test_shared_pairs_hold_what_their_card_says(shared: Path) -> None:
+    pairs = find_pairs(shared / "data" / "pairs")
+    assert len(pairs) == 40
+    assert all(set(pair.views) == {"clean", "camera", "drift"} for pair in pairs)
+    view = pairs[0].read("drift")
+    assert view.depth is not None
+    assert not np.isnan(view.depth).any()
+    assert float(view.alpha.mean()) == pytest.approx(pairs[0].facts["coverage"], abs=1e-3)

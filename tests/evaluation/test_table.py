@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cleanplate import metrics
+from cleanplate.evaluation import Row, Rules, Scores, as_document, as_table
+
+
+def scores(rules: Rules | None = None, **more: float) -> Scores:
+    rows = (
+        Row("a", {"mad": 0.01, "iou": 0.9, "seconds": 0.5, **more}),
+        Row("b", {"mad": 0.03, "iou": 0.5}, refused="another scene\ntry again"),
+    )
+    return Scores("net", "abc", "clean", True, rules or Rules(), rows)
+
+
+def cells(table: str, block: int = 0) -> dict[str, str]:
+    """Heading -> value of the only line of a block, read by the columns' right edges."""
+    _, heading, line = table.split("\n\n")[block].splitlines()
+    found: dict[str, str] = {}
+    end = 0
+    for name in ["model", "variant", "pairs", "MAD e3", "MAD", "IoU", "ms/frame", "d<1.25"]:
+        if f" {name}" in heading or heading.startswith(name):
+            end = heading.index(name) + len(name)
+            found[name] = line[:end].split("  ")[-1].strip()
+    return found
+
+
+def test_table_shows_means_in_the_units_of_its_headings() -> None:
+    got = cells(as_table([scores()]))
+    assert got["pairs"] == "2"
+    assert got["MAD e3"] == "20.00"
+    assert got["IoU"] == "0.700"
+    assert got["ms/frame"] == "500.0"
+    assert "net + plate depth" in as_table([scores()])
+    assert "refused by net (clean), counted as an empty matte: b" in as_table([scores()])
+
+
+def test_a_convention_with_its_own_factor_is_not_scaled_again() -> None:
+    table = as_table([scores(Rules(convention=metrics.RVM))])
+    assert "convention rvm" in table
+    assert "MAD e3" not in table
+    assert cells(table)["MAD"] == "0.02"
+
+
+def test_depth_has_its_own_block_and_missing_figures_a_dash() -> None:
+    table = as_table([scores(aligned_delta1=0.75), scores()])
+    depth = table.split("\n\n")[1].splitlines()
+    assert depth[1].split()[-1] == "d<1.25"
+    assert [line.split()[-1] for line in depth[2:]] == ["0.750", "-"]
+
+
+def test_depth_alone_makes_no_matte_block() -> None:
+    alone = Scores("row", None, "clean", False, Rules(), (Row("a", {"seconds": 1, "ordinal": 1}),))
+    assert as_table([alone]).startswith("Depth")
+
+
+def test_document_is_json_and_says_how_it_was_measured() -> None:
+    document = as_document([scores(sad=float("nan"))])
+    text = json.dumps(document, allow_nan=False)
+    (result,) = json.loads(text)["results"]
+    assert result["model"] == "net"
+    assert result["model_hash"] == "abc"
+    assert result["plate_depth"] is True
+    assert result["means"]["mad"] == pytest.approx(0.02)
+    assert result["means"]["sad"] is None
+    assert result["counts"] == {"mad": 2, "iou": 2, "seconds": 1, "sad": 1}
+    assert result["refused"] == {"b": "another scene\ntry again"}
+    assert result["rows"][0] == {"name": "a", "mad": 0.01, "iou": 0.9, "seconds": 0.5, "sad": None}
+    assert document["rules"]["convention"]["name"] == "plain"
+    assert document["versions"]["numpy"]
+    assert "cap" in document["conventions"]["aligned_*"]
+    band = as_document([scores(Rules(convention=metrics.BGMV2, trimap_radius=7))])
+    assert "7 px" in band["conventions"]["mad"]
