@@ -189,9 +189,10 @@ def fit(
         enable_progress_bar=not launch.quiet,
         default_root_dir=run,
     )
-    trainer.fit(
-        PairModule(recipe), data, ckpt_path=str(checkpoint) if checkpoint.exists() else None
-    )
+    module = PairModule(recipe)
+    if recipe.start is not None and not checkpoint.exists():
+        module.begin_with(recipe.start, read_checkpoint(recipe.start))
+    trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
     return Outcome(status, trainer.global_step, checkpoint)
 

@@ -142,6 +142,8 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
     Shown the depth, the network answers in the plate's own normalisation and is held to it by
     plain L1. Not shown it, the plate's disparity is known up to scale and shift (Ranftl et al.
     2020); the same scale and shift carry the subject, so that it stays placed in its plate.
+    The subject's error counts by its own size beyond one spread of the plate: a face at arm's
+    length lies ten spreads before its room, and one such portrait would drown a whole batch.
     """
     alpha, truth = prediction.alpha.float(), batch["alpha"]
     parts = {
@@ -177,10 +179,13 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
         (plate - batch["plate_disparity"]).abs(), valid
     )
     if prediction.subject_disparity is not None:
-        subject = aligned(prediction.subject_disparity.float())
-        weights = batch["alpha"] * batch["subject_valid"] * (valid.amax((2, 3), keepdim=True))
+        subject, truth = (
+            aligned(prediction.subject_disparity.float()),
+            target(batch["subject_disparity"]),
+        )
+        weights = batch["alpha"] * batch["subject_valid"] * valid.amax((2, 3), keepdim=True)
         parts["subject_disparity"] = masked_mean_each(
-            (subject - target(batch["subject_disparity"])).abs().clamp_max(10.0), weights
+            (subject - truth).abs() / (1.0 + truth.abs()), weights
         )
     return parts
 

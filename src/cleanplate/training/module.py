@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -57,6 +58,31 @@ class PairModule(LightningModule):
     def best(self) -> nn.Module:
         """The network that validation and export use: the averaged one where there is one."""
         return self.network if self.average is None else self.average.module
+
+    def begin_with(self, path: Path, checkpoint: dict[str, Any]) -> None:
+        """Take over the best weights of another run's checkpoint.
+
+        Raises:
+            CleanplateError: if it holds another network.
+        """
+        state: dict[str, Tensor] = checkpoint.get("state_dict", {})
+        averaged = any(name.startswith("average.module.") for name in state)
+        prefix = "average.module." if averaged else "network."
+        weights = {
+            name.removeprefix(prefix): value
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+        networks = [self.network] if self.average is None else [self.network, self.average.module]
+        try:
+            for network in networks:
+                network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CleanplateError(
+                "these are weights of another network",
+                file=path,
+                cure="Give the --network fields that the checkpoint was trained with.",
+            ) from error
 
     def predict_relative(self, batch: Batch, network: nn.Module | None = None) -> Prediction:
         """The network's answer for a batch in relative disparity, in float32."""

@@ -101,6 +101,8 @@ class Recipe:
     """`cross-entropy` is the seed's: of the mask, counted twice, and of depth."""
     loss: LossWeights = LossWeights()
     """Of the objective `matte`."""
+    start: Path | None = None
+    """A checkpoint whose averaged weights the run begins with; None = fresh weights."""
     stages: tuple[Annotated[Stage, _STAGE], ...] = (
         Stage(128, 96, 32, 0.5),
         Stage(192, 144, 24, 0.3),
