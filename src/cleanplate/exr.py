@@ -54,7 +54,7 @@ def write(path: str | Path, depth: Plane) -> None:
             file = library.File(header, {"Z": np.ascontiguousarray(depth, dtype=np.float32)})
             file.write(str(temporary))
         return
-    _enable_opencv(path)
+    _need_opencv(path)
     # Encoded first, so that a full disk shows as an OSError and not as OpenCV's False.
     done, data = cv2.imencode(".exr", depth.astype(np.float32, copy=False))
     if not done:
@@ -63,14 +63,26 @@ def write(path: str | Path, depth: Plane) -> None:
         temporary.write_bytes(bytes(data))
 
 
+def usable() -> bool:
+    """Whether some library that is installed reads and writes EXR."""
+    return _has_openexr() or _opencv_can()
+
+
 def _has_openexr() -> bool:
     return find_spec("OpenEXR") is not None
 
 
-def _enable_opencv(path: str | Path) -> None:
+def _opencv_can() -> bool:
     # OpenCV asks this once, when it first meets an EXR file; without it its codec is off.
     os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")
-    if not cv2.haveImageWriter("depth.exr"):
+    try:
+        return bool(cv2.haveImageWriter("depth.exr"))
+    except cv2.error:  # it has been asked before, and was off
+        return False
+
+
+def _need_opencv(path: str | Path) -> None:
+    if not _opencv_can():
         raise CleanplateError(
             "nothing that is installed here reads or writes EXR",
             file=path,
@@ -89,7 +101,7 @@ def _read_openexr(path: str | Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _read_opencv(path: str | Path) -> dict[str, npt.NDArray[Any]]:
-    _enable_opencv(path)
+    _need_opencv(path)
     try:
         array = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     except cv2.error:

@@ -18,8 +18,9 @@ from cleanplate.bands import bands
 from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
 from cleanplate.pictures import resize, to_float
 
-_TRUSTED = np.float32(0.3)
-_PRIOR_SIDE = 1024
+_TRUSTED = np.float32(0.3)  # alpha from which the division alone decides
+_NOTHING = np.float32(1e-4)  # alpha under which there is nothing to divide
+_PRIOR_SIDE = 1024  # pixels of the long side at which colour is spread
 
 
 def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture) -> Picture:
@@ -99,8 +100,8 @@ def solve_foreground(
         a = alpha[band].ravel()
         colour = out[band].reshape(-1, 3)
         fill = _band_of(prior, band, alpha.shape).reshape(-1, 3)
-        np.copyto(colour, fill, where=(a <= 0)[:, None])
-        soft = np.flatnonzero((a > 0) & (a < 1))
+        np.copyto(colour, fill, where=(a < _NOTHING)[:, None])
+        soft = np.flatnonzero((a >= _NOTHING) & (a < 1))
         if soft.size == 0:
             continue
         share = a[soft, None]
@@ -140,18 +141,29 @@ def _surroundings(
 
     None if alpha is below 0.01 everywhere.
     """
-    height, width = alpha.shape
-    scale = min(0.5, _PRIOR_SIDE / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    a = resize(np.ascontiguousarray(alpha, dtype=np.float32), size)[..., None]
-    behind = _linear(resize(plate, size)) * (1 - a)
-    if shadow is not None:
-        behind *= resize(shadow, size)[..., None]
-    # Premultiplied colour within what is possible: then a^3 times it is a^4 F.
-    colour = np.clip(_linear(resize(frame, size)) - behind, 0, a) * a**3
-    weight = a**4
-    if a.max() < 0.01:
+    if alpha.max(initial=0) < 0.01:
         return None
+    height, width = alpha.shape
+    step = max(2, -(-max(height, width) // _PRIOR_SIDE))
+    size = (-(-height // step), -(-width // step))
+    colour = np.zeros((*size, 3), np.float32)
+    weight = np.zeros((*size, 1), np.float32)
+    for band in bands(alpha.shape, step):
+        a = np.asarray(alpha[band, :, None], dtype=np.float32)
+        if not a.any():
+            continue
+        share = 1 - a
+        if shadow is not None:
+            share = share * shadow[band, :, None]
+        own = _linear(frame[band])
+        own -= _linear(plate[band]) * share
+        # Premultiplied colour within what is possible; a^3 times it is a^4 F.
+        np.clip(own, 0, a, out=own)
+        own *= a**3
+        top = band.start // step
+        rows = slice(top, top - (-len(a) // step))
+        colour[rows] = resize(own, (rows.stop - rows.start, size[1]))
+        weight[rows] = resize(a**4, (rows.stop - rows.start, size[1]))
     return linear_to_srgb(_push_pull(colour, weight))
 
 

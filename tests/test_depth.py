@@ -1,0 +1,435 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+import picture_bytes as made
+from cleanplate import exr
+from cleanplate.depth import (
+    Intrinsics,
+    Normalisation,
+    colour_map,
+    depth_to_disparity,
+    disparity_to_depth,
+    fit_scale_shift,
+    point_cloud,
+    read_depth,
+    read_disparity,
+    write_depth,
+    write_disparity,
+    write_ply,
+)
+from cleanplate.errors import CleanplateError
+
+NAN, INF = np.nan, np.inf
+few = settings(deadline=None, max_examples=30)
+planes = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9),
+    elements=st.floats(0.0625, 64, width=32),
+)
+
+
+# --- camera ----------------------------------------------------------------------------------
+
+
+def seen(camera: Intrinsics, point: tuple[float, float, float]) -> tuple[float, float]:
+    x, y, z = point
+    return camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
+
+
+def test_a_camera_follows_its_picture():
+    """Each change of the picture moves the image of a point as it moves the pixels."""
+    camera, point = Intrinsics(300, 310, 159.5, 121), (0.4, -0.2, 2.0)
+    u, v = seen(camera, point)
+    assert seen(camera.scaled(2, 0.5), point) == pytest.approx((2 * u, 0.5 * v))
+    assert seen(camera.cropped(10, 20), point) == pytest.approx((u - 10, v - 20))
+    mirrored = (-point[0], *point[1:])
+    assert seen(camera.flipped(320), mirrored) == pytest.approx((320 - u, v))
+    assert camera.flipped(320).flipped(320) == camera
+
+
+# --- depth and disparity ---------------------------------------------------------------------
+
+
+def test_depth_to_disparity_of_known_values():
+    depth = np.float32([[2, 0.5, INF, NAN, 0, -1, -INF]])
+    expected = np.float32([[0.5, 2, 0, NAN, NAN, NAN, NAN]])
+    out = depth_to_disparity(depth)
+    assert out.dtype == np.float32
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_disparity_to_depth_of_known_values():
+    disparity = np.float32([[0.5, 2, 0, -0.0, NAN, -1, INF]])
+    expected = np.float32([[2, 0.5, INF, INF, NAN, NAN, 0]])
+    out = disparity_to_depth(disparity)
+    assert out.dtype == np.float32
+    np.testing.assert_array_equal(out, expected)
+
+
+@few
+@given(planes)
+def test_depth_and_back(depth):
+    np.testing.assert_allclose(disparity_to_depth(depth_to_disparity(depth)), depth, rtol=3e-7)
+
+
+# --- relative disparity ----------------------------------------------------------------------
+
+
+def test_median_and_spread_of_known_values():
+    found = Normalisation.of(np.float32([[1, 2, 4, 9, NAN, INF]]))
+    assert found == Normalisation(median=3.0, spread=(2 + 1 + 1 + 6) / 4)
+    masked = Normalisation.of(np.float32([[1, 2, 4, 9]]), np.array([[True, True, True, False]]))
+    assert masked == Normalisation(median=2.0, spread=1.0)
+
+
+def test_relative_disparity_has_median_0_and_spread_1():
+    disparity = np.random.default_rng(0).random((30, 40), dtype=np.float32) * 3
+    relative = Normalisation.of(disparity).apply(disparity)
+    assert relative.dtype == np.float32
+    assert np.median(relative) == pytest.approx(0, abs=1e-6)
+    assert np.abs(relative).mean() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("value", "spread"), [(0.5, 5e-4), (0.0, 1e-6)])
+def test_a_flat_plate_can_be_normalised(value, spread):
+    found = Normalisation.of(np.full((3, 4), value, np.float32))
+    assert found.spread == pytest.approx(spread)
+    np.testing.assert_array_equal(found.apply(np.full((3, 4), value, np.float32)), 0)
+
+
+@few
+@given(planes)
+def test_relative_and_back(disparity):
+    found = Normalisation.of(disparity)
+    again = found.invert(found.apply(disparity))
+    assert again.dtype == np.float32
+    np.testing.assert_allclose(again, disparity, rtol=1e-5, atol=1e-5)
+
+
+def test_unknown_stays_unknown():
+    relative = Normalisation(1.0, 2.0).apply(np.float32([[NAN, 3]]))
+    np.testing.assert_array_equal(relative, [[NAN, 1]])
+
+
+def test_no_known_pixel_cannot_be_normalised():
+    with pytest.raises(CleanplateError, match="not known at any pixel"):
+        Normalisation.of(np.full((2, 2), NAN, np.float32))
+    with pytest.raises(CleanplateError, match="not known at any pixel"):
+        Normalisation.of(np.ones((2, 2), np.float32), np.zeros((2, 2), bool))
+
+
+def test_scale_and_shift_of_a_known_line():
+    x = np.float32([[0, 1, 2], [3, 4, 5]])
+    assert fit_scale_shift(x, 2 * x - 3) == pytest.approx((2, -3))
+
+
+@few
+@given(planes, st.integers(0, 1000))
+def test_scale_and_shift_are_least_squares(prediction, seed):
+    """The same as numpy's solver, which uses a singular value decomposition."""
+    assume(np.ptp(prediction) > 0.1)
+    rng = np.random.default_rng(seed)
+    target = rng.normal(size=prediction.shape).astype(np.float32)
+    mask = rng.random(prediction.shape) < 0.7
+    assume(np.ptp(prediction[mask]) > 0.1 if mask.sum() > 1 else False)
+    target[0, 0] = NAN
+    known = mask & np.isfinite(target)
+    assume(known.sum() > 2)
+    assume(np.ptp(prediction[known]) > 0.1)
+    columns = np.stack([prediction[known], np.ones(known.sum())], axis=1).astype(float)
+    expected = np.linalg.lstsq(columns, target[known].astype(float), rcond=None)[0]
+    np.testing.assert_allclose(fit_scale_shift(prediction, target, mask), expected, atol=1e-6)
+
+
+def test_a_large_mean_does_not_hurt_the_fit():
+    x = (1000 + np.linspace(0, 0.01, 200)).reshape(10, 20)
+    scale, shift = fit_scale_shift(x, 5 * x - 4990)
+    assert scale == pytest.approx(5, rel=1e-6)
+    assert scale * 1000 + shift == pytest.approx(10, rel=1e-6)
+
+
+def test_a_constant_prediction_fits_the_mean():
+    target = np.float32([[1, 2], [3, 6]])
+    assert fit_scale_shift(np.full((2, 2), 0.7, np.float32), target) == (0.0, 3.0)
+
+
+def test_nothing_to_fit_is_an_error():
+    with pytest.raises(CleanplateError, match="no pixel"):
+        fit_scale_shift(np.ones((2, 2)), np.full((2, 2), NAN))
+
+
+# --- depth files -----------------------------------------------------------------------------
+
+DEPTH = np.float32([[0.001, 1.2341, 65.535], [NAN, INF, 70.0], [0.0004, 0.0006, 2.5]])
+
+
+def test_png_holds_millimetres(tmp_path):
+    write_depth(tmp_path / "d.png", DEPTH)
+    with Image.open(tmp_path / "d.png") as image:
+        stored = np.asarray(image)
+    assert stored.dtype == np.uint16
+    assert stored.tolist() == [[1, 1234, 65535], [0, 0, 0], [0, 1, 2500]]
+    expected = np.float32([[0.001, 1.234, 65.535], [NAN, NAN, NAN], [NAN, 0.001, 2.5]])
+    np.testing.assert_allclose(read_depth(tmp_path / "d.png"), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif", ".tiff", ".NPY", ".exr"])
+def test_metres_keep_every_bit(tmp_path, suffix):
+    if suffix == ".exr" and not exr.usable():
+        pytest.skip("nothing here reads or writes EXR")
+    path = tmp_path / f"d{suffix}"
+    write_depth(path, DEPTH)
+    read = read_depth(path)
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read, DEPTH)
+
+
+@few
+@given(planes)
+def test_millimetres_are_at_most_half_a_millimetre_off(tmp_path_factory, depth):
+    path = tmp_path_factory.mktemp("depth") / "d.png"
+    write_depth(path, depth)
+    assert np.abs(read_depth(path) - depth).max() <= 0.0005 + 4e-6
+
+
+def test_16_bit_tiff_holds_millimetres(tmp_path):
+    stored = np.uint16([[0, 1500], [65535, 2]])
+    for order in "<>":
+        (tmp_path / "d.tif").write_bytes(made.tiff(stored[..., None], order=order))
+        np.testing.assert_allclose(
+            read_depth(tmp_path / "d.tif"), [[NAN, 1.5], [65.535, 0.002]], rtol=1e-6
+        )
+
+
+def test_what_is_no_distance_is_unknown(tmp_path):
+    np.save(tmp_path / "d.npy", np.float64([[0, -1, NAN, -INF, INF, 3]]))
+    np.testing.assert_array_equal(
+        read_depth(tmp_path / "d.npy"), np.float32([[NAN, NAN, NAN, NAN, INF, 3]])
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 1), (1, 3, 4)])
+def test_a_lone_third_axis_is_dropped(tmp_path, shape):
+    np.save(tmp_path / "d.npy", np.arange(1, 13, dtype=np.float16).reshape(shape))
+    np.testing.assert_array_equal(
+        read_depth(tmp_path / "d.npy"), np.arange(1, 13, dtype=np.float32).reshape(3, 4)
+    )
+
+
+def test_disparity_keeps_every_bit(tmp_path):
+    disparity = np.float32([[0, 0.25, NAN], [-1.5, 3, 1e-6]])
+    write_disparity(tmp_path / "d.npy", disparity)
+    np.testing.assert_array_equal(read_disparity(tmp_path / "d.npy"), disparity)
+
+
+def png(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+NOISE = np.random.default_rng(2).integers(1, 65536, (30, 40), dtype=np.uint16)
+FAULTS = {
+    "an 8-bit PNG": ("d.png", png(np.ones((3, 4), np.uint8)), "8 bits"),
+    "a 1-bit PNG": ("d.png", png(np.ones((3, 4), bool)), "8 bits"),
+    "a colour PNG": ("d.png", png(np.ones((3, 4, 3), np.uint8)), "in colour"),
+    "a 16-bit colour PNG": ("d.png", made.png16(np.ones((3, 4, 3), np.uint16)), "colour"),
+    "a PNG of nothing known": ("d.png", png(np.zeros((3, 4), np.uint16)), "no pixel"),
+    "a PNG cut short": ("d.png", png(NOISE)[:900], "damaged"),
+    "no PNG at all": ("d.png", b"text" * 20, "not a picture"),
+    "an empty PNG": ("d.png", b"", "empty"),
+    "an NPY cut short": ("d.npy", npy(np.ones((9, 9)))[:300], "damaged"),
+    "no NPY at all": ("d.npy", b"text" * 20, "damaged or not an array"),
+    "an empty NPY": ("d.npy", b"", "damaged or not an array"),
+    "an NPY of objects": ("d.npy", npy(np.array([[{}]], object)), "damaged or not an array"),
+    "an NPY of text": ("d.npy", npy(np.array([["a"]])), "holds no numbers"),
+    "an NPY of complex numbers": ("d.npy", npy(np.ones((2, 2), complex)), "holds no numbers"),
+    "an NPY of one axis": ("d.npy", npy(np.ones(5)), "has shape"),
+    "an NPY of three axes": ("d.npy", npy(np.ones((5, 4, 3))), "has shape"),
+    "an NPY without pixels": ("d.npy", npy(np.ones((0, 4))), "has shape"),
+    "an NPY of nothing known": ("d.npy", npy(np.full((2, 2), NAN)), "no pixel"),
+    "no EXR at all": ("d.exr", b"text" * 20, "not an EXR"),
+    "an empty EXR": ("d.exr", b"", "not an EXR"),
+    "a JPEG": ("d.jpg", b"\xff\xd8\xff", "is no depth"),
+    "a file without ending": ("d", b"", "is no depth"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_file_that_is_no_depth_is_named_with_its_cure(tmp_path, fault):
+    name, content, match = FAULTS[fault]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CleanplateError, match=match) as caught:
+        read_depth(tmp_path / name)
+    assert caught.value.file == tmp_path / name
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize("name", ["no.png", "no.npy", "no.exr", "no.tif"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(CleanplateError, match="does not exist") as caught:
+        read_depth(tmp_path / name)
+    assert caught.value.file == tmp_path / name
+
+
+def test_disparity_is_npy_alone(tmp_path):
+    with pytest.raises(CleanplateError, match="no disparity map"):
+        read_disparity(tmp_path / "d.png")
+    with pytest.raises(CleanplateError, match="no place for disparity"):
+        write_disparity(tmp_path / "d.png", DEPTH)
+
+
+def test_depth_is_written_where_its_meaning_is_kept(tmp_path):
+    with pytest.raises(CleanplateError, match="not written as"):
+        write_depth(tmp_path / "d.jpg", DEPTH)
+    with pytest.raises(ValueError, match=r"expected \(H, W\)"):
+        write_depth(tmp_path / "d.npy", np.ones((2, 2, 1), np.float32))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_library_exr_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(exr, "_has_openexr", lambda: False)
+    monkeypatch.setattr(exr, "_opencv_can", lambda: False)
+    (tmp_path / "d.exr").write_bytes(b"\x76\x2f\x31\x01" + b"\0" * 50)
+    for use in (read_depth, lambda path: write_depth(path, DEPTH)):
+        with pytest.raises(CleanplateError, match=r"pip install 'cleanplate\[exr\]'"):
+            use(tmp_path / "d.exr")
+
+
+@pytest.mark.parametrize(
+    ("names", "depth"),
+    [
+        (["Z"], "Z"),
+        (["A", "B", "G", "R", "Z"], "Z"),
+        (["ViewLayer.Combined.R", "ViewLayer.Depth.Z"], "ViewLayer.Depth.Z"),
+        (["R", "depth"], "depth"),
+        (["V"], "V"),
+    ],
+)
+def test_the_depth_channel_is_found_by_name(names, depth):
+    channels = {name: np.full((2, 2), i, np.float32) for i, name in enumerate(names)}
+    assert exr._depth_of(channels, "d.exr") is channels[depth]
+
+
+def test_equal_channels_are_depth_and_others_are_not():
+    same = {name: np.float32([[1, NAN]]) for name in "RGB"}
+    assert exr._depth_of(same, "d.exr").tolist()[0][0] == 1
+    with pytest.raises(CleanplateError, match=r"not clear \(R, G, B\)"):
+        exr._depth_of({**same, "B": np.float32([[2, NAN]])}, "d.exr")
+
+
+@pytest.mark.skipif(not exr.usable(), reason="nothing here reads or writes EXR")
+def test_an_exr_cut_short_is_told(tmp_path):
+    write_depth(tmp_path / "d.exr", np.random.default_rng(0).random((60, 70), dtype=np.float32))
+    (tmp_path / "d.exr").write_bytes((tmp_path / "d.exr").read_bytes()[:3000])
+    with pytest.raises(CleanplateError, match="damaged or cut short"):
+        read_depth(tmp_path / "d.exr")
+
+
+# --- colours and points ----------------------------------------------------------------------
+
+
+def test_near_is_bright_and_unknown_is_grey():
+    disparity = np.linspace(0, 1, 50, dtype=np.float32).reshape(5, 10)
+    disparity[0, 0] = NAN
+    valid = np.ones((5, 10), bool)
+    valid[4, 9] = False
+    colours = colour_map(disparity, valid, low=0, high=1)
+    assert colours.dtype == np.uint8
+    assert colours[0, 0].tolist() == colours[4, 9].tolist() == [128, 128, 128]
+    light = (colours @ [0.2126, 0.7152, 0.0722]).ravel()[1:-1]
+    assert (np.diff(light) > 0).all()
+
+
+def test_the_colours_are_those_of_inferno():
+    """First, middle and last colour as matplotlib 3 lists them, in red, green, blue."""
+    colours = colour_map(np.float32([[0, 0.5, 1]]), low=0, high=1)
+    expected = [[0, 0, 4], [188, 55, 84], [252, 255, 164]]
+    assert np.abs(colours[0].astype(int) - expected).max() <= 3
+
+
+def test_the_range_ignores_outliers_and_can_be_given():
+    disparity = np.linspace(0, 1, 1000, dtype=np.float32).reshape(25, 40)
+    with_outlier = disparity.copy()
+    with_outlier[0, 0] = 1e6
+    difference = colour_map(disparity).astype(int) - colour_map(with_outlier)
+    assert np.abs(difference).reshape(-1, 3)[1:].max() < 12
+    clipped = colour_map(np.float32([[-5, 0, 1, 9]]), low=0, high=1)
+    assert clipped[0, 0].tolist() == clipped[0, 1].tolist()
+    assert clipped[0, 2].tolist() == clipped[0, 3].tolist()
+
+
+def test_flat_and_unknown_maps_have_colours():
+    assert len(np.unique(colour_map(np.full((3, 4), 2.0, np.float32)).reshape(-1, 3), axis=0)) == 1
+    assert (colour_map(np.full((3, 4), NAN, np.float32)) == 128).all()
+
+
+def test_points_project_back_to_their_pixels():
+    rng = np.random.default_rng(1)
+    depth = rng.uniform(0.5, 9, (6, 8)).astype(np.float32)
+    depth[0, :4] = NAN, INF, 0, -1
+    picture = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    camera = Intrinsics(7.0, 8.0, 4.2, 2.9)
+    points, colours = point_cloud(depth, picture, camera)
+    assert points.dtype == np.float32
+    assert points.shape == colours.shape == (6 * 8 - 4, 3)
+    for point, colour in zip(points, colours, strict=True):
+        u, v = seen(camera, point)
+        assert (u % 1, v % 1) == pytest.approx((0.5, 0.5), abs=1e-4)
+        assert depth[int(v), int(u)] == point[2]
+        np.testing.assert_array_equal(picture[int(v), int(u)], colour)
+
+
+def test_points_need_a_picture_of_the_same_size():
+    with pytest.raises(ValueError, match="depth is"):
+        point_cloud(np.ones((2, 3), np.float32), np.ones((3, 2, 3)), Intrinsics(1, 1, 1, 1))
+
+
+def test_ply_holds_the_points(tmp_path):
+    points = np.float32([[0, 1.5, -2], [3, 4, 5]])
+    colours = np.uint8([[255, 0, 7], [1, 2, 3]])
+    write_ply(tmp_path / "p.ply", points, colours)
+    header, body = (tmp_path / "p.ply").read_bytes().split(b"end_header\n")
+    assert header.decode().split("\n")[:3] == [
+        "ply",
+        "format binary_little_endian 1.0",
+        "element vertex 2",
+    ]
+    names = [line.split()[-1] for line in header.decode().split("\n") if "property" in line]
+    assert names == ["x", "y", "z", "red", "green", "blue"]
+    assert len(body) == 2 * 15
+    assert np.frombuffer(body[:12], "<f4").tolist() == [0, 1.5, -2]
+    assert list(body[12:15]) == [255, 0, 7]
+    assert np.frombuffer(body[15:27], "<f4").tolist() == [3, 4, 5]
+
+
+def test_ply_refuses_what_are_no_points(tmp_path):
+    with pytest.raises(ValueError, match=r"\(N, 3\)"):
+        write_ply(tmp_path / "p.ply", np.zeros((2, 2), np.float32), np.zeros((2, 2), np.uint8))
+    with pytest.raises(ValueError, match="uint8"):
+        write_ply(tmp_path / "p.ply", np.zeros((2, 3), np.float32), np.zeros((2, 3)))
+
+
+@pytest.mark.shared
+def test_the_shared_depths_are_metres(shared):
+    path = sorted((shared / "data" / "plates").glob("*_depth.png"))[0]
+    depth = read_depth(path)
+    with Image.open(path) as image:
+        stored = np.asarray(image)
+    np.testing.assert_allclose(depth[stored > 0], stored[stored > 0] / 1000, rtol=1e-6)
+    assert np.isnan(depth[stored == 0]).all()
+    assert 0.2 < np.nanmedian(depth) < 30
