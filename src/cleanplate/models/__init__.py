@@ -58,7 +58,7 @@ def available_models() -> list[str]:
 
 
 def find_model(name_or_path: str | Path | None = None) -> Model:
-    """The model of that name or in that folder; without either, the default one.
+    """Find the model of that name or in that folder; without either, the default one.
 
     The default is the shipped model whose card says `"default": true`, or the only one.
 

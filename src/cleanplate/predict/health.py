@@ -13,7 +13,14 @@ from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float, to_uint8
 from cleanplate.predict.exposure import Exposure, match_exposure
-from cleanplate.predict.registration import Registration, covered, register, warp
+from cleanplate.predict.landmarks import Landmarks
+from cleanplate.predict.registration import (
+    Matrix,
+    Registration,
+    covered,
+    register,
+    warp,
+)
 from cleanplate.predict.size import Size, working_size
 
 SKETCH_SIZE = 512
@@ -56,6 +63,7 @@ class Health:
     changed: the rest: the subject, its shadow, and what moved.
     sharpness: log2 of the frame's fine contrast over the plate's, where both show the same.
     refusal: why the plate is plainly wrong, or "".
+    aligned: whether the plate was registered to the frame, so that movement does no harm.
     """
 
     size: Size
@@ -65,6 +73,7 @@ class Health:
     sharpness: float
     refusal: str
     cure: str
+    aligned: bool = False
 
     @property
     def changed(self) -> float:
@@ -76,7 +85,7 @@ class Health:
         """What is not good, in plain words; empty if all is well."""
         found = []
         moved = self.registration.moved
-        if moved > MOVED * max(self.size):
+        if moved > MOVED * max(self.size) and not self.aligned:
             found.append(f"the camera moved: the plate lies up to {moved:.0f} px off; use --align")
         if not self.refusal and self.agreeing < DOUBTFUL and not self.registration.trusted:
             found.append(
@@ -122,18 +131,24 @@ class Health:
 
 
 def sketch(picture: Coded | Picture, long_side: int = SKETCH_SIZE) -> npt.NDArray[np.uint8]:
-    """`picture` as (h, w, 3) uint8 with at most `long_side` pixels a side."""
+    """Shrink a picture to (h, w, 3) uint8 with at most `long_side` pixels a side."""
     small = resize(picture, working_size(picture.shape[:2], long_side))
     return small if small.dtype == np.uint8 else to_uint8(to_float(small))
 
 
-def examine(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], size: Size) -> Health:
+def examine(
+    plate: npt.NDArray[np.uint8],
+    frame: npt.NDArray[np.uint8],
+    size: Size,
+    landmarks: Landmarks | None = None,
+) -> Health:
     """Measure how well `plate` fits `frame`, both from `sketch` and of one size.
 
     Args:
         plate: (h, w, 3) uint8.
         frame: (h, w, 3) uint8.
         size: (height, width) of the full pictures.
+        landmarks: the plate's, if they are at hand.
     """
     for picture, name in ((plate, "plate"), (frame, "frame")):
         if _span(picture) < BLANK:
@@ -142,17 +157,13 @@ def examine(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], size: Si
                 f"the {name} is blank: it shows one even colour",
                 f"give a {name} that shows the scene",
             )  # fmt: skip
-    found = register(plate, frame, plate.shape[:2], features=FEATURES, refine=False)
+    landmarks = landmarks or Landmarks.of(plate, FEATURES)
+    found = register(landmarks, Landmarks.of(frame, FEATURES), size, refine=False)
     best = _compare(plate, frame, None)
     if found.trusted and found.kind != "none":
-        moved = _compare(plate, frame, found)
+        moved = _compare(plate, frame, _scaled(found.matrix, plate.shape[1] / size[1]))
         best = max(best, moved, key=lambda one: one[0])
     agreeing, sharpness, exposure = best
-    scale = size[1] / plate.shape[1]
-    registration = Registration(
-        found.matrix, found.trusted, found.inliers, found.share,
-        found.residual * scale, found.moved * scale, found.kind, found.why_not,
-    )  # fmt: skip
     one_scene = found.trusted or (found.inliers >= SOME_INLIERS and found.share >= SOME_SHARE)
     refusal = ""
     if agreeing < ANOTHER_SCENE and not one_scene:
@@ -161,23 +172,26 @@ def examine(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], size: Si
             "common view was found"
         )
     return Health(
-        size, registration, exposure, agreeing, sharpness, refusal,
+        size, found, exposure, agreeing, sharpness, refusal,
         "give the empty picture of the same scene, taken by the same camera from the same place",
     )  # fmt: skip
 
 
 def _compare(
-    plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], found: Registration | None
+    plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], matrix: Matrix | None
 ) -> tuple[float, float, Exposure]:
     """Share of agreeing blocks, sharpness difference on them, and the exposure drift."""
     usable = None
-    if found is not None:
-        plate = np.asarray(warp(plate, found.matrix), np.uint8)
-        usable = covered((plate.shape[0], plate.shape[1]), found.matrix)
-    exposure = match_exposure(to_float(plate), to_float(frame), usable)
+    if matrix is not None:
+        plate = np.asarray(warp(plate, matrix), np.uint8)
+        usable = covered((plate.shape[0], plate.shape[1]), matrix)
+    exposure = match_exposure(plate, frame, usable)
     same_light = np.asarray(exposure.apply(plate), np.uint8)
     agree = agreeing_blocks(same_light, frame)
-    fine = [cv2.Laplacian(_grey(p), cv2.CV_32F, ksize=1) ** 2 for p in (same_light, frame)]
+    fine = [
+        np.asarray(cv2.Laplacian(_grey(p), cv2.CV_32F, ksize=1) ** 2, np.float32)
+        for p in (same_light, frame)
+    ]
     energy = [float(_blocks(f)[agree].mean()) if agree.any() else 0.0 for f in fine]
     # A level's worth of quantisation noise is added, so that two flat pictures count as equal.
     sharpness = 0.5 * float(np.log2((energy[1] + 4) / (energy[0] + 4)))
@@ -185,13 +199,14 @@ def _compare(
 
 
 def agreeing_blocks(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]) -> Mask:
-    """(rows, columns) of blocks of 16 pixels, True where both show the same.
+    """Find the blocks of 16 pixels in which both show the same: (rows, columns), True there.
 
     Where either has texture, the normalised correlation of brightness counts; where both are
     flat, their colour.
     """
-    soft_plate = cv2.GaussianBlur(_grey(plate), (0, 0), 1.2)
-    soft_frame = cv2.GaussianBlur(_grey(frame), (0, 0), 1.2)
+    soft_plate, soft_frame = (
+        np.asarray(cv2.GaussianBlur(_grey(p), (0, 0), 1.2), np.float32) for p in (plate, frame)
+    )
     mean_plate, mean_frame = _blocks(soft_plate), _blocks(soft_frame)
     var_plate = _blocks(soft_plate**2) - mean_plate**2
     var_frame = _blocks(soft_frame**2) - mean_frame**2
@@ -203,15 +218,18 @@ def agreeing_blocks(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]) 
     return np.where(textured, similar, close)
 
 
+def _scaled(matrix: Matrix, scale: float) -> Matrix:
+    """`matrix` between full-size pixels as one between pixels `scale` times as many."""
+    zoom = np.diag([scale, scale, 1.0])
+    return zoom @ matrix @ np.linalg.inv(zoom)
+
+
 def _blocks(plane: Plane) -> Plane:
     """Means over whole blocks; a picture smaller than a block is one block."""
     rows, columns = (max(1, side // _BLOCK) for side in plane.shape)
     high, wide = min(plane.shape[0], rows * _BLOCK), min(plane.shape[1], columns * _BLOCK)
-    return (
-        plane[:high, :wide]
-        .reshape(rows, high // rows, columns, wide // columns)
-        .mean(axis=(1, 3), dtype=np.float32)
-    )
+    cells = plane[:high, :wide].reshape(rows, high // rows, columns, wide // columns)
+    return np.asarray(cells.mean(axis=(1, 3), dtype=np.float32))
 
 
 def _span(picture: npt.NDArray[np.uint8]) -> float:

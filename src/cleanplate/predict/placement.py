@@ -14,7 +14,7 @@ from cleanplate.predict.upsample import Enlarged, fill_outside
 
 NEARER = 0.002
 """An opaque subject hides the plate, so it is nearer: its metric disparity is at least the plate's
-times 1 + NEARER (6 mm at 3 m), so that a depth test shows the subject and not the floor it meets."""
+times 1 + NEARER (6 mm at 3 m), so that a depth test shows the subject and not the floor."""
 
 
 def at_size(disparity: Plane, size: Size) -> Plane:
@@ -26,7 +26,7 @@ def at_size(disparity: Plane, size: Size) -> Plane:
         return disparity
     rows = ((np.arange(size[0]) + 0.5) * disparity.shape[0] / size[0]).astype(np.intp)
     columns = ((np.arange(size[1]) + 0.5) * disparity.shape[1] / size[1]).astype(np.intp)
-    return disparity[rows[:, None], columns]
+    return np.asarray(disparity[rows[:, None], columns])
 
 
 def for_network(disparity: Plane, normalisation: Normalisation, size: Size) -> tuple[Plane, Mask]:
@@ -43,7 +43,7 @@ def for_network(disparity: Plane, normalisation: Normalisation, size: Size) -> t
 
 
 def subject_everywhere(subject: Plane, alpha: Plane) -> Plane:
-    """The subject's disparity (h, w) carried beyond its edge, so that the plate's never mixes in.
+    """Carry the subject's disparity (h, w) beyond its edge, so that the plate's never mixes in.
 
     Weight rises from nothing at alpha 0.3 to full at alpha 0.9.
     """
@@ -58,7 +58,7 @@ def frame_disparity(
     given: Plane | None = None,
     normalisation: Normalisation | None = None,
 ) -> Plane:
-    """The frame's disparity at full size: the subject's where alpha >= 0.5, else the plate's.
+    """Put the frame's disparity together: the subject's where alpha >= 0.5, else the plate's.
 
     Args:
         alpha: (H, W), the matte.

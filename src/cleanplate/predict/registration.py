@@ -7,14 +7,15 @@ Psarakis 2008). A registration that cannot be trusted is not used, and says why.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Coded, Mask, Picture
+from cleanplate.arrays import Mask
+from cleanplate.predict.landmarks import Landmarks, Points, matches
 from cleanplate.predict.size import Size
 
 Matrix = npt.NDArray[np.float64]
@@ -34,11 +35,13 @@ WIDE_SPREAD = 0.3
 """In fewer cells than this, a perspective would be guessed at the far corners, so only shift, turn
 and scale are estimated."""
 
+SLACK = 0.01
+"""A registration is dropped if it makes more than this share of the picture differ anew."""
+
 WIDEST_MOVE = 0.25
 """A corner that moves by more than this share of the long side is not a knocked tripod."""
 
 _TOLERANCE = 2.5
-_RATIO = 0.8
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Registration:
     def as_report(self) -> dict[str, Any]:
         """Plain numbers for the report."""
         return {
-            "used": self.trusted,
+            "trusted": self.trusted,
             "kind": self.kind,
             "inliers": self.inliers,
             "inlier_share": round(self.share, 3),
@@ -77,21 +80,20 @@ class Registration:
 
 
 def register(
-    plate: Coded, frame: Coded, size: Size, *, features: int = 4000, refine: bool = True
+    plate: Landmarks, frame: Landmarks, size: Size, *, refine: bool = True
 ) -> Registration:
     """Find how the plate lies in the frame.
 
     Args:
-        plate: (h, w, 3) uint8, the plate at a moderate size.
-        frame: (h, w, 3) uint8, the frame at the same size.
+        plate: of the plate at a moderate size.
+        frame: of the frame at the same size.
         size: (height, width) of the full pictures, in whose pixels the answer is given.
-        features: at most so many features a picture.
         refine: whether to improve the answer by ECC.
     """
-    height, width = plate.shape[:2]
+    height, width = plate.grey.shape
     to_full = np.diag([size[1] / width, size[0] / height, 1.0])
-    grey_plate, grey_frame = _grey(plate), _grey(frame)
-    points_plate, points_frame = _matches(grey_plate, grey_frame, features)
+    grey_plate, grey_frame = plate.grey, frame.grey
+    points_plate, points_frame = matches(plate, frame)
     found = _fit(points_plate, points_frame, (height, width))
     if found.trusted:
         # Second pass: what still differs after the first is the subject; leave it out.
@@ -99,32 +101,31 @@ def register(
         keep = _at(unchanged, points_frame)
         again = _fit(points_plate[keep], points_frame[keep], (height, width))
         if again.trusted:
-            found = _with_share(again, found.share)
+            # The first pass's share stands: it counts the subject's matches too.
+            found = replace(again, share=found.share)
         if refine:
-            found = _refined(found, grey_plate, grey_frame, unchanged, points_plate, points_frame)
-    scale = float(to_full[0, 0])
+            found = _refined(found, grey_plate, grey_frame, unchanged, (points_plate, points_frame))
+        if found.kind != "none":
+            found = _if_better(found, grey_plate, grey_frame)
     full = to_full @ found.matrix @ np.linalg.inv(to_full)
-    return Registration(
-        full / full[2, 2],
-        found.trusted,
-        found.inliers,
-        found.share,
-        found.residual * scale,
-        corner_movement(full, size),
-        found.kind,
-        found.why_not,
+    return replace(
+        found,
+        matrix=full / full[2, 2],
+        residual=found.residual * float(to_full[0, 0]),
+        moved=corner_movement(full, size),
     )
 
 
 def warp(picture: npt.NDArray[Any], matrix: Matrix, *, nearest: bool = False) -> npt.NDArray[Any]:
     """`picture` (H, W[, C]) in the frame's view; beyond its edge the edge is repeated."""
-    return cv2.warpPerspective(
+    moved = cv2.warpPerspective(
         picture,
         _for_opencv(matrix),
         picture.shape[1::-1],
         flags=cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return np.asarray(moved)
 
 
 def covered(size: Size, matrix: Matrix) -> Mask:
@@ -137,7 +138,7 @@ def covered(size: Size, matrix: Matrix) -> Mask:
 
 
 def corner_movement(matrix: Matrix, size: Size) -> float:
-    """The largest distance in pixels that a corner of (height, width) moves."""
+    """Measure the largest distance in pixels that a corner of (height, width) moves."""
     corners = _corners(size)
     return float(np.linalg.norm(_transform(matrix, corners) - corners, axis=1).max())
 
@@ -153,7 +154,7 @@ def changed_area(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: 
     return cv2.dilate(changed.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
 
 
-def _fit(plate: Picture, frame: Picture, size: Size) -> Registration:
+def _fit(plate: Points, frame: Points, size: Size) -> Registration:
     count = len(plate)
     if count < FEWEST_INLIERS:
         return Registration(inliers=0, why_not=f"only {count} features match")
@@ -185,9 +186,9 @@ def _fit(plate: Picture, frame: Picture, size: Size) -> Registration:
 
 
 def _simplest(
-    homography: Matrix, plate: Picture, frame: Picture, inside: Mask, size: Size
+    homography: Matrix, plate: Points, frame: Points, inside: Mask, size: Size
 ) -> tuple[Matrix, str, Mask]:
-    """The simplest movement that explains the matches as well as the homography does.
+    """Find the simplest movement that explains the matches as well as the homography does.
 
     Fewer degrees of freedom stray less where there are no matches, and a camera that stood still
     should not cost the plate a resampling.
@@ -218,58 +219,40 @@ def _refined(
     plate: npt.NDArray[np.uint8],
     frame: npt.NDArray[np.uint8],
     unchanged: Mask,
-    points_plate: Picture,
-    points_frame: Picture,
+    points: tuple[Points, Points],
 ) -> Registration:
     """`found` improved by ECC on unchanged pixels, if the matches do not contradict it."""
     if found.kind != "homography":
         return found
-    start = np.linalg.inv(found.matrix)
-    start = (start / start[2, 2]).astype(np.float32)
+    start = _inverse(found.matrix).astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-5)
     # The mask belongs to the picture that ECC warps, which is the plate.
-    allowed = warp(unchanged.astype(np.uint8), np.linalg.inv(found.matrix), nearest=True)
+    allowed = warp(unchanged.astype(np.uint8), _inverse(found.matrix), nearest=True)
     try:
         _, inverse = cv2.findTransformECC(
             frame, plate, start, cv2.MOTION_HOMOGRAPHY, criteria, allowed, 5
         )
     except cv2.error:  # it did not converge
         return found
-    matrix = np.linalg.inv(np.asarray(inverse, np.float64))
-    matrix /= matrix[2, 2]
-    before = np.linalg.norm(_transform(found.matrix, points_plate) - points_frame, axis=1)
-    after = np.linalg.norm(_transform(matrix, points_plate) - points_frame, axis=1)
+    matrix = _inverse(np.asarray(inverse, np.float64))
+    before = np.linalg.norm(_transform(found.matrix, points[0]) - points[1], axis=1)
+    after = np.linalg.norm(_transform(matrix, points[0]) - points[1], axis=1)
     inside = before < _TOLERANCE
     residual = float(np.median(after[inside]))
     if not np.isfinite(residual) or residual > max(0.5, 1.2 * found.residual):
         return found
-    return Registration(
-        matrix, True, found.inliers, found.share, residual, 0.0, found.kind + " + ECC"
-    )
+    return replace(found, matrix=matrix, residual=residual, kind=found.kind + " + ECC")
 
 
-def _matches(
-    plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], features: int
-) -> tuple[Picture, Picture]:
-    """Matching points (n, 2) float32 in plate and frame: SIFT with Lowe's ratio test (2004)."""
-    finder = cv2.SIFT_create(nfeatures=features, contrastThreshold=0.02)
-    points_plate, described_plate = finder.detectAndCompute(plate, None)
-    points_frame, described_frame = finder.detectAndCompute(frame, None)
-    none = np.empty((0, 2), np.float32)
-    if (
-        described_plate is None
-        or described_frame is None
-        or min(len(described_plate), len(described_frame)) < 2
-    ):
-        return none, none
-    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(described_plate, described_frame, k=2)
-    good = [one for one, two in pairs if one.distance < _RATIO * two.distance]
-    if not good:
-        return none, none
-    return (
-        np.array([points_plate[m.queryIdx].pt for m in good], np.float32) + 0.5,
-        np.array([points_frame[m.trainIdx].pt for m in good], np.float32) + 0.5,
-    )
+def _if_better(
+    found: Registration, plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]
+) -> Registration:
+    """`found`, unless the picture as a whole agrees better with the plate left as it is."""
+    changed = float(changed_area(plate, frame, found.matrix).mean())
+    if changed <= float(changed_area(plate, frame, np.eye(3)).mean()) + SLACK:
+        return found
+    why = "the picture as a whole agrees better without the movement that the matches suggest"
+    return Registration(inliers=found.inliers, share=found.share, why_not=why)
 
 
 def _plausible(matrix: Matrix, size: Size) -> bool:
@@ -282,22 +265,17 @@ def _plausible(matrix: Matrix, size: Size) -> bool:
     return bool(cv2.isContourConvex(moved.astype(np.float32).reshape(-1, 1, 2)))
 
 
-def _spread(points: Picture, size: Size, cells: int = 6) -> float:
+def _spread(points: Points, size: Size, cells: int = 6) -> float:
     """Share of the picture's cells that hold a point."""
     rows = np.clip((points[:, 1] / size[0] * cells).astype(int), 0, cells - 1)
     columns = np.clip((points[:, 0] / size[1] * cells).astype(int), 0, cells - 1)
     return len(set(zip(rows.tolist(), columns.tolist(), strict=True))) / cells**2
 
 
-def _at(mask: Mask, points: Picture) -> npt.NDArray[np.bool_]:
+def _at(mask: Mask, points: Points) -> npt.NDArray[np.bool_]:
     x = np.clip(points[:, 0].astype(int), 0, mask.shape[1] - 1)
     y = np.clip(points[:, 1].astype(int), 0, mask.shape[0] - 1)
-    return mask[y, x]
-
-
-def _with_share(found: Registration, share: float) -> Registration:
-    """The second pass's answer with the first pass's share, which counts the subject too."""
-    return Registration(found.matrix, True, found.inliers, share, found.residual, 0.0, found.kind)
+    return np.asarray(mask[y, x])
 
 
 def _corners(size: Size) -> npt.NDArray[np.float64]:
@@ -310,11 +288,12 @@ def _transform(matrix: Matrix, points: npt.NDArray[Any]) -> npt.NDArray[np.float
     return homogeneous[:, :2] / homogeneous[:, 2:]
 
 
+def _inverse(matrix: Matrix) -> Matrix:
+    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
+    return np.asarray(inverse / inverse[2, 2])
+
+
 def _for_opencv(matrix: Matrix) -> Matrix:
-    """The same movement with pixel centres at integers, as OpenCV counts them."""
+    """Give the same movement with pixel centres at integers, as OpenCV counts them."""
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    return np.linalg.inv(shift) @ matrix @ shift
-
-
-def _grey(picture: Coded) -> npt.NDArray[np.uint8]:
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return np.asarray(np.linalg.inv(shift) @ matrix @ shift, np.float64)

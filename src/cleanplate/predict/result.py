@@ -110,7 +110,7 @@ class Result:
         return disparity_to_depth(self.disparity)
 
     def composite(self, background: BackgroundSource) -> Still:
-        """The subject before another background, mixed in linear light.
+        """Lay the subject before another background, mixed in linear light.
 
         Args:
             background: a path or (H', W', 3) array, scaled to cover the frame and cut to it; or
@@ -122,7 +122,7 @@ class Result:
             return composite(self, background)
 
     def preview(self, background: BackgroundSource | None = None) -> Still:
-        """Plate, frame, matte, depth and composite side by side, labelled, for eyes."""
+        """Set plate, frame, matte, depth and composite side by side, labelled, for eyes."""
         from cleanplate.predict.still import preview
 
         with self._seconds.stage("preview"):
@@ -156,8 +156,10 @@ class Result:
         """
         from cleanplate.predict.writing import save_result
 
-        return save_result(self, Path(folder), stem or self.name, save, background, bits)
+        return save_result(
+            self, Path(folder), stem or self.name, save=save, background=background, bits=bits
+        )
 
     def _repr_png_(self) -> bytes:
-        """A notebook shows the preview."""
+        """Give a notebook the preview."""
         return self.preview().png()

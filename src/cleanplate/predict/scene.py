@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,16 @@ from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
-from cleanplate.predict import placement
-from cleanplate.predict.exposure import Exposure, match_exposure
-from cleanplate.predict.health import examine, sketch
+from cleanplate.predict import exposure, placement
+from cleanplate.predict.exposure import Exposure
+from cleanplate.predict.health import FEATURES, examine, sketch
 from cleanplate.predict.inputs import PictureSource, as_picture
-from cleanplate.predict.registration import REGISTRATION_SIZE, Registration, register
+from cleanplate.predict.landmarks import Landmarks
+from cleanplate.predict.registration import (
+    REGISTRATION_SIZE,
+    Registration,
+    register,
+)
 from cleanplate.predict.result import Result
 from cleanplate.predict.session import PairSession, PlateFeatures
 from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
@@ -71,7 +76,8 @@ class Scene:
             self.normalisation = Normalisation.of(disparity)
         with self.seconds.stage("plate sketch"):
             self._sketch = sketch(plate)
-            self._wide_sketch = _register_sketch(plate) if settings.align else None
+            self._landmarks = Landmarks.of(self._sketch, FEATURES)
+            self._fine_landmarks = _fine_landmarks(plate) if settings.align else None
 
     @property
     def size(self) -> Size:
@@ -118,7 +124,7 @@ class Scene:
 
     def _predict(self, frame: Coded | Picture, seconds: Stages) -> Result:
         with seconds.stage("health"):
-            health = examine(self._sketch, sketch(frame), self.size)
+            health = examine(self._sketch, sketch(frame), self.size, self._landmarks)
             if not self.settings.force:
                 health.demand()
         with seconds.stage("register"):
@@ -143,7 +149,9 @@ class Scene:
             "threads": self._session.threads,
             "size": _plain(self.size),
             "working_size": _plain(working),
-            "health": health.as_report(),
+            "health": replace(
+                health, aligned=alignment is not None and alignment.trusted
+            ).as_report(),
             "alignment": alignment.as_report() if alignment else None,
             "exposure": view.exposure.as_report(),
             "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
@@ -169,23 +177,23 @@ class Scene:
         )
 
     def _align(self, frame: Coded | Picture) -> Registration | None:
-        if self._wide_sketch is None:
+        if self._fine_landmarks is None:
             return None
-        return register(self._wide_sketch, _register_sketch(frame), self.size)
+        return register(self._fine_landmarks, _fine_landmarks(frame), self.size)
 
     def _view(self, frame: Coded | Picture, alignment: Registration | None) -> PlateView:
-        """The plate as this frame's camera saw it."""
+        """Find how this frame's camera would have seen the plate."""
         moved = alignment is not None and alignment.trusted and alignment.kind != "none"
         view = PlateView(self.plate, alignment.matrix if alignment and moved else None)
-        small = working_size(self.size)
+        small = working_size(self.size, exposure.SIZE)
         plate, usable = view.small(small)
-        exposure = match_exposure(plate, to_float(resize(frame, small)), usable)
-        return PlateView(self.plate, view.matrix, exposure)
+        drift = exposure.match_exposure(plate, resize(frame, small), usable)
+        return PlateView(self.plate, view.matrix, drift)
 
     def _encode(
         self, view: PlateView, small_frame: Picture
     ) -> tuple[PlateFeatures, npt.NDArray[np.bool_] | None]:
-        """The plate's features for this view, and what of the frame the plate does not cover."""
+        """Give the plate's features for this view, and what of the frame it does not cover."""
         if view.matrix is None and view.exposure in self._features:
             self._features.move_to_end(view.exposure)
             return self._features[view.exposure], None
@@ -210,15 +218,15 @@ class Scene:
         return features, hidden
 
     def _at(self, size: Size) -> Scene:
-        """This scene with its plate resampled to another size; the last one is kept."""
+        """Give the scene with its plate resampled to another size; the last one is kept."""
         if self._other_size is None or self._other_size.size != size:
             plate = resize(self.plate, size)
             self._other_size = Scene(self._session, self.settings, plate, self._depth_map)
         return self._other_size
 
 
-def _register_sketch(picture: Coded | Picture) -> npt.NDArray[np.uint8]:
-    return sketch(picture, REGISTRATION_SIZE)
+def _fine_landmarks(picture: Coded | Picture) -> Landmarks:
+    return Landmarks.of(sketch(picture, REGISTRATION_SIZE))
 
 
 def _same_shape(disparity: Plane, plate: Coded | Picture) -> None:

@@ -77,7 +77,7 @@ class PairSession:
         unknown = wanted - set(FRAME_INPUTS) - set(given)
         if unknown:
             raise CleanplateError(
-                f"the graph wants {', '.join(sorted(unknown))}, which its plate graph does not give",
+                f"the graph wants {', '.join(sorted(unknown))}, which no plate output gives",
                 file=model.frame_graph,
                 cure="export both graphs together",
             )
@@ -111,7 +111,7 @@ class PairSession:
         return PlateFeatures(padded, tensors, outputs["disparity"][0, 0, :height, :width].copy())
 
     def compare(self, frame: Picture, features: PlateFeatures) -> Compared:
-        """The subject of `frame`, (h, w, 3) sRGB in [0, 1] at the plate's working size."""
+        """Find the subject of `frame`, (h, w, 3) sRGB in [0, 1] at the plate's working size."""
         height, width = frame.shape[:2]
         feed = {"frame": _to_network(frame), **features.tensors}
         if "plate" in self._wanted:

@@ -8,7 +8,7 @@ WORKING_SIZE = 512
 """Default long side, in pixels, of what the network sees."""
 
 SMALLEST_SIDE = 32
-"""The network needs at least this many pixels a side; smaller pictures are padded, not stretched."""
+"""The network needs so many pixels a side; smaller pictures are padded, not stretched."""
 
 SAME_ASPECT = 0.02
 """With `fit`, width over height of plate and frame may differ by this share."""
@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 
 def working_size(size: Size, long_side: int = WORKING_SIZE) -> Size:
-    """The (height, width) at which the network sees a picture of `size`: never larger than it."""
+    """Find at which (height, width) the network sees a picture of `size`: never larger than it."""
     height, width = size
     scale = min(1.0, long_side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))

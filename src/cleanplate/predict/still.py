@@ -54,12 +54,12 @@ class Still:
         write_image(path, pixels, quality=quality)
 
     def png(self) -> bytes:
-        """It as the bytes of a PNG file."""
+        """Encode it as PNG."""
         return bytes(cv2.imencode(".png", self.pixels[..., ::-1])[1])
 
 
 def composite(result: Result, background: BackgroundSource) -> Still:
-    """The result's subject before `background`; see `Result.composite`."""
+    """Lay the result's subject before `background`; see `Result.composite`."""
     height, width = result.alpha.shape
     behind = _background(background, (height, width))
     deep = result.frame.dtype == np.uint16
@@ -72,7 +72,7 @@ def composite(result: Result, background: BackgroundSource) -> Still:
 
 
 def preview(result: Result, background: BackgroundSource | None = None) -> Still:
-    """Plate, frame, matte, depth and composite in a row; see `Result.preview`."""
+    """Set plate, frame, matte, depth and composite in a row; see `Result.preview`."""
     height, width = result.alpha.shape
     size = working_size((height, width), PREVIEW_SIDE)
     alpha = resize(result.alpha, size)
@@ -93,12 +93,12 @@ def preview(result: Result, background: BackgroundSource | None = None) -> Still
 
 
 def resize_nearest(plane: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
-    """A plane at a smaller size without mixing its values."""
-    return cv2.resize(plane, size[::-1], interpolation=cv2.INTER_NEAREST)
+    """Shrink a plane without mixing its values."""
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 
 def colour(text: str) -> tuple[int, int, int] | None:
-    """The (red, green, blue) of "#rrggbb" or a CSS name; None if it is no colour."""
+    """Read "#rrggbb" or a CSS name as (red, green, blue); None if it is no colour."""
     try:
         return ImageColor.getrgb(text)[:3]
     except ValueError:
@@ -119,7 +119,7 @@ def check_background(background: BackgroundSource) -> None:
 
 
 def _background(source: BackgroundSource, size: Size) -> Coded | Picture:
-    """A background of exactly `size`: scaled to cover it, the overhang cut evenly."""
+    """Make a background of exactly `size`: scaled to cover it, the overhang cut evenly."""
     if isinstance(source, str):
         rgb = colour(source)
         if rgb is not None:
@@ -151,4 +151,4 @@ def _sheet(panels: list[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np.ui
 
 
 def _eight(picture: Coded | Picture) -> npt.NDArray[np.uint8]:
-    return picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))
+    return to_uint8(to_float(picture))

@@ -6,18 +6,23 @@ number of temporaries.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.bands import bands
 from cleanplate.pictures import to_float
 from cleanplate.predict.size import Size
 
+Indices: TypeAlias = npt.NDArray[np.intp]
+
 RADIUS = 2
 """Radius of the guided filter's window, in pixels of the working size."""
 
-EPSILON = 1e-4
+EPSILON = 1e-5
 """The guided filter's regularisation: variances of colour below this count as flat."""
 
 CERTAIN = 0.02
@@ -37,36 +42,45 @@ class Enlarged:
         if small.shape[1] == size[1]:
             self._wide = flat
         else:
-            self._wide = cv2.resize(
-                flat, (size[1], self._rows), interpolation=cv2.INTER_LINEAR
-            ).reshape(self._rows, size[1], *small.shape[2:])
+            wide = cv2.resize(flat, (size[1], self._rows), interpolation=cv2.INTER_LINEAR)
+            self._wide = np.asarray(wide, np.float32).reshape(self._rows, size[1], *small.shape[2:])
 
     def rows(self, rows: slice) -> Plane:
-        """The given rows of the large plane, (rows, width[, C]) float32."""
-        if self._rows == self.size[0]:
-            return self._wide[rows]
+        """Give some rows of the large plane: (rows, width[, C]) float32."""
+        above, below, share = self._between(rows)
+        result = self._wide[above]
+        result += share.reshape(-1, *[1] * (result.ndim - 1)) * (self._wide[below] - result)
+        return result
+
+    def at(self, rows: slice, y: Indices, x: Indices) -> npt.NDArray[np.float32]:
+        """Values of single pixels: `y` counts from the first of `rows`; (n[, C]) float32."""
+        above, below, share = self._between(rows)
+        result = self._wide[above[y], x]
+        result += share[y].reshape(-1, *[1] * (result.ndim - 1)) * (
+            self._wide[below[y], x] - result
+        )
+        return result
+
+    def _between(self, rows: slice) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
+        """For each large row the small rows above and below it, and its place between them."""
         centres = (np.arange(rows.start, rows.stop) + 0.5) * (self._rows / self.size[0]) - 0.5
         centres = np.clip(centres, 0, self._rows - 1)
         above = np.minimum(centres.astype(np.intp), max(0, self._rows - 2))
         below = np.minimum(above + 1, self._rows - 1)
-        share = (centres - above).astype(np.float32)
-        share = share.reshape(-1, *[1] * (self._wide.ndim - 1))
-        result = self._wide[above]
-        result += share * (self._wide[below] - result)
-        return result
+        return above, below, (centres - above).astype(np.float32)
 
 
 def enlarge(small: Plane, size: Size) -> Plane:
     """`small` (h, w) bilinearly at `size`, float32."""
     if small.shape == size:
         return small.astype(np.float32)
-    return cv2.resize(
-        small.astype(np.float32, copy=False), size[::-1], interpolation=cv2.INTER_LINEAR
-    )
+    small = small.astype(np.float32, copy=False)
+    large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, np.float32)
 
 
 def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:
-    """The matte at the frame's own size, its edge following the frame's colours.
+    """Bring the matte to the frame's own size, its edge following the frame's colours.
 
     Fast guided filter with the frame as its guide (He and Sun 2015, "Fast guided filter"): the
     linear model alpha = a . colour + b is fitted in windows at working size and its coefficients
@@ -84,26 +98,34 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
     size: Size = frame.shape[:2]
     if alpha.shape == size:
         return np.clip(alpha, 0, 1).astype(np.float32)
-    plain = Enlarged(alpha, size)
+    window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+    unsure = _unsure(alpha, window)
+    # The coefficients at a pixel are means over its window, and enlarging reaches one further.
+    needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
+    model = Enlarged(guided_model(guide, alpha, where=needed), size)
+    plain, share = Enlarged(alpha, size), Enlarged(unsure.astype(np.float32), size)
     result = np.empty(size, np.float32)
-    unsure = Enlarged(_unsure(alpha), size)
-    model = Enlarged(guided_model(guide, alpha), size)
     for rows in bands(size):
         coarse = plain.rows(rows)
-        weight = unsure.rows(rows)
-        if weight.any():
-            a = model.rows(rows)
-            colour = to_float(frame[rows])
-            fine = np.einsum("yxc,yxc->yx", a[..., :3], colour) + a[..., 3]
-            coarse = coarse + weight * (fine - coarse)
+        weight = share.rows(rows)
+        y, x = np.nonzero(weight)
+        if y.size:
+            a = model.at(rows, y, x)
+            colour = to_float(frame[rows][y, x])
+            fine = (a[:, :3] * colour).sum(axis=1) + a[:, 3]
+            coarse[y, x] += weight[y, x] * (fine - coarse[y, x])
         np.clip(coarse, 0, 1, out=result[rows])
     return result
 
 
 def guided_model(
-    guide: Picture, target: Plane, radius: int = RADIUS, epsilon: float = EPSILON
+    guide: Picture,
+    target: Plane,
+    radius: int = RADIUS,
+    epsilon: float = EPSILON,
+    where: Mask | None = None,
 ) -> Plane:
-    """Coefficients of the guided filter with a colour guide.
+    """Fit the guided filter with a colour guide: its linear coefficients at every pixel.
 
     He, Sun and Tang 2013, "Guided image filtering", equations 19 to 21: in each window
     a = (Sigma + epsilon U)^-1 (mean(I p) - mean(I) mean(p)), b = mean(p) - a . mean(I); then the
@@ -114,36 +136,41 @@ def guided_model(
         target: (h, w) float32, p.
         radius: windows are 2 radius + 1 pixels wide.
         epsilon: regularisation, in squared units of the guide.
+        where: (h, w), windows around other pixels count as 0 (saves time).
 
     Returns:
         (h, w, 4) float32: a for red, green, blue, and b; the filtered plane is a . guide + b.
     """
-    mean_i = _mean(guide, radius)
-    mean_p = _mean(target, radius)
-    covariance = _mean(guide * target[..., None], radius) - mean_i * mean_p[..., None]
-    r, g, b = guide[..., 0], guide[..., 1], guide[..., 2]
-    products = np.stack([r * r, r * g, r * b, g * g, g * b, b * b], -1)
-    m = [mean_i[..., i] * mean_i[..., j] for i in range(3) for j in range(i, 3)]
-    second = _mean(products, radius) - np.stack(m, -1)
-    rr, rg, rb, gg, gb, bb = np.moveaxis(second.astype(np.float64), -1, 0)
-    rr, gg, bb = rr + epsilon, gg + epsilon, bb + epsilon
+    where = np.ones(target.shape, bool) if where is None else where
+    result = np.zeros((*target.shape, 4), np.float32)
+    mean_i, mean_p = _mean(guide, radius)[where], _mean(target, radius)[where]
+    x, y, z = (_mean(guide * target[..., None], radius)[where] - mean_i * mean_p[:, None]).T.astype(
+        np.float64
+    )
+
+    def second(i: int, j: int) -> npt.NDArray[np.float64]:
+        product = _mean(guide[..., i] * guide[..., j], radius)[where].astype(np.float64)
+        return product - mean_i[:, i].astype(np.float64) * mean_i[:, j]
+
+    # Rounding can make a variance of a flat window slightly negative.
+    rr, gg, bb = (np.maximum(second(i, i), 0) + epsilon for i in range(3))
+    rg, rb, gb = second(0, 1), second(0, 2), second(1, 2)
     # The inverse of a symmetric 3 x 3 matrix through its cofactors.
     c_rr, c_rg, c_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
-    determinant = rr * c_rr + rg * c_rg + rb * c_rb
-    x, y, z = np.moveaxis(covariance, -1, 0)
+    determinant = np.maximum(rr * c_rr + rg * c_rg + rb * c_rb, epsilon**3)
     a = np.stack(
         [
             c_rr * x + c_rg * y + c_rb * z,
             c_rg * x + c_gg * y + c_gb * z,
             c_rb * x + c_gb * y + c_bb * z,
         ],
-        -1,
+        axis=1,
     )
-    a /= determinant[..., None]
-    offset = mean_p - np.einsum("yxc,yxc->yx", a, mean_i)
-    model = np.concatenate([a, offset[..., None]], -1).astype(np.float32)
-    return _mean(model, radius)
+    a /= determinant[:, None]
+    result[where, :3] = a
+    result[where, 3] = mean_p - (a * mean_i).sum(axis=1)
+    return _mean(result, radius)
 
 
 def fill_outside(values: Plane, weight: Plane) -> Plane:
@@ -176,14 +203,13 @@ def _pull_push(values: Plane, weight: Plane) -> Plane:
     return weight * values + (1 - weight) * rough.reshape(height, width)
 
 
-def _unsure(alpha: Plane) -> Plane:
-    """(h, w) float32, 1 near where alpha is neither 0 nor 1 or changes, 0 elsewhere."""
-    window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+def _unsure(alpha: Plane, window: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(h, w), 1 near where alpha is neither 0 nor 1 or changes, 0 elsewhere."""
     low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
-    certain: Mask = (high < CERTAIN) | (low > 1 - CERTAIN)
-    return (~certain).astype(np.float32)
+    return (~((high < CERTAIN) | (low > 1 - CERTAIN))).astype(np.uint8)
 
 
 def _mean(array: Plane, radius: int) -> Plane:
     window = (2 * radius + 1, 2 * radius + 1)
-    return cv2.boxFilter(array, -1, window, borderType=cv2.BORDER_REFLECT)
+    mean = cv2.boxFilter(array, -1, window, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(mean, np.float32)

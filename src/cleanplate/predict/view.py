@@ -34,20 +34,20 @@ class PlateView:
         return height, width
 
     def full(self) -> Coded | Picture:
-        """The plate as the frame's camera would have seen it, at full size."""
+        """Make the plate as the frame's camera would have seen it, at full size."""
         return self.exposure.apply(self._moved())
 
     def small(self, size: Size) -> tuple[Picture, Mask | None]:
-        """The same at a smaller size, and where the plate shows something (None: everywhere)."""
+        """Make it smaller, and say where the plate shows something (None: everywhere)."""
         picture = to_float(resize(self._moved(), size))
-        light = self.exposure.apply(picture)
+        light = self.exposure.apply_float(picture)
         if self.matrix is None:
             return light, None
         share = resize(covered(self.size, self.matrix).astype(np.float32), size)
         return light, share > 0.999
 
     def moved_disparity(self, disparity: Plane) -> Plane:
-        """The plate's disparity (H, W) in the frame's view; nan where unknown or not covered."""
+        """Bring disparity (H, W) to the frame's view; nan where unknown or not covered."""
         if self.matrix is None:
             return disparity
         moved = warp(disparity, self.matrix, nearest=True)

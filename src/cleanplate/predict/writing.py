@@ -25,7 +25,7 @@ DEFAULT_KINDS = KINDS[:-1]
 
 
 def check_kinds(save: Iterable[str] | None, background: object) -> tuple[str, ...]:
-    """The kinds of files to write, in the order of `KINDS`.
+    """Check which kinds of files to write, and put them in the order of `KINDS`.
 
     Raises:
         CleanplateError: an unknown kind, or a composite without a background.
@@ -50,6 +50,7 @@ def save_result(
     result: Result,
     folder: Path,
     stem: str,
+    *,
     save: Iterable[str] | None,
     background: BackgroundSource | None,
     bits: int,
@@ -129,7 +130,7 @@ def straight_rgba(result: Result, bits: int) -> npt.NDArray[Any]:
 
 
 def stems(frames: Sequence[Path]) -> list[str]:
-    """A name for each frame's files, no two alike (also not where case does not count).
+    """Name each frame's files, no two alike (also not where case does not count).
 
     A frame's own stem where that is enough; else folder names before it (`a/1.png`, `b/1.png`:
     `a_1`, `b_1`), and the suffix behind it where files differ in nothing else.

@@ -1,0 +1,45 @@
+"""Points that two pictures of one scene have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float32]
+"""(n, 2), x and y in pixels, pixel centres at integers + 0.5."""
+
+_RATIO = 0.8
+_CONTRAST = 0.02
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """A picture's features, computed once: brightness, points (n, 2) and what they look like."""
+
+    grey: npt.NDArray[np.uint8]
+    points: Points
+    descriptors: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, picture: npt.NDArray[np.uint8], most: int = 4000) -> Landmarks:
+        """Find at most `most` features of an (h, w, 3) picture: SIFT (Lowe 2004)."""
+        grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+        finder = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
+        points, descriptors = finder.detectAndCompute(grey, None)
+        if descriptors is None:
+            return cls(grey, np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
+        # OpenCV's pixel centres lie at integers.
+        places = np.array([point.pt for point in points], np.float32) + 0.5
+        return cls(grey, places, np.asarray(descriptors, np.float32))
+
+
+def matches(plate: Landmarks, frame: Landmarks) -> tuple[Points, Points]:
+    """Pair features of plate and frame by Lowe's ratio test: (n, 2) points in each."""
+    if min(len(plate.points), len(frame.points)) < 2:
+        return plate.points[:0], frame.points[:0]
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(plate.descriptors, frame.descriptors, k=2)
+    good = [one for one, two in pairs if one.distance < _RATIO * two.distance]
+    return plate.points[[m.queryIdx for m in good]], frame.points[[m.trainIdx for m in good]]
