@@ -22,6 +22,7 @@ from cleanplate.synthesis.edges import change_edges
 from cleanplate.synthesis.layer import Layer, draw_layer, draw_shape
 from cleanplate.synthesis.merge import Subjects, add_layer, visible
 from cleanplate.synthesis.placement import Placement
+from cleanplate.synthesis.procedural.pool import ProceduralCutouts, ProceduralPlates
 from cleanplate.synthesis.reflection import add_reflection, add_shine
 from cleanplate.synthesis.relight import draw_look, light_of, linear_by
 from cleanplate.synthesis.settings import CompositorSettings
@@ -98,13 +99,14 @@ class Composer:
         *,
         seed: int,
         settings: CompositorSettings | None = None,
-        shares: Sequence[float] | None = None,
+        plate_shares: Sequence[float] | None = None,
+        cutout_shares: Sequence[float] | None = None,
     ):
-        """`shares` are the weights of the collections of plates; by default their lengths."""
+        """`plate_shares`, `cutout_shares`: weights of the collections, by default their lengths."""
         self.plates, self.cutouts, self.seed = list(plates), list(cutouts), abs(int(seed))
         self.settings = settings or CompositorSettings()
-        weights = np.array([len(p) for p in self.plates] if shares is None else shares, float)
-        self.shares = weights / weights.sum()
+        self.plate_shares = np.array(plate_shares or [len(p) for p in self.plates], float)
+        self.cutout_shares = np.array(cutout_shares or [len(c) for c in self.cutouts], float)
 
     @classmethod
     def from_folders(
@@ -122,10 +124,26 @@ class Composer:
                 found when they are first used, and then named.
         """
         settings = settings or CompositorSettings()
-        collections: list[Plates] = [] if plates is None else [PlateFolder.open(plates)]
-        if cutouts is None or plates is None:
-            raise CleanplateError("procedural plates are not there yet")
-        return cls(collections, [CutoutFolder.open(cutouts)], seed=seed, settings=settings)
+        rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
+        subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
+        share = settings.procedural_share
+        collections: list[Plates] = [rooms]
+        shares = [1.0]
+        if plates is not None:
+            collections, shares = [PlateFolder.open(plates), rooms], [1 - share, share]
+        kinds: list[Cutouts] = [subjects]
+        weights = [1.0]
+        if cutouts is not None:
+            few = share * settings.procedural_cutout_share
+            kinds, weights = [CutoutFolder.open(cutouts), subjects], [1 - few, few]
+        return cls(
+            collections,
+            kinds,
+            seed=seed,
+            settings=settings,
+            plate_shares=shares,
+            cutout_shares=weights,
+        )
 
     def sample(self, index: int, size: tuple[int, int]) -> Sample:
         """Make sample `index` at `size` = (H, W), at least 16 x 16."""
@@ -174,12 +192,12 @@ class Composer:
 
     def _compose(self, rng: np.random.Generator, size: tuple[int, int]) -> Composition:
         settings = self.settings
-        source = self.plates[_weighted(rng, self.shares)]
+        source = self.plates[_weighted(rng, self.plate_shares)]
         plate = source[int(rng.integers(len(source)))]
         view = draw_view(
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
-        look = draw_look(rng, settings.look)
+        look = draw_look(rng, view.picture, settings.look)
         light = linear_by(view.picture, look)
         seen = np.asarray(cv2.LUT(view.picture, np.rint(look).astype(np.uint8)[:, None, :]))
         layers: list[Layer] = []
@@ -252,7 +270,7 @@ class Composer:
     def _cutout(self, rng: np.random.Generator, *, portrait: bool) -> Cutout:
         """Draw a kind, then one of that kind; portraits take what is cut at the waist."""
         settings = self.settings
-        source = self.cutouts[int(rng.integers(len(self.cutouts)))]
+        source = self.cutouts[_weighted(rng, self.cutout_shares)]
         kinds = source.kinds
         known = {"person", "object", "animal", "vehicle"}
         names = sorted(kinds)
@@ -299,4 +317,13 @@ def _weighted(rng: np.random.Generator, weights: np.ndarray) -> int:  # type: ig
 
 
 class ProceduralComposer(Composer):
-    """placeholder until procedural.py lands"""
+    """A composer that needs no data: plates and cutouts are procedural, as everything else is."""
+
+    def __init__(self, seed: int, settings: CompositorSettings | None = None):
+        settings = settings or CompositorSettings()
+        super().__init__(
+            [ProceduralPlates(seed, settings.procedural_rooms, settings.textures)],
+            [ProceduralCutouts(seed, settings.procedural_cutouts)],
+            seed=seed,
+            settings=settings,
+        )

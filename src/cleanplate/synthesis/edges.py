@@ -24,7 +24,7 @@ def change_edges(rng: np.random.Generator, layer: Layer, settings: CompositorSet
 def fringe(rng: np.random.Generator, layer: Layer) -> None:
     """Fray the edge by a fine displacement, and let strands stand out from it."""
     h, w = layer.alpha.shape
-    reach = float(np.exp(rng.uniform(np.log(0.7), np.log(3.5)))) * max(1.0, h / 128)
+    reach = float(np.exp(rng.uniform(np.log(0.4), np.log(1.8)))) * max(1.0, h / 160)
     if rng.random() < 0.6:
         noise = _ripple()
         y, x = int(rng.integers(256)), int(rng.integers(256))
@@ -54,13 +54,13 @@ def _strands(rng: np.random.Generator, layer: Layer) -> None:
     out = root - middle
     out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-6
     out += rng.normal(0, 0.5, out.shape)
-    length = rng.uniform(0.03, 0.14) * max(h, 24) * rng.random((count, 1))
+    length = rng.uniform(0.02, 0.09) * max(h, 24) * rng.random((count, 1))
     bend = rng.normal(0, 0.35, (count, 1)) * np.stack([-out[:, 1], out[:, 0]], -1)
     t = np.linspace(-0.3, 1, 7)[None, :, None]
     paths = root[:, None] + length[:, None] * (t * out[:, None] + t * t * bend[:, None])
     ink = np.zeros((h, w), np.uint8)
     curves = [np.rint(p * 16).astype(np.int32) for p in paths]
-    cv2.polylines(ink, curves, False, (int(rng.integers(90, 256)),), 1, cv2.LINE_AA, 4)
+    cv2.polylines(ink, curves, False, (int(rng.integers(60, 230)),), 1, cv2.LINE_AA, 4)
     layer.alpha = np.maximum(layer.alpha, ink * np.float32(1 / 255))
 
 

@@ -30,7 +30,9 @@ def light_of(
     if not settings.relight:
         return linear_from_uint8(colour)
     if rng.random() < 0.5:
-        colour = np.asarray(cv2.transform(colour, _colour_matrix(rng, settings.relight)), np.uint8)
+        person = layer.placement.cutout.kind == "person" and rng.random() < 0.9
+        matrix = _colour_matrix(rng, settings.relight, person=person)
+        colour = np.asarray(cv2.transform(colour, matrix), np.uint8)
     solid = (layer.alpha > 0.5).astype(np.uint8)
     here = np.float32(cv2.mean(plate[layer.box], solid)[:3]) + 4
     own = np.float32(cv2.mean(colour, solid)[:3]) + 4
@@ -56,19 +58,33 @@ def linear_by(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
     return np.asarray(cv2.LUT(colour, np.ascontiguousarray(table)[:, None, :]), np.float32)
 
 
-def draw_look(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
-    """A curve (256, 3) of codes: exposure, tint and tone that plate and frame share."""
+def draw_look(
+    rng: np.random.Generator, picture: Bytes, strength: float
+) -> npt.NDArray[np.float32]:
+    """A curve (256, 3) of codes: exposure, tint and tone that plate and frame share.
+
+    Exposure is drawn towards the middle, so that dark plates are seen lit as well, and bright ones
+    are not all burnt out.
+    """
     if not strength:
         return np.repeat(_CODES[:, None], 3, 1)
-    gain = np.exp(strength * (rng.normal(0.05, 0.28) + rng.normal(0, 0.06, 3)))
-    gamma = np.exp(strength * rng.normal(-0.05, 0.16))
+    now = float(picture[::8, ::8].mean()) / 255 + 0.02
+    wanted = np.exp(rng.normal(np.log(0.42), 0.4))
+    exposure = np.clip(rng.uniform(0.0, 0.8) * np.log(wanted / now) + rng.normal(0, 0.12), -1, 1.3)
+    gain = np.exp(strength * (exposure + rng.normal(0, 0.05, 3)))
+    gamma = np.exp(strength * rng.normal(0, 0.14))
     curve = 255 * (_CODES[:, None] / 255) ** np.float32(gamma) * np.float32(gain)
+    # A shoulder instead of a cliff where light is raised.
+    high = np.maximum(curve - 190, 0)
+    curve = np.minimum(curve, 190) + 65 * (1 - np.exp(-high / 65))
     return np.clip(curve, 0, 255).astype(np.float32)
 
 
-def _colour_matrix(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
-    """Turn the hue and change the saturation, about the grey axis."""
-    turn = rng.normal(0, 0.25) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
+def _colour_matrix(
+    rng: np.random.Generator, strength: float, *, person: bool
+) -> npt.NDArray[np.float32]:
+    """Turn the hue and change the saturation, about the grey axis; people's hue only slightly."""
+    turn = rng.normal(0, 0.12) if person else rng.uniform(-np.pi, np.pi)
     turn, rich = turn * min(strength, 1), np.exp(strength * rng.normal(0, 0.35))
     cos, sin = rich * np.cos(turn), rich * np.sin(turn) / np.sqrt(3)
     third = (1 - cos) / 3

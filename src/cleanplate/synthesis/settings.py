@@ -68,6 +68,10 @@ class CompositorSettings:
     """Share of samples whose plate is a procedural room, beside those of the folders."""
     procedural_rooms: int = 256
     """Distinct procedural rooms of one composer; each is made when it is first needed."""
+    procedural_cutouts: int = 192
+    """Distinct procedural cutouts of one composer."""
+    procedural_cutout_share: float = 0.5
+    """Share of procedural subjects, as a part of `procedural_share`, beside those of a folder."""
     textures: Path | None = None
     """A folder of pictures to cover procedural rooms with."""
 
@@ -84,8 +88,8 @@ class CompositorSettings:
                 )
         if self.grounded + self.portrait + self.uniform <= 0 or sum(self.subjects) <= 0:
             raise CleanplateError("all weights of placement or of the number of subjects are zero")
-        if self.procedural_rooms < 1:
-            raise CleanplateError("procedural_rooms must be at least 1")
+        if self.procedural_rooms < 1 or self.procedural_cutouts < 1:
+            raise CleanplateError("procedural_rooms and procedural_cutouts must be at least 1")
 
     @classmethod
     def exact(cls) -> CompositorSettings:

@@ -1,0 +1,100 @@
+"""Collections of procedural plates and cutouts, made when they are first asked for."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from cleanplate.files import replacing
+from cleanplate.pictures import write_image
+from cleanplate.synthesis.assets import Cutout, Plate
+from cleanplate.synthesis.procedural.figures import KINDS, draw_cutout
+from cleanplate.synthesis.procedural.shading import draw_plate
+
+Asset = TypeVar("Asset", Plate, Cutout)
+
+
+class _Pool(Generic[Asset]):
+    """`count` assets; the number alone decides how each looks."""
+
+    def __init__(self, make: Callable[[int], Asset], count: int, keep: int):
+        self.make, self.count, self.keep = make, count, keep
+        self._kept: OrderedDict[int, Asset] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> Asset:
+        if number not in self._kept:
+            self._kept[number] = self.make(number)
+            if len(self._kept) > self.keep:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(number)
+        return self._kept[number]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": OrderedDict()}
+
+
+class ProceduralPlates(_Pool[Plate]):
+    """Rooms, yards and table tops."""
+
+    def __init__(self, seed: int, count: int, textures: Path | None = None, keep: int = 1024):
+        super().__init__(partial(draw_plate, seed, textures=textures), count, keep)
+
+
+class ProceduralCutouts(_Pool[Cutout]):
+    """People, animals and things."""
+
+    def __init__(self, seed: int, count: int, keep: int = 1024):
+        super().__init__(partial(draw_cutout, seed), count, keep)
+
+    @property
+    def kinds(self) -> Mapping[str, Sequence[int]]:
+        """Indices by kind."""
+        kinds: dict[str, list[int]] = {}
+        for number in range(self.count):
+            kinds.setdefault(KINDS[number % len(KINDS)], []).append(number)
+        return kinds
+
+
+def write_plates(
+    folder: Path, count: int, *, seed: int, textures: Path | None = None, start: int = 0
+) -> None:
+    """Write procedural plates in the catalogue's form, to be read instead of made again.
+
+    Each is `NNNNNN.jpg`, `NNNNNN_depth.png` (millimetres, 0 = nothing hit) and `NNNNNN.json`,
+    which is written last: a plate that has it is whole, and is not made again.
+
+    Raises:
+        CleanplateError: if a file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(start, start + count):
+        facts = folder / f"{number:06}.json"
+        if facts.exists():
+            continue
+        plate = draw_plate(seed, number, textures=textures)
+        assert plate.camera is not None
+        assert plate.disparity is not None
+        write_image(facts.with_suffix(".jpg"), plate.picture, quality=95)
+        with np.errstate(divide="ignore"):
+            metres = np.where(plate.disparity > 1 / 65, 1 / plate.disparity, 0)
+        millimetres = np.rint(metres * 1000).astype(np.uint16)
+        write_image(folder / f"{number:06}_depth.png", millimetres)
+        camera = plate.camera
+        record = {
+            "world": "procedural",
+            "seed": seed,
+            **camera.intrinsics._asdict(),
+            "camera_height": camera.height,
+            "pitch": camera.pitch,
+        }
+        with replacing(facts) as path:
+            path.write_text(json.dumps(record), encoding="utf-8")
