@@ -30,20 +30,73 @@ Examples:
 )
 @click.argument("recipe", required=False)
 @click.argument("fields", nargs=-1, type=click.UNPROCESSED)
-@click.option("--run", type=click.Path(path_type=Path, file_okay=False), help="The run's folder.  [default: runs/RECIPE]")
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True, help="Processes that make samples.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Threads of the training itself on a CPU.  [default: cores less one]")
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices on each node (DDP).")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The run's folder.  [default: runs/RECIPE]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Processes that make samples.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="Threads of the training itself on a CPU.  [default: cores less one]",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Devices on each node (DDP).",
+)
 @click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Nodes (DDP).")
 @click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu, mps, auto.")
-@click.option("--checkpoint-steps", type=click.IntRange(0), default=500, show_default=True, help="Save every N steps (0 = by time only).")
-@click.option("--checkpoint-minutes", type=float, default=10.0, show_default=True, help="Save every N minutes.")
-@click.option("--log-every", type=click.IntRange(1), default=10, show_default=True, help="Log figures every N steps.")
-@click.option("--pictures-every", type=click.IntRange(0), default=500, show_default=True, help="Draw picture grids every N steps (0 = never).")
-@click.option("--overfit-one-batch", is_flag=True, help="Learn one batch by heart: can it learn at all?")
+@click.option(
+    "--checkpoint-steps",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Save every N steps (0 = by time only).",
+)
+@click.option(
+    "--checkpoint-minutes",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Save every N minutes.",
+)
+@click.option(
+    "--log-every",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Log figures every N steps.",
+)
+@click.option(
+    "--pictures-every",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Draw picture grids every N steps (0 = never).",
+)
+@click.option(
+    "--overfit-one-batch", is_flag=True, help="Learn one batch by heart: can it learn at all?"
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
-@click.option("-h", "--help", "wants_help", is_flag=True, help="Show this message; after a RECIPE, its fields.")
+@click.option(
+    "-h",
+    "--help",
+    "wants_help",
+    is_flag=True,
+    help="Show this message; after a RECIPE, its fields.",
+)
 @click.pass_context
 def command(
     context: click.Context,

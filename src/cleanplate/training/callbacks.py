@@ -138,9 +138,7 @@ class Progress(TQDMProgressBar):
 
     def init_validation_tqdm(self) -> Tqdm:
         """A second bar, gone when validation is."""
-        return Tqdm(
-            desc="validate", position=1, leave=False, dynamic_ncols=True, file=sys.stderr
-        )
+        return Tqdm(desc="validate", position=1, leave=False, dynamic_ncols=True, file=sys.stderr)
 
     def get_metrics(self, trainer: Trainer, model: LightningModule) -> dict[str, Any]:
         """Loss, pace and the loader's share."""

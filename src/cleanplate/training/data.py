@@ -158,9 +158,7 @@ def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     def composer(seed: int) -> Source:
         if data.kind == "procedural":
             return ProceduralComposer(seed, settings=data.compositor)
-        return Composer.from_folders(
-            data.plates, data.cutouts, seed=seed, settings=data.compositor
-        )
+        return Composer.from_folders(data.plates, data.cutouts, seed=seed, settings=data.compositor)
 
     if data.kind in ("composites", "procedural"):
         return composer(recipe.seed), composer(recipe.seed + _VALIDATION_SEED)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from cleanplate.training.batch import Batch, relative
 from cleanplate.training.cross_entropy import CrossEntropyLoss
 from cleanplate.training.losses import MatteLoss, masked_mean
 from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction
-from cleanplate.training.recipes import NetworkRecipe, Recipe
+from cleanplate.training.recipes import NetworkRecipe, Recipe, samples_seen, to_json
 
 
 def build_network(recipe: NetworkRecipe) -> PairNetwork:
@@ -32,6 +33,16 @@ def build_network(recipe: NetworkRecipe) -> PairNetwork:
     return NETWORKS[recipe.name](**options)
 
 
+def weights_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The network's weights in a run's checkpoint: the averaged ones where there are any."""
+    state: dict[str, Tensor] = checkpoint.get("state_dict", {})
+    averaged = any(name.startswith("average.module.") for name in state)
+    prefix = "average.module." if averaged else "network."
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
+
+
 class PairModule(LightningModule):
     """A network, its loss, its optimiser and the average of its weights.
 
@@ -42,6 +53,7 @@ class PairModule(LightningModule):
     def __init__(self, recipe: Recipe):
         super().__init__()
         self.recipe = recipe
+        self.earlier_samples = 0
         torch.manual_seed(recipe.seed)
         self.network = build_network(recipe.network)
         if recipe.channels_last:
@@ -65,14 +77,8 @@ class PairModule(LightningModule):
         Raises:
             CleanplateError: if it holds another network.
         """
-        state: dict[str, Tensor] = checkpoint.get("state_dict", {})
-        averaged = any(name.startswith("average.module.") for name in state)
-        prefix = "average.module." if averaged else "network."
-        weights = {
-            name.removeprefix(prefix): value
-            for name, value in state.items()
-            if name.startswith(prefix)
-        }
+        weights = weights_of(checkpoint)
+        self.earlier_samples = int(checkpoint.get("samples", 0))
         networks = [self.network] if self.average is None else [self.network, self.average.module]
         try:
             for network in networks:
@@ -135,6 +141,18 @@ class PairModule(LightningModule):
                 batch_size=len(batch.index),
                 sync_dist=True,
             )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say in the checkpoint what it is, so that it can be exported on its own."""
+        checkpoint["recipe"] = to_json(self.recipe)
+        seen = samples_seen(self.recipe, self.global_step)
+        checkpoint["samples"] = self.earlier_samples + seen
+        checkpoint["earlier_samples"] = self.earlier_samples
+        checkpoint["saved_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember what came before this run."""
+        self.earlier_samples = int(checkpoint.get("earlier_samples", 0))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW without decay on biases and norms; linear warm-up, then a cosine.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,3 +265,21 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+def command_of(recipe: dict[str, Any]) -> str:
+    """The command that starts a run of a saved recipe."""
+    words = ["cleanplate", "train", recipe["name"]]
+    default = _flat(to_json(RECIPES[recipe["name"]])) if recipe["name"] in RECIPES else {}
+    for key, value in _flat(recipe).items():
+        if key in ("name", "note") or default.get(key) == value:
+            continue
+        flag = key.replace("_", "-")
+        if isinstance(value, bool):
+            head, _, last = flag.rpartition(".")
+            no = "" if value else "no-"
+            words.append(f"--{head}.{no}{last}" if head else f"--{no}{last}")
+        else:
+            values = value if isinstance(value, list) else [value]
+            words += [f"--{flag}", *(str(one) for one in values)]
+    return shlex.join(words)

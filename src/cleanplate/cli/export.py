@@ -1,0 +1,76 @@
+"""`cleanplate export`: a trained network as ONNX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cleanplate.errors import require
+
+_EPILOG = """\b
+Examples:
+  cleanplate export runs/compact -o model
+  cleanplate evaluate pairs --model model --json scores.json
+  cleanplate export runs/compact -o model --figures scores.json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("source", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The model's folder.",
+)
+@click.option("--name", help="The model's name.  [default: the recipe's]")
+@click.option(
+    "--licence", default="Apache-2.0", show_default=True, help="Of the weights, by SPDX name."
+)
+@click.option("--training-data", default="", help="What it learned from, and its licences.")
+@click.option("--limits", default="", help="What it is known to be bad at.")
+@click.option("--default", is_flag=True, help="The model of people who choose none.")
+@click.option(
+    "--figures",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A JSON file of `cleanplate evaluate`; may be given many times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing.")
+def command(
+    source: Path,
+    output: Path,
+    name: str | None,
+    licence: str,
+    training_data: str,
+    limits: str,
+    default: bool,
+    figures: tuple[Path, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
+
+    The averaged weights are taken. A model that does not answer as the network does is refused.
+    """
+    for library in ("torch", "lightning", "tyro", "onnx", "onnxscript"):
+        require(library, "train")
+    from cleanplate.training import export as exporter
+    from cleanplate.training.card import Facts
+
+    chosen = name or exporter.read_trained(source).recipe["name"]
+    facts = Facts(chosen, licence, training_data, limits, default)
+    folder = exporter.export(source, output, facts=facts, figures=figures)
+    card = json.loads((folder / "card.json").read_text())
+    if as_json:
+        click.echo(json.dumps(card))
+    elif not quiet:
+        click.echo(
+            f"{folder}: {card['parameters']:,} parameters, {card['gmac_frame_256']:g} GMAC a "
+            f"256 x 256 frame, within {card['largest_difference_from_torch']:g} of torch",
+            err=True,
+        )

@@ -1,0 +1,200 @@
+"""What is told about a model: `card.json` for programs, `card.md` for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from cleanplate import __version__
+from cleanplate.errors import CleanplateError
+from cleanplate.training.networks import PairNetwork
+from cleanplate.training.recipes import command_of
+
+if TYPE_CHECKING:
+    from cleanplate.training.export import Trained
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What cannot be measured: a person says it."""
+
+    name: str
+    licence: str = "Apache-2.0"
+    """Of the weights, as an SPDX name."""
+    training_data: str = ""
+    """What it learned from, and under which licences."""
+    limits: str = ""
+    """What it is known to be bad at."""
+    default: bool = False
+    """Whether this is the model that people get who choose none."""
+
+
+def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
+    """The card's content, but for figures and the hashes of files."""
+    return {
+        "name": facts.name,
+        "default": facts.default,
+        "network": trained.recipe["network"],
+        "parameters": sum(p.numel() for p in trained.network.parameters()),
+        "gmac_frame_256": giga_macs(trained.network, "frame"),
+        "gmac_plate_256": giga_macs(trained.network, "plate"),
+        "licence": facts.licence,
+        "training_data": facts.training_data or _kind_of_data(trained.recipe),
+        "limits": facts.limits,
+        "trained_steps": trained.step,
+        "trained_samples": trained.samples,
+        "trained_until": trained.saved_at,
+        "recipe": without_places(trained.recipe),
+        "command": command_of(without_places(trained.recipe)),
+        "weights_sha256": weights,
+        "cleanplate": __version__,
+        "inputs": {
+            "plate, frame": "(N, 3, H, W) float32, sRGB in [0, 1]; H, W >= 32",
+            "plate_disparity": "(N, 1, H, W) float32, median and mean absolute deviation of the "
+            "plate's disparity taken out, 0 where unknown",
+            "plate_valid": "(N, 1, H, W) float32, 1 where the plate's disparity is known",
+        },
+        "outputs": {
+            "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
+            "alpha": "(N, 1, H, W) in [0, 1]",
+            "subject_disparity": "(N, 1, H, W), in the same normalisation",
+            "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
+        },
+    }
+
+
+def giga_macs(network: PairNetwork, part: str, size: int = 256) -> float:
+    """Multiplications of one picture of `size` x `size`, in 10^9: `frame` (plate kept) or `plate`."""
+    picture, plane = torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size)
+    with torch.no_grad():
+        features = network.encode_plate(picture, plane, plane)
+        with FlopCounterMode(display=False) as counter:
+            if part == "plate":
+                network.encode_plate(picture, plane, plane)
+            else:
+                network.compare(picture, picture, features)
+    return round(counter.get_total_flops() / 2e9, 4)
+
+
+def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe with every path cut to its last part: folders of one machine are no news."""
+    copy: dict[str, Any] = json.loads(json.dumps(recipe))
+    for values, keys in (
+        (copy["data"], ("plates", "cutouts", "path")),
+        (copy["data"].get("compositor", {}), ("textures",)),
+        (copy, ("start",)),
+    ):
+        for key in keys:
+            if values.get(key):
+                values[key] = Path(values[key]).name
+    return copy
+
+
+def _kind_of_data(recipe: Mapping[str, Any]) -> str:
+    data = recipe["data"]
+    if data["kind"] == "procedural":
+        return "procedural scenes made by Cleanplate itself"
+    places = [Path(data[key]).name for key in ("plates", "cutouts", "path") if data[key]]
+    return f"{data['kind']} of {', '.join(places)}"
+
+
+def metadata(content: Mapping[str, Any]) -> dict[str, str]:
+    """What a graph carries in itself (ONNX `metadata_props`)."""
+    keys = ("name", "licence", "training_data", "weights_sha256", "parameters", "cleanplate")
+    lines = {key: str(content[key]) for key in keys}
+    lines["date"] = content["trained_until"]
+    for key in ("recipe", "figures"):
+        if key in content:
+            lines[key] = json.dumps(content[key], sort_keys=True, ensure_ascii=False)
+    return lines
+
+
+def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[str, Any]]:
+    """The means in JSON files of `cleanplate evaluate`.
+
+    Args:
+        allowed: the `model_hash` values that stand for this model.
+
+    Raises:
+        CleanplateError: if a file is not of that kind, or of another model.
+    """
+    figures = []
+    for file in files:
+        try:
+            document = json.loads(file.read_text())
+            results = document["results"]
+            found = [
+                {
+                    "pairs": document["pairs"],
+                    "count": result["pairs"],
+                    "variant": result["variant"],
+                    "plate_depth": result["plate_depth"],
+                    "means": result["means"],
+                }
+                for result in results
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CleanplateError(
+                f"these are no figures ({error})",
+                file=file,
+                cure="cleanplate evaluate PAIRS --model FOLDER --json FILE",
+            ) from error
+        strangers = {result.get("model_hash") for result in results} - set(allowed)
+        if strangers:
+            raise CleanplateError(
+                "these figures are of another model",
+                file=file,
+                cure="Export without --figures, evaluate that, then export with its figures.",
+            )
+        figures += found
+    return figures
+
+
+def as_markdown(content: Mapping[str, Any]) -> str:
+    """The card for people, made from the JSON alone."""
+    rows = [
+        ("parameters", f"{content['parameters']:,}"),
+        ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),
+        ("work per 256 x 256 plate", f"{content['gmac_plate_256']:.3g} GMAC"),
+        ("licence of the weights", content["licence"]),
+        ("trained", f"{content['trained_steps']:,} steps, {content['trained_samples']:,} samples"),
+        ("until", content["trained_until"] or "unknown"),
+        ("weights (SHA-256)", f"`{content['weights_sha256']}`"),
+        ("largest difference from torch", f"{content['largest_difference_from_torch']:g}"),
+    ]
+    parts = [
+        f"# {content['name']}",
+        "Written by `cleanplate export` from `card.json` beside it.",
+        "| | |\n| --- | --- |\n" + "\n".join(f"| {key} | {value} |" for key, value in rows),
+        f"## Training data\n\n{content['training_data']}",
+    ]
+    if content.get("limits"):
+        parts.append(f"## Limits\n\n{content['limits']}")
+    parts.append(f"## Command\n\n```\n{content['command']}\n```")
+    if content.get("figures"):
+        parts.append("## Figures\n\n" + _figure_table(content["figures"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for figure in figures for name in figure["means"]))
+    titles = [
+        f"{figure['pairs']}, {figure['variant']}{', plate depth' if figure['plate_depth'] else ''}"
+        for figure in figures
+    ]
+    lines = ["| figure | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
+    for name in names:
+        values = [_figure(figure["means"].get(name)) for figure in figures]
+        lines.append(f"| {name} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
