@@ -77,8 +77,8 @@ def command() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: done; 1: the reader of the output went away; 2: a mistake in what was given, told on
-    stderr; 130: stopped by Ctrl-C. A bug's exception passes through.
+    0: done; 1: done, with a bad result, or the reader of the output went away; 2: a mistake
+    in what was given, told on stderr; 130: stopped by Ctrl-C. A bug's exception passes through.
 
     Args:
         arguments: without the program's name; by default those of the process.
