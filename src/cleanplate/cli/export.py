@@ -41,7 +41,7 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing.")
-def command(
+def command(  # noqa: PLR0917 - click passes them by name
     source: Path,
     output: Path,
     name: str | None,

@@ -98,8 +98,9 @@ Examples:
     help="Show this message; after a RECIPE, its fields.",
 )
 @click.pass_context
-def command(
+def command(  # noqa: PLR0917 - click passes them by name
     context: click.Context,
+    /,
     recipe: str | None,
     fields: tuple[str, ...],
     run: Path | None,
@@ -133,7 +134,7 @@ def command(
 
 
 def _recipe(name: str, fields: list[str]) -> Recipe:
-    """The named recipe with its overrides; tyro refuses what it does not know (exit code 2)."""
+    """Read the named recipe with its overrides; tyro refuses what is unknown (exit code 2)."""
     import tyro
 
     from cleanplate.errors import CleanplateError

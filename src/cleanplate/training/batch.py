@@ -36,15 +36,15 @@ class Batch(NamedTuple):
     subject_disparity: Tensor  # (N, 1, H, W)
     subject_valid: Tensor  # (N, 1, H, W)
     depth_given: Tensor  # (N,) 1 where the network is shown the plate's disparity
-    index: Tensor  # (N,) int64, the sample's number in the run
+    index: Tensor  # type: ignore[assignment]  # (N,) int64, the sample's number in the run
 
 
 def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     """Stack samples of one size; unknown (nan) disparity becomes 0 with a mask.
 
     Args:
-        samples: dicts as `cleanplate.synthesis` makes them, optionally with `depth_given` (bool, default
-            True): whether the network is shown the plate's disparity.
+        samples: dicts as `cleanplate.synthesis` makes them, optionally with `depth_given` (bool,
+            default True): whether the network is shown the plate's disparity.
     """
     fields: dict[str, Tensor] = {}
     for name in _COLOUR:
@@ -92,7 +92,7 @@ def normalisation(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def relative(batch: Batch) -> Batch:
-    """The same batch with every disparity in its plate's normalisation.
+    """Put every disparity of a batch in its plate's normalisation.
 
     A picture whose plate has no known depth has no normalisation: its masks become 0, so it
     teaches alpha and shadow only, and so do pixels beyond `RELATIVE_LIMIT`.

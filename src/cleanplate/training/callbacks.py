@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -93,7 +92,7 @@ class Pace(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """The batch is here: what lies between the last step and now was waiting."""
+        """Note the time: what lies between the last step and now was waiting."""
         self._start = time.perf_counter()
 
     def on_train_batch_end(
@@ -116,7 +115,7 @@ class Pace(Callback):
         self._end = now
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Validation is not training time."""
+        """Leave validation out of training time."""
         self._end = None
 
 
@@ -133,11 +132,11 @@ class Progress(TQDMProgressBar):
         return self.steps
 
     def init_train_tqdm(self) -> Tqdm:
-        """A bar on stderr: stdout is for results."""
+        """Draw on stderr: stdout is for results."""
         return Tqdm(desc="train", dynamic_ncols=True, file=sys.stderr, smoothing=0.1)
 
     def init_validation_tqdm(self) -> Tqdm:
-        """A second bar, gone when validation is."""
+        """Draw a second bar, gone when validation is."""
         return Tqdm(desc="validate", position=1, leave=False, dynamic_ncols=True, file=sys.stderr)
 
     def get_metrics(self, trainer: Trainer, model: LightningModule) -> dict[str, Any]:
@@ -168,7 +167,7 @@ class CollapseWatch(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Mapping[str, Any],
+        outputs: Any,
         batch: Any,
         batch_idx: int,
     ) -> None:
@@ -207,7 +206,7 @@ def _collapsed(name: str, ratio: float) -> str:
 
 
 def spread_ratios(prediction: Prediction, batch: Batch) -> dict[str, float]:
-    """Standard deviation of each output over its target's, within pictures, median over them.
+    """Divide each output's standard deviation in a picture by its target's; median over them.
 
     Pictures whose target is itself flat are left out; an output without any is left out too.
     """
@@ -229,7 +228,7 @@ def spread_ratios(prediction: Prediction, batch: Batch) -> dict[str, float]:
 
 
 def _spread(values: Tensor, mask: Tensor) -> Tensor:
-    """Standard deviation over the masked pixels of each picture, (N,)."""
+    """Measure the standard deviation over the masked pixels of each picture, (N,)."""
     weight = mask.sum((1, 2, 3)).clamp_min(1)
     mean = (values * mask).sum((1, 2, 3)) / weight
     squares = ((values - mean.view(-1, 1, 1, 1)).square() * mask).sum((1, 2, 3))

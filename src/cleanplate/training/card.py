@@ -37,7 +37,7 @@ class Facts:
 
 
 def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
-    """The card's content, but for figures and the hashes of files."""
+    """Collect the card's content, but for figures and the hashes of files."""
     return {
         "name": facts.name,
         "default": facts.default,
@@ -71,7 +71,11 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
 
 
 def giga_macs(network: PairNetwork, part: str, size: int = 256) -> float:
-    """Multiplications of one picture of `size` x `size`, in 10^9: `frame` (plate kept) or `plate`."""
+    """Count the multiplications of a `size` x `size` picture, in 10^9.
+
+    Args:
+        part: "frame" (its plate kept) or "plate".
+    """
     picture, plane = torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size)
     with torch.no_grad():
         features = network.encode_plate(picture, plane, plane)
@@ -80,11 +84,11 @@ def giga_macs(network: PairNetwork, part: str, size: int = 256) -> float:
                 network.encode_plate(picture, plane, plane)
             else:
                 network.compare(picture, picture, features)
-    return round(counter.get_total_flops() / 2e9, 4)
+    return float(round(counter.get_total_flops() / 2e9, 4))
 
 
 def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """The recipe with every path cut to its last part: folders of one machine are no news."""
+    """Copy the recipe with every path cut to its last part: folders of one machine are no news."""
     copy: dict[str, Any] = json.loads(json.dumps(recipe))
     for values, keys in (
         (copy["data"], ("plates", "cutouts", "path")),
@@ -106,7 +110,7 @@ def _kind_of_data(recipe: Mapping[str, Any]) -> str:
 
 
 def metadata(content: Mapping[str, Any]) -> dict[str, str]:
-    """What a graph carries in itself (ONNX `metadata_props`)."""
+    """Collect what a graph carries in itself (ONNX `metadata_props`)."""
     keys = ("name", "licence", "training_data", "weights_sha256", "parameters", "cleanplate")
     lines = {key: str(content[key]) for key in keys}
     lines["date"] = content["trained_until"]
@@ -117,7 +121,7 @@ def metadata(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[str, Any]]:
-    """The means in JSON files of `cleanplate evaluate`.
+    """Read the means in JSON files of `cleanplate evaluate`.
 
     Args:
         allowed: the `model_hash` values that stand for this model.
@@ -158,7 +162,7 @@ def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[s
 
 
 def as_markdown(content: Mapping[str, Any]) -> str:
-    """The card for people, made from the JSON alone."""
+    """Write the card for people, made from the JSON alone."""
     rows = [
         ("parameters", f"{content['parameters']:,}"),
         ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,8 +11,12 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cleanplate.training.batch import Batch, collate
+from cleanplate.errors import CleanplateError
+from cleanplate.training.batch import collate
+from cleanplate.training.folders import Folders
 from cleanplate.training.recipes import Recipe, step_samples
+from cleanplate.training.shards import Shards
+from cleanplate.training.stored import split
 
 _VALIDATION_SEED = 1_000_003
 """Added to the run's seed, so that validation draws other samples than training."""
@@ -21,15 +25,15 @@ _VALIDATION_SEED = 1_000_003
 class Source(Protocol):
     """Anything that makes sample `index`, the same one each time."""
 
-    def sample(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
-        """The sample as a dict of arrays at `size` = (height, width)."""
+    def sample(self, index: int, size: tuple[int, int], /) -> Mapping[str, Any]:
+        """Make the sample, a dict of arrays at `size` = (height, width)."""
         ...
 
 
 class Key(NamedTuple):
     """Which sample, at which size."""
 
-    index: int
+    number: int
     height: int
     width: int
 
@@ -69,9 +73,9 @@ class Samples(Dataset[dict[str, Any]]):
         self.source, self.seed, self.dropout = source, seed, plate_depth_dropout
 
     def __getitem__(self, key: Key) -> dict[str, Any]:
-        sample = self.source.sample(key.index, (key.height, key.width))
-        draw = np.random.default_rng([self.seed, key.index, 0xD0]).random()
-        return {**sample, "index": key.index, "depth_given": bool(draw >= self.dropout)}
+        sample = self.source.sample(key.number, (key.height, key.width))
+        draw = np.random.default_rng([self.seed, key.number, 0xD0]).random()
+        return {**sample, "index": key.number, "depth_given": bool(draw >= self.dropout)}
 
 
 class PairData(LightningDataModule):
@@ -98,7 +102,7 @@ class PairData(LightningDataModule):
         self.recipe, self.training, self.validation = recipe, training, validation
         self.workers, self.overfit_one_batch = workers, overfit_one_batch
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Batches from the trainer's current step on."""
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
@@ -109,8 +113,8 @@ class PairData(LightningDataModule):
             sampler = StepSampler(self.recipe, self.trainer.global_step, rank, ranks)
         return self._loader(self.training, sampler, self.recipe.data.plate_depth_dropout)
 
-    def val_dataloader(self) -> list[DataLoader[Batch]]:
-        """The same samples at every validation, at the last stage's size."""
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """Give the same samples at every validation, at the last stage's size."""
         if self.validation is None or self.overfit_one_batch or not self.recipe.validation_every:
             return []
         assert self.trainer is not None
@@ -123,7 +127,7 @@ class PairData(LightningDataModule):
         batches = [keys[i : i + stage.batch] for i in range(0, len(keys), stage.batch)]
         return [self._loader(self.validation, batches, 0.5)]
 
-    def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Batch]:
+    def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Any]:
         seed = self.recipe.seed + (_VALIDATION_SEED if source is self.validation else 0)
         return DataLoader(
             Samples(source, seed, dropout),
@@ -146,7 +150,7 @@ def _start_worker(number: int) -> None:
 
 
 def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
-    """The recipe's sources for training and validation.
+    """Open the recipe's sources for training and validation.
 
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
@@ -162,4 +166,9 @@ def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
 
     if data.kind in ("composites", "procedural"):
         return composer(recipe.seed), composer(recipe.seed + _VALIDATION_SEED)
-    raise NotImplementedError(data.kind)
+    if data.path is None:
+        raise CleanplateError(
+            f"data of kind {data.kind!r} lie in a folder", cure="--data.path FOLDER"
+        )
+    collection = Shards(data.path) if data.kind == "shards" else Folders(data.path, data.depth)
+    return split(collection, recipe.seed)

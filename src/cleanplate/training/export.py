@@ -91,7 +91,7 @@ class Trained:
 
 
 def read_trained(path: Path) -> Trained:
-    """The averaged network of a run folder or a checkpoint, in eval mode.
+    """Read the averaged network of a run folder or a checkpoint, in eval mode.
 
     Raises:
         CleanplateError: if there is none.
@@ -166,7 +166,7 @@ def export(
 
 
 def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes, bytes]:
-    """The serialised plate and frame graphs of a network in eval mode, BatchNorm folded.
+    """Make both graphs of a network in eval mode, serialised, BatchNorm folded.
 
     Traced by torch's first ONNX exporter: in seconds, every size dynamic, plain operators. The
     newer one (dynamo) gives an equivalent graph in minutes.
@@ -231,7 +231,7 @@ def _add_unused_inputs(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of its own age and of sizes that are constants on purpose."""
+    """Hush the exporter, which warns of its own age and of sizes that are constants on purpose."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     with warnings.catch_warnings():
@@ -315,7 +315,7 @@ def _model_hash(graphs: dict[str, bytes]) -> str:
 
 
 def _hash_of_same_weights(folder: Path, weights: str) -> list[str]:
-    """The hash of the model in `folder`, if it has these weights."""
+    """Give the hash of the model in `folder`, if it has these weights."""
     from cleanplate.models import find_model
 
     if not (folder / CARD).is_file():

@@ -73,7 +73,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content on the CPU; only tensors and plain values are unpickled.
+    """Read a checkpoint to the CPU; only tensors and plain values are unpickled.
 
     Raises:
         CleanplateError: if it is missing or not a checkpoint.

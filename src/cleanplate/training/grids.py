@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,8 @@ def _row(batch: Batch, prediction: Prediction, number: int) -> Bytes:
 
     def colour(tensor: Tensor) -> Bytes:
         channels_last = tensor[number].float().cpu().numpy().transpose(1, 2, 0)
-        return np.rint(channels_last * 255).astype(np.uint8)
+        coded: Bytes = np.rint(channels_last * 255).astype(np.uint8)
+        return coded
 
     truth, valid = plane(batch.disparity), plane(batch.valid) > 0
     shown = truth[valid] if valid.any() else plane(prediction.disparity)
@@ -85,7 +85,7 @@ class PictureGrids(Callback):
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        outputs: Mapping[str, Any],
+        outputs: Any,
         batch: Any,
         batch_idx: int,
     ) -> None:

@@ -38,7 +38,7 @@ class LineLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
-        """The recipe lies beside the log already."""
+        """Do nothing: the recipe lies beside the log already."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -49,7 +49,7 @@ class LineLog(Logger):
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last line that a kill cut short is left out."""
+    """Read the lines of a log; a last line that a kill cut short is left out."""
     lines = []
     for line in path.read_text().splitlines():
         try:

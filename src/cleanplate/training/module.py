@@ -24,7 +24,7 @@ from cleanplate.training.recipes import NetworkRecipe, Recipe, samples_seen, to_
 
 
 def build_network(recipe: NetworkRecipe) -> PairNetwork:
-    """The recipe's network with fresh weights from torch's global generator."""
+    """Make the recipe's network with fresh weights from torch's global generator."""
     options: dict[str, Any] = {"width": recipe.width}
     if recipe.name == "seed":
         options.update(
@@ -34,13 +34,16 @@ def build_network(recipe: NetworkRecipe) -> PairNetwork:
 
 
 def weights_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The network's weights in a run's checkpoint: the averaged ones where there are any."""
+    """Take the network's weights from a run's checkpoint: the averaged ones where there are any."""
     state: dict[str, Tensor] = checkpoint.get("state_dict", {})
     averaged = any(name.startswith("average.module.") for name in state)
     prefix = "average.module." if averaged else "network."
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class PairModule(LightningModule):
@@ -91,7 +94,7 @@ class PairModule(LightningModule):
             ) from error
 
     def predict_relative(self, batch: Batch, network: nn.Module | None = None) -> Prediction:
-        """The network's answer for a batch in relative disparity, in float32."""
+        """Give the network's answer for a batch in relative disparity, in float32."""
         given = batch.depth_given.view(-1, 1, 1, 1)
         inputs = [batch.plate, batch.frame]
         if self.recipe.channels_last:
@@ -99,7 +102,7 @@ class PairModule(LightningModule):
         prediction = (network or self.network)(
             *inputs, batch.plate_disparity * given, batch.plate_valid * given
         )
-        return Prediction(*(None if part is None else part.float() for part in prediction))
+        return _each(prediction, Tensor.float)
 
     def losses(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Each part of the loss and their weighted sum as `total`, in float32."""
@@ -119,8 +122,7 @@ class PairModule(LightningModule):
                 "in a new run folder, or with --precision 32-true",
             )
         self.log_dict({f"train/{name}": part.detach() for name, part in parts.items()})
-        detached = Prediction(*(None if part is None else part.detach() for part in prediction))
-        return {"loss": total, "prediction": detached, "batch": batch}
+        return {"loss": total, "prediction": _each(prediction, Tensor.detach), "batch": batch}
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the averaged weights towards the new ones."""
@@ -160,7 +162,7 @@ class PairModule(LightningModule):
         Loshchilov & Hutter 2019 (decoupled weight decay), 2017 (cosine).
         """
         parameters = list(self.network.parameters())
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in parameters if p.ndim > 1]},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
@@ -176,7 +178,7 @@ class PairModule(LightningModule):
 
 
 def learning_rate_factor(recipe: Recipe, step: int) -> float:
-    """The share of `recipe.learning_rate` used for step `step`, the first being 0."""
+    """Give the share of `recipe.learning_rate` used for step `step`, the first being 0."""
     if step < recipe.warm_up:
         return (step + 1) / recipe.warm_up
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
@@ -186,14 +188,14 @@ def learning_rate_factor(recipe: Recipe, step: int) -> float:
 
 def _moving_average(
     decay: float,
-) -> Callable[[list[Tensor], list[Tensor], int | Tensor], None]:
+) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """Exponential average whose window grows with the run, so that early steps are forgotten.
 
     decay_t = min(decay, (1 + t) / (10 + t)), as TensorFlow's ExponentialMovingAverage.
     """
 
     @torch.no_grad()
-    def update(averages: list[Tensor], current: list[Tensor], count: int | Tensor) -> None:
+    def update(averages: Tensors, current: Tensors, count: Tensor | int) -> None:
         steps = float(count)
         weight = 1 - min(decay, (1 + steps) / (10 + steps))
         if averages[0].is_floating_point():
@@ -203,6 +205,13 @@ def _moving_average(
                 average.copy_(value)
 
     return update
+
+
+def _each(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Prediction:
+    parts: dict[str, Any] = {
+        name: None if part is None else change(part) for name, part in prediction._asdict().items()
+    }
+    return Prediction(**parts)
 
 
 def _errors(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -84,9 +84,11 @@ class DataRecipe:
     cutouts: Path | None = None
     path: Path | None = None
     """The folder of shards, or the folder that holds `bg/ fg_bg/ mask/ depth/`."""
+    depth: Literal["metres", "near-dark", "near-bright"] = "metres"
+    """What the depth files of `folders` mean: see `cleanplate.training.folders`."""
     plate_depth_dropout: float = 0.5
     """Share of samples in which the network is not shown the plate's depth."""
-    compositor: CompositorSettings = CompositorSettings()
+    compositor: CompositorSettings = field(default_factory=CompositorSettings)
     """Of composites and procedural scenes."""
 
 
@@ -100,7 +102,7 @@ class Recipe:
     data: DataRecipe = DataRecipe()
     objective: Literal["matte", "cross-entropy"] = "matte"
     """`cross-entropy` is the seed's: of the mask, counted twice, and of depth."""
-    loss: LossWeights = LossWeights()
+    loss: LossWeights = field(default_factory=LossWeights)
     """Of the objective `matte`."""
     start: Path | None = None
     """A checkpoint whose averaged weights the run begins with; None = fresh weights."""
@@ -151,7 +153,7 @@ class Stretch:
 
 
 def stretches(recipe: Recipe) -> tuple[Stretch, ...]:
-    """The run's stages in order; together they cover every step once."""
+    """Lay the stages out over the run: together they cover every step once."""
     result = []
     step = sample = 0
     done = 0.0
@@ -166,7 +168,7 @@ def stretches(recipe: Recipe) -> tuple[Stretch, ...]:
 
 
 def step_samples(recipe: Recipe, start: int = 0) -> Iterator[tuple[range, Stage]]:
-    """The samples' numbers of each step from `start` on, and the stage that sets their size."""
+    """Give the numbers of each step's samples from `start` on, and the stage of their size."""
     for stretch in stretches(recipe):
         for step in range(max(start, stretch.first_step), stretch.end_step):
             first = stretch.first_sample + (step - stretch.first_step) * stretch.stage.batch
@@ -229,7 +231,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON-able values; stages in their written form, paths as text."""
+    """Turn the recipe into JSON-able values; stages in their written form, paths as text."""
     values = dataclasses.asdict(recipe)
     values["stages"] = [str(stage) for stage in recipe.stages]
     plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
@@ -243,7 +245,7 @@ def save(recipe: Recipe, path: Path) -> None:
 
 
 def changes(old: dict[str, Any], new: Recipe) -> list[str]:
-    """The fields in which a recipe differs from a saved one: `field: old -> new`.
+    """List the fields in which a recipe differs from a saved one: `field: old -> new`.
 
     A field that the saved one does not know yet counts as its default.
     """
@@ -268,7 +270,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command_of(recipe: dict[str, Any]) -> str:
-    """The command that starts a run of a saved recipe."""
+    """Write the command that starts a run of a saved recipe."""
     words = ["cleanplate", "train", recipe["name"]]
     default = _flat(to_json(RECIPES[recipe["name"]])) if recipe["name"] in RECIPES else {}
     for key, value in _flat(recipe).items():

@@ -89,6 +89,9 @@ class SeedNet(PairNetwork):
 
     plate_outputs: ClassVar[tuple[str, ...]] = ("feature",)
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         fusion: Literal["concat", "subtract"] = "concat",
@@ -130,7 +133,7 @@ class SeedNet(PairNetwork):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """The plate's stem features; its depth is not looked at."""
+        """Give the plate's stem features; its depth is not looked at."""
         scaled = self._scaled(plate)
         if self.fusion == "subtract" and self.subtract == "pictures":
             return (scaled,)
