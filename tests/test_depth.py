@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from cleanplate.depth import (
     write_ply,
 )
 from cleanplate.errors import CleanplateError
+from cleanplate.pictures import write_image
 
 NAN, INF = np.nan, np.inf
 few = settings(deadline=None, max_examples=30)
@@ -299,6 +301,39 @@ def test_depth_is_written_where_its_meaning_is_kept(tmp_path):
     with pytest.raises(ValueError, match=r"expected \(H, W\)"):
         write_depth(tmp_path / "d.npy", np.ones((2, 2, 1), np.float32))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("name", ["d.png", "d.npy", "d.tif", "d.exr", "p.npy", "p.ply", "p.png"])
+def test_what_the_disk_does_not_take_is_told_and_leaves_nothing(tmp_path, name):
+    """The system refuses to let any file grow beyond 20 kB: a real fault in mid-file."""
+    import resource
+
+    if name == "d.exr" and not exr.usable():
+        pytest.skip("nothing here reads or writes EXR")
+    rng = np.random.default_rng(3)
+    noise = rng.random((200, 200), dtype=np.float32)
+    colours = rng.integers(0, 256, (40000, 3), dtype=np.uint8)
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    write = {
+        "p.npy": lambda: write_disparity(path, noise),
+        "p.ply": lambda: write_ply(path, np.zeros((40000, 3), np.float32), colours),
+        "p.png": lambda: write_image(path, colours.reshape(200, 200, 3)),
+    }.get(name, lambda: write_depth(path, noise))
+    # Both EXR libraries only say that they failed.
+    told = r"cannot be written|could not be encoded" if name == "d.exr" else "larger than the disk"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(CleanplateError, match=told) as caught:
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.file == path
+    assert caught.value.cure
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert path.read_bytes() == b"old"
 
 
 def test_without_a_library_exr_says_what_to_do(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -175,10 +176,19 @@ def _read_npy(path: str | Path) -> Plane:
 
 
 def _write_npy(path: str | Path, array: Plane) -> None:
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
-        np.save(stream, array)
+    coded = io.BytesIO()
+    np.save(coded, array)
+    _write_coded(path, coded)
 
 
 def _write_tiff(path: str | Path, depth: Plane) -> None:
-    with replacing(path) as temporary:
-        Image.fromarray(depth).save(temporary, "TIFF", compression="tiff_adobe_deflate")
+    coded = io.BytesIO()
+    Image.fromarray(depth).save(coded, "TIFF", compression="tiff_adobe_deflate")
+    _write_coded(path, coded)
+
+
+def _write_coded(path: str | Path, coded: io.BytesIO) -> None:
+    # Coded in memory first: writing straight to a full disk, numpy and Pillow raise errors
+    # that no longer say why.
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(coded.getbuffer())

@@ -50,15 +50,22 @@ def write(path: str | Path, depth: Plane) -> None:
     if _has_openexr():
         library = require("OpenEXR", "exr")
         header = {"compression": library.ZIP_COMPRESSION, "type": library.scanlineimage}
+        file = library.File(header, {"Z": np.ascontiguousarray(depth, dtype=np.float32)})
         with replacing(path) as temporary:
-            file = library.File(header, {"Z": np.ascontiguousarray(depth, dtype=np.float32)})
-            file.write(str(temporary))
+            try:
+                file.write(str(temporary))
+            except RuntimeError as error:  # the library does not pass the system's error on
+                raise CleanplateError(
+                    f"cannot be written ({error})", file=path, cure="Is the disk full?"
+                ) from error
         return
     _need_opencv(path)
     # Encoded first, so that a full disk shows as an OSError and not as OpenCV's False.
     done, data = cv2.imencode(".exr", depth.astype(np.float32, copy=False))
     if not done:
-        raise CleanplateError("could not be encoded as EXR", file=path, cure="Use .npy.")
+        raise CleanplateError(
+            "could not be encoded as EXR", file=path, cure="Is the disk full? Use .npy."
+        )
     with replacing(path) as temporary:
         temporary.write_bytes(bytes(data))
 

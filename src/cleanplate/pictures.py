@@ -136,13 +136,15 @@ def _encode(path: str | Path, array: npt.NDArray[Any], quality: int) -> bytes:
         # OpenCV: 16-bit colour, and PNG at several times Pillow's speed.
         if array.ndim == 3:
             array = array[..., [2, 1, 0, 3][: array.shape[2]]]
-        _, coded = cv2.imencode(suffix, np.ascontiguousarray(array))
+        # Level 3: a tenth larger than level 6, in a third of its time.
+        options = [cv2.IMWRITE_PNG_COMPRESSION, 3] if suffix == ".png" else []
+        _, coded = cv2.imencode(suffix, np.ascontiguousarray(array), options)
         return bytes(coded)
     buffer = io.BytesIO()
-    options: dict[str, Any] = {} if suffix == ".bmp" else {"quality": quality}
+    chosen: dict[str, Any] = {} if suffix == ".bmp" else {"quality": quality}
     if suffix in (".jpg", ".jpeg"):
-        options["subsampling"] = 0 if quality >= 90 else 2
-    Image.fromarray(array).save(buffer, Image.registered_extensions()[suffix], **options)
+        chosen["subsampling"] = 0 if quality >= 90 else 2
+    Image.fromarray(array).save(buffer, Image.registered_extensions()[suffix], **chosen)
     return buffer.getvalue()
 
 
