@@ -255,6 +255,11 @@ FAULTS = {
     "no PNG at all": ("d.png", b"text" * 20, "not a picture"),
     "an empty PNG": ("d.png", b"", "empty"),
     "an NPY cut short": ("d.npy", npy(np.ones((9, 9)))[:300], "damaged"),
+    "an NPY with half a header": (
+        "d.npy",
+        npy(np.ones((2, 2))).replace(b"}", b"("),
+        "damaged or not an array",
+    ),
     "no NPY at all": ("d.npy", b"text" * 20, "damaged or not an array"),
     "an empty NPY": ("d.npy", b"", "damaged or not an array"),
     "an NPY of objects": ("d.npy", npy(np.array([[{}]], object)), "damaged or not an array"),

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, features
 from scipy import ndimage
 
 import picture_bytes as made
@@ -547,6 +547,16 @@ def test_flipped_bytes_give_a_picture_or_a_clear_error(form, data):
     else:
         assert read.ndim == 3
         assert read.dtype in (np.uint8, np.uint16)
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow knows no AVIF")
+def test_a_damaged_avif_is_told():
+    """Its decoder raises RuntimeError, unlike all others."""
+    content = bytearray(saved(Image.new("RGB", (40, 30), "red"), "AVIF").getvalue())
+    assert read_image(io.BytesIO(content)).shape == (30, 40, 3)
+    content[-20:] = b"\xff" * 20
+    with pytest.raises(CleanplateError, match="damaged"):
+        read_image(io.BytesIO(content))
 
 
 def test_too_many_pixels(rgb, tmp_path):

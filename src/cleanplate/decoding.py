@@ -40,6 +40,7 @@ _DECODER_FAULTS = (
     KeyError,
     TypeError,
     OverflowError,
+    RuntimeError,
     struct.error,
     zlib.error,
     cv2.error,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -160,7 +161,7 @@ def _read_npy(path: str | Path) -> Plane:
     try:
         with opened(path) as stream:
             array = np.load(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, SyntaxError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:
         raise CleanplateError(
             "is damaged or not an array file", file=path, cure="Save it again with numpy.save."
         ) from error
