@@ -42,7 +42,7 @@ surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a ch
 	$(FULL)/bin/python tests/test_api_surface.py
 
 bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
-	$(FULL)/bin/python -m benchmarks $(ARGS)
+	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
 
 hero: demo  ## Make the README's first picture from the demo's preview
 	cp demo/frame.preview.jpg docs/images/hero.jpg

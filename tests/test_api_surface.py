@@ -101,7 +101,7 @@ def test_public_names_and_signatures_are_those_of_the_inventory() -> None:
     lost = {name: kept[name] for name in kept.keys() - now.keys()}
     new = {name: now[name] for name in now.keys() - kept.keys()}
     changed = {n: (kept[n], now[n]) for n in kept.keys() & now.keys() if kept[n] != now[n]}
-    assert not (lost or new or changed), (
+    assert lost | new | changed == {}, (
         f"lost: {lost}\nnew: {new}\nchanged (inventory, now): {changed}\n"
         "If this was meant: make surface, and a line in CHANGELOG.md."
     )

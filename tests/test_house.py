@@ -111,7 +111,8 @@ def test_the_example_pair_fits_together() -> None:
     assert np.isfinite(depth).all()
     assert 1 < depth.min() < depth.max() < 10  # a kitchen, in metres
     change = np.abs(frame.astype(int) - plate).max(-1)
-    assert change[alpha == 0].mean() < 5 < 30 < change[alpha == 1].mean()
+    assert change[alpha == 0].mean() < 5
+    assert change[alpha == 1].mean() > 30
     nearer = depth - read_depth(examples / "pairs" / "kitchen_depth.png")
     assert nearer[alpha == 1].min() > 0  # she hides the room everywhere
     assert sum(path.stat().st_size for path in examples.rglob("*.*")) < 1_500_000
@@ -124,7 +125,11 @@ def test_shipped_models_are_small() -> None:
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True
+        ["make", "--no-print-directory", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -1,0 +1,98 @@
+"""One frame against its plate: the shipped network, the seed's network and the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks import floors
+from benchmarks.timing import Row, rows, side_by_side
+from cleanplate.evaluation import BASELINES
+from cleanplate.models import Model
+from cleanplate.pictures import read_image, resize, to_float
+from cleanplate.predict.session import PairSession
+
+CACHED = "CompactNet, plate cached"
+WHOLE = "CompactNet, plate and frame"
+SEED = "SeedNet, plate and frame"
+LABELS = {"difference": "difference threshold", "aligned": "aligned difference", "mog2": "MOG2"}
+
+Work = dict[str, Callable[[], object]]
+
+
+def matting(pair: tuple[Path, Path], model: Model, threads: int, rounds: int) -> list[Row]:
+    """Rows at 256 x 256, 512 x 384 and 128 x 128, where SeedNet takes part."""
+    cv2.setNumThreads(threads)
+    plate, frame = (read_image(path) for path in pair)
+    flops = floors.peak(threads)
+    made: list[Row] = []
+    for height, width in ((256, 256), (384, 512), (128, 128)):
+        size = (height, width)
+        work = _work(resize(plate, size), resize(frame, size), model, threads)
+        counts = _counts(model, size)
+        if size == (128, 128) and find_spec("torch"):
+            work[SEED], counts[SEED] = _seednet(size, threads)
+        taken = side_by_side(work, rounds=rounds, at_least=0.02)
+        made += rows(
+            f"One frame at {width} x {height}, {threads} threads",
+            taken,
+            CACHED,
+            floors={
+                name: (2 * count / flops, f"{count / 1e9:.2f} GMAC at a matrix product's peak")
+                for name, count in counts.items()
+                if count
+            },
+        )
+    return made
+
+
+def _work(plate: Any, frame: Any, model: Model, threads: int) -> Work:
+    session = PairSession(model, threads)
+    small_plate, small_frame = to_float(plate), to_float(frame)
+    features = session.encode_plate(small_plate)
+    work: Work = {
+        CACHED: lambda: session.compare(small_frame, features),
+        WHOLE: lambda: session.compare(small_frame, session.encode_plate(small_plate)),
+    }
+    for name, label in LABELS.items():
+        scene = BASELINES[name]().scene(plate)
+        work[label] = lambda scene=scene: scene.predict(frame)  # type: ignore[misc]
+    return work
+
+
+def _counts(model: Model, size: tuple[int, int]) -> dict[str, int]:
+    plate, frame = floors.pair_multiplications(model, size)
+    return {CACHED: frame, WHOLE: plate + frame}
+
+
+def _seednet(size: tuple[int, int], threads: int) -> tuple[Callable[[], object], int]:
+    """The seed's network, both branches for every frame as the report ran it, and its GMAC.
+
+    Random weights, exported by the package as any network is.
+    """
+    from torch import Tensor
+
+    from cleanplate.training.export import build_graphs
+    from cleanplate.training.networks import PairNetwork, Prediction, SeedNet
+
+    class Uncached(PairNetwork):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = SeedNet()
+
+        def encode_plate(self, *_: Tensor | None) -> tuple[Tensor, ...]:
+            return ()
+
+        def compare(self, frame: Tensor, plate: Tensor, _: tuple[Tensor, ...]) -> Prediction:
+            answer: Prediction = self.network(plate, frame)
+            return answer
+
+    _, graph = build_graphs(Uncached().eval(), {})
+    feed = {name: np.full((1, 3, *size), 0.5, np.float32) for name in ("plate", "frame")}
+    running = floors.session(graph, threads)
+    return (lambda: running.run(["alpha"], feed)), floors.multiplications(graph, feed)
