@@ -6,7 +6,7 @@ that agree, as a factor per channel in linear light and, where the data ask for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -31,6 +31,9 @@ STEP = 0.005
 """Factors are rounded to this (in natural logarithm), a quarter of an 8-bit level in mid-grey, so
 that a steady camera gives one and the same exposure and the plate's features can be kept."""
 
+NEGLIGIBLE = 0.012
+"""Drift below this (in natural logarithm; about one 8-bit level) is not corrected."""
+
 _DARK, _BRIGHT = 0.04, 0.96
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
@@ -43,12 +46,14 @@ class Exposure:
     gamma: exponent in linear light, 1 = none.
     agreeing: share of the usable pixels that follow it.
     residual: median of what is left on them, in natural logarithm of light.
+
+    Two are equal if gain and gamma are.
     """
 
     gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
     gamma: float = 1.0
-    agreeing: float = 0.0
-    residual: float = 0.0
+    agreeing: float = field(default=0.0, compare=False)
+    residual: float = field(default=0.0, compare=False)
 
     @property
     def stops(self) -> float:
@@ -151,6 +156,8 @@ def match_exposure(
         agree = error < np.clip(4 * residual, 0.06, 0.25)
     gamma, log_gain = _exponent(log_plate, log_frame, agree, log_gain)
     log_gain = np.round(log_gain / STEP) * STEP
+    if gamma == 1.0 and np.abs(log_gain).max() < NEGLIGIBLE:
+        log_gain = np.zeros(3)
     gain = np.exp(log_gain)
     return Exposure(
         (float(gain[0]), float(gain[1]), float(gain[2])),
@@ -171,7 +178,7 @@ def _exponent(
     middle_x, middle_y = np.median(x, axis=0), np.median(y, axis=0)
     dx, dy = x - middle_x, y - middle_y
     spread = float((dx**2).mean())
-    if spread < 0.1 or len(x) < 500:
+    if spread < 0.03 or len(x) < 500:
         return 1.0, log_gain
     gamma = float((dx * dy).mean()) / spread
     gamma = round(gamma / 0.01) * 0.01

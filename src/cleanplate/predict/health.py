@@ -31,7 +31,7 @@ FEATURES = 800
 BLANK = 2.0
 """A picture whose levels (of 255), its noise smoothed away, span less than this shows nothing."""
 
-ANOTHER_SCENE = 0.24
+ANOTHER_SCENE = 0.22
 """Refused if a smaller share of the picture agrees and no common view is found either."""
 
 DOUBTFUL = 0.45
@@ -44,9 +44,6 @@ DRIFT_STOPS = 0.5
 DRIFT_WHITE = 0.15
 SOFTER = 1.0
 """Drift of light in stops, of white balance as a share, of sharpness as log2, that is reported."""
-
-SOME_INLIERS, SOME_SHARE = 8, 0.3
-"""So many matches, and so large a share of them, that agree on one movement show one scene."""
 
 _BLOCK = 16
 _TEXTURE = 3.0
@@ -164,9 +161,8 @@ def examine(
         moved = _compare(plate, frame, _scaled(found.matrix, plate.shape[1] / size[1]))
         best = max(best, moved, key=lambda one: one[0])
     agreeing, sharpness, exposure = best
-    one_scene = found.trusted or (found.inliers >= SOME_INLIERS and found.share >= SOME_SHARE)
     refusal = ""
-    if agreeing < ANOTHER_SCENE and not one_scene:
+    if agreeing < ANOTHER_SCENE and not found.trusted:
         refusal = (
             f"this is not the frame's plate: only {agreeing:.0%} of the picture agrees and no "
             "common view was found"

@@ -63,9 +63,9 @@ def as_disparity(source: DepthSource) -> Plane:
         CleanplateError: the file cannot be read, the array is not depth, or nothing is known.
     """
     if isinstance(source, (str, Path)):
-        depth, file = read_depth(source), source
+        depth = read_depth(source)
     else:
-        depth, file = np.asarray(source), None
+        depth = np.asarray(source)
         if depth.ndim != 2 or depth.size == 0 or depth.dtype.kind not in "fiu":
             raise CleanplateError(
                 f"the plate's depth is {depth.dtype} of the shape {depth.shape}",
@@ -75,7 +75,6 @@ def as_disparity(source: DepthSource) -> Plane:
     if not np.isfinite(disparity).any():
         raise CleanplateError(
             "the plate's depth is unknown at every pixel",
-            file=file,
             cure="give depth in metres (16-bit PNG: millimetres), or none at all",
         )
     return disparity

@@ -37,9 +37,20 @@ class Landmarks:
 
 
 def matches(plate: Landmarks, frame: Landmarks) -> tuple[Points, Points]:
-    """Pair features of plate and frame by Lowe's ratio test: (n, 2) points in each."""
+    """Pair features of plate and frame: (n, 2) points in each.
+
+    By Lowe's ratio test, and no frame feature twice: of many plate features that all resemble one,
+    the most alike is kept.
+    """
     if min(len(plate.points), len(frame.points)) < 2:
         return plate.points[:0], frame.points[:0]
     pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(plate.descriptors, frame.descriptors, k=2)
-    good = [one for one, two in pairs if one.distance < _RATIO * two.distance]
+    best: dict[int, cv2.DMatch] = {}
+    for one, two in pairs:
+        rival = best.get(one.trainIdx)
+        if one.distance < _RATIO * two.distance and (
+            rival is None or one.distance < rival.distance
+        ):
+            best[one.trainIdx] = one
+    good = list(best.values())
     return plate.points[[m.queryIdx for m in good]], frame.points[[m.trainIdx for m in good]]

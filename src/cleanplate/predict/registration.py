@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Mask
+from cleanplate.arrays import Mask, Plane
 from cleanplate.predict.landmarks import Landmarks, Points, matches
 from cleanplate.predict.size import Size
 
@@ -35,8 +35,8 @@ WIDE_SPREAD = 0.3
 """In fewer cells than this, a perspective would be guessed at the far corners, so only shift, turn
 and scale are estimated."""
 
-SLACK = 0.01
-"""A registration is dropped if it makes more than this share of the picture differ anew."""
+SLACK = 0.02
+"""A registration is dropped if plate and frame then differ by this share more than without it."""
 
 WIDEST_MOVE = 0.25
 """A corner that moves by more than this share of the long side is not a knocked tripod."""
@@ -145,13 +145,17 @@ def corner_movement(matrix: Matrix, size: Size) -> float:
 
 def changed_area(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: Matrix) -> Mask:
     """(h, w), True where grey `frame` clearly differs from the registered grey `plate`."""
-    soft = [cv2.GaussianBlur(p, (0, 0), 2).astype(np.float32) for p in (warp(plate, m), frame)]
-    # Contrast and brightness are matched by medians, so that exposure does not count as change.
-    difference = soft[1] - soft[0]
-    difference -= np.median(difference)
+    difference = _difference(plate, frame, m)
     spread = 1.4826 * float(np.median(np.abs(difference)))
     changed = np.abs(difference) > max(12.0, 4 * spread)
     return cv2.dilate(changed.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+
+
+def _difference(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: Matrix) -> Plane:
+    """Subtract the registered plate from the frame, softened, without the common drift of light."""
+    soft = [cv2.GaussianBlur(p, (0, 0), 2).astype(np.float32) for p in (warp(plate, m), frame)]
+    difference = soft[1] - soft[0]
+    return np.asarray(difference - np.median(difference), np.float32)
 
 
 def _fit(plate: Points, frame: Points, size: Size) -> Registration:
@@ -248,8 +252,13 @@ def _if_better(
     found: Registration, plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]
 ) -> Registration:
     """`found`, unless the picture as a whole agrees better with the plate left as it is."""
-    changed = float(changed_area(plate, frame, found.matrix).mean())
-    if changed <= float(changed_area(plate, frame, np.eye(3)).mean()) + SLACK:
+    inside = covered((plate.shape[0], plate.shape[1]), found.matrix)
+    # Cut off, so that the subject weighs the same with and without.
+    with_it, without = (
+        np.minimum(np.abs(_difference(plate, frame, m)), 30)[inside].mean()
+        for m in (found.matrix, np.eye(3))
+    )
+    if with_it <= (1 + SLACK) * without:
         return found
     why = "the picture as a whole agrees better without the movement that the matches suggest"
     return Registration(inliers=found.inliers, share=found.share, why_not=why)

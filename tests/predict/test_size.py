@@ -1,0 +1,73 @@
+"""Working size, and plates of another size than the frame."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleanplate import CleanplateError
+from cleanplate.predict.size import check_fit, check_working_size, working_size
+
+
+@pytest.mark.parametrize(
+    ("size", "long_side", "expected"),
+    [
+        ((1080, 1920), 512, (288, 512)),
+        ((1920, 1080), 512, (512, 288)),
+        ((300, 400), 512, (300, 400)),
+        ((16, 16), 512, (16, 16)),
+        ((10, 8000), 512, (1, 512)),
+    ],
+)
+def test_working_size(size: tuple[int, int], long_side: int, expected: tuple[int, int]) -> None:
+    assert working_size(size, long_side) == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 9000), st.integers(1, 9000), st.integers(32, 1024))
+def test_never_larger_and_of_the_same_shape(height: int, width: int, long_side: int) -> None:
+    small = working_size((height, width), long_side)
+    assert small[0] <= height
+    assert small[1] <= width
+    assert max(small) <= long_side
+    assert min(small) >= 1
+    scale = max(small) / max(height, width)
+    assert abs(small[0] - height * scale) <= 1
+    assert abs(small[1] - width * scale) <= 1
+
+
+def test_impossible_working_sizes_are_refused() -> None:
+    check_working_size(32)
+    for size in (0, 31, 100_000, -5):
+        with pytest.raises(CleanplateError, match="not possible"):
+            check_working_size(size)
+
+
+def test_the_same_size_needs_nothing() -> None:
+    assert check_fit((480, 640), (480, 640), fit=False) is False
+
+
+def test_another_resolution_needs_leave() -> None:
+    with pytest.raises(CleanplateError, match=r"640 x 480.*1280 x 960") as caught:
+        check_fit((480, 640), (960, 1280), fit=False)
+    assert "--fit" in str(caught.value)
+    assert check_fit((480, 640), (960, 1280), fit=True) is True
+
+
+@pytest.mark.parametrize("fit", [True, False])
+def test_another_shape_is_never_stretched(fit: bool) -> None:
+    with pytest.raises(CleanplateError, match="shapes differ"):
+        check_fit((480, 640), (1080, 1920), fit=fit)
+
+
+@pytest.mark.parametrize("fit", [True, False])
+def test_a_picture_on_its_side_is_told(fit: bool) -> None:
+    with pytest.raises(CleanplateError, match="on its side"):
+        check_fit((480, 640), (640, 480), fit=fit)
+
+
+def test_shapes_within_two_percent_fit() -> None:
+    assert check_fit((480, 640), (485, 640), fit=True)
+    with pytest.raises(CleanplateError, match="shapes differ"):
+        check_fit((480, 640), (500, 640), fit=True)
