@@ -26,7 +26,7 @@ def test_table_json_and_sheet(
     lines = [line.split() for line in out.splitlines() if line.startswith("difference")]
     assert [line[1:3] for line in lines] == [["clean", "3"], ["camera", "2"]]
     document = json.loads(written.read_text())
-    assert document["pairs"] == pairs_folder.name
+    assert document["options"]["pairs"] == pairs_folder.name
     first = document["results"][0]
     assert f"{1000 * first['means']['mad']:.2f}" == lines[0][3]
     assert [row["name"] for row in first["rows"]] == ["00000", "00001", "00002"]
@@ -44,6 +44,33 @@ def test_json_on_stdout_stands_alone(
     assert document["rules"]["convention"]["name"] == "rvm"
     assert "mad" not in result["means"]
     assert 0 < result["means"]["aligned_delta1"] <= 1
+
+
+def test_a_model_is_scored_with_and_without_plate_depth(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real predictor, on a model that is a plain difference of plate and frame."""
+    pytest.importorskip("onnx")
+    from tests.predict.tiny_model import write_model
+
+    model = str(write_model(tmp_path / "tiny"))
+    found = {}
+    for extra in ([], ["--plate-depth"]):
+        options = ["--model", model, "--variant", "clean", "--quiet", "--json", "-", *extra]
+        assert main(["evaluate", str(pairs_folder), *options]) == 0
+        (found[len(extra)],) = json.loads(capsys.readouterr().out)["results"]
+    assert found[0]["model"] == "tiny"
+    assert len(found[0]["model_hash"]) == 64
+    for result in found.values():
+        assert result["refused"] == {}
+        assert result["means"]["iou"] > 0.85
+        assert result["means"]["identical_alpha"] < 0.005
+        assert result["means"]["foreground_mse"] < 0.1
+        assert result["counts"]["aligned_delta1"] == 3
+    assert "metric_delta1" not in found[0]["means"]
+    # With the plate's depth given, the scene is metric and right; the subject is a guess.
+    assert found[1]["means"]["plate_abs_rel"] < 0.05
+    assert found[1]["means"]["metric_delta1"] > 0.5
 
 
 def test_quiet_says_nothing(pairs_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,10 +46,15 @@ def test_a_convention_with_its_own_factor_is_not_scaled_again() -> None:
 
 
 def test_depth_has_its_own_block_and_missing_figures_a_dash() -> None:
-    table = as_table([scores(aligned_delta1=0.75), scores()])
-    depth = table.split("\n\n")[1].splitlines()
-    assert depth[1].split()[-1] == "d<1.25"
-    assert [line.split()[-1] for line in depth[2:]] == ["0.750", "-"]
+    table = as_table([scores(aligned_delta1=0.75, ordinal=1), scores(ordinal=0.5), scores()])
+    matte, depth = (block.splitlines() for block in table.split("\n\n")[:2])
+    assert len(matte) == 5
+    # One line less: the third has no depth at all.
+    assert [line.split()[-2:] for line in depth[1:]] == [
+        ["d<1.25", "order"],
+        ["0.750", "1.000"],
+        ["-", "0.500"],
+    ]
 
 
 def test_depth_alone_makes_no_matte_block() -> None:

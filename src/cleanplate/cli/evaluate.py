@@ -116,7 +116,16 @@ def command(
     if not quiet and json_path != "-":
         click.echo(evaluation.as_table(scores))
     if json_path:
-        document = {"pairs": pairs.name, **evaluation.as_document(scores)}
+        options = {
+            "pairs": pairs.name,
+            "limit": limit,
+            "baseline": baseline,
+            "model": model,
+            "align": align,
+            "working_size": working_size,
+            "depth_zero": depth_zero,
+        }
+        document = {"options": options, **evaluation.as_document(scores)}
         _write_json(json_path, json.dumps(document, indent=1, allow_nan=False))
     if sheet:
         from cleanplate.pictures import write_image

@@ -180,6 +180,8 @@ def _block(scores: Sequence[Scores], columns: Sequence[Column]) -> str:
     lines = [["model", "variant", "pairs", *(column.heading for column in columns)]]
     for one in scores:
         means = one.means
+        if not any(c.figure in means for c in columns if c.figure != "seconds"):
+            continue
         model = f"{one.model} + plate depth" if one.plate_depth else one.model
         cells = [
             f"{means[c.figure] * c.factor:.{c.digits}f}" if c.figure in means else "-"

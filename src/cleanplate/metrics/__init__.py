@@ -1,8 +1,8 @@
 """Metrics of mattes and depth maps: pure functions on arrays, every convention an argument.
 
-`alpha` holds SAD, MAD, MSE, Grad, Conn, dtSSD, IoU, boundary F and the foreground's error;
-`depth` holds depth errors with and without alignment, ordinal accuracy, boundary recall and the
-subject's depth error. `docs/metrics.md` gives the definitions and how to match published ones.
+`alpha` holds SAD, MAD, MSE, Grad, Conn, dtSSD and the foreground's error; `shape` IoU and
+boundary F; `depth` depth errors with and without alignment, ordinal accuracy, boundary recall and
+the subject's depth error. `docs/metrics.md` gives the definitions and how to match published ones.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
         RVM,
         AlphaConvention,
         alpha_errors,
-        boundary_f,
         conn,
         dtssd,
         foreground_mse,
         grad,
-        iou,
         mad,
         mse,
         sad,
@@ -36,16 +34,18 @@ if TYPE_CHECKING:
         ordinal_accuracy,
         subject_errors,
     )
+    from cleanplate.metrics.shape import boundary_f, iou
 
 _ROOMS = {
     "alpha": (
-        "BGMV2 PLAIN RVM AlphaConvention alpha_errors boundary_f conn dtssd foreground_mse "
-        "grad iou mad mse sad unknown_band"
+        "BGMV2 PLAIN RVM AlphaConvention alpha_errors conn dtssd foreground_mse grad mad mse sad "
+        "unknown_band"
     ),
     "depth": (
         "align_disparity boundary_recall depth_errors disparity_errors ordinal_accuracy "
         "subject_errors"
     ),
+    "shape": "boundary_f iou",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

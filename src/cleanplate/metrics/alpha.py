@@ -94,7 +94,7 @@ def grad(
     Raises:
         ValueError: as `sad`.
     """
-    _check(alpha, truth, region)
+    check_alphas(alpha, truth, region)
     both = (_stretched(plane) if stretch else plane.astype(np.float64) for plane in (alpha, truth))
     predicted, true = (_amplitude(plane, sigma) for plane in both)
     return float(_inside(np.square(predicted - true), region).sum() * scale)
@@ -128,7 +128,7 @@ def conn(
     Raises:
         ValueError: as `sad`, or if `step` does not divide 1.
     """
-    _check(alpha, truth, region)
+    check_alphas(alpha, truth, region)
     count = round(1 / step)
     if abs(count * step - 1) > 1e-9:
         raise ValueError(f"step must divide 1 into equal parts, not {step}")
@@ -180,50 +180,6 @@ def dtssd(
     if not steps:
         raise ValueError("a clip needs at least two frames")
     return sum(steps) / (len(steps) + (first == "zero")) * scale
-
-
-def iou(alpha: Plane, truth: Plane, *, threshold: float = 0.5) -> float:
-    """Intersection over union of {alpha >= threshold} and {truth >= threshold}.
-
-    1 if both are empty.
-
-    Raises:
-        ValueError: as `sad`.
-    """
-    _check(alpha, truth, None)
-    predicted, true = alpha >= threshold, truth >= threshold
-    union = np.count_nonzero(predicted | true)
-    return np.count_nonzero(predicted & true) / union if union else 1.0
-
-
-def boundary_f(
-    alpha: Plane, truth: Plane, *, tolerance: float = 2.0, threshold: float = 0.5
-) -> float:
-    """F measure of the two outlines, matched within `tolerance` pixels (Euclidean).
-
-    An outline pixel differs from its right, lower or lower right neighbour, as in DAVIS
-    (Perazzi et al., CVPR 2016), whose tolerance is ceil(0.008 x diagonal). 1 if neither has an
-    outline, 0 if only one has.
-
-    Args:
-        alpha: (H, W) predicted, in [0, 1].
-        truth: (H, W) true, in [0, 1].
-        tolerance: in pixels, at least 0.
-        threshold: both are cut at it (>=).
-
-    Raises:
-        ValueError: as `sad`, or if the tolerance is negative.
-    """
-    _check(alpha, truth, None)
-    if tolerance < 0:
-        raise ValueError(f"tolerance must be at least 0 pixels, not {tolerance}")
-    predicted, true = (_outline(plane >= threshold) for plane in (alpha, truth))
-    counts = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
-    if not all(counts):
-        return float(counts == (0, 0))
-    precision = np.count_nonzero(predicted & _grown(true, tolerance)) / counts[0]
-    recall = np.count_nonzero(true & _grown(predicted, tolerance)) / counts[1]
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def foreground_mse(
@@ -323,7 +279,8 @@ def _check_range(array: npt.NDArray[np.floating]) -> None:
         raise ValueError(f"expected values in [0, 1], not {array.min()} to {array.max()}")
 
 
-def _check(alpha: Plane, truth: Plane, region: Mask | None) -> None:
+def check_alphas(alpha: Plane, truth: Plane, region: Mask | None = None) -> None:
+    """Refuse what is no pair of alphas: see the `Raises` of `sad`."""
     if alpha.ndim != 2 or alpha.shape != truth.shape or not alpha.size:
         raise ValueError(f"expected two alphas of one shape (H, W), not {alpha.shape, truth.shape}")
     _check_range(alpha)
@@ -340,7 +297,7 @@ def _inside(plane: npt.NDArray[np.floating], region: Mask | None) -> Doubles:
 
 
 def _difference(alpha: Plane, truth: Plane, region: Mask | None) -> Doubles:
-    _check(alpha, truth, region)
+    check_alphas(alpha, truth, region)
     return _inside(alpha.astype(np.float64) - truth, region)
 
 
@@ -377,17 +334,3 @@ def _largest_part(mask: Mask) -> Mask:
 def _connectivity(alpha: Plane, last: Plane) -> Plane:
     above = alpha - last
     return np.asarray(1 - above * (above >= np.float32(0.15)))
-
-
-def _outline(mask: Mask) -> Mask:
-    padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
-    return np.asarray(
-        (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
-    )
-
-
-def _grown(mask: Mask, radius: float) -> Mask:
-    reach = int(radius)
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disk = (x**2 + y**2 <= radius**2).astype(np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disk) > 0)
