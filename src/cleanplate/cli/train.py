@@ -110,6 +110,8 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Train a network by RECIPE, each of whose FIELDS can be overridden.
 
+    Recipes: compact, compact-smoke, seed, seed-smoke.
+
     Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C saves
     one first.
     """
@@ -120,7 +122,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
-    chosen = _recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
     from cleanplate.training.fit import Launch, fit
 
     outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))
@@ -133,7 +135,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         sys.exit(130)
 
 
-def _recipe(name: str, fields: list[str]) -> Recipe:
+def read_recipe(name: str, fields: list[str]) -> Recipe:
     """Read the named recipe with its overrides; tyro refuses what is unknown (exit code 2)."""
     import tyro
 

@@ -124,8 +124,12 @@ class PairModule(LightningModule):
         self.log_dict({f"train/{name}": part.detach() for name, part in parts.items()})
         return {"loss": total, "prediction": _each(prediction, Tensor.detach), "batch": batch}
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the averaged weights towards the new ones."""
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        """Take the step, then move the averaged weights towards the new ones.
+
+        Here and not when the batch ends: a checkpoint of that moment must have both.
+        """
+        super().optimizer_step(*arguments, **named)
         if self.average is not None:
             self.average.update_parameters(self.network)
 

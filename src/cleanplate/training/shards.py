@@ -128,11 +128,16 @@ def _index(number: int, file: Path) -> dict[str, dict[str, _Part]]:
                 if part in _PARTS:
                     place = _Part(number, member.offset_data, member.size, ending)
                     samples.setdefault(f"{folder}/{key}".lstrip("/"), {})[part] = place
-        whole = file.stat().st_size
+        with file.open("rb") as raw:
+            whole = raw.seek(0, io.SEEK_END)
+            raw.seek(max(0, whole - tarfile.BLOCKSIZE))
+            ended = not any(raw.read())
     except (tarfile.TarError, OSError) as error:
         raise CleanplateError(
             f"the shard cannot be read ({error})", file=file, cure="Build or copy it again."
         ) from error
+    if not ended:
+        raise CleanplateError("the shard is cut short", file=file, cure="Build or copy it again.")
     if not samples:
         raise CleanplateError("the shard holds no samples", file=file)
     for key, parts in samples.items():
