@@ -182,13 +182,13 @@ class Cutout:
             if min(alpha.shape) < 16:
                 return tuple(found)
             half = (alpha.shape[1] // 2, alpha.shape[0] // 2)
-            rgb, alpha, depth = (
-                np.asarray(cv2.resize(a, half, interpolation=cv2.INTER_AREA))
-                for a in (rgb, alpha, depth)
-            )
+            area = cv2.INTER_AREA
+            rgb = np.asarray(cv2.resize(rgb, half, interpolation=area), np.uint8)
+            alpha = np.asarray(cv2.resize(alpha, half, interpolation=area), np.uint8)
+            depth = np.asarray(cv2.resize(depth, half, interpolation=area), np.float32)
 
     def level(self, scale: float) -> tuple[Level, float, float]:
-        """The level to draw at `scale` (output pixels per cutout pixel), and its own scales.
+        """Give the level to draw at `scale` (output pixels per cutout pixel), and its own scales.
 
         Returns the level and by how much it is smaller than the cutout in x and y.
         """
@@ -210,16 +210,15 @@ class Cutout:
         rows = np.flatnonzero(solid.any(1))
         if not rows.size:
             nothing = np.zeros(2, np.float32)
-            return Footprint(np.float32([-1e-3, 1e-3]), nothing, 0.0, 0.0)
+            return Footprint(np.asarray([-1e-3, 1e-3], np.float32), nothing, 0.0, 0.0)
         top, bottom = int(rows[0]), int(rows[-1]) + 1
         # Looking down, the ground that the subject covers is foreshortened into more rows.
         share = 0.08 + 0.25 * abs(np.sin(self.view_angle or 0.0))
         band = slice(max(top, bottom - max(2, round(share * (bottom - top)))), bottom)
         cover = solid[band].mean(0).astype(np.float32)
-        cover = np.minimum(cover * 3, 1)
-        across = (np.arange(cover.size, dtype=np.float32) + 0.5 - self.foot[0]) / np.float32(
-            self.pixels_per_metre
-        )
+        cover = np.minimum(cover * np.float32(3), np.float32(1))
+        across = np.arange(cover.size, dtype=np.float32) + np.float32(0.5 - self.foot[0])
+        across /= np.float32(self.pixels_per_metre)
         depth = self.depth[band][solid[band]]
         near, far = np.percentile(depth, [10, 90]) if depth.size else (0.0, 0.0)
         return Footprint(across, cover, float(near), float(far))

@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Picture
-from cleanplate.light import coded_from_linear, linear_to_srgb, srgb_to_linear
+from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb, srgb_to_linear
 from cleanplate.synthesis.assets import Bytes
 
 _CODES = np.arange(256, dtype=np.float32)
 _POOL = 640
-"""Side of the pool of noise that all samples cut theirs from."""
+"""Side of the pools of noise that all samples cut theirs from."""
+_COARSE = (0.0, 0.25, 0.5, 0.75)
+"""Shares of blotchy noise, a pool for each."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Pass:
         shot: noise of light, in 8-bit codes at full linear light.
         coarse: share of the noise that is blotchy, 0 to 1.
         quality: JPEG quality, or None.
-        seed: two offsets into the pool of noise.
+        seed: the place in the pool of noise.
     """
 
     gain: npt.NDArray[np.float32]
@@ -49,7 +51,7 @@ class Pass:
     shot: float = 0.0
     coarse: float = 0.0
     quality: int | None = None
-    seed: tuple[int, int] = (0, 0)
+    seed: int = 0
 
 
 def draw_passes(
@@ -82,13 +84,13 @@ def draw_passes(
 
 
 def _seeded(rng: np.random.Generator, this: Pass) -> Pass:
-    return replace(this, seed=(int(rng.integers(1 << 20)), int(rng.integers(1 << 20))))
+    return replace(this, seed=int(rng.integers(1 << 30)))
 
 
 def _shared_pass(
     rng: np.random.Generator, size: tuple[int, int], unit: float, strong: bool
 ) -> Pass:
-    """What both pictures have in common: lens, sensor, coding."""
+    """Give what both pictures have in common: lens, sensor, coding."""
     field = None
     if rng.random() < 0.35:
         field = _vignette(size, rng.uniform(0.05, 0.5))
@@ -139,7 +141,7 @@ def _vignette(size: tuple[int, int], strength: float) -> npt.NDArray[np.float32]
 
 
 def _slow_field(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
-    """A smooth change of light over the picture: a cloud, a door, a screen; or rolling bands."""
+    """Draw a smooth change of light over the picture: a cloud, a door, a screen; or bands."""
     if rng.random() < 0.2:
         phase, count = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 3)
         rows = np.sin(phase + 2 * np.pi * count * np.linspace(0, 1, 17))
@@ -168,40 +170,51 @@ def _draw_motion(
     return motion
 
 
-def expose(light: Picture | None, coded: Bytes | None, this: Pass) -> Bytes:
-    """Send a picture through a pass: (H, W, 3) uint8.
+def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
+    """Send a picture through a pass: (H, W, 3) uint8 sRGB.
 
-    Give it in linear light, or, where only codes are at hand, coded; light is used where both
-    are. Gain, field and defocus act on linear light, noise and JPEG on codes.
+    The picture is float32 linear light or uint8 codes; codes are decoded only where the pass has
+    to. Field and defocus act on linear light; gain does too, by way of the codes' curve, so that
+    what was white stays at the gain's white; noise and JPEG act on codes.
     """
-    if light is not None and (this.field is not None or this.blur > 0):
+    if this.field is not None or this.blur > 0:
+        light = np.asarray(picture, np.float32)
+        if picture.dtype == np.uint8:
+            light = linear_from_uint8(np.asarray(picture, np.uint8))
         height, width = light.shape[:2]
         if this.field is not None:
             field = cv2.resize(this.field, (width, height), interpolation=cv2.INTER_LINEAR)
-            light = cv2.multiply(light, cv2.merge([field, field, field]))
+            factor = cv2.merge([np.asarray(field)] * 3)
+            light = np.asarray(cv2.multiply(light, factor), np.float32)
         if this.blur > 0:
-            light = cv2.GaussianBlur(light, (0, 0), this.blur, borderType=cv2.BORDER_REFLECT_101)
-        coded = None
-    if coded is None:
-        assert light is not None
-        coded = coded_from_linear(np.asarray(light))
+            edge = cv2.BORDER_REFLECT_101
+            soft = cv2.GaussianBlur(light, (0, 0), this.blur, borderType=edge)
+            light = np.asarray(soft, np.float32)
+        picture = light
+    if picture.dtype == np.uint8:
+        coded = np.asarray(picture, np.uint8)
+    else:
+        coded = coded_from_linear(np.asarray(picture, np.float32))
     curve = tone(this)
     value = np.asarray(cv2.LUT(coded, curve[:, None, :]), np.float32)
     if this.sharpen:
         soft = cv2.GaussianBlur(value, (0, 0), 1.0)
-        value = np.asarray(cv2.addWeighted(value, 1 + this.sharpen, soft, -this.sharpen, 0))
+        sharp = cv2.addWeighted(value, 1 + this.sharpen, soft, -this.sharpen, 0)
+        value = np.asarray(sharp, np.float32)
+    out: npt.ArrayLike
     if this.read or this.shot:
-        value += cv2.multiply(
-            _noise(this, coded.shape[:2]), cv2.LUT(coded, _deviation(this, curve.mean(1)))
-        )
-    out = cv2.convertScaleAbs(np.maximum(value, 0, out=value))
+        deviation = cv2.LUT(coded, _deviation(this, curve.mean(1)))
+        noise = cv2.multiply(_noise(this, coded.shape[:2]), deviation)
+        out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds, and stops at 0 and 255
+    else:
+        out = cv2.convertScaleAbs(np.maximum(value, 0, out=value))
     if this.quality is not None:
         out = jpeg(np.asarray(out, np.uint8), this.quality)
     return np.asarray(out, np.uint8)
 
 
 def tone(this: Pass) -> npt.NDArray[np.float32]:
-    """The pass's curve (256, 3): codes after gain, white balance and gamma, in [0, 255]."""
+    """Give the pass's curve (256, 3): codes after gain, white balance and gamma, in [0, 255]."""
     light = srgb_to_linear(_CODES / np.float32(255))[:, None] * this.gain
     coded = linear_to_srgb(np.minimum(light, 1))
     return np.asarray(255 * coded ** np.float32(this.gamma), np.float32)
@@ -218,20 +231,17 @@ def _deviation(this: Pass, curve: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
 
 
 def jpeg(picture: Bytes, quality: int) -> Bytes:
-    """The picture after coding and decoding as JPEG, 4:2:0."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    """Give the picture after coding and decoding as JPEG, 4:2:0."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    again = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.asarray(cv2.cvtColor(again, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _noise(this: Pass, shape: tuple[int, ...]) -> Picture:
-    """Unit noise (H, W, 3), cut from the pool at places that the pass's seed gives."""
-    fine, coarse = _pools()
-    noise = _cut(fine, this.seed[0], shape)
-    if this.coarse < 0.05:
-        return noise
-    share = np.float32(this.coarse)
-    rest = np.float32(np.sqrt(1 - share * share))
-    return np.asarray(cv2.addWeighted(noise, rest, _cut(coarse, this.seed[1], shape), share, 0))
+    """Cut unit noise (H, W, 3) from a pool, at a place that the pass's seed gives."""
+    kind = int(np.abs(np.array(_COARSE) - this.coarse).argmin())
+    return _cut(_pool(kind), this.seed, shape)
 
 
 def _cut(pool: Picture, seed: int, shape: tuple[int, ...]) -> Picture:
@@ -245,12 +255,14 @@ def _cut(pool: Picture, seed: int, shape: tuple[int, ...]) -> Picture:
 
 
 @cache
-def _pools() -> tuple[Picture, Picture]:
-    """Fine and blotchy noise (640, 640, 3) of unit deviation; both join at their borders."""
+def _pool(kind: int) -> Picture:
+    """Noise (640, 640, 3) of unit deviation that joins at its borders, blotchy by `_COARSE`."""
     rng = np.random.default_rng(0xCA11)
     grey = rng.standard_normal((_POOL, _POOL, 1), np.float32)
     own = rng.standard_normal((_POOL, _POOL, 3), np.float32)
     fine = np.float32(0.75) * grey + np.float32(0.66) * own
     wide = cv2.copyMakeBorder(own, 16, 16, 16, 16, cv2.BORDER_WRAP)
-    coarse = cv2.GaussianBlur(wide, (0, 0), 1.6)[16:-16, 16:-16]
-    return fine / fine.std(), np.ascontiguousarray(coarse / coarse.std())
+    coarse = np.asarray(cv2.GaussianBlur(wide, (0, 0), 1.6)[16:-16, 16:-16])
+    share = np.float32(_COARSE[kind])
+    mixed = fine / fine.std() * np.sqrt(1 - share * share) + coarse / coarse.std() * share
+    return np.asarray(mixed / mixed.std(), np.float32)

@@ -277,4 +277,4 @@ def _cutout_depth(path: Path, alpha: Plane) -> Plane:
     known = np.isfinite(depth) & (alpha > 0.9)
     if not known.any():
         known = np.isfinite(depth)
-    return np.nan_to_num(fill_outside(depth, known), nan=0.0).astype(np.float32)
+    return np.asarray(np.nan_to_num(fill_outside(depth, known), nan=0.0), np.float32)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 import cv2
 import numpy as np
@@ -14,12 +14,12 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.light import coded_from_linear
-from cleanplate.synthesis import placement as place
-from cleanplate.synthesis.assets import Bytes, Cutout, Plate
+from cleanplate.synthesis.assets import Bytes
 from cleanplate.synthesis.camera import Pass, draw_passes, expose, tone
+from cleanplate.synthesis.casting import Cutouts, Plates, draw_subject, weighted
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.edges import change_edges
-from cleanplate.synthesis.layer import Layer, draw_layer, draw_shape
+from cleanplate.synthesis.layer import Layer
 from cleanplate.synthesis.merge import Subjects, add_layer, visible
 from cleanplate.synthesis.placement import Placement
 from cleanplate.synthesis.procedural.pool import ProceduralCutouts, ProceduralPlates
@@ -28,11 +28,6 @@ from cleanplate.synthesis.relight import draw_look, light_of, linear_by
 from cleanplate.synthesis.settings import CompositorSettings
 from cleanplate.synthesis.shadow import shadows
 from cleanplate.synthesis.view import View, draw_view
-
-_TRIES = 5
-"""Placements tried for one subject before it is put anywhere."""
-_SEEN = 0.3
-"""Least share of a subject's pixels that must be seen."""
 
 
 class Sample(TypedDict):
@@ -55,10 +50,11 @@ class Composition:
 
     `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
     times `shadow_colour`, but for faint reflections. `look` (256, 3) is the curve of codes that the
-    plate's picture went through. `placements` from far to near.
+    plate's picture went through, `seen` its result (H, W, 3) uint8. `placements` from far to near.
     """
 
     view: View
+    seen: Bytes
     plate: Picture
     background: Picture
     subjects: Subjects
@@ -67,22 +63,6 @@ class Composition:
     shadow_colour: Picture | None
     look: npt.NDArray[np.float32]
     placements: tuple[Placement, ...]
-
-
-class Plates(Protocol):
-    """A collection of plates; `plates[i]` gives the same plate each time."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Plate: ...
-
-
-class Cutouts(Protocol):
-    """A collection of cutouts, with the indices of each kind."""
-
-    @property
-    def kinds(self) -> Mapping[str, Sequence[int]]: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Cutout: ...
 
 
 class Composer:
@@ -154,15 +134,16 @@ class Composer:
             plate_pass, frame_pass, motion = draw_passes(
                 rng, size, clean=self.settings.clean_share, drift=self.settings.drift_share
             )
-        plate_light, disparity = made.plate, made.view.disparity
+        coded, disparity = made.seen, made.view.disparity
         if motion is not None:
-            picture, disparity = made.view.moved(motion, depth=True)
-            plate_light = linear_by(picture, made.look)
+            picture, disparity = made.view.moved(motion)
+            coded = np.asarray(cv2.LUT(picture, _codes(made.look)), np.uint8)
         truth = made.subjects
         foreground = straight(truth)
         if frame_pass is not None:
-            curve = np.clip(np.rint(tone(frame_pass)), 0, 255).astype(np.uint8)
-            foreground = np.asarray(cv2.LUT(foreground, curve[:, None, :]), np.uint8)
+            box = truth.box
+            if truth.any:
+                foreground[box] = cv2.LUT(foreground[box], _codes(tone(frame_pass)))
         unknown = np.full(size, np.nan, np.float32)
         frame_disparity, subject_disparity = unknown, unknown
         if truth.disparity is not None and made.view.disparity is not None:
@@ -170,8 +151,8 @@ class Composer:
             inside = truth.alpha >= 0.5
             frame_disparity = np.where(inside, subject_disparity, made.view.disparity)
         return {
-            "plate": expose(plate_light, None, plate_pass),
-            "frame": expose(made.frame, None, frame_pass or plate_pass),
+            "plate": expose(coded, plate_pass),
+            "frame": expose(made.frame, frame_pass or plate_pass),
             "foreground": foreground,
             "alpha": truth.alpha,
             "shadow": made.shadow,
@@ -185,6 +166,9 @@ class Composer:
         """Sample `index` before the camera."""
         return self._compose(self._rng(index, size), size)
 
+    def _cutouts(self, rng: np.random.Generator) -> Cutouts:
+        return self.cutouts[weighted(rng, self.cutout_shares)]
+
     def _rng(self, index: int, size: tuple[int, int]) -> np.random.Generator:
         if min(size) < 16:
             raise CleanplateError(f"{size[1]} x {size[0]} is too small: at least 16 x 16")
@@ -192,18 +176,18 @@ class Composer:
 
     def _compose(self, rng: np.random.Generator, size: tuple[int, int]) -> Composition:
         settings = self.settings
-        source = self.plates[_weighted(rng, self.plate_shares)]
+        source = self.plates[weighted(rng, self.plate_shares)]
         plate = source[int(rng.integers(len(source)))]
         view = draw_view(
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
         look = draw_look(rng, view.picture, settings.look)
         light = linear_by(view.picture, look)
-        seen = np.asarray(cv2.LUT(view.picture, np.rint(look).astype(np.uint8)[:, None, :]))
+        seen = np.asarray(cv2.LUT(view.picture, _codes(look)), np.uint8)
         layers: list[Layer] = []
         if rng.random() >= settings.identical_share:
-            for _ in range(1 + _weighted(rng, np.array(settings.subjects))):
-                layer = self._subject(rng, view)
+            for _ in range(1 + weighted(rng, np.array(settings.subjects))):
+                layer = draw_subject(rng, self._cutouts(rng), view, settings)
                 if layer is not None:
                     layers.append(layer)
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
@@ -224,12 +208,16 @@ class Composer:
             add_layer(subjects, layer, colour, visible(layer, view, subjects))
         frame = background
         if subjects.any:
-            keep = np.float32(1) - subjects.alpha
-            frame = subjects.light + background * cv2.merge([keep, keep, keep])
+            box = subjects.box
+            keep = np.float32(1) - subjects.alpha[box]
+            frame = background.copy()
+            frame[box] *= cv2.merge([keep, keep, keep])
+            frame[box] += subjects.light[box]
             if subjects.disparity is not None:
                 _settle(subjects, view)
         return Composition(
             view,
+            seen,
             light,
             background,
             subjects,
@@ -240,80 +228,29 @@ class Composer:
             tuple(layer.placement for layer in layers),
         )
 
-    def _subject(self, rng: np.random.Generator, view: View) -> Layer | None:
-        """Draw one subject and where it stands, so that enough of it is seen."""
-        settings = self.settings
-        ways = np.array([settings.grounded, settings.portrait, settings.uniform])
-        if view.points is None:
-            ways[0] = 0 if ways[1:].sum() > 0 else 1
-        way = _weighted(rng, ways)
-        cutout = self._cutout(rng, portrait=way == 1)
-        mirrored = bool(settings.mirror and rng.random() < 0.5)
-        for attempt in range(_TRIES):
-            put: Placement | None
-            if way == 0 and attempt < _TRIES - 1:
-                put = place.grounded(rng, cutout, view, mirrored=mirrored)
-            elif way == 1:
-                put = place.portrait(rng, cutout, view, mirrored=mirrored)
-            else:
-                put = place.uniform(rng, cutout, view, mirrored=mirrored)
-            layer = None if put is None else draw_layer(put, view.size)
-            if layer is None:
-                continue
-            whole = float(layer.alpha.sum())
-            if whole > 12:
-                seen = float(visible(layer, view, Subjects.none((1, 1), depth=False)).sum())
-                if seen > _SEEN * whole:
-                    return layer
-        return None
-
-    def _cutout(self, rng: np.random.Generator, *, portrait: bool) -> Cutout:
-        """Draw a kind, then one of that kind; portraits take what is cut at the waist."""
-        settings = self.settings
-        source = self.cutouts[_weighted(rng, self.cutout_shares)]
-        kinds = source.kinds
-        known = {"person", "object", "animal", "vehicle"}
-        names = sorted(kinds)
-        weights = []
-        for name in names:
-            base, half = name.removesuffix("-half"), name.endswith("-half")
-            weight = float(getattr(settings, base)) if base in known else settings.other
-            if half:
-                weight *= 1.6 if portrait else 0.0
-            elif portrait:
-                weight *= 0.6
-            weights.append(weight)
-        names.append("shape")
-        weights.append(settings.shape)
-        if sum(weights) <= 0:
-            weights = [1.0] * (len(names) - 1) + [0.0]
-        name = names[_weighted(rng, np.array(weights))]
-        if name == "shape":
-            return draw_shape(rng)
-        return source[kinds[name][int(rng.integers(len(kinds[name])))]]
-
 
 def straight(subjects: Subjects) -> Bytes:
-    """The subjects' straight colour (H, W, 3) uint8 sRGB; black where alpha is 0."""
-    if not subjects.any:
-        return np.zeros(subjects.light.shape, np.uint8)
-    share = np.float32(1) / np.maximum(subjects.alpha, np.float32(1e-4))
-    light = cv2.multiply(subjects.light, cv2.merge([share, share, share]))
-    return coded_from_linear(np.asarray(light))
+    """Give the subjects' straight colour (H, W, 3) uint8 sRGB; black where alpha is 0."""
+    out = np.zeros(subjects.light.shape, np.uint8)
+    if subjects.any:
+        box = subjects.box
+        share = np.float32(1) / np.maximum(subjects.alpha[box], np.float32(1e-4))
+        light = cv2.multiply(subjects.light[box], cv2.merge([share, share, share]))
+        out[box] = coded_from_linear(np.asarray(light, np.float32))
+    return out
+
+
+def _codes(curve: npt.NDArray[np.float32]) -> Bytes:
+    """Make a curve (256, 3) of codes as a table that OpenCV applies."""
+    return np.rint(curve).astype(np.uint8)[:, None, :]
 
 
 def _settle(subjects: Subjects, view: View) -> None:
-    """Where a subject is seen it is no further than the plate: depth maps agree with the picture."""
+    """Bring subjects no further away than the plate, where they are seen: the picture says so."""
     assert subjects.disparity is not None
     assert view.disparity is not None
     np.fmax(subjects.disparity, view.disparity, out=subjects.disparity)
     subjects.disparity[subjects.alpha <= 0] = np.nan
-
-
-def _weighted(rng: np.random.Generator, weights: np.ndarray) -> int:  # type: ignore[type-arg]
-    """Draw an index by weights that need not sum to one."""
-    edges = np.cumsum(weights)
-    return min(int(np.searchsorted(edges, rng.random() * edges[-1], "right")), len(edges) - 1)
 
 
 class ProceduralComposer(Composer):

@@ -15,8 +15,8 @@ from cleanplate.synthesis.settings import CompositorSettings
 def change_edges(rng: np.random.Generator, layer: Layer, settings: CompositorSettings) -> None:
     """Draw what happens to the layer's alpha (and its colour, where the lens does it), in place."""
     if settings.edge_share and rng.random() < settings.edge_share:
-        effect = rng.choice(4, p=[0.36, 0.34, 0.2, 0.1])
-        (fringe, defocus, motion, holes)[int(effect)](rng, layer)
+        effect = int(np.searchsorted((0.36, 0.7, 0.9), rng.random(), "right"))
+        (fringe, defocus, motion, holes)[effect](rng, layer)
     if settings.veil_share and rng.random() < settings.veil_share:
         layer.alpha *= np.float32(rng.uniform(0.3, 0.85))
 
@@ -65,7 +65,7 @@ def _strands(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def defocus(rng: np.random.Generator, layer: Layer) -> None:
-    """The subject out of focus: alpha and colour spread alike."""
+    """Give the subject out of focus: alpha and colour spread alike."""
     sigma = float(rng.uniform(0.4, 0.6 + 0.012 * max(layer.alpha.shape)))
     edge = cv2.BORDER_REPLICATE
     layer.alpha = np.asarray(cv2.GaussianBlur(layer.alpha, (0, 0), sigma, borderType=edge))
@@ -73,11 +73,13 @@ def defocus(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def motion(rng: np.random.Generator, layer: Layer) -> None:
-    """The subject moved while the shutter was open: a straight smear."""
+    """Give the subject moved while the shutter was open: a straight smear."""
     length = int(rng.integers(3, 5 + max(layer.alpha.shape) // 24))
     kernel = np.zeros((length, length), np.float32)
     angle, half = rng.uniform(0, np.pi), (length - 1) / 2
-    ends = half + half * np.array([[-np.cos(angle), -np.sin(angle)], [np.cos(angle), np.sin(angle)]])
+    ends = half + half * np.array(
+        [[-np.cos(angle), -np.sin(angle)], [np.cos(angle), np.sin(angle)]]
+    )
     a, b = np.rint(ends * 16).astype(int).tolist()
     cv2.line(kernel, a, b, (1.0,), 1, cv2.LINE_8, 4)
     kernel /= max(float(kernel.sum()), 1.0)
@@ -87,7 +89,7 @@ def motion(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def holes(rng: np.random.Generator, layer: Layer) -> None:
-    """The plate seen through the subject: a grid, a fence, or a few round openings."""
+    """Give the plate seen through the subject: a grid, a fence, or a few round openings."""
     h, w = layer.alpha.shape
     if rng.random() < 0.6:
         pitch, angle = rng.uniform(5, 8 + 0.1 * h), rng.uniform(0, np.pi)

@@ -50,10 +50,8 @@ def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
     disparity = None
     if placement.z is not None:
         depth = cv2.warpAffine(level.depth, matrix, shape, flags=how, borderMode=edge)
-        depth = np.asarray(depth, np.float32)
-        depth *= np.float32(placement.metres)
-        depth += np.float32(placement.z)
-        disparity = np.float32(1) / np.maximum(depth, np.float32(0.05), out=depth)
+        z = np.asarray(depth, np.float32) * np.float32(placement.metres) + np.float32(placement.z)
+        disparity = np.asarray(np.float32(1) / np.maximum(z, np.float32(0.05)), np.float32)
     return Layer(
         placement,
         slice(y0, y1),
@@ -67,7 +65,7 @@ def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
 def level_and_map(
     placement: Placement, origin: tuple[float, float] = (0, 0), step: float = 1.0
 ) -> tuple[Level, npt.NDArray[np.float64]]:
-    """The cutout's level to draw from, and the affine map from output to level pixels.
+    """Give the cutout's level to draw from, and the affine map from output to level pixels.
 
     Output pixel (i, j) shows the picture's place `origin + step * (i + .5, j + .5)`; both sides
     of the map are OpenCV's, with pixel centres at integers.
@@ -92,7 +90,7 @@ def solid_share(layer: Layer) -> float:
 
 
 def draw_shape(rng: np.random.Generator) -> Cutout:
-    """An abstract subject: a blob, a polygon or a few rods, flat or rounded, with its texture.
+    """Make an abstract subject: a blob, a polygon or a few rods, flat or rounded, with its texture.
 
     It has no kind that could be recognised; what tells it is only that the plate lacks it.
     """
@@ -103,7 +101,9 @@ def draw_shape(rng: np.random.Generator) -> Cutout:
     bulge = float(rng.uniform(0, 0.3)) if rng.random() < 0.7 else 0.0
     depth = np.float32(bulge / 2) - np.sqrt(np.asarray(inner, np.float32) / 40) * np.float32(bulge)
     if bulge:
-        light = np.float32(0.75) + np.float32(0.25) * np.sqrt(np.float32(inner) / max(inner.max(), 1))
+        light = np.float32(0.75) + np.float32(0.25) * np.sqrt(
+            np.asarray(inner, np.float32) / max(inner.max(), 1)
+        )
         colour = (colour * light[..., None]).astype(np.uint8)
     rows = np.flatnonzero((alpha > 127).any(1))
     columns = np.flatnonzero((alpha > 127)[max(0, rows[-1] - 6) :].any(0))
@@ -159,6 +159,6 @@ def _texture(rng: np.random.Generator, side: int) -> Bytes:
         mix = (mix > 0.5).astype(float) if rng.random() < 0.5 else mix
     else:
         mix = np.full((side, side), 0.1) * rng.random()
-    grain = rng.normal(0, rng.uniform(1, 10), (side, side))
-    colour = base + np.clip(mix, 0, 1)[..., None] * (other - base) + grain[..., None]
+    speckle = rng.normal(0, rng.uniform(1, 10), (side, side, 1))
+    colour = base + np.clip(mix, 0, 1)[..., None] * (other - base) + speckle
     return np.clip(colour, 0, 255).astype(np.uint8)

@@ -29,7 +29,19 @@ class Subjects:
     light: Picture
     alpha: Plane
     disparity: Plane | None
-    any: bool = False
+    rows: slice | None = None
+    columns: slice | None = None
+    """The box outside of which alpha is 0; None while there is no subject."""
+
+    @property
+    def any(self) -> bool:
+        """True once a subject has been added."""
+        return self.rows is not None
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Index of the box in a picture; empty without subjects."""
+        return self.rows or slice(0, 0), self.columns or slice(0, 0)
 
     @classmethod
     def none(cls, size: tuple[int, int], *, depth: bool) -> Subjects:
@@ -42,7 +54,7 @@ class Subjects:
 
 
 def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
-    """The layer's alpha where nothing nearer hides it, (h, w) of its box.
+    """Give the layer's alpha where nothing nearer hides it, (h, w) of its box.
 
     Compared pixel by pixel in disparity; the hiding edge is softened over a pixel, as the
     plate's own edges are. What the subject stands on never hides it.
@@ -94,4 +106,9 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
         takes = (alpha > 0) & ((alpha >= 0.5) | (under * keep <= alpha))
         np.copyto(old, layer.disparity, where=takes)
     subjects.alpha[box] = 1 - (1 - under) * keep
-    subjects.any = True
+    subjects.rows = _around(subjects.rows, layer.rows)
+    subjects.columns = _around(subjects.columns, layer.columns)
+
+
+def _around(a: slice | None, b: slice) -> slice:
+    return b if a is None else slice(min(a.start, b.start), max(a.stop, b.stop))

@@ -57,7 +57,7 @@ def scale_at(cutout: Cutout, camera: Camera, z: float, metres: float = 1.0) -> f
 
 
 def row_of(camera: Camera, z: float, height: float = 0.0) -> float:
-    """The row in which a point `height` metres over the floor at depth `z` is seen."""
+    """Give the row in which a point `height` metres over the floor at depth `z` is seen."""
     cos, sin = np.cos(camera.pitch), np.sin(camera.pitch)
     down = (sin + (camera.height - height) / z) / cos
     return float(camera.intrinsics.cy + camera.intrinsics.fy * down)
@@ -109,7 +109,7 @@ def _standing_place(
     floor: bool,
     height: int,
 ) -> tuple[float, float, float, float] | None:
-    """A point (column, row, depth, height over the floor) seen at about the cutout's own angle."""
+    """Draw a point (column, row, depth, height over the floor) seen at about the cutout's angle."""
     low = points.height < _FLOOR
     fits = low & (points.height > -_FLOOR) if floor else ~low
     chosen = np.flatnonzero(fits & (points.z > 0.3))
@@ -137,7 +137,7 @@ def _standing_place(
 def _place_below(
     rng: np.random.Generator, view: View, camera: Camera
 ) -> tuple[float, float, float, float]:
-    """A place on the floor that lies below the picture or behind furniture."""
+    """Make a place on the floor that lies below the picture or behind furniture."""
     height, width = view.size
     z = rng.uniform(0.8, 3.5)
     for _ in range(4):
@@ -147,10 +147,8 @@ def _place_below(
     return rng.uniform(0.05, 0.95) * width, row_of(camera, z), z, 0.0
 
 
-def portrait(
-    rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool
-) -> Placement:
-    """A large subject, cut by the picture's lower border, nearer than what is behind it."""
+def portrait(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool) -> Placement:
+    """Make a large subject, cut by the picture's lower border, nearer than what is behind it."""
     height, width = view.size
     h, w = cutout.alpha.shape
     sides = _mirrored_sides(cutout, mirrored)
@@ -169,11 +167,14 @@ def portrait(
         x = min(x, -1.5)
     if "right" in sides:
         x = max(x, width + 1.5 - span)
-    return _in_front(rng, cutout, view, mirrored, scale, (x, bottom - scale * h), "portrait")
+    corner = (x, bottom - scale * h)
+    return _in_front(
+        rng, cutout, view, mirrored=mirrored, scale=scale, corner=corner, how="portrait"
+    )
 
 
 def uniform(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool) -> Placement:
-    """A subject anywhere, of any size, as in the assignment; cut sides stay outside."""
+    """Make a subject anywhere, of any size, as in the assignment; cut sides stay outside."""
     height, width = view.size
     h, w = cutout.alpha.shape
     if cutout.cut:
@@ -182,7 +183,9 @@ def uniform(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: b
     scale = min(scale, 1.3 * width / w)
     x = rng.uniform(-0.3 * scale * w, width - 0.7 * scale * w)
     y = rng.uniform(-0.25 * scale * h, height - 0.75 * scale * h)
-    return _in_front(rng, cutout, view, mirrored, scale, (x, y), "uniform")
+    return _in_front(
+        rng, cutout, view, mirrored=mirrored, scale=float(scale), corner=(x, y), how="uniform"
+    )
 
 
 def _mirrored_sides(cutout: Cutout, mirrored: bool) -> frozenset[str]:
@@ -194,12 +197,13 @@ def _in_front(
     rng: np.random.Generator,
     cutout: Cutout,
     view: View,
+    *,
     mirrored: bool,
     scale: float,
     corner: tuple[float, float],
     how: str,
 ) -> Placement:
-    """A placement by the cutout's upper left corner, nearer than the plate behind it."""
+    """Make a placement by the cutout's upper left corner, nearer than the plate behind it."""
     h, w = cutout.alpha.shape
     left, top = corner
     foot_x = w - cutout.foot[0] if mirrored else cutout.foot[0]

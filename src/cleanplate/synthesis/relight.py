@@ -18,7 +18,7 @@ _CODES = np.arange(256, dtype=np.float32)
 def light_of(
     rng: np.random.Generator, layer: Layer, plate: Bytes, settings: CompositorSettings
 ) -> Picture:
-    """The layer's colour in linear light (h, w, 3) float32 as this scene shows it.
+    """Give the layer's colour in linear light (h, w, 3) float32 as this scene shows it.
 
     `plate` (H, W, 3) uint8 is the view that the subject is placed in. Mostly the subject takes on
     the brightness and tint of what is around it, in part; sometimes it is coloured like the plate
@@ -34,8 +34,8 @@ def light_of(
         matrix = _colour_matrix(rng, settings.relight, person=person)
         colour = np.asarray(cv2.transform(colour, matrix), np.uint8)
     solid = (layer.alpha > 0.5).astype(np.uint8)
-    here = np.float32(cv2.mean(plate[layer.box], solid)[:3]) + 4
-    own = np.float32(cv2.mean(colour, solid)[:3]) + 4
+    here = np.asarray(cv2.mean(plate[layer.box], solid)[:3], np.float32) + 4
+    own = np.asarray(cv2.mean(colour, solid)[:3], np.float32) + 4
     towards = rng.uniform(0.25, 0.9) if rng.random() < 0.75 else 0.0
     level = (here.mean() / own.mean()) ** (towards * rng.uniform(0.3, 0.8))
     tint = (here / here.mean() / (own / own.mean()) ** 0.5) ** (towards * rng.uniform(0, 0.5))
@@ -58,10 +58,8 @@ def linear_by(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
     return np.asarray(cv2.LUT(colour, np.ascontiguousarray(table)[:, None, :]), np.float32)
 
 
-def draw_look(
-    rng: np.random.Generator, picture: Bytes, strength: float
-) -> npt.NDArray[np.float32]:
-    """A curve (256, 3) of codes: exposure, tint and tone that plate and frame share.
+def draw_look(rng: np.random.Generator, picture: Bytes, strength: float) -> npt.NDArray[np.float32]:
+    """Make a curve (256, 3) of codes: exposure, tint and tone that plate and frame share.
 
     Exposure is drawn towards the middle, so that dark plates are seen lit as well, and bright ones
     are not all burnt out.
@@ -77,7 +75,7 @@ def draw_look(
     # A shoulder instead of a cliff where light is raised.
     high = np.maximum(curve - 190, 0)
     curve = np.minimum(curve, 190) + 65 * (1 - np.exp(-high / 65))
-    return np.clip(curve, 0, 255).astype(np.float32)
+    return np.asarray(np.clip(curve, 0, 255), np.float32)
 
 
 def _colour_matrix(
@@ -99,17 +97,19 @@ def _colour_matrix(
 
 
 def _shading(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """A slope of light over the subject, from one side."""
+    """Make a slope of light over the subject, from one side."""
     low, high = np.exp(rng.normal(0, 0.3, 2))
     corner = rng.uniform(0, 1)
-    small = np.float32([[low, low + (high - low) * corner], [high + (low - high) * corner, high]])
+    small = np.asarray(
+        [[low, low + (high - low) * corner], [high + (low - high) * corner, high]], np.float32
+    )
     if rng.random() < 0.5:
         small = small.T
     return np.asarray(cv2.resize(small, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR))
 
 
 def _camouflage(rng: np.random.Generator, layer: Layer, plate: Bytes) -> Picture:
-    """The subject in the plate's own colours, or covered by another part of the plate."""
+    """Give the subject in the plate's own colours, or covered by another part of the plate."""
     colour, solid = layer.colour, (layer.alpha > 0.5).astype(np.uint8)
     behind = plate[layer.box]
     if rng.random() < 0.35:
@@ -119,7 +119,10 @@ def _camouflage(rng: np.random.Generator, layer: Layer, plate: Bytes) -> Picture
         other = plate[y : y + h, x : x + w]
         share = rng.uniform(0.5, 1.0)
         colour = np.asarray(cv2.addWeighted(other, share, colour, 1 - share, 0), np.uint8)
-    here, own = np.float32(cv2.mean(behind, solid)[:3]), np.float32(cv2.mean(colour, solid)[:3])
+    here, own = (
+        np.asarray(cv2.mean(behind, solid)[:3], np.float32),
+        np.asarray(cv2.mean(colour, solid)[:3], np.float32),
+    )
     contrast, share = rng.uniform(0.25, 0.9), rng.uniform(0.6, 1.0)
     target = own + share * (here - own) + rng.normal(0, 9, 3)
     curve = (_CODES[:, None] - own) * np.float32(contrast) + target

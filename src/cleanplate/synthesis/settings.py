@@ -37,6 +37,9 @@ class CompositorSettings:
 
     identical_share: float = 0.04
     """Frames that hold no subject: the scene again, seen anew by the camera."""
+    true_size: bool = False
+    """Grounded subjects of every kind keep their size; otherwise things and animals may be larger
+    or smaller than life, and some people are children."""
     mirror: bool = True
     """Plates and cutouts may be mirrored left to right."""
     smallest_crop: float = 0.55

@@ -7,8 +7,6 @@ gives each pixel's place, shadows lie on floors, bend over steps and climb walls
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.assets import BORDER
 from cleanplate.synthesis.layer import Layer, level_and_map
+from cleanplate.synthesis.lights import Contact, Light, draw_contact, draw_lights
 from cleanplate.synthesis.placement import Placement
 from cleanplate.synthesis.view import View
 
@@ -24,63 +23,14 @@ LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _DARKEST = np.float32(0.02)
 
 
-@dataclass(frozen=True)
-class Light:
-    """A light far away.
-
-    Args:
-        azimuth: where it stands, radians; 0 = ahead of the camera, pi / 2 = to its right.
-        elevation: over the horizon, radians.
-        strength: the share of the scene's light that is its, 0 to 1.
-        softness: angular radius in radians (the sun has 0.005, a window 0.3).
-        colour: (3,) the relative strength of the shadow in each channel, around 1.
-    """
-
-    azimuth: float
-    elevation: float
-    strength: float
-    softness: float
-    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Contact:
-    """Light kept away near the ground: `strength` 0 to 1 within about `radius` metres."""
-
-    strength: float
-    radius: float
-
-
-def draw_lights(rng: np.random.Generator) -> list[Light]:
-    """Draw the scene's lights: mostly one, from the sides or behind, hard or soft."""
-    lights = []
-    for k in range(int(rng.choice([1, 2, 3], p=[0.66, 0.26, 0.08]))):
-        strength = rng.beta(2.0, 1.6) * (0.92 if k == 0 else 0.5)
-        softness = float(np.exp(rng.uniform(np.log(0.01), np.log(0.45))))
-        tint = 1 + rng.normal(0, 0.04, 3)
-        lights.append(
-            Light(
-                float(rng.uniform(0, 2 * np.pi)),
-                float(rng.uniform(0.3, 1.35)),
-                float(strength),
-                softness,
-                (float(tint[0]), float(tint[1]), float(tint[2])),
-            )
-        )
-    return lights
-
-
-def draw_contact(rng: np.random.Generator) -> Contact:
-    """Draw how dark and how wide the ground is shaded around what stands on it."""
-    return Contact(float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6))))
-
-
 def cast(view: View, placement: Placement, light: Light) -> Plane:
     """How much of `light` the subject keeps from each second pixel of the view, 0 to 1.
 
     Needs the view's depth and camera and the placement's depth.
     """
-    right, height, ahead = view.world
+    # A soft shadow needs no fine grid.
+    skip = 2 if light.softness > 0.12 else 1
+    right, height, ahead = (plane[::skip, ::skip] for plane in view.world)
     foot = _foot(view, placement)
     toward = (
         np.sin(light.azimuth) * np.cos(light.elevation),
@@ -103,7 +53,7 @@ def cast(view: View, placement: Placement, light: Light) -> Plane:
     # To the cutout's pixels, of a level no finer than the grid.
     cutout = placement.cutout
     density = cutout.pixels_per_metre / placement.metres
-    level, lx, ly = cutout.level(placement.scale / 2)
+    level, lx, ly = cutout.level(placement.scale / 2 / skip)
     sign = -1.0 if placement.mirrored else 1.0
     columns = across * np.float32(sign * density * lx)
     columns += np.float32(cutout.foot[0] * lx + BORDER - 0.5)
@@ -115,7 +65,12 @@ def cast(view: View, placement: Placement, light: Light) -> Plane:
     rows[lit] = -1e4
     alpha = level.rgba[..., 3]
     blur = light.softness * density * lx * 0.5 * cutout.size[2] * placement.metres
-    return _soft_lookup(alpha, columns, rows, distance, light.softness * density * lx, blur)
+    spread = light.softness * density * lx
+    shade = _soft_lookup(alpha, columns, rows, distance, spread=spread, typical=blur)
+    if skip > 1:
+        size = view.world[0].shape[::-1]
+        shade = np.asarray(cv2.resize(shade, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return shade
 
 
 def _soft_lookup(
@@ -123,6 +78,7 @@ def _soft_lookup(
     columns: Plane,
     rows: Plane,
     distance: Plane,
+    *,
     spread: float,
     typical: float,
 ) -> Plane:
@@ -145,9 +101,9 @@ def _soft_lookup(
     far = (columns + np.float32(margin + 0.5)) * np.float32(kx) - np.float32(0.5)
     low = (rows + np.float32(margin + 0.5)) * np.float32(ky) - np.float32(0.5)
     blurred = _lookup(np.asarray(small, np.uint8), far, low)
-    with np.errstate(invalid="ignore"):
-        weight = np.clip(distance * np.float32(spread / sigma), 0, 1)
-    return np.asarray(sharp + (blurred - sharp) * np.nan_to_num(weight), np.float32)
+    # fmax and fmin, because distance is NaN where nothing is hit.
+    weight = np.fmin(np.fmax(distance * np.float32(spread / sigma), 0), 1)
+    return np.asarray(sharp + (blurred - sharp) * weight, np.float32)
 
 
 def _lookup(alpha: npt.NDArray[np.uint8], columns: Plane, rows: Plane) -> Plane:
@@ -163,14 +119,14 @@ def touch(view: View, placement: Placement, contact: Contact) -> Plane:
     For each second pixel of the view. The further from the footprint, sideways, along the view
     or upwards, the less; the width scales with the subject's size.
     """
-    right, height, ahead = view.world
+    right, height, ahead = (plane[::2, ::2] for plane in view.world)
     foot = _foot(view, placement)
-    print_, size = placement.cutout.footprint, placement.cutout.size
+    under, size = placement.cutout.footprint, placement.cutout.size
     m = placement.metres
     reach = np.float32(contact.radius * 0.22 * m * min(max(size[0], size[1]), size[2], 1.2))
     reach = max(reach, np.float32(1e-3))
-    across = print_.across * np.float32(m)
-    cover = print_.cover
+    across = under.across * np.float32(m)
+    cover = under.cover
     if placement.mirrored:
         across, cover = -across[::-1], cover[::-1]
     spread = max(float(reach) * 0.5 / max(float(across[-1] - across[0]), 1e-6) * cover.size, 0.3)
@@ -180,19 +136,21 @@ def touch(view: View, placement: Placement, contact: Contact) -> Plane:
     cover = cv2.GaussianBlur(cover[None], (0, 0), min(spread, 200.0))[0]
     # The profile is looked up by position; outside it there is none.
     position = (right - np.float32(foot[0]) - (across[0] - room * step)) / np.float32(step)
-    position = np.nan_to_num(position, nan=-1.0)
+    position[np.isnan(position)] = -1
     index = np.clip(position, 0, cover.size - 1).astype(np.int32)
     beside = cover[index] * ((position >= 0) & (position <= cover.size - 1))
     dz = ahead - np.float32(foot[2])
-    gap = np.maximum(np.float32(print_.near * m) - dz, dz - np.float32(print_.far * m))
+    gap = np.maximum(np.float32(under.near * m) - dz, dz - np.float32(under.far * m))
     gap = np.maximum(gap, 0) / reach
     rise = np.maximum(np.abs(height - np.float32(foot[1])) - np.float32(0.02), 0) / reach
     shade = beside * np.exp(-0.5 * gap * gap - 1.5 * rise)
-    return np.asarray(np.nan_to_num(shade), np.float32)
+    np.copyto(shade, 0, where=np.isnan(shade))
+    whole = view.world[0].shape[::-1]
+    return np.asarray(cv2.resize(shade, whole, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _foot(view: View, placement: Placement) -> tuple[float, float, float]:
-    """The foot point: metres to the right, over the floor, ahead."""
+    """Give the foot point: metres to the right, over the floor, ahead."""
     camera = view.camera
     assert camera is not None
     assert placement.z is not None
@@ -204,7 +162,7 @@ def _foot(view: View, placement: Placement) -> tuple[float, float, float]:
 
 
 def flat_cast(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> Plane:
-    """A shadow where no depth is known: the alpha, shifted as on a wall or laid down as on a floor.
+    """Cast a shadow without depth: the alpha, shifted as on a wall or laid down as on a floor.
 
     For each second pixel of a picture of `size` (H, W); 0 to 1.
     """
@@ -235,7 +193,7 @@ def flat_cast(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> 
 def shadows(
     rng: np.random.Generator, view: View, layers: list[Layer], share: float
 ) -> tuple[Picture, Plane] | None:
-    """The scene's factors of light under all subjects' shadows.
+    """Give the scene's factors of light under all subjects' shadows.
 
     Returns (H, W, 3) per channel and (H, W) luminance, both in (0, 1]; None if no subject casts
     any. Each subject casts with probability `share`, all under the same lights.
@@ -244,37 +202,50 @@ def shadows(
     shape = ((height + 1) // 2, (width + 1) // 2)
     lights, contact = draw_lights(rng), draw_contact(rng)
     haze = rng.uniform(0, 0.18) if rng.random() < 0.35 else 0.0
-    kept: npt.NDArray[np.float32] | None = None
+    kept: list[Plane] | None = None
     # Shadows of one light do not add up where two subjects stand in it.
     blocked: list[Plane | None] = [None] * len(lights)
     for layer in layers:
         if rng.random() >= share:
             continue
-        spatial = view.disparity is not None and view.camera is not None and layer.disparity is not None
+        spatial = (
+            view.disparity is not None and view.camera is not None and layer.disparity is not None
+        )
         if kept is None:
-            kept = np.ones((*shape, 3), np.float32)
+            kept = [np.ones(shape, np.float32) for _ in range(3)]
         if spatial:
             near = touch(view, layer.placement, contact) * np.float32(contact.strength)
-            kept *= (1 - near)[..., None]
+            _darken(kept, near)
         for k, light in enumerate(lights[: None if spatial else 1]):
-            block = cast(view, layer.placement, light) if spatial else flat_cast(rng, layer, view.size)
+            if spatial:
+                block = cast(view, layer.placement, light)
+            else:
+                block = flat_cast(rng, layer, view.size)
             before = blocked[k]
             blocked[k] = block if before is None else np.maximum(before, block)
         if haze:
-            kept *= (1 - np.float32(haze) * _haze(layer, shape))[..., None]
+            _darken(kept, np.float32(haze) * _haze(layer, shape))
     if kept is None:
         return None
-    for light, block in zip(lights, blocked, strict=True):
-        if block is not None:
+    for light, shade in zip(lights, blocked, strict=True):
+        if shade is not None:
             for c in range(3):
-                kept[..., c] *= 1 - block * np.float32(min(light.strength * light.colour[c], 0.97))
-    np.clip(kept, _DARKEST, 1, out=kept)
-    full = np.asarray(cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    return full, cv2.transform(full, LUMINANCE[None])
+                kept[c] *= 1 - shade * np.float32(min(light.strength * light.colour[c], 0.97))
+    small = cv2.merge([np.clip(plane, _DARKEST, 1) for plane in kept])
+    full = np.asarray(
+        cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+    )
+    return full, np.asarray(cv2.transform(full, LUMINANCE[None]), np.float32)
+
+
+def _darken(kept: list[Plane], share: Plane) -> None:
+    rest = 1 - share
+    for c, plane in enumerate(kept):
+        kept[c] = plane * rest
 
 
 def _haze(layer: Layer, shape: tuple[int, int]) -> Plane:
-    """A wide, faint patch around a subject: it stands in the way of the room's light."""
+    """Make a wide, faint patch around a subject: it stands in the way of the room's light."""
     left, top, right, bottom = layer.placement.rectangle
     y = (np.arange(shape[0], dtype=np.float32) * 2 + 1 - (top + 2 * bottom) / 3) / (bottom - top)
     x = (np.arange(shape[1], dtype=np.float32) * 2 + 1 - (left + right) / 2) / (

@@ -45,10 +45,8 @@ class View:
         assert self.camera is not None
         return world_points(self.disparity[::2, ::2], self.camera, step=2)
 
-    def moved(
-        self, motion: npt.NDArray[np.float64], *, depth: bool
-    ) -> tuple[Bytes, Plane | None]:
-        """The picture and its disparity as a camera that was knocked sees them.
+    def moved(self, motion: npt.NDArray[np.float64]) -> tuple[Bytes, Plane | None]:
+        """Give the picture and its disparity as a camera that was knocked sees them.
 
         `motion` (2, 3) tells, for each pixel of the result (centres at + 0.5), the place in
         `picture` that it shows. Resampled from the source, so that it is as sharp.
@@ -59,12 +57,13 @@ class View:
         whole = to_source[:, :2] @ motion
         # From centres at + 0.5 to OpenCV's, which lie at integers.
         whole[:, 2] += whole[:, :2] @ (0.5, 0.5) - 0.5
-        how = {"borderMode": cv2.BORDER_REFLECT_101}
-        near, linear = (f | cv2.WARP_INVERSE_MAP for f in (cv2.INTER_NEAREST, cv2.INTER_LINEAR))
-        picture = cv2.warpAffine(self.source, whole, (width, height), flags=linear, **how)
-        if self.source_disparity is None or not depth:
-            return np.asarray(picture, np.uint8), self.disparity
-        moved = cv2.warpAffine(self.source_disparity, whole, (width, height), flags=near, **how)
+        shape, edge = (width, height), cv2.BORDER_REFLECT_101
+        linear = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpAffine(self.source, whole, shape, flags=linear, borderMode=edge)
+        if self.source_disparity is None:
+            return np.asarray(picture, np.uint8), None
+        near = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        moved = cv2.warpAffine(self.source_disparity, whole, shape, flags=near, borderMode=edge)
         return np.asarray(picture, np.uint8), np.asarray(moved, np.float32)
 
 
@@ -113,7 +112,7 @@ def draw_view(
 def view_of(
     plate: Plate, crop: tuple[int, int, int, int], size: tuple[int, int], *, flip: bool = False
 ) -> View:
-    """The plate's crop (x, y, w, h), mirrored if `flip`, at `size` = (H, W)."""
+    """Give the plate's crop (x, y, w, h), mirrored if `flip`, at `size` = (H, W)."""
     x, y, w, h = crop
     height, width = size
     sx, sy = width / w, height / h

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -53,13 +53,14 @@ def draw_cutout(seed: int, number: int) -> Cutout:
         (x, y, z), radius = hair
         cos, sin = np.cos(yaw), np.sin(yaw)
         hair = np.array([x * cos + z * sin, y, z * cos - x * sin]), radius
-    return _photographed(rng, scene, solids, kind, number, hair)
+    return _photographed(rng, scene, solids, kind=kind, number=number, hair=hair)
 
 
 def _photographed(
     rng: np.random.Generator,
     scene: Scene,
     solids: Solids,
+    *,
     kind: str,
     number: int,
     hair: tuple[Vector, float] | None,
@@ -77,13 +78,17 @@ def _photographed(
     frame = int(1.2 * side)
     camera = Camera(Intrinsics(focal, focal, frame / 2, frame / 2), eye, pitch)
     scene.camera, scene.size = camera, (frame, frame)
-    scene.solids = [replace(s, centre=(s.centre[0], s.centre[1], s.centre[2] + distance)) for s in solids]
-    scene.ambient = np.float32(rng.uniform(0.3, 0.8) * np.exp(rng.normal(0, 0.06, 3)))
+    scene.solids = [
+        replace(s, centre=(s.centre[0], s.centre[1], s.centre[2] + distance)) for s in solids
+    ]
+    scene.ambient = np.asarray(rng.uniform(0.3, 0.8) * np.exp(rng.normal(0, 0.06, 3)), np.float32)
     for _ in range(int(rng.integers(1, 3))):
         turn, up = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1.3)
         toward = [np.sin(turn) * np.cos(up), np.sin(up), -abs(np.cos(turn)) * np.cos(up)]
         power = rng.uniform(0.2, 0.9) * np.exp(rng.normal(0, 0.08, 3))
-        scene.lamps.append(Lamp(np.float32(toward), np.float32(power), far=True))
+        scene.lamps.append(
+            Lamp(np.asarray(toward, np.float32), np.asarray(power, np.float32), far=True)
+        )
     hits = cast_rays(scene.solids, camera, scene.size)
     solid = np.isfinite(hits.depth)
     light = shaded(rng, scene, hits, alone=True)
@@ -137,7 +142,9 @@ def _strands(
     length = r * rng.uniform(0.1, 0.7) * rng.random((count, 1))
     t = np.linspace(0, 1, 6)[None, :, None]
     start = centre + out * r * 0.7
-    paths = start[:, None] + (r * 0.35 + length)[:, None] * (t * out[:, None] + t * t * side[:, None])
+    paths = start[:, None] + (r * 0.35 + length)[:, None] * (
+        t * out[:, None] + t * t * side[:, None]
+    )
     paths[..., 1] += (t[..., 0] ** 2 * length) * 0.4
     ink = np.zeros(scene.size, np.uint8)
     lines = [np.rint(p * 16).astype(np.int32) for p in paths]
@@ -146,7 +153,7 @@ def _strands(
 
 
 def _limb(a: Vector, b: Vector, ra: float, rb: float, material: int) -> Solids:
-    """A tapering limb: overlapping balls from a to b, so near that it looks smooth."""
+    """Make a tapering limb: overlapping balls from a to b, so near that it looks smooth."""
     length = float(np.linalg.norm(b - a))
     count = max(2, int(length / (0.3 * min(ra, rb))) + 1)
     out = []
@@ -168,72 +175,113 @@ def _skin(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def _turn(v: tuple[float, float, float], swing: float, spread: float) -> Vector:
-    """A direction swung forwards about x, then spread sideways about z."""
+    """Make a direction swung forwards about x, then spread sideways about z."""
     x, y, z = v
     y, z = y * np.cos(swing) + z * np.sin(swing), z * np.cos(swing) - abs(y) * np.sin(swing)
     return np.array([x * np.cos(spread) - y * np.sin(spread), y * np.cos(spread), z])
 
 
+class _Body(NamedTuple):
+    """A figure's measures in metres, and its materials."""
+
+    k: float
+    build: float
+    sits: bool
+    hip: Vector
+    neck: Vector
+    skin: int
+    hair: int
+    shirt: int
+    trousers: int
+
+
 def _person(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vector, float]]:
-    """A figure of limbs: any pose, build and clothes; faces -z."""
-    k, build = rng.uniform(0.85, 1.1), rng.uniform(0.85, 1.35)
-    skin, hair = _plain(paint.scene, _skin(rng)), _plain(paint.scene, muted_colour(rng, bright=rng.uniform(0.08, 0.7)))
-    shirt, trousers, shoe = paint("cloth"), paint("cloth"), paint("furniture")
-    sits = rng.random() < 0.12
-    hip_high = (0.46 if sits else 0.92) * k
-    lean = rng.normal(0, 0.1)
-    neck = np.array([0.0, hip_high + 0.5 * k, -np.sin(lean) * 0.5 * k])
-    hip = np.array([0.0, hip_high, 0.0])
-    out: Solids = []
-    for s in (-1.0, 1.0):  # legs
-        top = hip + np.array([s * 0.09 * k * build, 0, 0])
-        swing = (1.45 if sits else rng.normal(0, 0.3)) + rng.normal(0, 0.05)
+    """Make a figure of limbs: any pose, build and clothes; faces -z."""
+    k, sits = rng.uniform(0.85, 1.1), bool(rng.random() < 0.12)
+    hip = np.array([0.0, (0.46 if sits else 0.92) * k, 0.0])
+    body = _Body(
+        k,
+        rng.uniform(0.85, 1.35),
+        sits,
+        hip,
+        hip + np.array([0.0, 0.5 * k, -np.sin(rng.normal(0, 0.1)) * 0.5 * k]),
+        _plain(paint.scene, _skin(rng)),
+        _plain(paint.scene, muted_colour(rng, bright=rng.uniform(0.08, 0.7))),
+        paint("cloth"),
+        paint("cloth"),
+    )
+    head, hair = _head(rng, body)
+    out = [*_legs(rng, body, paint("furniture")), *_trunk(rng, body), *_arms(rng, body), *head]
+    if rng.random() < 0.25:  # a bag, a ball, whatever is held in front
+        x, y = rng.normal(0, 0.2), hip[1] + rng.uniform(-0.2, 0.35)
+        out.append(ball(float(x), float(y), -0.25, rng.uniform(0.06, 0.18), paint("furniture")))
+    return out, (hair, 0.105 * k)
+
+
+def _legs(rng: np.random.Generator, body: _Body, shoe: int) -> Solids:
+    k, out = body.k, []
+    bare = rng.random() < 0.25
+    for s in (-1.0, 1.0):
+        top = body.hip + np.array([s * 0.09 * k * body.build, 0, 0])
+        swing = (1.45 if body.sits else rng.normal(0, 0.3)) + rng.normal(0, 0.05)
         spread = s * abs(rng.normal(0.04, 0.08))
         knee = top + 0.45 * k * _turn((0, -1, 0), swing, spread)
-        shin = 0.0 if sits else swing - abs(rng.normal(0.1, 0.3))
+        shin = 0.0 if body.sits else swing - abs(rng.normal(0.1, 0.3))
         ankle = knee + 0.42 * k * _turn((0, -1, 0), shin, spread * 0.5)
-        bare = rng.random() < 0.25
-        out += _limb(top, knee, 0.085 * k * build, 0.058 * k * build, trousers)
-        out += _limb(knee, ankle, 0.055 * k * build, 0.042 * k, skin if bare else trousers)
+        lower = body.skin if bare else body.trousers
+        out += _limb(top, knee, 0.085 * k * body.build, 0.058 * k * body.build, body.trousers)
+        out += _limb(knee, ankle, 0.055 * k * body.build, 0.042 * k, lower)
         toe = ankle + np.array([s * 0.03, -0.04 * k, -0.15 * k])
         out += _limb(ankle + np.array([0, -0.03, 0]), toe, 0.045 * k, 0.035 * k, shoe)
-    for t in np.linspace(0, 1, 18):  # trunk: rows of balls from hip to shoulder
-        middle = hip + t * (neck - hip)
-        half = (0.10 + 0.07 * t**1.5 - 0.02 * np.sin(np.pi * t)) * k * build
-        for x in np.linspace(-half, half, 5):
-            out.append(ball(float(x), float(middle[1]), float(middle[2]), 0.10 * k * build, shirt))
-    if rng.random() < 0.18:  # skirt or coat
-        wide = rng.uniform(0.18, 0.3) * k * build
-        low = hip + np.array([0, -rng.uniform(0.25, 0.7) * hip_high, 0])
-        out += _limb(hip, low, 0.14 * k * build, wide * 0.8, shirt if rng.random() < 0.5 else trousers)
-    sleeves = rng.random() < 0.6
-    for s in (-1.0, 1.0):  # arms
-        top = neck + np.array([s * (0.17 * k * build + 0.02), -0.03 * k, 0])
-        raised = rng.random() < 0.3
+    return out
+
+
+def _trunk(rng: np.random.Generator, body: _Body) -> Solids:
+    """Stack rows of balls from hip to shoulder; a skirt or a coat at times."""
+    wide, out = body.k * body.build, []
+    for t in np.linspace(0, 1, 18):
+        x, y, z = body.hip + t * (body.neck - body.hip)
+        half = (0.10 + 0.07 * t**1.5 - 0.02 * np.sin(np.pi * t)) * wide
+        for side in np.linspace(-half, half, 5):
+            out.append(ball(float(x + side), float(y), float(z), 0.10 * wide, body.shirt))
+    if rng.random() < 0.18:
+        low = body.hip + np.array([0, -rng.uniform(0.25, 0.7) * body.hip[1], 0])
+        cloth = body.shirt if rng.random() < 0.5 else body.trousers
+        out += _limb(body.hip, low, 0.14 * wide, rng.uniform(0.15, 0.24) * wide, cloth)
+    return out
+
+
+def _arms(rng: np.random.Generator, body: _Body) -> Solids:
+    k, out = body.k, []
+    sleeve = body.shirt if rng.random() < 0.6 else body.skin
+    for s in (-1.0, 1.0):
+        top = body.neck + np.array([s * (0.17 * k * body.build + 0.02), -0.03 * k, 0])
         swing, spread = rng.normal(0.1, 0.45), s * abs(rng.normal(0.2, 0.25))
-        if raised:
+        if rng.random() < 0.3:  # raised
             swing, spread = rng.uniform(0, 2.2), s * rng.uniform(0.3, 1.8)
         elbow = top + 0.29 * k * _turn((0, -1, 0), swing, spread)
         bend = swing + abs(rng.normal(0.35, 0.6))
         hand = elbow + 0.27 * k * _turn((0, -1, 0), bend, spread * rng.uniform(0.2, 1.2))
-        out += _limb(top, elbow, 0.055 * k * build, 0.042 * k * build, shirt)
-        out += _limb(elbow, hand, 0.04 * k, 0.028 * k, shirt if sleeves else skin)
-        tip = hand + (hand - elbow) * 0.35
-        out += _limb(hand, tip, 0.036 * k, 0.025 * k, skin)
+        out += _limb(top, elbow, 0.055 * k * body.build, 0.042 * k * body.build, body.shirt)
+        out += _limb(elbow, hand, 0.04 * k, 0.028 * k, sleeve)
+        out += _limb(hand, hand + (hand - elbow) * 0.35, 0.036 * k, 0.025 * k, body.skin)
+    return out
+
+
+def _head(rng: np.random.Generator, body: _Body) -> tuple[Solids, Vector]:
+    """Make neck, head and hair; also tells where the hair's middle is."""
+    k = body.k
     nod = np.array([rng.normal(0, 0.03), 0.0, rng.normal(-0.02, 0.03)])
-    head = neck + np.array([0, 0.2 * k, 0]) + nod
-    out += _limb(neck, head, 0.05 * k, 0.055 * k, skin)
-    out += _limb(head - np.array([0, 0.04 * k, 0]), head + np.array([0, 0.04 * k, 0]), 0.085 * k, 0.095 * k, skin)
+    head = body.neck + np.array([0, 0.2 * k, 0]) + nod
+    up = np.array([0, 0.04 * k, 0])
     back = head + np.array([0, 0.055, 0.03]) * k
-    out.append(ball(*map(float, back), 0.105 * k, hair))  # type: ignore[arg-type]
+    out = _limb(body.neck, head, 0.05 * k, 0.055 * k, body.skin)
+    out += _limb(head - up, head + up, 0.085 * k, 0.095 * k, body.skin)
+    out.append(ball(float(back[0]), float(back[1]), float(back[2]), 0.105 * k, body.hair))
     if rng.random() < 0.45:
         tail = back + np.array([0, -rng.uniform(0.1, 0.4), 0.05]) * k
-        out += _limb(back, tail, 0.1 * k, 0.06 * k, hair)
-    if rng.random() < 0.25:  # a bag, a box, a ball in front
-        thing = paint("furniture")
-        x, y = rng.normal(0, 0.2), hip_high + rng.uniform(-0.2, 0.35)
-        out.append(ball(x, y, -0.25, rng.uniform(0.06, 0.18), thing))
-    return out, (back, 0.105 * k)
+        out += _limb(back, tail, 0.1 * k, 0.06 * k, body.hair)
+    return out, back
 
 
 def _animal(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vector, float]]:
@@ -241,13 +289,18 @@ def _animal(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vec
     k, fat = float(np.exp(rng.uniform(np.log(0.25), np.log(1.2)))), rng.uniform(0.12, 0.24)
     fur, other = paint("cloth"), paint("furniture")
     length, high = rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.75)
-    front, rear = np.array([0, high, -length / 2]), np.array([0, high * rng.uniform(0.85, 1.05), length / 2])
+    front, rear = (
+        np.array([0, high, -length / 2]),
+        np.array([0, high * rng.uniform(0.85, 1.05), length / 2]),
+    )
     out = _limb(front * k, rear * k, fat * k, fat * rng.uniform(0.8, 1.1) * k, fur)
     for end in (front, rear):
         for s in (-1, 1):
             top = end + np.array([s * fat * 0.6, -fat * 0.3, 0])
             foot = top + np.array([0, -top[1] + 0.03, rng.normal(0, 0.12)])
-            out += _limb(top * k, foot * k, 0.07 * k, 0.035 * k, fur if rng.random() < 0.7 else other)
+            out += _limb(
+                top * k, foot * k, 0.07 * k, 0.035 * k, fur if rng.random() < 0.7 else other
+            )
     head = front + np.array([rng.normal(0, 0.08), rng.uniform(0.05, 0.45), -rng.uniform(0.1, 0.3)])
     out += _limb(front * k, head * k, fat * 0.7 * k, fat * 0.5 * k, fur)
     nose = head + np.array([0, -0.06, -0.18])

@@ -20,7 +20,9 @@ Solids = list[Solid]
 class Paint(Protocol):
     """Gives materials by use; each call draws a new one and returns its index."""
 
-    def __call__(self, use: str) -> int: ...
+    def __call__(self, use: str) -> int:
+        """Draw a material for a use; returns its index."""
+        ...
 
 
 Maker = Callable[[np.random.Generator, Paint], Solids]
@@ -33,7 +35,7 @@ def block(
     material: int,
     top: int | None = None,
 ) -> Solid:
-    """A box from its ends."""
+    """Make a box from its ends."""
     ends = (x, y, z)
     centre = tuple((a + b) / 2 for a, b in ends)
     half = tuple(max(abs(b - a) / 2, 1e-3) for a, b in ends)
@@ -41,24 +43,25 @@ def block(
 
 
 def rod(x: float, z: float, y: tuple[float, float], radius: float, material: int) -> Solid:
-    """An upright cylinder."""
+    """Make an upright cylinder."""
     half = (radius, (y[1] - y[0]) / 2, radius)
     return Solid("cylinder", (x, (y[0] + y[1]) / 2, z), half, 0.0, material)
 
 
 def ball(x: float, y: float, z: float, radius: float, material: int) -> Solid:
-    """A sphere."""
+    """Make a sphere."""
     return Solid("sphere", (x, y, z), (radius, radius, radius), 0.0, material)
 
 
 def placed(solids: Solids, x: float, z: float, yaw: float, y: float = 0.0) -> Solids:
-    """The solids turned by `yaw` about the origin, then moved to (x, y, z)."""
+    """Give the solids turned by `yaw` about the origin, then moved to (x, y, z)."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     out = []
     for s in solids:
         cx, cy, cz = s.centre
-        centre = (x + cx * cos + cz * sin, y + cy, z - cx * sin + cz * cos)
-        out.append(replace(s, centre=tuple(map(float, centre)), yaw=s.yaw + yaw))
+        ahead = float(z - cx * sin + cz * cos)
+        centre = (float(x + cx * cos + cz * sin), float(y + cy), ahead)
+        out.append(replace(s, centre=centre, yaw=s.yaw + yaw))
     return out
 
 
@@ -72,7 +75,7 @@ def bounds(solids: Solids) -> tuple[float, float, float]:
 
 
 def table(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A table with four legs or one, with things on it."""
+    """Make a table with four legs or one, with things on it."""
     w, d = rng.uniform(0.3, 1.0), rng.uniform(0.25, 0.5)
     h = rng.choice([rng.uniform(0.68, 0.8), rng.uniform(0.35, 0.5)])
     top, leg, thick = paint("furniture"), paint("furniture"), rng.uniform(0.02, 0.06)
@@ -109,7 +112,7 @@ def _things_on(
 
 
 def chair(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A chair, or a stool."""
+    """Make a chair, or a stool."""
     m, cloth = paint("furniture"), paint("cloth")
     w, h, t = rng.uniform(0.18, 0.26), rng.uniform(0.4, 0.5), rng.uniform(0.012, 0.025)
     out = [block((-w, w), (h - 0.05, h), (-w, w), cloth)]
@@ -125,7 +128,7 @@ def chair(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def sofa(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A sofa or an armchair."""
+    """Make a sofa or an armchair."""
     m, pad = paint("cloth"), paint("cloth")
     w, d, h = rng.uniform(0.4, 1.2), rng.uniform(0.38, 0.5), rng.uniform(0.35, 0.45)
     back, arm = rng.uniform(0.7, 0.95), rng.uniform(0.1, 0.22)
@@ -143,7 +146,7 @@ def sofa(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def bed(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A bed with its head towards the wall."""
+    """Make a bed with its head towards the wall."""
     m, sheet, cover = paint("furniture"), paint("cloth"), paint("cloth")
     w = rng.uniform(0.45, 0.95)
     out = [
@@ -157,7 +160,7 @@ def bed(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def cabinet(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A chest, wardrobe or kitchen row, with fronts and handles."""
+    """Make a chest, wardrobe or kitchen row, with fronts and handles."""
     body, front, handle = paint("furniture"), paint("furniture"), paint("furniture")
     tall = rng.random() < 0.35
     w, d = rng.uniform(0.3, 1.4), rng.uniform(0.18, 0.32)
@@ -203,7 +206,7 @@ def shelf(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def lamp(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A standing lamp."""
+    """Make a standing lamp."""
     m, h = paint("furniture"), rng.uniform(1.2, 1.8)
     shade = paint("lamp") if rng.random() < 0.6 else paint("cloth")
     top: Solid = (
@@ -215,7 +218,7 @@ def lamp(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def plant(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A pot with leaves; each leaf is a thin turned box."""
+    """Make a pot with leaves; each leaf is a thin turned box."""
     pot, leaf, r = paint("furniture"), paint("leaf"), rng.uniform(0.1, 0.22)
     h, reach = rng.uniform(0.2, 0.45), rng.uniform(0.3, 0.9)
     out = [rod(0, 0, (0, h), r, pot)]
@@ -231,7 +234,7 @@ def plant(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def carton(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A heap of boxes."""
+    """Make a heap of boxes."""
     out: Solids = []
     y, w = 0.0, rng.uniform(0.15, 0.5)
     m = paint("furniture")
@@ -254,7 +257,7 @@ def drum(rng: np.random.Generator, paint: Paint) -> Solids:
 
 
 def stairs(rng: np.random.Generator, paint: Paint) -> Solids:
-    """A flight of steps that rises to the wall."""
+    """Make a flight of steps that rises to the wall."""
     m, w = paint("furniture"), rng.uniform(0.4, 0.8)
     rise, tread = rng.uniform(0.15, 0.19), rng.uniform(0.22, 0.32)
     count = int(rng.integers(4, 12))

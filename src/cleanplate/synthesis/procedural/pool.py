@@ -24,7 +24,8 @@ class _Pool(Generic[Asset]):
     """`count` assets; the number alone decides how each looks."""
 
     def __init__(self, make: Callable[[int], Asset], count: int, keep: int):
-        self.make, self.count, self.keep = make, count, keep
+        self.make: Callable[[int], Asset] = make
+        self.count, self.keep = count, keep
         self._kept: OrderedDict[int, Asset] = OrderedDict()
 
     def __len__(self) -> int:
@@ -46,7 +47,8 @@ class ProceduralPlates(_Pool[Plate]):
     """Rooms, yards and table tops."""
 
     def __init__(self, seed: int, count: int, textures: Path | None = None, keep: int = 1024):
-        super().__init__(partial(draw_plate, seed, textures=textures), count, keep)
+        make: Callable[[int], Plate] = partial(draw_plate, seed, textures=textures)
+        super().__init__(make, count, keep)
 
 
 class ProceduralCutouts(_Pool[Cutout]):

@@ -9,16 +9,10 @@ import numpy as np
 
 from cleanplate.depth import Intrinsics
 from cleanplate.synthesis.assets import Camera
-from cleanplate.synthesis.procedural import furniture
+from cleanplate.synthesis.procedural import decor, furniture
 from cleanplate.synthesis.procedural.furniture import Solids, block, placed
 from cleanplate.synthesis.procedural.solids import Floats, Solid
-from cleanplate.synthesis.procedural.textures import (
-    SIDE,
-    Texture,
-    draw_texture,
-    fractal,
-    muted_colour,
-)
+from cleanplate.synthesis.procedural.textures import Texture, draw_texture
 
 
 @dataclass(frozen=True)
@@ -61,21 +55,24 @@ class Painter:
         self.rng, self.scene, self.folder = rng, scene, folder
 
     def __call__(self, use: str) -> int:
+        """Draw a material for a use; returns its index."""
         rng, glow = self.rng, None
         if use == "lamp":
             texture = draw_texture(rng, "cloth")
-            glow = np.float32([1.0, 0.85, 0.6]) * np.float32(rng.uniform(0.5, 1.5))
+            glow = np.asarray([1.0, 0.85, 0.6], np.float32) * np.float32(rng.uniform(0.5, 1.5))
         elif use == "window":
-            texture = _pane(rng)
-            glow = np.float32([0.9, 0.95, 1.0]) * np.float32(rng.uniform(0.3, 1.6))
+            texture = decor.pane(rng)
+            glow = np.asarray([0.9, 0.95, 1.0], np.float32) * np.float32(rng.uniform(0.3, 1.6))
         elif use == "screen":
-            texture = _picture(rng, dark=True)
+            texture = decor.picture(rng, dark=True)
             glow = np.full(3, rng.choice([0.0, 0.25]), np.float32)
         elif use == "picture":
-            texture = _picture(rng)
+            texture = decor.picture(rng)
         elif use == "leaf":
             texture = replace(draw_texture(rng, "furniture"))
-            green = np.float32([0.08, 0.2, 0.05]) * np.exp(rng.normal(0, 0.3, 3)).astype(np.float32)
+            green = np.asarray([0.08, 0.2, 0.05], np.float32) * np.exp(
+                rng.normal(0, 0.3, 3)
+            ).astype(np.float32)
             levels = tuple(level * 0.4 + green for level in texture.levels)
             texture = Texture(levels, texture.metres)
         else:
@@ -128,8 +125,8 @@ def _room(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
         inside.append(block((-w, w), (0, t), (length - 0.006, length), m))
     if rng.random() < 0.4:  # a carpet
         a, b = rng.uniform(0.4, 0.8) * w, rng.uniform(0.2, 0.5) * length
-        s = block((-a, a), (0, 0.012), (-b, b), paint("cloth"))
-        inside += placed([s], rng.normal(0, 0.2) * w, rng.uniform(-0.2, 0.6) * length, 0)
+        carpet = block((-a, a), (0, 0.012), (-b, b), paint("cloth"))
+        inside += placed([carpet], rng.normal(0, 0.2) * w, rng.uniform(-0.2, 0.6) * length, 0)
     windows = _on_walls(rng, paint, inside, (w, length, h))
     _along_walls(rng, paint, inside, (w, length), int(rng.integers(2, 9)))
     for _ in range(int(rng.integers(0, 6))):
@@ -137,7 +134,7 @@ def _room(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
         at = rng.uniform(-0.75, 0.75) * w, rng.uniform(-0.5, 0.9) * length
         inside += placed(thing, *at, rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else 0.0)
     scene.solids = [shell, *_clear(placed(inside, x, z, yaw), scene.camera)]
-    _room_light(rng, scene, shell, windows, yaw, h)
+    _room_light(rng, scene, shell=shell, windows=windows, yaw=yaw, height=h)
 
 
 def _along_walls(
@@ -216,6 +213,7 @@ def _clear(solids: Solids, camera: Camera) -> Solids:
 def _room_light(
     rng: np.random.Generator,
     scene: Scene,
+    *,
     shell: Solid,
     windows: list[tuple[float, float, float]],
     yaw: float,
@@ -226,8 +224,9 @@ def _room_light(
     cos, sin = np.cos(yaw), np.sin(yaw)
 
     def world(x: float, y: float, z: float) -> Floats:
-        return np.float32(
-            [shell.centre[0] + x * cos + z * sin, y, shell.centre[2] - x * sin + z * cos]
+        return np.asarray(
+            [shell.centre[0] + x * cos + z * sin, y, shell.centre[2] - x * sin + z * cos],
+            np.float32,
         )
 
     for _ in range(int(rng.integers(1, 4))):
@@ -244,7 +243,9 @@ def _yard(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
     ground = paint("ground")
     scene.solids = [Solid("box", (0, -0.5, 100), (400, 0.5, 400), 0, ground)]
     if rng.random() < 0.6:  # a path
-        s = block((-rng.uniform(0.6, 3), rng.uniform(0.6, 3)), (0, 0.006), (-50, 80), paint("floor"))
+        s = block(
+            (-rng.uniform(0.6, 3), rng.uniform(0.6, 3)), (0, 0.006), (-50, 80), paint("floor")
+        )
         scene.solids += placed([s], rng.normal(0, 2), 0, rng.normal(0, 0.5))
     far: Solids = []
     for _ in range(int(rng.integers(1, 9))):
@@ -281,18 +282,20 @@ def _yard(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
     scene.solids += _clear(far, scene.camera)
     day = rng.uniform(0.5, 1.2)
     blue = rng.uniform(0, 1)
-    horizon = np.float32([0.8, 0.85, 0.9]) * day
-    zenith = (1 - blue) * horizon * 0.9 + blue * np.float32([0.15, 0.35, 0.8]) * day
+    horizon = np.asarray([0.8, 0.85, 0.9], np.float32) * day
+    zenith = (1 - blue) * horizon * 0.9 + blue * np.asarray([0.15, 0.35, 0.8], np.float32) * day
     scene.sky = np.stack([horizon, zenith]).astype(np.float32)
-    scene.ambient = (np.float32([0.5, 0.55, 0.65]) * day * rng.uniform(0.5, 0.9)).astype(np.float32)
+    scene.ambient = (
+        np.asarray([0.5, 0.55, 0.65], np.float32) * day * rng.uniform(0.5, 0.9)
+    ).astype(np.float32)
     up, turn = rng.uniform(0.25, 1.3), rng.uniform(0, 2 * np.pi)
     sun = np.array([np.sin(turn) * np.cos(up), np.sin(up), np.cos(turn) * np.cos(up)], np.float32)
-    power = np.float32([1.0, 0.93, 0.8]) * np.float32(rng.uniform(0, 1.8))
+    power = np.asarray([1.0, 0.93, 0.8], np.float32) * np.float32(rng.uniform(0, 1.8))
     scene.lamps = [Lamp(sun, power, far=True)]
 
 
 def _shrunk(scene: Scene, factor: float) -> Scene:
-    """The same picture at another scale: a model of the scene, with its camera."""
+    """Give the same picture at another scale: a model of the scene, with its camera."""
     f = float(factor)
 
     def scaled(v: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -308,44 +311,3 @@ def _shrunk(scene: Scene, factor: float) -> Scene:
         for lamp in scene.lamps
     ]
     return Scene(camera, scene.size, solids, materials, lamps, scene.ambient, scene.sky)
-
-
-def _levels(colour: Floats, metres: float) -> Texture:
-    import cv2
-
-    levels = [np.clip(colour, 0.003, 0.95).astype(np.float32)]
-    while levels[-1].shape[0] > 4:
-        half = levels[-1].shape[0] // 2
-        levels.append(np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA)))
-    return Texture(tuple(levels), metres)
-
-
-def _picture(rng: np.random.Generator, *, dark: bool = False) -> Texture:
-    """Something to hang on a wall: fields of colour, shapes, a landscape of noise."""
-    import cv2
-
-    side = SIDE
-    base = muted_colour(rng) * np.float32(0.1 if dark else 1)
-    colour = np.broadcast_to(base, (side, side, 3)).astype(np.float32).copy()
-    if rng.random() < 0.5:
-        height = np.linspace(0, 1, side)[:, None] + 0.5 * (fractal(rng) - 0.5)
-        for edge in np.sort(rng.uniform(0.1, 0.9, int(rng.integers(1, 4)))):
-            colour[height > edge] = muted_colour(rng)
-    for _ in range(int(rng.integers(0, 8))):
-        tone = tuple(float(c) for c in muted_colour(rng))
-        centre = tuple(int(c) for c in rng.integers(0, side, 2))
-        axes = tuple(int(c) for c in rng.integers(6, side // 3, 2))
-        if rng.random() < 0.5:
-            cv2.ellipse(colour, centre, axes, rng.uniform(0, 180), 0, 360, tone, -1)
-        else:
-            corner = (centre[0] + axes[0], centre[1] + axes[1])
-            cv2.rectangle(colour, centre, corner, tone, -1)
-    return _levels(colour * (0.85 + 0.3 * fractal(rng)[..., None]), rng.uniform(0.6, 1.8))
-
-
-def _pane(rng: np.random.Generator) -> Texture:
-    """What is seen through a window: bright, with bars."""
-    bright = 0.5 + 0.5 * fractal(rng)[..., None] * np.float32([0.9, 1.0, 1.1])
-    bar = (np.abs((np.arange(SIDE) / SIDE * rng.integers(1, 4)) % 1 - 0.5) > 0.46).astype(float)
-    bars = np.maximum(bar[:, None], bar[None, :])[..., None]
-    return _levels((bright * (1 - bars) + 0.3 * bars).astype(np.float32), rng.uniform(0.8, 1.6))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from cleanplate.arrays import Picture, Plane
+from cleanplate.arrays import Picture
 from cleanplate.depth import depth_to_disparity
 from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets import Plate
@@ -36,7 +37,9 @@ def shaded(rng: np.random.Generator, scene: Scene, hits: Hits, *, alone: bool = 
 
     A subject `alone` casts no shadows on itself: it is made of bodies that overlap.
     """
-    return _albedo(scene, hits) * (_own_light(scene, hits) if alone else _lighting(rng, scene, hits))
+    return _albedo(scene, hits) * (
+        _own_light(scene, hits) if alone else _lighting(rng, scene, hits)
+    )
 
 
 def _own_light(scene: Scene, hits: Hits) -> Picture:
@@ -58,9 +61,13 @@ def _albedo(scene: Scene, hits: Hits) -> Picture:
     up = hits.normal[..., 1] > 0.7
     index = np.where(up, table[hits.solid, 1], table[hits.solid, 0])
     index[hits.solid < 0] = -1
-    slope = np.abs((hits.normal * hits.directions).sum(-1)) / np.linalg.norm(hits.directions, axis=-1)
+    slope = np.abs((hits.normal * hits.directions).sum(-1)) / np.linalg.norm(
+        hits.directions, axis=-1
+    )
     with np.errstate(invalid="ignore"):
-        print_ = hits.depth / np.float32(scene.camera.intrinsics.fx) / np.sqrt(np.maximum(slope, 0.04))
+        print_ = (
+            hits.depth / np.float32(scene.camera.intrinsics.fx) / np.sqrt(np.maximum(slope, 0.04))
+        )
     out = np.zeros((*hits.depth.shape, 3), np.float32)
     flat, u, v, feet = index.ravel(), hits.u.ravel(), hits.v.ravel(), print_.ravel()
     order = np.argsort(flat, kind="stable")
@@ -88,7 +95,10 @@ def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
     open_ = _openness(scene, points, normals)
     total = scene.ambient * open_[:, None] * (0.75 + 0.25 * normals[:, 1:2])
     solid = hits.solid[small].ravel()
-    soft = [_lamp_light(rng, scene, lamp, points, normals, shape) for lamp in scene.lamps]
+    soft = [
+        _lamp_light(rng, scene, lamp, points=points, normals=normals, shape=shape)
+        for lamp in scene.lamps
+    ]
     for part in soft:
         total = total + part
     glow = np.array([_glows(scene, s) for s in scene.solids] + [False])
@@ -96,42 +106,43 @@ def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
     full = cv2.resize(
         total.reshape(*shape, 3).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
     )
-    # Lambert's law again at full size, so that faces meet in sharp edges.
-    return _sharpened(np.asarray(full), hits, total.reshape(*shape, 3), normal, solid.reshape(shape))
+    return _sharpened(
+        np.asarray(full, np.float32),
+        hits,
+        total.reshape(*shape, 3).astype(np.float32),
+        normal,
+        solid.reshape(shape),
+    )
 
 
-def _sharpened(full: Picture, hits: Hits, small: Floats, normal: Floats, solid: Floats) -> Picture:
-    """Where a pixel's nearest coarse neighbour lies on another face, look around for its own."""
+def _sharpened(
+    full: Picture,
+    hits: Hits,
+    small: Floats,
+    normal: Floats,
+    solid: npt.NDArray[np.int16],
+) -> Picture:
+    """Give pixels beside another face the light of coarse neighbours on their own."""
     height, width = hits.depth.shape
     rows = np.minimum(np.arange(height) // _STEP, small.shape[0] - 1)
     columns = np.minimum(np.arange(width) // _STEP, small.shape[1] - 1)
-    best = np.full((height, width), -1.0, np.float32)
-    own = full.copy()
-    for dy, dx in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
-        r = np.clip(rows + dy, 0, small.shape[0] - 1)
-        c = np.clip(columns + dx, 0, small.shape[1] - 1)
-        at = np.ix_(r, c)
-        if dy == dx == 0:
-            same = (solid[at] == hits.solid) & ((normal[at] * hits.normal).sum(-1) > 0.9)
-            odd = cv2.dilate((~same).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-            if not odd.any():
-                return full
-            y, x = np.nonzero(odd)
-            best_flat = np.zeros(y.size, np.float32)
-            value = full[y, x].copy()
-            total = np.zeros((y.size, 3), np.float32)
-        rr, cc = r[y], c[x]
-        fits = (solid[rr, cc] == hits.solid[y, x]) & (
-            (normal[rr, cc] * hits.normal[y, x]).sum(-1) > 0.9
-        )
-        weight = fits * np.float32(1 if dy and dx else 2 if dy or dx else 4)
-        total += small[rr, cc] * weight[:, None]
-        best_flat += weight
-    found = best_flat > 0
-    value[found] = total[found] / best_flat[found, None]
-    own[y, x] = value
-    del best
-    return own
+    at = np.ix_(rows, columns)
+    same = (solid[at] == hits.solid) & ((normal[at] * hits.normal).sum(-1) > 0.9)
+    odd = np.asarray(cv2.dilate((~same).astype(np.uint8), np.ones((5, 5), np.uint8))) > 0
+    y, x = np.nonzero(odd)
+    total, weights = np.zeros((y.size, 3), np.float32), np.zeros(y.size, np.float32)
+    own_solid, own_normal = hits.solid[y, x], hits.normal[y, x]
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            r = np.clip(rows[y] + dy, 0, small.shape[0] - 1)
+            c = np.clip(columns[x] + dx, 0, small.shape[1] - 1)
+            fits = (solid[r, c] == own_solid) & ((normal[r, c] * own_normal).sum(-1) > 0.9)
+            weight = fits * np.float32(4 >> (abs(dy) + abs(dx)))
+            total += small[r, c] * weight[:, None]
+            weights += weight
+    found = weights > 0
+    full[y[found], x[found]] = total[found] / weights[found, None]
+    return full
 
 
 def _glows(scene: Scene, solid: Solid) -> bool:
@@ -147,8 +158,8 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
         if solid.inside:
             cos, sin = np.float32(np.cos(solid.yaw)), np.float32(np.sin(solid.yaw))
             turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], np.float32)
-            local = np.abs((points - np.float32(solid.centre)) @ turn.T)
-            gap = np.float32(solid.half) - local
+            local = np.abs((points - np.asarray(solid.centre, np.float32)) @ turn.T)
+            gap = np.asarray(solid.half, np.float32) - local
             facing = np.abs(normals @ turn.T)
             for axis in range(3):
                 near = np.exp(-np.maximum(gap[:, axis], 0) / scale)
@@ -163,18 +174,24 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
 
 def _beside(solid: Solid, points: Floats, normals: Floats, reach: float) -> Floats:
     """Shade of a body on what lies around and under it."""
-    near = np.abs(points - np.float32(solid.centre)).max(-1) < max(solid.half) * 1.5 + 2 * reach
+    near = (
+        np.abs(points - np.asarray(solid.centre, np.float32)).max(-1)
+        < max(solid.half) * 1.5 + 2 * reach
+    )
     out = np.zeros(points.shape[0], np.float32)
     at = np.flatnonzero(near)
     if not at.size:
         return out
     cos, sin = np.float32(np.cos(solid.yaw)), np.float32(np.sin(solid.yaw))
     turn = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]], np.float32)
-    local = (points[at] - np.float32(solid.centre)) @ turn.T
-    gap = np.abs(local) - np.float32(solid.half)
+    local = (points[at] - np.asarray(solid.centre, np.float32)) @ turn.T
+    gap = np.abs(local) - np.asarray(solid.half, np.float32)
     away = np.sqrt((np.maximum(gap, 0) ** 2).sum(-1))
     # Only what faces the body: its nearest point lies before the surface.
-    toward = np.clip(local, -np.float32(solid.half), np.float32(solid.half)) - local
+    toward = (
+        np.clip(local, -np.asarray(solid.half, np.float32), np.asarray(solid.half, np.float32))
+        - local
+    )
     facing = (toward * (normals[at] @ turn.T)).sum(-1) / np.maximum(away, 1e-4)
     facing = np.maximum(facing, 0) + np.float32(0.35) * (away > 1e-3)
     out[at] = np.float32(0.55) * np.exp(-away / np.float32(0.5 * reach)) * np.minimum(facing, 1)
@@ -185,6 +202,7 @@ def _lamp_light(
     rng: np.random.Generator,
     scene: Scene,
     lamp: Lamp,
+    *,
     points: Floats,
     normals: Floats,
     shape: tuple[int, ...],
@@ -199,8 +217,8 @@ def _lamp_light(
         way = lamp.place - points
         distance = np.linalg.norm(way, axis=-1)
         toward = way / np.maximum(distance, 1e-4)[:, None]
-        unit = np.float32(scene.camera.height / 1.4)
-        fall = 1 / np.maximum(distance, 0.25 * unit) ** 2
+        near = np.float32(0.25 * scene.camera.height / 1.4)
+        fall = np.asarray(1 / np.maximum(distance, near) ** 2, np.float32)
     cosine = np.maximum((normals * toward).sum(-1), 0)
     start = points + normals * np.float32(0.004 * scene.camera.height)
     reach = np.full(points.shape[0], 1e4 if lamp.far else 0.97, np.float32)
@@ -209,17 +227,20 @@ def _lamp_light(
         big = [s for s in big if s.centre[1] - s.half[1] < float(lamp.place[1]) - 0.02]
     shade = blocked(big, start, way, reach).reshape(shape)
     sigma = 0.7 if lamp.far else float(rng.uniform(0.7, 2.5))
-    shade = np.asarray(cv2.GaussianBlur(shade, (0, 0), sigma)).ravel()
-    return (cosine * fall * (1 - np.float32(0.95) * shade))[:, None] * lamp.power
+    soft = np.asarray(cv2.GaussianBlur(shade, (0, 0), sigma), np.float32).ravel()
+    seen = cosine * fall * (1 - np.float32(0.95) * soft)
+    return np.asarray(seen[:, None] * lamp.power, np.float32)
 
 
 def _softened(light: Picture, hits: Hits) -> Picture:
     """Edges mixed over a pixel, as a lens and a sensor would: rays alone leave steps."""
     edge = np.zeros(hits.solid.shape, np.uint8)
-    key = hits.solid.astype(np.int32) * 8 + np.rint(hits.normal @ np.float32([1, 2, 4])).astype(int)
+    key = hits.solid.astype(np.int32) * 8 + np.rint(
+        hits.normal @ np.asarray([1, 2, 4], np.float32)
+    ).astype(int)
     edge[:, 1:] |= key[:, 1:] != key[:, :-1]
     edge[1:] |= key[1:] != key[:-1]
-    edge = cv2.dilate(edge, np.ones((2, 2), np.uint8))
+    edge = np.asarray(cv2.dilate(edge, np.ones((2, 2), np.uint8)), np.uint8)
     soft = cv2.GaussianBlur(np.minimum(light, 2), (3, 3), 0.65)
     return np.where(edge[..., None] > 0, soft, light)
 
@@ -236,7 +257,7 @@ def _sky(scene: Scene, hits: Hits, light: Picture) -> Picture:
 
 def _exposed(rng: np.random.Generator, light: Picture) -> Picture:
     """Exposure as a camera's automatic would set it, with a soft shoulder at times."""
-    mean: Plane = np.float32(np.percentile(light, 60)) + np.float32(1e-3)
+    mean = float(np.percentile(light, 60)) + 1e-3
     target = np.exp(rng.normal(np.log(0.2), 0.5))
     out = light * np.float32(target / mean)
     if rng.random() < 0.6:  # film-like shoulder

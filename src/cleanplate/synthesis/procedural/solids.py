@@ -100,7 +100,7 @@ def cast_rays(solids: list[Solid], camera: Camera, size: tuple[int, int]) -> Hit
 
 
 def _window(solid: Solid, camera: Camera, size: tuple[int, int]) -> tuple[slice, slice] | None:
-    """The rectangle of pixels in which the solid can appear."""
+    """Give the rectangle of pixels in which the solid can appear."""
     height, width = size
     if solid.inside:
         return slice(0, height), slice(0, width)
@@ -158,18 +158,21 @@ def _hit(solid: Solid, origin: Floats, d: Floats) -> tuple[Plane, Floats, Plane,
         u = np.where(upright, place[..., 2], place[..., 0])
         v = np.where(flat, place[..., 2], -place[..., 1])
     else:
-        around = np.arctan2(place[..., 0], place[..., 2]) * np.float32(solid.half[0])
+        around = np.arctan2(place[..., 0], place[..., 2]) * np.asarray(solid.half[0], np.float32)
         u = np.where(flat, place[..., 0], around)
         v = np.where(flat, place[..., 2], -place[..., 1])
     # Of a room the texture must not start at its centre on opposite walls alike; any offset does.
     return t, _world_normal(solid, normal), u.astype(np.float32), v.astype(np.float32)
 
 
-def _slabs(o: list[Plane], d: list[Plane], half: tuple[float, ...]) -> tuple[list[Plane], ...]:
+def _slabs(
+    o: list[Plane], d: list[Plane], half: tuple[float, ...]
+) -> tuple[list[Plane], list[Plane]]:
     """Where rays enter and leave the three slabs of a box: lists of x, y, z."""
     enter, leave = [], []
     for place, way, extent in zip(o, d, half, strict=True):
-        inverse = np.float32(1) / np.where(np.abs(way) < 1e-9, np.float32(1e-9), way)
+        slope = np.where(np.abs(way) < 1e-9, np.float32(1e-9), way)
+        inverse = np.asarray(np.float32(1) / slope, np.float32)
         middle, reach = -place * inverse, np.abs(inverse) * np.float32(extent)
         enter.append(middle - reach)
         leave.append(middle + reach)

@@ -30,11 +30,14 @@ class Texture:
     metres: float
 
 
-def _texture(colour: Floats, metres: float) -> Texture:
+def levelled(colour: Floats, metres: float) -> Texture:
+    """Build a texture of (SIDE, SIDE, 3) linear colour and its halved levels."""
     levels = [np.clip(colour, 0.003, 0.95).astype(np.float32)]
     while levels[-1].shape[0] > 4:
         half = levels[-1].shape[0] // 2
-        levels.append(np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA)))
+        levels.append(
+            np.asarray(cv2.resize(levels[-1], (half, half), interpolation=cv2.INTER_AREA))
+        )
     return Texture(tuple(levels), metres)
 
 
@@ -53,7 +56,7 @@ def _fractal(seed: int) -> Plane:
         total += np.asarray(big)[2 * scale :, 2 * scale :][:SIDE, :SIDE] * slope**octave
         weight += slope**octave
     total = (total - total.mean()) / total.std()
-    return np.clip(0.5 + 0.22 * total, 0, 1)
+    return np.asarray(np.clip(0.5 + 0.22 * total, 0, 1), np.float32)
 
 
 def fractal(rng: np.random.Generator) -> Plane:
@@ -63,7 +66,7 @@ def fractal(rng: np.random.Generator) -> Plane:
 
 
 def muted_colour(rng: np.random.Generator, *, bright: float | None = None) -> Floats:
-    """A colour of paint, wood, stone or cloth, linear light (3,)."""
+    """Make a colour of paint, wood, stone or cloth, linear light (3,)."""
     hue, value = rng.random(), rng.uniform(0.15, 0.95) if bright is None else bright
     rich = rng.beta(1.2, 3.8) if rng.random() < 0.88 else rng.uniform(0.4, 0.95)
     if rng.random() < 0.45:  # warm, as most interiors are
@@ -103,7 +106,7 @@ def _tiles(rng: np.random.Generator) -> Texture:
     colour = base * (1 - mix) + other * mix
     colour = colour * (0.85 + 0.3 * fractal(rng)[..., None])
     colour = mortar + joint[..., None] * (colour - mortar)
-    return _texture(colour.astype(np.float32), count * float(rng.choice([0.1, 0.2, 0.33])))
+    return levelled(colour.astype(np.float32), count * float(rng.choice([0.1, 0.2, 0.33])))
 
 
 def _planks(rng: np.random.Generator) -> Texture:
@@ -114,11 +117,14 @@ def _planks(rng: np.random.Generator) -> Texture:
     grain = cv2.resize(fractal(rng)[:, ::8].copy(), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     grain = 1 + rng.uniform(0.2, 0.9) * (np.asarray(grain) - 0.5)
     colour = base * (tone * grain * (0.35 + 0.65 * joint))[..., None]
-    return _texture(colour.astype(np.float32), rng.uniform(0.8, 2.0))
+    return levelled(colour.astype(np.float32), rng.uniform(0.8, 2.0))
 
 
 def _wood_colour(rng: np.random.Generator) -> Floats:
-    dark, light = np.float32([0.06, 0.025, 0.012]), np.float32([0.62, 0.42, 0.24])
+    dark, light = (
+        np.asarray([0.06, 0.025, 0.012], np.float32),
+        np.asarray([0.62, 0.42, 0.24], np.float32),
+    )
     share = rng.random()
     return np.asarray(dark ** (1 - share) * light**share, np.float32)
 
@@ -126,12 +132,12 @@ def _wood_colour(rng: np.random.Generator) -> Floats:
 def _plaster(rng: np.random.Generator) -> Texture:
     base = muted_colour(rng, bright=rng.uniform(0.35, 0.95))
     colour = base * (1 + rng.uniform(0.02, 0.3) * (fractal(rng) - 0.5))[..., None]
-    return _texture(colour.astype(np.float32), rng.uniform(0.6, 3))
+    return levelled(colour.astype(np.float32), rng.uniform(0.6, 3))
 
 
 def _plain(rng: np.random.Generator) -> Texture:
     base = muted_colour(rng)
-    return _texture(np.broadcast_to(base, (SIDE, SIDE, 3)).astype(np.float32), 1.0)
+    return levelled(np.broadcast_to(base, (SIDE, SIDE, 3)).astype(np.float32), 1.0)
 
 
 def _stone(rng: np.random.Generator) -> Texture:
@@ -140,7 +146,7 @@ def _stone(rng: np.random.Generator) -> Texture:
     if rng.random() < 0.5:  # veins
         mix = np.abs(2 * mix - 1) ** rng.uniform(0.3, 1.5)
     colour = a + mix[..., None] * (b - a)
-    return _texture(colour.astype(np.float32), rng.uniform(0.4, 3))
+    return levelled(colour.astype(np.float32), rng.uniform(0.4, 3))
 
 
 def _stripes(rng: np.random.Generator) -> Texture:
@@ -154,7 +160,7 @@ def _stripes(rng: np.random.Generator) -> Texture:
     elif rng.random() < 0.5:
         mix = mix.T
     colour = (a + mix[..., None] * (b - a)) * (0.9 + 0.2 * fractal(rng)[..., None])
-    return _texture(colour.astype(np.float32), count * rng.uniform(0.03, 0.15))
+    return levelled(colour.astype(np.float32), count * rng.uniform(0.03, 0.15))
 
 
 def _pattern(rng: np.random.Generator) -> Texture:
@@ -171,14 +177,16 @@ def _pattern(rng: np.random.Generator) -> Texture:
     mix = np.tile(motif, (cells, cells)).astype(np.float32)[..., None] / 255
     a, b = muted_colour(rng), muted_colour(rng)
     colour = (a + mix * rng.uniform(0.2, 1) * (b - a)) * (0.9 + 0.2 * fractal(rng)[..., None])
-    return _texture(colour.astype(np.float32), cells * rng.uniform(0.06, 0.3))
+    return levelled(colour.astype(np.float32), cells * rng.uniform(0.06, 0.3))
 
 
 def _grass(rng: np.random.Generator) -> Texture:
-    base = np.float32([0.10, 0.16, 0.04]) * np.exp(rng.normal(0, 0.3, 3)).astype(np.float32)
+    base = np.asarray([0.10, 0.16, 0.04], np.float32) * np.exp(rng.normal(0, 0.3, 3)).astype(
+        np.float32
+    )
     fine = rng.random((SIDE, SIDE), np.float32)
     colour = base * (0.4 + 0.9 * fractal(rng) + 0.5 * fine)[..., None]
-    return _texture(colour.astype(np.float32), rng.uniform(0.8, 3))
+    return levelled(colour.astype(np.float32), rng.uniform(0.8, 3))
 
 
 _MAKERS: dict[str, Callable[[np.random.Generator], Texture]] = {
@@ -211,7 +219,7 @@ def draw_texture(rng: np.random.Generator, use: str, folder: Path | None = None)
         files = texture_files(folder)
         image = _image(files[int(rng.integers(len(files)))])
         tint = np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.25)).astype(np.float32)
-        return _texture(image * tint, rng.uniform(0.6, 2.5))
+        return levelled(image * tint, rng.uniform(0.6, 2.5))
     makers = _USES[use]
     return _MAKERS[makers[int(rng.integers(len(makers)))]](rng)
 

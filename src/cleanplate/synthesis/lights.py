@@ -1,0 +1,58 @@
+"""The lights that subjects keep from the scene, drawn from the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Light:
+    """A light far away.
+
+    Args:
+        azimuth: where it stands, radians; 0 = ahead of the camera, pi / 2 = to its right.
+        elevation: over the horizon, radians.
+        strength: the share of the scene's light that is its, 0 to 1.
+        softness: angular radius in radians (the sun has 0.005, a window 0.3).
+        colour: (3,) the relative strength of the shadow in each channel, around 1.
+    """
+
+    azimuth: float
+    elevation: float
+    strength: float
+    softness: float
+    colour: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Light kept away near the ground: `strength` 0 to 1 within about `radius` metres."""
+
+    strength: float
+    radius: float
+
+
+def draw_lights(rng: np.random.Generator) -> list[Light]:
+    """Draw the scene's lights: mostly one, from the sides or behind, hard or soft."""
+    lights = []
+    for k in range(1 if (draw := rng.random()) < 0.66 else 2 if draw < 0.92 else 3):
+        strength = rng.beta(2.0, 1.6) * (0.92 if k == 0 else 0.5)
+        softness = float(np.exp(rng.uniform(np.log(0.01), np.log(0.45))))
+        tint = 1 + rng.normal(0, 0.04, 3)
+        lights.append(
+            Light(
+                float(rng.uniform(0, 2 * np.pi)),
+                float(rng.uniform(0.3, 1.35)),
+                float(strength),
+                softness,
+                (float(tint[0]), float(tint[1]), float(tint[2])),
+            )
+        )
+    return lights
+
+
+def draw_contact(rng: np.random.Generator) -> Contact:
+    """Draw how dark and how wide the ground is shaded around what stands on it."""
+    return Contact(float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6))))
