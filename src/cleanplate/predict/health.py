@@ -19,6 +19,7 @@ from cleanplate.predict.registration import (
     Registration,
     covered,
     register,
+    scaled,
     warp,
 )
 from cleanplate.predict.size import Size, working_size
@@ -158,7 +159,7 @@ def examine(
     found = register(landmarks, Landmarks.of(frame, FEATURES), size, refine=False)
     best = _compare(plate, frame, None)
     if found.trusted and found.kind != "none":
-        moved = _compare(plate, frame, _scaled(found.matrix, plate.shape[1] / size[1]))
+        moved = _compare(plate, frame, scaled(found.matrix, plate.shape[1] / size[1]))
         best = max(best, moved, key=lambda one: one[0])
     agreeing, sharpness, exposure = best
     refusal = ""
@@ -212,12 +213,6 @@ def agreeing_blocks(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]) 
     apart = cv2.absdiff(cv2.blur(plate, (3, 3)), cv2.blur(frame, (3, 3))).max(axis=2)
     close = _blocks(apart.astype(np.float32)) < _CLOSE
     return np.where(textured, similar, close)
-
-
-def _scaled(matrix: Matrix, scale: float) -> Matrix:
-    """`matrix` between full-size pixels as one between pixels `scale` times as many."""
-    zoom = np.diag([scale, scale, 1.0])
-    return zoom @ matrix @ np.linalg.inv(zoom)
 
 
 def _blocks(plane: Plane) -> Plane:

@@ -137,6 +137,12 @@ def covered(size: Size, matrix: Matrix) -> Mask:
     return inside >= 254
 
 
+def scaled(matrix: Matrix, scale: float) -> Matrix:
+    """Give `matrix` for pictures `scale` times as wide and high."""
+    zoom = np.diag([scale, scale, 1.0])
+    return np.asarray(zoom @ matrix @ np.linalg.inv(zoom), np.float64)
+
+
 def corner_movement(matrix: Matrix, size: Size) -> float:
     """Measure the largest distance in pixels that a corner of (height, width) moves."""
     corners = _corners(size)

@@ -14,15 +14,18 @@ from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
-from cleanplate.predict import exposure, placement
-from cleanplate.predict.exposure import Exposure
+from cleanplate.predict import placement
+from cleanplate.predict.exposure import Exposure, match_exposure
 from cleanplate.predict.health import FEATURES, examine, sketch
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.registration import (
     REGISTRATION_SIZE,
     Registration,
+    covered,
     register,
+    scaled,
+    warp,
 )
 from cleanplate.predict.result import Result
 from cleanplate.predict.session import PairSession, PlateFeatures
@@ -124,13 +127,14 @@ class Scene:
 
     def _predict(self, frame: Coded | Picture, seconds: Stages) -> Result:
         with seconds.stage("health"):
-            health = examine(self._sketch, sketch(frame), self.size, self._landmarks)
+            frame_sketch = sketch(frame)
+            health = examine(self._sketch, frame_sketch, self.size, self._landmarks)
             if not self.settings.force:
                 health.demand()
         with seconds.stage("register"):
             alignment = self._align(frame)
         with seconds.stage("exposure"):
-            view = self._view(frame, alignment)
+            view = self._view(frame_sketch, alignment)
         working = self.working_size
         with seconds.stage("size"):
             small_frame = to_float(resize(frame, working))
@@ -181,14 +185,19 @@ class Scene:
             return None
         return register(self._fine_landmarks, _fine_landmarks(frame), self.size)
 
-    def _view(self, frame: Coded | Picture, alignment: Registration | None) -> PlateView:
+    def _view(
+        self, frame_sketch: npt.NDArray[np.uint8], alignment: Registration | None
+    ) -> PlateView:
         """Find how this frame's camera would have seen the plate."""
-        moved = alignment is not None and alignment.trusted and alignment.kind != "none"
-        view = PlateView(self.plate, alignment.matrix if alignment and moved else None)
-        small = working_size(self.size, exposure.SIZE)
-        plate, usable = view.small(small)
-        drift = exposure.match_exposure(plate, resize(frame, small), usable)
-        return PlateView(self.plate, view.matrix, drift)
+        matrix = None
+        if alignment is not None and alignment.trusted and alignment.kind != "none":
+            matrix = alignment.matrix
+        plate, usable = self._sketch, None
+        if matrix is not None:
+            coarse = scaled(matrix, plate.shape[1] / self.size[1])
+            usable = covered((plate.shape[0], plate.shape[1]), coarse)
+            plate = np.asarray(warp(plate, coarse), np.uint8)
+        return PlateView(self.plate, matrix, match_exposure(plate, frame_sketch, usable))
 
     def _encode(
         self, view: PlateView, small_frame: Picture

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.arrays import Plane
 from cleanplate.bands import bands
 from cleanplate.depth import colour_map, write_depth, write_disparity
 from cleanplate.errors import CleanplateError
@@ -114,7 +115,7 @@ def _write_depth(result: Result, base: Path) -> list[Path]:
         else:
             paths = [_beside(base, ".disparity.npy"), _beside(base, ".disparity.png")]
             write_disparity(paths[0], disparity)
-            write_image(paths[1], colour_map(disparity))
+            write_image(paths[1], coloured(disparity))
     return paths
 
 
@@ -126,6 +127,16 @@ def straight_rgba(result: Result, bits: int) -> npt.NDArray[Any]:
     for rows in bands(pixels.shape):
         pixels[rows, :, :3] = coded(foreground[rows])
         pixels[rows, :, 3] = coded(result.alpha[rows])
+    return pixels
+
+
+def coloured(disparity: Plane) -> npt.NDArray[np.uint8]:
+    """Paint disparity for eyes, near bright: (H, W, 3), from 1st to 99th percentile."""
+    step = max(1, round(disparity.size**0.5 / 1000))  # a million pixels tell the range
+    low, high = np.percentile(disparity[::step, ::step], [1, 99])
+    pixels = np.empty((*disparity.shape, 3), np.uint8)
+    for rows in bands(pixels.shape):
+        pixels[rows] = colour_map(disparity[rows], low=float(low), high=float(high))
     return pixels
 
 
