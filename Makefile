@@ -44,8 +44,8 @@ surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a ch
 bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
 	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
 
-hero: demo  ## Make the README's first picture from the demo's preview
-	cp demo/frame.preview.jpg docs/images/hero.jpg
+hero: $(BASE)/.ready  ## Draw the README's first picture with the shipped model
+	$(BASE)/bin/python docs/hero.py
 
 size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py

@@ -33,6 +33,8 @@ from typing import Any
 
 import pytest
 
+import cleanplate
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(
@@ -96,7 +98,11 @@ class Reader:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
-            env=os.environ | {"PATH": f"{self.folder / '.bin'}{os.pathsep}{os.environ['PATH']}"},
+            env=os.environ
+            | {
+                "PATH": os.pathsep.join([str(self.folder / ".bin"), os.environ["PATH"]]),
+                "PYTHONPATH": str(Path(cleanplate.__file__).parent.parent),
+            },
             capture_output=True,
             text=True,
             timeout=300,
