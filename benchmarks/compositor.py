@@ -3,7 +3,7 @@
     python benchmarks/compositor.py                        # procedural plates and cutouts
     python benchmarks/compositor.py --plates P --cutouts C  # folders in the catalogue's form
 
-Prints JSON: samples per second of CPU time on one core (median of the repeats, and their quartiles),
+Prints JSON: samples per second of CPU time on one core (median of the repeats, their quartiles),
 and each stage's share. CPU time, not wall time, so that a busy machine disturbs less; assets are
 in memory before the first repeat, as they are in a training run.
 """

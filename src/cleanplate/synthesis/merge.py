@@ -14,6 +14,8 @@ from cleanplate.synthesis.view import View
 _CLOSE = 0.03
 """A plate nearer than the subject by less than this share of its depth does not hide it:
 the plate's depth is quantised, and feet stand *on* the floor."""
+_FAINT = np.float32(1 / 512)
+"""Alpha below which there is no subject."""
 _SKIN = 0.05
 """Metres over its support up to which the plate belongs to what the subject stands on."""
 
@@ -89,6 +91,8 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
     """
     box = layer.box
     under = subjects.alpha[box]
+    # What no 8-bit matte shows is no subject: the tails of blurs end here.
+    alpha = np.minimum(alpha * (alpha >= _FAINT), np.float32(1))
     if subjects.any and layer.disparity is not None and subjects.disparity is not None:
         before = subjects.disparity[box]
         # NaN, where there is no subject yet, compares as False.

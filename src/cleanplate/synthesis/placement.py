@@ -76,12 +76,13 @@ def grounded(
     if camera is None or points is None:
         return None
     height, _ = view.size
-    person = cutout.kind == "person"
+    # Where the camera stands as low as over a table top, people are dolls.
+    person = cutout.kind == "person" and (true_size or camera.height > 0.6)
     on_floor = person or cutout.kind == "vehicle" or rng.random() < 0.5
     point = _standing_place(rng, cutout, camera, points, floor=on_floor, height=height)
     if point is None and not on_floor:
         point = _standing_place(rng, cutout, camera, points, floor=True, height=height)
-    if point is None or (person and rng.random() < 0.12):
+    if point is None or (person and not true_size and rng.random() < 0.12):
         point = _place_below(rng, view, camera)
     x, y, z, support = point
     if true_size:

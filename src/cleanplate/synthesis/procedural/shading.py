@@ -95,11 +95,8 @@ def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
     open_ = _openness(scene, points, normals)
     total = scene.ambient * open_[:, None] * (0.75 + 0.25 * normals[:, 1:2])
     solid = hits.solid[small].ravel()
-    soft = [
-        _lamp_light(rng, scene, lamp, points=points, normals=normals, shape=shape)
-        for lamp in scene.lamps
-    ]
-    for part in soft:
+    for lamp in scene.lamps:
+        part = _lamp_light(rng, scene, lamp, points=points, normals=normals, shape=shape)
         total = total + part
     glow = np.array([_glows(scene, s) for s in scene.solids] + [False])
     total[glow[solid]] = np.maximum(total[glow[solid]], 0.6)

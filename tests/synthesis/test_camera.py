@@ -1,0 +1,144 @@
+"""The camera's effects, each alone, against what it should do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cleanplate.light import coded_from_linear, linear_from_uint8, srgb_to_linear
+from cleanplate.synthesis.camera import Pass, draw_passes, expose, jpeg
+from cleanplate.synthesis.view import view_of
+from tests.synthesis.worlds import HEIGHT, WIDTH, room
+
+ONES = np.ones(3, np.float32)
+
+
+def grey(code: int, size: tuple[int, int] = (64, 64)) -> np.ndarray:
+    return np.full((*size, 3), code, np.uint8)
+
+
+def test_a_pass_without_effects_changes_nothing():
+    ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (4, 1, 3))
+    assert np.array_equal(expose(ramp, Pass(ONES)), ramp)
+    assert np.array_equal(expose(linear_from_uint8(ramp), Pass(ONES)), ramp)
+
+
+def test_gain_acts_on_linear_light():
+    out = expose(grey(128), Pass(np.float32([0.5, 1.0, 2.0])))
+    light = srgb_to_linear(128 / 255) * np.array([0.5, 1.0, 2.0])
+    assert out[0, 0].tolist() == coded_from_linear(np.asarray(light, np.float32)).tolist()
+
+
+def test_gamma_acts_on_codes():
+    out = expose(grey(128), Pass(ONES, gamma=1.1))
+    assert out[0, 0, 0] == round(255 * (128 / 255) ** 1.1)
+
+
+@pytest.mark.parametrize("code", [20, 90, 200])
+def test_noise_has_the_deviation_of_its_parameters(code: int):
+    out = expose(grey(code, (256, 256)), Pass(ONES, read=3.0, seed=7))
+    assert out.std() == pytest.approx(3.0, rel=0.08)
+    assert out.mean() == pytest.approx(code, abs=0.5)
+
+
+def test_shot_noise_vanishes_in_the_dark():
+    """Root of light times the curve's slope: nearly even, down to where the curve is straight."""
+    assert expose(grey(0, (64, 64)), Pass(ONES, shot=4.0)).max() == 0
+    dark = expose(grey(1, (256, 256)), Pass(ONES, shot=4.0)).std()
+    bright = expose(grey(150, (256, 256)), Pass(ONES, shot=4.0)).std()
+    assert dark < 0.8 * bright
+
+
+def test_passes_with_other_seeds_have_other_noise():
+    a, b = (expose(grey(90), Pass(ONES, read=3.0, seed=s)).astype(float) for s in (1, 123457))
+    assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.05
+
+
+def test_coarse_noise_is_alike_in_neighbours():
+    def neighbours(coarse: float) -> float:
+        out = expose(grey(90, (256, 256)), Pass(ONES, read=6.0, coarse=coarse)).astype(float)
+        return float(np.corrcoef(out[:, 1:].ravel(), out[:, :-1].ravel())[0, 1])
+
+    assert neighbours(0.0) < 0.1
+    assert neighbours(0.75) > 0.3
+
+
+def test_a_picture_larger_than_the_pool_of_noise():
+    out = expose(grey(90, (700, 650)), Pass(ONES, read=3.0, seed=600_000))
+    assert out.std() == pytest.approx(3.0, rel=0.08)
+
+
+def test_field_darkens_where_it_says():
+    field = np.float32([[1.0, 0.5], [1.0, 0.5]])
+    out = expose(grey(128, (8, 64)), Pass(ONES, field=field))
+    assert out[4, 0, 0] == 128
+    half = coded_from_linear(np.float32([srgb_to_linear(128 / 255) / 2]))[0]
+    assert out[4, -1, 0] == half
+
+
+def test_defocus_mixes_light_not_codes():
+    """Far from the edge nothing changes; on it lies half the light of white: code 188."""
+    edge = grey(0, (16, 64))
+    edge[:, 32:] = 255
+    out = expose(edge, Pass(ONES, blur=2.0))[8, :, 0].astype(int)
+    assert out[0] == 0
+    assert out[-1] == 255
+    assert out[31] < 188 < out[32]
+    assert (out[31] + out[32]) / 2 == pytest.approx(186, abs=6)
+
+
+def test_sharpening_overshoots_at_an_edge():
+    edge = grey(60, (16, 64))
+    edge[:, 32:] = 180
+    out = expose(edge, Pass(ONES, sharpen=1.0))[8, :, 0]
+    assert out.min() < 55
+    assert out.max() > 185
+    assert out[2] == 60
+
+
+def test_jpeg_keeps_channels_in_order():
+    red = grey(0)
+    red[..., 0] = 200
+    out = jpeg(red, 95)
+    assert out.shape == red.shape
+    assert np.abs(out.astype(int) - red).max() < 8
+
+
+@pytest.mark.parametrize("shift", [(3.0, 0.0), (0.0, 2.0)])
+def test_motion_shows_the_place_it_names(shift: tuple[float, float]):
+    plate = room()
+    plate.picture[...] = np.random.default_rng(0).integers(0, 256, plate.picture.shape)
+    view = view_of(plate, (0, 0, WIDTH, HEIGHT), (HEIGHT, WIDTH))
+    motion = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+    picture, disparity = view.moved(motion)
+    dx, dy = int(shift[0]), int(shift[1])
+    inner = np.s_[10:-10, 10:-10]
+    rolled = np.roll(plate.picture, (-dy, -dx), (0, 1))
+    assert np.array_equal(picture[inner], rolled[inner])
+    assert np.array_equal(disparity[inner], np.roll(plate.disparity, (-dy, -dx), (0, 1))[inner])
+
+
+def test_drawn_passes_stay_within_what_cameras_do():
+    gains, shifts, kinds = [], [], []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        plate, frame, motion = draw_passes(rng, (256, 256), clean=0.2, drift=0.3)
+        gains.append(float(np.log(frame.gain / plate.gain).mean()))
+        kinds.append((plate.quality is None) == (frame.quality is None))
+        if motion is not None:
+            centre = motion @ [128, 128, 1] - 128
+            shifts.append(float(np.abs(centre).max()))
+    share = np.mean(np.abs(gains) < 0.06)
+    assert 0.6 < share < 0.95
+    assert np.abs(gains).max() < 0.45
+    assert np.median(shifts) < 1
+    assert 1.5 < max(shifts) <= 3.001
+    assert not all(kinds)
+
+
+def test_clean_pairs_only_get_noise():
+    plate, frame, motion = draw_passes(np.random.default_rng(0), (64, 64), clean=1.0, drift=0.0)
+    assert motion is None
+    assert plate.gain.tolist() == frame.gain.tolist() == [1, 1, 1]
+    assert plate.blur == frame.blur == 0
+    assert plate.seed != frame.seed
