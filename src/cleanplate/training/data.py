@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import cv2
 import numpy as np
 import torch
 from lightning.pytorch import LightningDataModule
@@ -129,6 +131,9 @@ class PairData(LightningDataModule):
 
     def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Any]:
         seed = self.recipe.seed + (_VALIDATION_SEED if source is self.validation else 0)
+        # One thread to each worker. Set here, before they are forked: a forked worker that closes
+        # the threads of its parent's OpenCV waits for ever, because it never had them.
+        cv2.setNumThreads(1)
         return DataLoader(
             Samples(source, seed, dropout),
             batch_sampler=order,
@@ -141,12 +146,10 @@ class PairData(LightningDataModule):
 
 
 def _start_worker(number: int) -> None:
-    """Leave Ctrl-C to the training process, and one thread to each worker."""
+    """Leave Ctrl-C to the training process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import cv2
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    if multiprocessing.get_start_method() != "fork":
+        cv2.setNumThreads(1)
 
 
 def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:

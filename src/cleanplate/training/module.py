@@ -117,7 +117,7 @@ class PairModule(LightningModule):
         total = parts["total"]
         if not torch.isfinite(total):
             raise CleanplateError(
-                f"the loss became {float(total)} at step {self.global_step}",
+                f"the loss became {float(total.detach())} at step {self.global_step}",
                 cure="continue from the last checkpoint with a lower --learning-rate or --clip, "
                 "in a new run folder, or with --precision 32-true",
             )
