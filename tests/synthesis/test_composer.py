@@ -256,6 +256,18 @@ def test_procedural_plates_join_those_of_a_folder(tmp_path: Path):
     assert 5 < sum(known) < 25
 
 
+def test_several_folders_count_by_their_assets(tmp_path: Path):
+    for name, count, code in (("a", 3, 40), ("b", 1, 200)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            write_image(tmp_path / name / f"{number}.png", np.full((40, 60, 3), code, np.uint8))
+    composer = Composer.from_folders(
+        [tmp_path / "a", tmp_path / "b"], None, seed=0, settings=CompositorSettings.exact()
+    )
+    assert composer.plate_shares.tolist() == [0.75, 0.25, 0.0]
+    assert composer.cutout_shares.tolist() == [1.0]
+
+
 @pytest.mark.shared
 def test_the_starter_data(shared: Path):
     data = shared / "data"

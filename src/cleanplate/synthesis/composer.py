@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -91,13 +91,15 @@ class Composer:
     @classmethod
     def from_folders(
         cls,
-        plates: Path | str | None,
-        cutouts: Path | str | None,
+        plates: Path | str | Sequence[Path | str] | None,
+        cutouts: Path | str | Sequence[Path | str] | None,
         *,
         seed: int,
         settings: CompositorSettings | None = None,
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
+
+        Of several folders each counts by its number of assets.
 
         Raises:
             CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
@@ -106,23 +108,16 @@ class Composer:
         settings = settings or CompositorSettings()
         rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
         subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
+        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
+        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
         share = settings.procedural_share
-        collections: list[Plates] = [rooms]
-        shares = [1.0]
-        if plates is not None:
-            collections, shares = [PlateFolder.open(plates), rooms], [1 - share, share]
-        kinds: list[Cutouts] = [subjects]
-        weights = [1.0]
-        if cutouts is not None:
-            few = share * settings.procedural_cutout_share
-            kinds, weights = [CutoutFolder.open(cutouts), subjects], [1 - few, few]
         return cls(
-            collections,
-            kinds,
+            [*scenes, rooms],
+            [*kinds, subjects],
             seed=seed,
             settings=settings,
-            plate_shares=shares,
-            cutout_shares=weights,
+            plate_shares=_shares(scenes, share),
+            cutout_shares=_shares(kinds, share * settings.procedural_cutout_share),
         )
 
     def sample(self, index: int, size: tuple[int, int]) -> Sample:
@@ -227,6 +222,20 @@ class Composer:
             look,
             tuple(layer.placement for layer in layers),
         )
+
+
+def _folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:
+    if given is None:
+        return []
+    return [Path(given)] if isinstance(given, (Path, str)) else [Path(one) for one in given]
+
+
+def _shares(folders: Sequence[Sized], procedural: float) -> list[float]:
+    """Share out weights: by number of assets among folders, and `procedural` for the rest."""
+    count = sum(len(folder) for folder in folders)
+    if not count:
+        return [1.0]
+    return [*((1 - procedural) * len(folder) / count for folder in folders), procedural]
 
 
 def straight(subjects: Subjects) -> Bytes:
