@@ -1,0 +1,153 @@
+"""What watches a run: dead outputs are named, pictures are drawn."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from cleanplate.pictures import read_image  # noqa: E402
+from cleanplate.training import fit as fitting  # noqa: E402
+from cleanplate.training.batch import collate, relative  # noqa: E402
+from cleanplate.training.callbacks import (  # noqa: E402
+    CollapseWarning,
+    CollapseWatch,
+    spread_ratios,
+)
+from cleanplate.training.grids import COLUMNS, picture_grid  # noqa: E402
+from cleanplate.training.log import read_log  # noqa: E402
+from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction  # noqa: E402
+from training.discs import Discs, tiny_recipe  # noqa: E402
+
+
+@pytest.fixture
+def batch():
+    return relative(collate([Discs().sample(i, (32, 40)) for i in range(4)]))
+
+
+def truth(batch, **changes):
+    told = Prediction(
+        alpha=batch.alpha,
+        disparity=batch.disparity,
+        plate_disparity=batch.plate_disparity,
+        shadow=batch.shadow,
+    )
+    return told._replace(**changes)
+
+
+class Constant(PairNetwork):
+    """The blank answer of 2020: one value for every pixel, whatever it sees."""
+
+    plate_outputs = ("nothing",)
+
+    def __init__(self, width=1.0):
+        super().__init__()
+        self.values = torch.nn.Parameter(torch.zeros(2))
+
+    def encode_plate(self, plate, plate_disparity=None, plate_valid=None):
+        return (plate[:, :1],)
+
+    def compare(self, frame, plate, features):
+        alpha, disparity = (v.expand(len(frame), 1, *frame.shape[-2:]) for v in self.values)
+        return Prediction(
+            alpha.sigmoid(), disparity, alpha_logits=alpha, disparity_logits=disparity
+        )
+
+
+def test_a_true_prediction_has_the_spread_of_its_target(batch):
+    assert spread_ratios(truth(batch), batch) == pytest.approx(
+        {"alpha": 1, "disparity": 1, "plate_disparity": 1}
+    )
+
+
+def test_a_flattened_one_has_the_share_that_is_left(batch):
+    flat = truth(batch, disparity=7 + 0.03 * batch.disparity)
+    assert spread_ratios(flat, batch)["disparity"] == pytest.approx(0.03, rel=1e-3)
+
+
+def test_flat_targets_are_not_counted(batch):
+    flat = batch._replace(disparity=batch.disparity * 0, alpha=batch.alpha * 0)
+    assert set(spread_ratios(truth(batch), flat)) == {"plate_disparity"}
+
+
+def watched(watch, batch, prediction, steps):
+    module = SimpleNamespace(log=lambda *_: None)
+    for step in range(1, steps + 1):
+        trainer = SimpleNamespace(global_step=step)
+        outputs = {"prediction": prediction, "batch": batch}
+        watch.on_train_batch_end(trainer, module, outputs, None, step)
+
+
+def test_a_constant_depth_is_named_once_with_hints(batch):
+    blank = truth(batch, disparity=torch.full_like(batch.disparity, 0.4))
+    watch = CollapseWatch(every=5, patience=2, start=20)
+    with pytest.warns(CollapseWarning) as caught:
+        watched(watch, batch, blank, 60)
+    (warning,) = caught
+    assert "your depth is constant" in str(warning.message)
+    assert "--overfit-one-batch" in str(warning.message)
+
+
+def test_a_living_network_is_left_in_peace(batch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watched(CollapseWatch(every=1, patience=1, start=0), batch, truth(batch), 20)
+
+
+def test_a_short_dip_is_forgiven(batch):
+    blank = truth(batch, alpha=torch.zeros_like(batch.alpha))
+    watch = CollapseWatch(every=1, patience=3, start=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(4):
+            watched(watch, batch, blank, 2)
+            watched(watch, batch, truth(batch), 1)
+
+
+def test_a_training_that_stays_blank_warns_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "seed", lambda **_: Constant())
+    monkeypatch.setattr(
+        fitting, "CollapseWatch", lambda: CollapseWatch(every=2, patience=2, start=2)
+    )
+    recipe = tiny_recipe(
+        network=fitting.recipes.NetworkRecipe(name="seed"), objective="cross-entropy"
+    )
+    launch = fitting.Launch(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
+    with pytest.warns(CollapseWarning) as caught:
+        fitting.fit(recipe, tmp_path, launch, sources=(Discs(), None))
+    said = [str(w.message) for w in caught if w.category is CollapseWarning]
+    assert any("your depth is constant" in text for text in said)
+    assert any("your alpha is constant" in text for text in said)
+    lines = read_log(tmp_path / fitting.LOG)
+    assert all(line["spread/disparity"] < 1e-3 for line in lines if "spread/disparity" in line)
+
+
+def test_a_grid_shows_truth_beside_prediction(batch):
+    grid = picture_grid(batch, truth(batch), rows=3)
+    assert grid.shape == (3 * 32, len(COLUMNS) * 40, 3)
+    columns = dict(zip(COLUMNS, np.split(grid, len(COLUMNS), axis=1), strict=True))
+    np.testing.assert_array_equal(columns["alpha: truth"], columns["alpha"])
+    np.testing.assert_array_equal(columns["disparity: truth"], columns["disparity"])
+    frame = np.rint(batch.frame[1].numpy().transpose(1, 2, 0) * 255)
+    np.testing.assert_array_equal(columns["frame"][32:64], frame)
+    assert columns["disparity"].std() > 20
+
+
+def test_a_flat_map_is_drawn_flat_on_the_truths_scale(batch):
+    flat = truth(batch, disparity=torch.zeros_like(batch.disparity), shadow=None)
+    columns = np.split(picture_grid(batch, flat), len(COLUMNS), axis=1)
+    for row in np.split(columns[COLUMNS.index("disparity")], 4):
+        assert (row == row[0, 0]).all()
+
+
+def test_a_run_draws_its_pictures(tmp_path):
+    launch = fitting.Launch(workers=0, threads=1, accelerator="cpu", quiet=True, pictures_every=3)
+    fitting.fit(tiny_recipe(steps=6), tmp_path, launch, sources=(Discs(), None))
+    drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert drawn == ["step-0000003.png", "step-0000006.png"]
+    assert read_image(tmp_path / "pictures" / drawn[0]).shape == (4 * 32, 8 * 32, 3)

@@ -1,0 +1,78 @@
+"""Two processes: one set of weights, two sets of samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from training.discs import tiny_recipe
+
+TESTS = Path(__file__).resolve().parent.parent
+
+CHILD = """
+import hashlib, json, sys
+from pathlib import Path
+import torch
+from lightning.pytorch import Callback
+from training.discs import Discs, tiny_recipe
+from cleanplate.training.fit import Launch, fit
+
+def digest(network):
+    # Weights only: each rank has its own running statistics, those of rank 0 are saved.
+    weights = b"".join(p.detach().numpy().tobytes() for p in network.parameters())
+    return hashlib.sha256(weights).hexdigest()
+
+class Witness(Callback):
+    def __init__(self):
+        self.numbers = []
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.numbers.append(batch.index.tolist())
+    def on_train_end(self, trainer, pl_module):
+        told = {
+            "backend": torch.distributed.get_backend(),
+            "network": digest(pl_module.network),
+            "average": digest(pl_module.average.module),
+            "numbers": self.numbers,
+        }
+        Path(sys.argv[1], f"rank{trainer.global_rank}.json").write_text(json.dumps(told))
+
+launch = Launch(workers=0, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4)
+outcome = fit(tiny_recipe(), Path(sys.argv[1]), launch, sources=(Discs(), None),
+              callbacks=(Witness(),))
+assert outcome.status == "complete", outcome
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path):
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    path = os.pathsep.join(
+        [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ranks = [json.loads((tmp_path / f"rank{n}.json").read_text()) for n in range(2)]
+    assert [rank["backend"] for rank in ranks] == ["gloo", "gloo"]
+    numbers = [[n for step in rank["numbers"] for n in step] for rank in ranks]
+    assert not set(numbers[0]) & set(numbers[1])
+    assert sorted(numbers[0] + numbers[1]) == list(range(36)), "every sample, once"
+    assert len(numbers[0]) == len(numbers[1]) == tiny_recipe().steps * 3 // 2
+    assert ranks[0]["network"] == ranks[1]["network"]
+    assert ranks[0]["average"] == ranks[1]["average"] != ranks[0]["network"]
+    assert (tmp_path / "last.ckpt").is_file()

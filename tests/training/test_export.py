@@ -1,0 +1,203 @@
+"""Export: a model that answers as the network does, or no model."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+from click.testing import CliRunner  # noqa: E402
+
+from cleanplate.cli import export as export_command  # noqa: E402
+from cleanplate.errors import CleanplateError  # noqa: E402
+from cleanplate.models import find_model  # noqa: E402
+from cleanplate.training import export as exporting  # noqa: E402
+from cleanplate.training import graphs  # noqa: E402
+from cleanplate.training.card import Facts, giga_macs, without_places  # noqa: E402
+from cleanplate.training.export import export, read_trained, weights_hash  # noqa: E402
+from cleanplate.training.fit import Launch, fit  # noqa: E402
+from cleanplate.training.networks import NETWORKS, CompactNet  # noqa: E402
+from cleanplate.training.recipes import DataRecipe, NetworkRecipe  # noqa: E402
+from training.discs import Discs, tiny_recipe  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    recipe = tiny_recipe(steps=2, data=DataRecipe(plates=folder / "plates", cutouts=folder / "c"))
+    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, folder, launch, sources=(Discs(), None))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(run, tmp_path_factory):
+    return export(run, tmp_path_factory.mktemp("model") / "tiny", facts=Facts("tiny"))
+
+
+def test_a_model_folder_is_whole_and_accepted(model):
+    assert sorted(p.name for p in model.iterdir()) == [
+        "card.json",
+        "card.md",
+        "frame.onnx",
+        "plate.onnx",
+    ]
+    assert find_model(model).name == "tiny"
+
+
+def test_the_card_says_what_the_model_is(model, run):
+    card = json.loads((model / "card.json").read_text())
+    network = read_trained(run).network
+    assert card["parameters"] == sum(p.numel() for p in network.parameters())
+    assert card["weights_sha256"] == weights_hash(network)
+    assert (card["trained_steps"], card["trained_samples"]) == (2, 6)
+    assert card["licence"] == "Apache-2.0"
+    assert card["recipe"]["data"]["plates"] == "plates"
+    assert str(run) not in (model / "card.json").read_text() + (model / "card.md").read_text()
+    text = (model / "card.md").read_text()
+    for said in (f"{card['parameters']:,}", card["licence"], card["command"], "composites of"):
+        assert said in text
+
+
+def test_the_graphs_carry_their_origin(model):
+    card = json.loads((model / "card.json").read_text())
+    for name in ("plate.onnx", "frame.onnx"):
+        told = {p.key: p.value for p in onnx.load(model / name).metadata_props}
+        assert told["weights_sha256"] == card["weights_sha256"]
+        assert told["licence"] == "Apache-2.0"
+        assert told["training_data"] == card["training_data"]
+        assert told["date"] == card["trained_until"]
+        assert json.loads(told["recipe"])["steps"] == 2
+
+
+def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
+    again = export(run, tmp_path / "again", facts=Facts("tiny"))
+    for name in ("plate.onnx", "frame.onnx", "card.json"):
+        assert (again / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_a_checkpoint_alone_is_enough(run, tmp_path, model):
+    alone = tmp_path / "alone.ckpt"
+    alone.write_bytes((run / "last.ckpt").read_bytes())
+    other = export(alone, tmp_path / "model", facts=Facts("tiny"))
+    assert find_model(other).hash == find_model(model).hash
+
+
+def test_a_model_that_differs_from_torch_is_not_written(run, tmp_path, monkeypatch):
+    def spoilt(network, metadata):
+        other = CompactNet(width=0.25).eval()
+        return graphs.build_graphs(other, metadata)
+
+    monkeypatch.setattr(exporting, "build_graphs", spoilt)
+    with pytest.raises(CleanplateError, match="nothing was written"):
+        export(run, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+class Frozen(CompactNet):
+    """Takes a size for a constant, so its graph is right only at the size it was traced at."""
+
+    def compare(self, frame, plate, features):
+        made = super().compare(frame, plate, features)
+        return made._replace(alpha=made.alpha * (96 / int(frame.shape[-1])))
+
+
+def test_a_size_that_tracing_froze_is_found(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "compact", Frozen)
+    with pytest.raises(CleanplateError, match="differ from the network"):
+        export(run, tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def scores(path, model_hash, mad=0.01):
+    result = {
+        "model": "tiny",
+        "model_hash": model_hash,
+        "variant": "clean",
+        "plate_depth": False,
+        "pairs": 40,
+        "means": {"mad": mad, "iou": 0.93, "aligned_delta1": None},
+    }
+    path.write_text(json.dumps({"pairs": "pairs", "results": [result]}))
+    return path
+
+
+def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
+    file = scores(tmp_path / "scores.json", find_model(model).hash)
+    told = export(run, tmp_path / "told", facts=Facts("tiny"), figures=[file])
+    card = json.loads((told / "card.json").read_text())
+    assert card["figures"][0]["means"]["mad"] == 0.01
+    assert "| mad | 0.01 |" in (told / "card.md").read_text()
+    props = {p.key: p.value for p in onnx.load(told / "frame.onnx").metadata_props}
+    assert json.loads(props["figures"]) == card["figures"]
+    assert find_model(told).hash != find_model(model).hash
+    newer = scores(tmp_path / "newer.json", find_model(told).hash, mad=0.02)
+    export(run, told, facts=Facts("tiny"), figures=[newer])
+    assert json.loads((told / "card.json").read_text())["figures"][0]["means"]["mad"] == 0.02
+
+
+def test_figures_of_another_model_are_refused(run, tmp_path):
+    file = scores(tmp_path / "scores.json", "f" * 64)
+    with pytest.raises(CleanplateError, match="another model"):
+        export(run, tmp_path / "model", figures=[file])
+    file.write_text("[]")
+    with pytest.raises(CleanplateError, match="no figures"):
+        export(run, tmp_path / "model", figures=[file])
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(CleanplateError, match=r"last\.ckpt: there is no checkpoint"):
+        export(tmp_path, tmp_path / "model")
+    torch.save({"global_step": 3}, tmp_path / "x.ckpt")
+    with pytest.raises(CleanplateError, match=r"x\.ckpt: not a checkpoint of a run"):
+        export(tmp_path / "x.ckpt", tmp_path / "model")
+
+
+def test_the_command_line_exports(run, tmp_path):
+    done = CliRunner().invoke(
+        export_command.command,
+        [str(run), "-o", str(tmp_path / "m"), "--name", "mine", "--limits", "Rain.", "--json"],
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["name"] == "mine"
+    assert "## Limits\n\nRain." in (tmp_path / "m" / "card.md").read_text()
+    assert "Example" in CliRunner().invoke(export_command.command, ["--help"]).output
+
+
+def test_work_is_counted_in_multiplications():
+    class One(CompactNet):
+        def encode_plate(self, plate, plate_disparity=None, plate_valid=None):
+            return (torch.nn.functional.conv2d(plate, torch.zeros(8, 3, 3, 3), padding=1),)
+
+    assert giga_macs(One(width=0.25), "plate", 100) == pytest.approx(8 * 27 * 1e4 / 1e9, abs=1e-4)
+
+
+def test_places_of_one_machine_are_cut_from_a_recipe():
+    recipe = {
+        "data": {"plates": "/a/b/plates", "cutouts": None, "path": None},
+        "start": "/a/x.ckpt",
+    }
+    assert without_places(recipe) == {
+        "data": {"plates": "plates", "cutouts": None, "path": None},
+        "start": "x.ckpt",
+    }
+
+
+def test_seednet_fits_the_same_two_graphs(tmp_path):
+    recipe = tiny_recipe(network=NetworkRecipe("seed", 0.125), objective="cross-entropy", steps=1)
+    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, tmp_path / "run", launch, sources=(Discs(), None))
+    folder = export(tmp_path / "run", tmp_path / "model")
+    from cleanplate.predict import Predictor
+
+    made = Discs().sample(0, (64, 80))
+    result = Predictor(folder).scene(made["plate"]).predict(made["frame"])
+    assert result.alpha.shape == (64, 80)
+    assert np.isfinite(result.disparity).all()

@@ -1,0 +1,243 @@
+"""Whole runs: they learn, they survive a kill, they refuse to become another run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+pytest.importorskip("tensorboard")
+
+from lightning.pytorch import Callback  # noqa: E402
+
+from cleanplate.errors import CleanplateError  # noqa: E402
+from cleanplate.training import fit as fitting  # noqa: E402
+from cleanplate.training.export import read_trained, weights_hash  # noqa: E402
+from cleanplate.training.fit import Launch, fit, read_checkpoint  # noqa: E402
+from cleanplate.training.log import read_log  # noqa: E402
+from cleanplate.training.module import PairModule, learning_rate_factor  # noqa: E402
+from training.discs import Discs, tiny_recipe  # noqa: E402
+
+TESTS = Path(__file__).resolve().parent.parent
+LAUNCH = Launch(
+    workers=0, threads=1, accelerator="cpu", log_every=1, checkpoint_steps=4, quiet=True
+)
+
+
+def run(folder, recipe=None, *, launch=LAUNCH, callbacks=()):
+    return fit(
+        recipe or tiny_recipe(),
+        folder,
+        launch,
+        sources=(Discs(0), Discs(9)),
+        callbacks=callbacks,
+    )
+
+
+def losses(folder, name="train/total"):
+    return {line["step"]: line[name] for line in read_log(folder / fitting.LOG) if name in line}
+
+
+class StopAt(Callback):
+    """What Ctrl-C does, at a step of our choice."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of twelve steps that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert run(folder).status == "complete"
+    return folder
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from training.discs import Discs, tiny_recipe
+from cleanplate.training.fit import Launch, fit
+launch = Launch(workers=int(sys.argv[2]), threads=1, accelerator="cpu", log_every=1,
+                checkpoint_steps=4, quiet=True)
+fit(tiny_recipe(), Path(sys.argv[1]), launch, sources=(Discs(0, delay=0.05), None))
+"""
+
+
+def start_child(folder, workers):
+    path = os.pathsep.join(
+        [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), str(workers)],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def wait_for_step(child, folder, step):
+    """Until the child has logged `step`."""
+    log = folder / fitting.LOG
+    limit = time.monotonic() + 120
+    while time.monotonic() < limit:
+        if log.exists() and any(line["step"] >= step for line in read_log(log)):
+            return
+        if child.poll() is not None:
+            break
+        time.sleep(0.01)
+    raise AssertionError(f"the child never came to step {step}: {child.stderr.read().decode()}")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_killed_run_goes_on_with_the_losses_of_an_uninterrupted_one(tmp_path, whole, workers):
+    child = start_child(tmp_path, workers)
+    try:
+        wait_for_step(child, tmp_path, 6)
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        child.stderr.close()
+    assert 4 <= read_checkpoint(tmp_path / "last.ckpt")["global_step"] < 12
+    outcome = run(tmp_path)
+    assert (outcome.status, outcome.step) == ("complete", 12)
+    assert losses(tmp_path) == losses(whole)
+    one, other = (read_checkpoint(f / "last.ckpt")["state_dict"] for f in (whole, tmp_path))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_ctrl_c_finishes_the_step_saves_and_the_run_goes_on(tmp_path, whole):
+    outcome = run(tmp_path, callbacks=(StopAt(6),))
+    assert (outcome.status, outcome.step) == ("interrupted", 7)
+    assert read_checkpoint(outcome.checkpoint)["global_step"] == 7
+    assert run(tmp_path).status == "complete"
+    assert losses(tmp_path) == losses(whole)
+
+
+def test_a_complete_run_is_left_alone(whole):
+    before = (whole / "last.ckpt").read_bytes()
+    assert run(whole).status == "already complete"
+    assert (whole / "last.ckpt").read_bytes() == before
+
+
+def test_another_recipe_is_refused_and_named(whole):
+    other = dataclasses.replace(tiny_recipe(), learning_rate=0.5)
+    with pytest.raises(CleanplateError, match=r"learning_rate: 0\.002 -> 0\.5"):
+        run(whole, other)
+
+
+def test_the_folder_holds_recipe_checkpoint_and_logs(whole):
+    assert json.loads((whole / "recipe.json").read_text())["name"] == "tiny"
+    assert list((whole / "tensorboard").glob("events.*"))
+    assert sorted(losses(whole)) == list(range(12))
+    assert set(losses(whole, "samples/s")) == set(range(1, 12))
+    assert all(0 <= share <= 1 for share in losses(whole, "loader").values())
+    content = read_checkpoint(whole / "last.ckpt")
+    assert content["samples"] == 6 * 4 + 6 * 2
+    assert content["recipe"]["network"]["width"] == 0.25
+    assert content["saved_at"].endswith("+00:00")
+
+
+def test_a_broken_checkpoint_is_named(tmp_path, whole):
+    (tmp_path / "last.ckpt").write_bytes((whole / "last.ckpt").read_bytes()[:2000])
+    with pytest.raises(CleanplateError, match=r"last\.ckpt: not a checkpoint"):
+        run(tmp_path)
+
+
+def test_one_batch_can_be_learnt_by_heart(tmp_path):
+    recipe = tiny_recipe(steps=70, warm_up=5, learning_rate=1e-2)
+    run(
+        tmp_path,
+        recipe,
+        launch=dataclasses.replace(LAUNCH, overfit_one_batch=True, checkpoint_steps=0),
+    )
+    alpha = losses(tmp_path, "train/alpha")
+    assert alpha[69] < 0.4 * alpha[0]
+
+
+def test_validation_compares_averaged_and_raw_weights(tmp_path):
+    run(tmp_path, tiny_recipe(validation_every=6, steps=6))
+    (line,) = [line for line in read_log(tmp_path / "log.jsonl") if "val/total" in line]
+    assert line["val/alpha-mad"] != line["val-raw/alpha-mad"]
+    assert 0 <= line["val/alpha-iou"] <= 1
+
+
+def test_the_average_follows_the_weights_and_is_what_export_takes(tmp_path):
+    seen = []
+
+    class Keep(Callback):
+        def on_train_batch_end(self, trainer, pl_module, *_):
+            seen.append(pl_module.network.head.weight.detach().clone())
+
+    from cleanplate.training.recipes import NetworkRecipe
+
+    recipe = tiny_recipe(
+        network=NetworkRecipe(name="seed", width=0.125), objective="cross-entropy", steps=5
+    )
+    run(tmp_path, recipe, callbacks=(Keep(),))
+    expected = seen[0]
+    for count, weight in enumerate(seen[1:], start=1):
+        keep = min(0.9, (1 + count) / (10 + count))
+        expected = keep * expected + (1 - keep) * weight
+    trained = read_trained(tmp_path)
+    torch.testing.assert_close(trained.network.head.weight.detach(), expected)
+    assert not torch.allclose(trained.network.head.weight, seen[-1])
+
+
+def test_a_run_can_begin_with_anothers_weights(tmp_path, whole):
+    recipe = tiny_recipe(start=whole / "last.ckpt", steps=1, learning_rate=0.0, weight_decay=0.0)
+    run(tmp_path, recipe)
+    began, before = (read_trained(f) for f in (tmp_path, whole))
+    for (name, one), other in zip(
+        began.network.named_parameters(), before.network.parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, other, msg=name)
+    assert weights_hash(before.network) == weights_hash(read_trained(whole).network)
+    assert began.samples == 36 + 2
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    with pytest.raises(CleanplateError, match="the loss became"):
+        run(tmp_path, tiny_recipe(learning_rate=1e30, clip=0.0, warm_up=1))
+
+
+def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path):
+    with pytest.raises(CleanplateError, match="a batch of 4 cannot be shared by 3"):
+        run(tmp_path, launch=dataclasses.replace(LAUNCH, devices=3))
+
+
+def test_bf16_trains(tmp_path):
+    assert run(tmp_path, tiny_recipe(precision="bf16-mixed", steps=2)).status == "complete"
+
+
+def test_the_rate_warms_up_then_falls_as_a_cosine():
+    recipe = tiny_recipe(steps=103, warm_up=3, final_rate=0.1)
+    factors = [learning_rate_factor(recipe, step) for step in range(104)]
+    assert factors[:4] == pytest.approx([1 / 3, 2 / 3, 1, 1])
+    assert factors[53] == pytest.approx(0.55)
+    assert factors[103] == pytest.approx(0.1)
+    assert sorted(factors[3:], reverse=True) == factors[3:]
+
+
+def test_biases_and_norms_are_not_decayed():
+    module = PairModule(tiny_recipe())
+    decayed, free = module.configure_optimizers()["optimizer"].param_groups
+    assert all(p.ndim > 1 for p in decayed["params"])
+    assert all(p.ndim <= 1 for p in free["params"])
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
+    count = sum(p.numel() for group in (decayed, free) for p in group["params"])
+    assert count == sum(p.numel() for p in module.network.parameters())
