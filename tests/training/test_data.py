@@ -16,8 +16,8 @@ from cleanplate.training.recipes import Stage  # noqa: E402
 from training.discs import Discs, tiny_recipe  # noqa: E402
 
 
-def loaded(recipe, *, workers=0, step=0, rank=0, ranks=1, one=False):
-    data = PairData(recipe, Discs(0), Discs(9), workers=workers, overfit_one_batch=one)
+def loaded(recipe, *, workers=0, step=0, rank=0, ranks=1):
+    data = PairData(recipe, Discs(0), Discs(9), workers=workers)
     data.trainer = SimpleNamespace(global_step=step, global_rank=rank, world_size=ranks)
     return data
 
@@ -63,7 +63,7 @@ def test_the_plate_depth_is_hidden_from_the_asked_share_of_samples():
 
 
 def test_overfitting_repeats_one_batch():
-    batches = list(loaded(tiny_recipe(), one=True).train_dataloader())
+    batches = list(loaded(tiny_recipe(overfit_one_batch=True)).train_dataloader())
     assert len(batches) == 12
     assert all(torch.equal(batch.frame, batches[0].frame) for batch in batches)
 

@@ -159,11 +159,11 @@ def test_a_broken_checkpoint_is_named(tmp_path, whole):
 
 
 def test_one_batch_can_be_learnt_by_heart(tmp_path):
-    recipe = tiny_recipe(steps=70, warm_up=5, learning_rate=1e-2)
+    recipe = tiny_recipe(steps=70, warm_up=5, learning_rate=1e-2, overfit_one_batch=True)
     run(
         tmp_path,
         recipe,
-        launch=dataclasses.replace(LAUNCH, overfit_one_batch=True, checkpoint_steps=0),
+        launch=dataclasses.replace(LAUNCH, checkpoint_steps=0),
     )
     alpha = losses(tmp_path, "train/alpha")
     assert alpha[69] < 0.4 * alpha[0]

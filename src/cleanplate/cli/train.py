@@ -20,6 +20,7 @@ _EPILOG = """\b
 Examples:
   cleanplate train compact-smoke
   cleanplate train compact --data.plates plates --data.cutouts cutouts --run runs/first
+  cleanplate train compact --overfit-one-batch --steps 200 --run runs/learns-at-all
   cleanplate train compact --help             all fields of the recipe
 """
 
@@ -85,9 +86,6 @@ Examples:
     show_default=True,
     help="Draw picture grids every N steps (0 = never).",
 )
-@click.option(
-    "--overfit-one-batch", is_flag=True, help="Learn one batch by heart: can it learn at all?"
-)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
 @click.option(
@@ -126,7 +124,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     from cleanplate.training.fit import Launch, fit
 
     outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))
-    if as_json:
+    from lightning.pytorch.utilities import rank_zero_only
+
+    if getattr(rank_zero_only, "rank", 0):
+        pass  # The first process speaks for all.
+    elif as_json:
         values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
         click.echo(json.dumps(values))
     else:

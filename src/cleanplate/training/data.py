@@ -88,7 +88,6 @@ class PairData(LightningDataModule):
         training: where training samples come from.
         validation: where validation samples come from; None = no validation.
         workers: processes that make samples; 0 = the training process itself.
-        overfit_one_batch: repeat the first step's batch.
     """
 
     def __init__(
@@ -98,18 +97,17 @@ class PairData(LightningDataModule):
         validation: Source | None,
         *,
         workers: int = 0,
-        overfit_one_batch: bool = False,
     ):
         super().__init__()
         self.recipe, self.training, self.validation = recipe, training, validation
-        self.workers, self.overfit_one_batch = workers, overfit_one_batch
+        self.workers = workers
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Batches from the trainer's current step on."""
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         sampler: Sampler[list[Key]]
-        if self.overfit_one_batch:
+        if self.recipe.overfit_one_batch:
             sampler = _One(self.recipe, rank, ranks)
         else:
             sampler = StepSampler(self.recipe, self.trainer.global_step, rank, ranks)
@@ -117,7 +115,8 @@ class PairData(LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Give the same samples at every validation, at the last stage's size."""
-        if self.validation is None or self.overfit_one_batch or not self.recipe.validation_every:
+        recipe = self.recipe
+        if self.validation is None or recipe.overfit_one_batch or not recipe.validation_every:
             return []
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size

@@ -47,7 +47,6 @@ class Launch:
     log_every: int = 10
     pictures_every: int = 500
     quiet: bool = False
-    overfit_one_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,13 +147,7 @@ def fit(
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     training, validation = sources or open_sources(recipe)
-    data = PairData(
-        recipe,
-        training,
-        validation,
-        workers=launch.workers,
-        overfit_one_batch=launch.overfit_one_batch,
-    )
+    data = PairData(recipe, training, validation, workers=launch.workers)
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
     watching: list[Callback] = [
         Pace(),
@@ -165,7 +158,7 @@ def fit(
     ]
     if not launch.quiet:
         watching.append(Progress(recipe.steps))
-    validates = bool(recipe.validation_every and validation) and not launch.overfit_one_batch
+    validates = bool(recipe.validation_every and validation) and not recipe.overfit_one_batch
     trainer = Trainer(
         accelerator=launch.accelerator,
         devices=launch.devices,

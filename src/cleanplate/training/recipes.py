@@ -129,6 +129,8 @@ class Recipe:
     validation_every: int = 500
     """Steps. 0 = never."""
     validation_samples: int = 96
+    overfit_one_batch: bool = False
+    """Learn the first step's batch by heart: a network that cannot will not learn anything."""
 
     def __post_init__(self) -> None:
         if not self.stages or not math.isclose(sum(s.share for s in self.stages), 1, abs_tol=1e-6):

@@ -1,0 +1,84 @@
+"""`cleanplate train` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
+
+from click.testing import CliRunner  # noqa: E402
+
+from cleanplate.cli import train  # noqa: E402
+from cleanplate.training.fit import read_checkpoint  # noqa: E402
+from cleanplate.training.log import read_log  # noqa: E402
+from training.test_stored import write_shards  # noqa: E402
+
+SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
+
+
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory):
+    """A short run on six samples in a shard."""
+    folder = tmp_path_factory.mktemp("shards")
+    write_shards(folder, [6])
+    return [
+        *("compact-smoke", "--data.kind", "shards", "--data.path", str(folder)),
+        *("--stages", "40x32:2:1", "--network.width", "0.25", "--validation-every", "0"),
+        *("--workers", "0", "--threads", "1", "--accelerator", "cpu", "--quiet"),
+        *("--checkpoint-steps", "0", "--log-every", "1", "--pictures-every", "0"),
+    ]
+
+
+def test_a_run_says_how_it_ended_and_is_not_repeated(tmp_path, arguments):
+    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json"]
+    first = CliRunner().invoke(train.command, words)
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout)["status"] == "complete"
+    again = CliRunner().invoke(train.command, words)
+    told = json.loads(again.stdout)
+    assert (told["status"], told["step"]) == ("already complete", 3)
+    assert Path(told["checkpoint"]).is_file()
+
+
+def test_without_a_recipe_it_shows_its_help():
+    done = CliRunner().invoke(train.command, [])
+    assert done.exit_code == 2
+    assert "RECIPE" in done.output
+
+
+def test_ctrl_c_ends_with_130_and_a_checkpoint(tmp_path, arguments):
+    run = tmp_path / "run"
+    child = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "cleanplate", "train", *arguments),
+            *("--run", str(run), "--steps", "100000"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        limit = time.monotonic() + 120
+        log = run / "log.jsonl"
+        while not (log.exists() and read_log(log)):
+            assert child.poll() is None, child.stderr.read()
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+    finally:
+        child.kill()
+    assert child.returncode == 130, said
+    assert "Traceback" not in said
+    step = read_checkpoint(run / "last.ckpt")["global_step"]
+    assert step > 0
+    assert f"interrupted at step {step}" in said
