@@ -44,6 +44,6 @@ def require(library: str, extra: str) -> ModuleType:
     try:
         return import_module(library)
     except ModuleNotFoundError as error:
-        if error.name and library.split(".")[0] == error.name.split(".")[0]:
+        if error.name and library.partition(".")[0] == error.name.partition(".")[0]:
             raise MissingExtraError(library, extra) from error
         raise

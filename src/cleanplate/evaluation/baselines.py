@@ -191,8 +191,8 @@ def _similarity(source: Eight, target: Eight) -> npt.NDArray[np.float32]:
     """Shift, turn and scale from source to target, (2, 3); the identity if nothing is sure."""
     identity = np.eye(2, 3, dtype=np.float32)
     orb = cv2.ORB.create(nfeatures=1500)
-    points, descriptors = orb.detectAndCompute(source, None)
-    other_points, other_descriptors = orb.detectAndCompute(target, None)
+    points, descriptors = orb.detectAndCompute(source, None)  # type: ignore[call-overload, unused-ignore]
+    other_points, other_descriptors = orb.detectAndCompute(target, None)  # type: ignore[call-overload, unused-ignore]
     if descriptors is None or other_descriptors is None:
         return identity
     matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(descriptors, other_descriptors)

@@ -28,7 +28,7 @@ class Landmarks:
         """Find at most `most` features of an (h, w, 3) picture: SIFT (Lowe 2004)."""
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         finder = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
-        points, descriptors = finder.detectAndCompute(grey, None)
+        points, descriptors = finder.detectAndCompute(grey, None)  # type: ignore[call-overload, unused-ignore]
         if descriptors is None:
             return cls(grey, np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
         # OpenCV's pixel centres lie at integers.

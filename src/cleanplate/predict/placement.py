@@ -92,7 +92,7 @@ def carry_over_edge(plane: Plane, covered: Mask, reach: int) -> Plane:
     "Inside" begins `reach` pixels from the edge of `covered`; the picture's own border is no edge.
     """
     window = np.ones((2 * reach + 1,) * 2, np.uint8)
-    inside = cv2.erode(covered.astype(np.uint8), window, borderValue=1) > 0
+    inside = cv2.erode(covered.astype(np.uint8), window, borderValue=(1,)) > 0
     if inside.all() or not inside.any():
         return plane
     _, labels = cv2.distanceTransformWithLabels(

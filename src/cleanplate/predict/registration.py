@@ -132,7 +132,7 @@ def covered(size: Size, matrix: Matrix) -> Mask:
     """(H, W), True where the registered plate has a pixel."""
     ones = np.full(size, 255, np.uint8)
     inside = cv2.warpPerspective(
-        ones, _for_opencv(matrix), size[::-1], flags=cv2.INTER_LINEAR, borderValue=0
+        ones, _for_opencv(matrix), size[::-1], flags=cv2.INTER_LINEAR, borderValue=(0,)
     )
     return inside >= 254
 
