@@ -27,7 +27,7 @@ from cleanplate.synthesis import Composer, CompositorSettings, composer, view
 STAGES = {
     "view": (composer, "draw_view"),
     "look": (composer, "linear_by"),
-    "subject": (composer.Composer, "_subject"),
+    "subject": (composer, "draw_subject"),
     "edges": (composer, "change_edges"),
     "relight": (composer, "light_of"),
     "shadow": (composer, "shadows"),

@@ -203,7 +203,7 @@ def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
         value = np.asarray(sharp, np.float32)
     out: npt.ArrayLike
     if this.read or this.shot:
-        deviation = cv2.LUT(coded, _deviation(this, curve.mean(1)))
+        deviation = cv2.LUT(coded, np.sqrt(this.read**2 + this.shot**2 * _shot_noise()))
         noise = cv2.multiply(_noise(this, coded.shape[:2]), deviation)
         out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds, and stops at 0 and 255
     else:
@@ -220,14 +220,16 @@ def tone(this: Pass) -> npt.NDArray[np.float32]:
     return np.asarray(255 * coded ** np.float32(this.gamma), np.float32)
 
 
-def _deviation(this: Pass, curve: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Noise (256,) in codes at each code: read noise + shot noise that grows with light's root."""
-    light = srgb_to_linear(np.clip(curve, 0, 255) / np.float32(255))
-    # Shot noise in linear light goes as its root; the coding's slope turns it into codes:
-    # nearly even over the range, less in the dark where the curve is straight.
-    slope = np.minimum(np.float32(12.92), np.float32(0.44) * np.maximum(light, 1e-4) ** -0.583)
-    shot = this.shot * np.sqrt(light) * slope / np.float32(0.44)
-    return np.asarray(np.sqrt(this.read**2 + shot**2), np.float32)
+@cache
+def _shot_noise() -> npt.NDArray[np.float32]:
+    """Square of the shot noise (256,) at each code, relative to that at full light.
+
+    In linear light shot noise goes as light's root; the slope of the sRGB curve turns it into
+    codes: nearly even over the range, less in the dark, where the curve is straight.
+    """
+    light = srgb_to_linear(_CODES / np.float32(255))
+    slope = np.minimum(12.92, 0.44 * np.maximum(light, 1e-4) ** -0.583) / 0.44
+    return np.asarray(light * slope**2, np.float32)
 
 
 def jpeg(picture: Bytes, quality: int) -> Bytes:
