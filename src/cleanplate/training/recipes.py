@@ -187,6 +187,10 @@ def samples_seen(recipe: Recipe, step: int) -> int:
 
 
 _SMOKE = (Stage(48, 32, 4, 0.5), Stage(64, 48, 4, 0.5))
+_SMOKE_DATA = DataRecipe(
+    kind="procedural",
+    compositor=CompositorSettings(procedural_rooms=8, procedural_cutouts=8),
+)
 
 RECIPES: dict[str, Recipe] = {
     "compact": Recipe(
@@ -196,7 +200,7 @@ RECIPES: dict[str, Recipe] = {
         "compact-smoke",
         "twenty steps of a narrow CompactNet on procedural scenes: does everything run?",
         network=NetworkRecipe(width=0.5),
-        data=DataRecipe(kind="procedural"),
+        data=_SMOKE_DATA,
         stages=_SMOKE,
         steps=20,
         warm_up=5,
@@ -218,7 +222,7 @@ RECIPES: dict[str, Recipe] = {
         "seed-smoke",
         "twenty steps of a narrow SeedNet on procedural scenes",
         network=NetworkRecipe(name="seed", width=0.125),
-        data=DataRecipe(kind="procedural"),
+        data=_SMOKE_DATA,
         objective="cross-entropy",
         stages=_SMOKE,
         steps=20,
