@@ -63,7 +63,7 @@ def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path)
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

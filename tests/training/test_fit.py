@@ -92,7 +92,7 @@ def start_child(folder, workers):
 def wait_for_step(child, folder, step):
     """Until the child has logged `step`."""
     log = folder / fitting.LOG
-    limit = time.monotonic() + 120
+    limit = time.monotonic() + 300
     while time.monotonic() < limit:
         if log.exists() and any(line["step"] >= step for line in read_log(log)):
             return

@@ -67,7 +67,7 @@ def test_ctrl_c_ends_with_130_and_a_checkpoint(tmp_path, arguments):
         text=True,
     )
     try:
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 300
         log = run / "log.jsonl"
         while not (log.exists() and read_log(log)):
             assert child.poll() is None, child.stderr.read()

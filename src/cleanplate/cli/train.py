@@ -124,9 +124,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from cleanplate.training.fit import Launch, fit
 
     outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))
-    from lightning.pytorch.utilities import rank_zero_only
-
-    if getattr(rank_zero_only, "rank", 0):
+    if outcome.rank:
         pass  # The first process speaks for all.
     elif as_json:
         values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +57,8 @@ class Outcome:
     status: Literal["complete", "interrupted", "already complete"]
     step: int
     checkpoint: Path
+    rank: int = 0
+    """Of this process among those that trained together; the first speaks for all."""
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -185,9 +188,13 @@ def fit(
     module = PairModule(recipe)
     if recipe.start is not None and not checkpoint.exists():
         module.begin_with(recipe.start, read_checkpoint(recipe.start))
-    trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+    with warnings.catch_warnings():
+        # Of the libraries about themselves; and how many workers there are is the person's choice.
+        warnings.filterwarnings("ignore", message=".*LeafSpec")
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
+        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
     status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
-    return Outcome(status, trainer.global_step, checkpoint)
+    return Outcome(status, trainer.global_step, checkpoint, trainer.global_rank)
 
 
 def _loggers(run: Path, start: int) -> list[Logger]:
