@@ -186,9 +186,6 @@ def samples_seen(recipe: Recipe, step: int) -> int:
     )
 
 
-_FEW_SCENES = DataRecipe(
-    kind="procedural", compositor=CompositorSettings(procedural_rooms=4, procedural_cutouts=8)
-)
 _SMOKE = (Stage(48, 32, 4, 0.5), Stage(64, 48, 4, 0.5))
 _SMOKE_DATA = DataRecipe(
     kind="procedural",
