@@ -16,6 +16,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
 from cleanplate.predict import placement
 from cleanplate.predict.exposure import Exposure, match_exposure
+from cleanplate.predict.glance import glance
 from cleanplate.predict.health import FEATURES, examine, sketch
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.landmarks import Landmarks
@@ -73,6 +74,7 @@ class Scene:
         self._depth_map = disparity
         self._disparity: Plane | None = None
         self._features: OrderedDict[Exposure | None, PlateFeatures] = OrderedDict()
+        self._glanced: Plane | None = None
         self._other_size: Scene | None = None
         if disparity is not None:
             _same_shape(disparity, plate)
@@ -212,8 +214,14 @@ class Scene:
         if hidden is not None:
             # Nothing is known there: the network shall see no difference; see `carry_over_edge`.
             plate = np.where(hidden[..., None], small_frame, plate)
-        disparity, valid = None, None
-        if self.normalisation is not None:
+        if self.normalisation is None:
+            disparity = self._glanced
+            if disparity is None or view.matrix is not None:
+                disparity = glance(self._session, plate)
+            if view.matrix is None:
+                self._glanced = disparity
+            valid = np.ones(disparity.shape, np.bool_)
+        else:
             given = self._depth_map if view.matrix is None else None
             if given is None:
                 assert self.disparity is not None

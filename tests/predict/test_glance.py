@@ -1,0 +1,56 @@
+"""Depth from the plate alone: small looks, put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cleanplate.predict.glance import GLANCES, glance
+from cleanplate.predict.session import PlateFeatures
+
+
+class Ramp:
+    """Stands for a network that sees nearness grow downwards, in a scale of its own each time."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+
+    def encode_plate(self, plate: Any, disparity: Any, valid: Any) -> PlateFeatures:
+        assert disparity is None
+        height, width = plate.shape[:2]
+        self.sizes.append((height, width))
+        scale = float(len(self.sizes))
+        rows = np.linspace(0, scale, height, dtype=np.float32)[:, None] + 10 * scale
+        return PlateFeatures(plate, {}, np.repeat(rows, width, 1))
+
+
+class Colour(Ramp):
+    """A network that takes red for near."""
+
+    def encode_plate(self, plate: Any, disparity: Any, valid: Any) -> PlateFeatures:
+        return PlateFeatures(plate, {}, plate[..., 0].copy())
+
+
+def test_looks_of_any_scale_agree_in_what_they_have_in_common():
+    session = Ramp()
+    seen = glance(session, np.zeros((300, 400, 3), np.float32))  # type: ignore[arg-type]
+    assert session.sizes == [(round(300 * s / 400), s) for s in GLANCES for _ in range(2)]
+    assert float(np.median(seen)) == pytest.approx(0, abs=1e-4)
+    assert float(np.abs(seen).mean()) == pytest.approx(1, rel=1e-3)
+    truth = np.linspace(-2, 2, 300)[:, None]
+    assert np.abs(seen - truth).max() < 0.05
+
+
+def test_mirrored_looks_are_mirrored_back():
+    plate = np.zeros((96, 128, 3), np.float32)
+    plate[:, 64:] = 1
+    seen = glance(Colour(), plate)  # type: ignore[arg-type]
+    assert (seen[:, 70:] > seen[:, :58].max()).all()
+
+
+def test_pictures_smaller_than_a_look_are_not_enlarged():
+    session = Ramp()
+    glance(session, np.zeros((20, 30, 3), np.float32))  # type: ignore[arg-type]
+    assert set(session.sizes) == {(20, 30)}
