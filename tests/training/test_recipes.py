@@ -107,7 +107,7 @@ def test_a_saved_recipe_names_what_changed(tmp_path):
         recipe, learning_rate=1.0, network=dataclasses.replace(recipe.network, width=0.5)
     )
     assert recipes.changes(saved, other) == [
-        "learning_rate: 0.002 -> 1.0",
+        f"learning_rate: {recipe.learning_rate} -> 1.0",
         "network.width: 0.25 -> 0.5",
     ]
 

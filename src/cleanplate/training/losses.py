@@ -127,8 +127,8 @@ class LossWeights:
     laplacian: float = 1.0
     false_alarm: float = 0.5
     shadow: float = 0.2
-    plate_disparity: float = 0.15
-    subject_disparity: float = 0.15
+    plate_disparity: float = 0.25
+    subject_disparity: float = 0.2
     gradient: float = 0.1
 
 
