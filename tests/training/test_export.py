@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ pytest.importorskip("onnxscript")
 from click.testing import CliRunner  # noqa: E402
 
 from cleanplate.cli import export as export_command  # noqa: E402
+from cleanplate.cli import main  # noqa: E402
 from cleanplate.errors import CleanplateError  # noqa: E402
 from cleanplate.models import find_model  # noqa: E402
 from cleanplate.training import export as exporting  # noqa: E402
 from cleanplate.training import graphs  # noqa: E402
-from cleanplate.training.card import Facts, giga_macs, without_places  # noqa: E402
+from cleanplate.training.card import Facts, giga_macs, read_figures, without_places  # noqa: E402
 from cleanplate.training.export import export, read_trained, weights_hash  # noqa: E402
 from cleanplate.training.fit import Launch, fit  # noqa: E402
 from cleanplate.training.networks import NETWORKS, CompactNet  # noqa: E402
@@ -124,8 +126,18 @@ def scores(path, model_hash, mad=0.01):
         "pairs": 40,
         "means": {"mad": mad, "iou": 0.93, "aligned_delta1": None},
     }
-    path.write_text(json.dumps({"pairs": "pairs", "results": [result]}))
+    options = {"pairs": "pairs", "align": False}
+    path.write_text(json.dumps({"options": options, "results": [result]}))
     return path
+
+
+def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
+    pairs = Path(__file__).parents[2] / "examples" / "pairs"
+    file = tmp_path / "scores.json"
+    assert main(["evaluate", str(pairs), "--baseline", "row", "--json", str(file)]) == 0
+    (figure,) = read_figures([file], {None})
+    assert (figure["pairs"], figure["count"], figure["align"]) == ("pairs", 1, False)
+    assert figure["means"]["mad"] > 0
 
 
 def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from cleanplate.training.export import Trained
 
 
+_FIGURES_FROM = (
+    "By `cleanplate evaluate PAIRS`, with `--plate-depth` or `--align` where a column says plate "
+    "depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
+    "docs/metrics.md defines each."
+)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What cannot be measured: a person says it."""
@@ -133,10 +140,11 @@ def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[s
     for file in files:
         try:
             document = json.loads(file.read_text())
-            results = document["results"]
+            options, results = document["options"], document["results"]
             found = [
                 {
-                    "pairs": document["pairs"],
+                    "pairs": options["pairs"],
+                    "align": options["align"],
                     "count": result["pairs"],
                     "variant": result["variant"],
                     "plate_depth": result["plate_depth"],
@@ -183,7 +191,7 @@ def as_markdown(content: Mapping[str, Any]) -> str:
         parts.append(f"## Limits\n\n{content['limits']}")
     parts.append(f"## Command\n\n```\n{content['command']}\n```")
     if content.get("figures"):
-        parts.append("## Figures\n\n" + _figure_table(content["figures"]))
+        parts.append(f"## Figures\n\n{_FIGURES_FROM}\n\n{_figure_table(content['figures'])}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -191,6 +199,7 @@ def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for figure in figures for name in figure["means"]))
     titles = [
         f"{figure['pairs']}, {figure['variant']}{', plate depth' if figure['plate_depth'] else ''}"
+        f"{', registered' if figure['align'] else ''}"
         for figure in figures
     ]
     lines = ["| figure | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
