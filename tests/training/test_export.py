@@ -134,7 +134,7 @@ def scores(path, model_hash, mad=0.01):
 def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
     pairs = Path(__file__).parents[2] / "examples" / "pairs"
     file = tmp_path / "scores.json"
-    assert main(["evaluate", str(pairs), "--baseline", "row", "--json", str(file)]) == 0
+    assert main(["evaluate", str(pairs), "--baseline", "difference", "--json", str(file)]) == 0
     (figure,) = read_figures([file], {None})
     assert (figure["pairs"], figure["count"], figure["align"]) == ("pairs", 1, False)
     assert figure["means"]["mad"] > 0

@@ -136,7 +136,7 @@ def test_a_complete_run_is_left_alone(whole):
 
 def test_another_recipe_is_refused_and_named(whole):
     other = dataclasses.replace(tiny_recipe(), learning_rate=0.5)
-    with pytest.raises(CleanplateError, match=r"learning_rate: 0\.002 -> 0\.5"):
+    with pytest.raises(CleanplateError, match=r"learning_rate: 0\.0015 -> 0\.5"):
         run(whole, other)
 
 
