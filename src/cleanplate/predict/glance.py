@@ -15,7 +15,7 @@ GLANCES = (192, 256)
 
 How deep a room is shows in its whole, and a network of this size takes in a whole only of pictures
 as small as those it learned from. On procedural rooms that no training saw, aligned delta < 1.25 is
-.71 at these sizes and .56 at 480 pixels (docs/prediction.md)."""
+.71 at these sizes and .65 at 384 pixels (docs/prediction.md)."""
 
 
 def glance(session: PairSession, plate: Picture) -> Plane:

@@ -1,0 +1,54 @@
+"""At what size to look at a plate whose depth is not known: the table in docs/prediction.md.
+
+    python -m benchmarks.glance --textures TEXTURES
+
+Aligned delta < 1.25 of the shipped model's plate disparity on procedural rooms of a seed that no
+training used, for several sizes of the small looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from cleanplate.metrics import disparity_errors
+from cleanplate.models import find_model
+from cleanplate.pictures import to_float
+from cleanplate.predict import glance
+from cleanplate.predict.session import PairSession
+from cleanplate.synthesis.procedural.pool import ProceduralPlates
+
+SEED, ROOMS = 987_654, 40
+"""Of the rooms; the first `--rooms` of them are looked at."""
+
+LOOKS = ((384,), (320,), (288,), (256,), (224,), (192,), (160,), (128,), (192, 256))
+
+
+def main() -> None:
+    """Print a line per choice of sizes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--textures", type=Path, help="pictures that cover the rooms")
+    parser.add_argument("--rooms", type=int, default=24)
+    parser.add_argument("--model", help="a shipped or an exported model")
+    given = parser.parse_args()
+    session = PairSession(find_model(given.model), None, None)
+    rooms = ProceduralPlates(SEED, ROOMS, given.textures)
+    for sides in LOOKS:
+        with mock.patch.object(glance, "GLANCES", sides):
+            deltas = []
+            for number in range(given.rooms):
+                plate = rooms[number]
+                seen = glance.glance(session, to_float(plate.picture))
+                truth = plate.disparity
+                errors = disparity_errors(seen, truth, align=True, valid=truth > 1 / 80)
+                deltas.append(errors["delta1"])
+        print(f"{' and '.join(map(str, sides)):>12}  {np.mean(deltas):.3f}")
+
+
+if __name__ == "__main__":
+    main()
