@@ -2,7 +2,8 @@
 
 A plate is a picture, optionally with `<stem>_depth.png` (or .npy, .exr, .tif) and
 `<stem>.json` beside it; a cutout is a picture with alpha, optionally with `<stem>_depth.png`
-and `<stem>.json`. Plain photos and plain RGBA files are therefore catalogues already.
+and `<stem>.json`; its alpha may also lie beside it, as `<stem>_alpha.png`. Plain photos and plain
+RGBA files are therefore catalogues already.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files import find_pictures
-from cleanplate.pictures import read_image, read_rgba, resize, to_float, to_uint8
+from cleanplate.pictures import read_alpha, read_image, read_rgba, resize, to_float, to_uint8
 from cleanplate.synthesis.assets import Bytes, Camera, Cutout, Plate, fill_outside
 
 _DEPTH_SUFFIXES = (".png", ".npy", ".exr", ".tif", ".tiff")
+_PARTS = ("_depth", "_alpha")
+"""Endings of names that mark a picture as part of another."""
 _MEMORY = 1 << 30
 """Bytes that one catalogue keeps in one process; the longest unused goes first."""
 _LONG_SIDE = 1280
@@ -135,6 +138,11 @@ class CutoutFolder(_Folder[Cutout]):
         """Read a cutout; colour and depth are carried outwards under the clear pixels."""
         facts = _facts(path)
         coded, alpha = read_rgba(path)
+        beside = path.with_name(f"{path.stem}_alpha.png")
+        if beside.exists():
+            alpha = read_alpha(beside)
+            if alpha.shape != coded.shape[:2]:
+                raise CleanplateError("differs in size from its cutout", file=beside)
         if alpha is None:
             raise CleanplateError(
                 "has no alpha channel, so it is no cutout",
@@ -190,7 +198,9 @@ def _assets(folder: str | Path, noun: str) -> list[Path]:
     own = [
         file
         for file in files
-        if not (file.stem.endswith("_depth") and file.stem.removesuffix("_depth") in stems)
+        if not any(
+            file.stem.endswith(part) and file.stem.removesuffix(part) in stems for part in _PARTS
+        )
     ]
     if not own:
         raise CleanplateError(f"holds no {noun}", file=folder)

@@ -13,6 +13,7 @@ COMMANDS = {
     "render": "Render plates, cutouts and pairs with Blender.",
     "depth": "Give plain photographs a depth, from a depth network.",
     "cutouts": "Make cutouts of RGBA files, photos with masks, or a clip and its plate.",
+    "pack": "Keep plates, cutouts or pairs as one small file.",
 }
 """Name -> one line of help. The command is `command` in `cleanplate.cli.synth.<name>`."""
 

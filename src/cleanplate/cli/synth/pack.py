@@ -1,0 +1,40 @@
+"""`cleanplate synth pack`: keep plates, cutouts or pairs as one small file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command(
+    epilog="Example: cleanplate synth pack cutouts rendered/cutouts data/cutouts.tar.gz",
+)
+@click.argument("kind", type=click.Choice(["plates", "cutouts", "pairs"]))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--quality", type=click.IntRange(1, 100), default=85, show_default=True, help="Of JPEG."
+)
+@click.option(
+    "--depth-step",
+    type=click.FloatRange(0, 0.1),
+    default=0.005,
+    show_default=True,
+    help="Depths closer than this share may become one; 0 keeps them all.",
+)
+def command(kind: str, folder: Path, archive: Path, quality: int, depth_step: float) -> None:
+    """Write the KIND of assets that lie in FOLDER to ARCHIVE.
+
+    Plates and cutouts become a .tar.gz that unpacks to a folder of the same name; pairs become a
+    shard (.tar) that training reads as it is. Items are whole if they have their .json.
+    """
+    from cleanplate.synthesis import archive as archives
+
+    pack = {
+        "plates": archives.pack_plates,
+        "cutouts": archives.pack_cutouts,
+        "pairs": archives.pack_pairs,
+    }[kind]
+    count = pack(folder, archive, archives.Coding(quality, depth_step))
+    click.echo(f"{count} {kind}, {archive.stat().st_size / 1e6:.1f} MB: {archive}")
