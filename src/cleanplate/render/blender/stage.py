@@ -1,0 +1,100 @@
+"""A setting built in Blender, and its light."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from cleanplate.render.blender import engine
+from cleanplate.render.blender.models import Models
+from cleanplate.render.setting import Lamp, Light, Setting, Sun
+
+
+class Stage:
+    """A setting, loaded. The file is emptied first.
+
+    Args:
+        folder: the asset folder.
+        setting: what to build.
+    """
+
+    def __init__(self, folder: Path, setting: Setting):
+        engine.reset()
+        self.folder, self.setting = folder, setting
+        self.models = Models(folder)
+        self._lamps: list[bpy.types.Object] = []
+        self._sky_means: dict[str, float] = {}
+        for slab in setting.slabs:
+            self.models.put_slab(slab)
+        for model in setting.models:
+            self.models.put(model)
+        bpy.context.view_layer.update()
+        self.objects = [o for o in bpy.context.scene.objects if o.type == "MESH"]
+
+    def light(self, light: Light) -> None:
+        """Take the old light away and set this one up."""
+        for lamp in self._lamps:
+            bpy.data.lights.remove(lamp.data)
+        self._lamps = [_lamp(one) for one in light.lamps]
+        if light.sun:
+            self._lamps.append(_sun(light.sun))
+        self._surround(light)
+
+    def _surround(self, light: Light) -> None:
+        world = bpy.context.scene.world
+        world.use_nodes = True
+        nodes, links = world.node_tree.nodes, world.node_tree.links
+        nodes.clear()
+        glow = nodes.new("ShaderNodeBackground")
+        links.new(glow.outputs[0], nodes.new("ShaderNodeOutputWorld").inputs[0])
+        if light.sky is None:
+            glow.inputs["Color"].default_value = (*light.ambient, 1)
+            return
+        panorama = nodes.new("ShaderNodeTexEnvironment")
+        panorama.image = bpy.data.images.load(str(self.folder / light.sky), check_existing=True)
+        panorama.interpolation = "Cubic"
+        turn = nodes.new("ShaderNodeMapping")
+        turn.inputs["Rotation"].default_value[2] = light.sky_turn
+        coordinates = nodes.new("ShaderNodeTexCoord")
+        links.new(coordinates.outputs["Generated"], turn.inputs["Vector"])
+        links.new(turn.outputs["Vector"], panorama.inputs["Vector"])
+        links.new(panorama.outputs["Color"], glow.inputs["Color"])
+        mean = self._sky_mean(light.sky, panorama.image)
+        glow.inputs["Strength"].default_value = light.sky_strength / mean
+
+    def _sky_mean(self, path: str, image: bpy.types.Image) -> float:
+        """Mean radiance over the sphere: panoramas come in any unit."""
+        if path not in self._sky_means:
+            width, height = image.size
+            flat = np.empty(width * height * 4, np.float32)
+            image.pixels.foreach_get(flat)
+            rows = flat.reshape(height, width, 4)[..., :3].mean((1, 2))
+            weight = np.sin(np.pi * (np.arange(height) + 0.5) / height)
+            self._sky_means[path] = max(float((rows * weight).sum() / weight.sum()), 1e-6)
+        return self._sky_means[path]
+
+
+def _lamp(lamp: Lamp) -> bpy.types.Object:
+    data = bpy.data.lights.new("lamp", "AREA")
+    data.energy, data.size, data.color = lamp.watts, lamp.side, lamp.colour
+    one = bpy.data.objects.new("lamp", data)
+    one.location = lamp.position
+    if lamp.aim is not None:
+        way = Vector(lamp.aim) - Vector(lamp.position)
+        one.rotation_euler = way.to_track_quat("-Z", "Y").to_euler()
+    one.visible_camera = False
+    bpy.context.scene.collection.objects.link(one)
+    return one
+
+
+def _sun(sun: Sun) -> bpy.types.Object:
+    data = bpy.data.lights.new("sun", "SUN")
+    data.energy, data.angle, data.color = sun.strength, sun.width, sun.colour
+    one = bpy.data.objects.new("sun", data)
+    one.rotation_euler = (0.0, math.pi / 2 - sun.elevation, sun.azimuth)
+    bpy.context.scene.collection.objects.link(one)
+    return one
