@@ -32,7 +32,8 @@ from training.discs import Discs, tiny_recipe  # noqa: E402
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    recipe = tiny_recipe(steps=2, data=DataRecipe(plates=folder / "plates", cutouts=folder / "c"))
+    data = DataRecipe(plates=(folder / "plates",), cutouts=(folder / "c",))
+    recipe = tiny_recipe(steps=2, data=data)
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(recipe, folder, launch, sources=(Discs(), None))
     return folder
@@ -60,7 +61,7 @@ def test_the_card_says_what_the_model_is(model, run):
     assert card["weights_sha256"] == weights_hash(network)
     assert (card["trained_steps"], card["trained_samples"]) == (2, 6)
     assert card["licence"] == "Apache-2.0"
-    assert card["recipe"]["data"]["plates"] == "plates"
+    assert card["recipe"]["data"]["plates"] == ["plates"]
     assert str(run) not in (model / "card.json").read_text() + (model / "card.md").read_text()
     text = (model / "card.md").read_text()
     for said in (f"{card['parameters']:,}", card["licence"], card["command"], "composites of"):

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
 from cleanplate.training.networks import PairNetwork
-from cleanplate.training.recipes import command_of
+from cleanplate.training.recipes import command_of, listed
 
 if TYPE_CHECKING:
     from cleanplate.training.export import Trained
@@ -98,13 +98,14 @@ def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Copy the recipe with every path cut to its last part: folders of one machine are no news."""
     copy: dict[str, Any] = json.loads(json.dumps(recipe))
     for values, keys in (
-        (copy["data"], ("plates", "cutouts", "path")),
+        (copy["data"], ("plates", "cutouts", "pairs", "path")),
         (copy["data"].get("compositor", {}), ("textures",)),
         (copy, ("start",)),
     ):
         for key in keys:
             if values.get(key):
-                values[key] = Path(values[key]).name
+                names = [Path(place).name for place in listed(values[key])]
+                values[key] = names if isinstance(values[key], list) else names[0]
     return copy
 
 
@@ -112,7 +113,8 @@ def _kind_of_data(recipe: Mapping[str, Any]) -> str:
     data = recipe["data"]
     if data["kind"] == "procedural":
         return "procedural scenes made by Cleanplate itself"
-    places = [Path(data[key]).name for key in ("plates", "cutouts", "path") if data[key]]
+    keys = ("plates", "cutouts", "pairs", "path")
+    places = [Path(place).name for key in keys for place in listed(data.get(key))]
     return f"{data['kind']} of {', '.join(places)}"
 
 

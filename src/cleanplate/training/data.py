@@ -17,6 +17,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import collate
 from cleanplate.training.folders import Folders
 from cleanplate.training.recipes import Recipe, step_samples
+from cleanplate.training.retakes import Mixture, Retakes, open_pairs
 from cleanplate.training.shards import Shards
 from cleanplate.training.stored import split
 
@@ -154,9 +155,20 @@ def _start_worker(number: int) -> None:
 def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     """Open the recipe's sources for training and validation.
 
+    Validation sees no stored pairs, so that runs with and without them can be compared.
+
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
     """
+    training, validation = _main_sources(recipe)
+    data = recipe.data
+    if data.pairs is not None:
+        pairs = Retakes(open_pairs(data.pairs), recipe.seed, data.compositor)
+        training = Mixture(training, pairs, data.pairs_share, recipe.seed)
+    return training, validation
+
+
+def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     from cleanplate.synthesis import Composer, ProceduralComposer
 
     data = recipe.data

@@ -80,8 +80,14 @@ class DataRecipe:
     """
 
     kind: Literal["composites", "procedural", "shards", "folders"] = "composites"
-    plates: Path | None = None
-    cutouts: Path | None = None
+    plates: tuple[Path, ...] = ()
+    """Folders of plates; each counts by its number of plates. None = procedural rooms."""
+    cutouts: tuple[Path, ...] = ()
+    """Folders of cutouts, likewise."""
+    pairs: Path | None = None
+    """A folder of full-scene pairs, shards or loose files, that are mixed into the samples."""
+    pairs_share: float = 0.0
+    """Share of samples that are such pairs, cut, mirrored and exposed anew each time."""
     path: Path | None = None
     """The folder of shards, or the folder that holds `bg/ fg_bg/ mask/ depth/`."""
     depth: Literal["metres", "near-dark", "near-bright"] = "metres"
@@ -90,6 +96,15 @@ class DataRecipe:
     """Share of samples in which the network is not shown the plate's depth."""
     compositor: CompositorSettings = field(default_factory=CompositorSettings)
     """Of composites and procedural scenes."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pairs_share <= 1:
+            raise CleanplateError(f"pairs_share = {self.pairs_share:g} is no share in [0, 1]")
+        if (self.pairs is not None) != (self.pairs_share > 0):
+            raise CleanplateError(
+                "a mixture needs both the pairs and their share",
+                cure="--data.pairs FOLDER --data.pairs-share 0.15",
+            )
 
 
 @dataclass(frozen=True)
@@ -269,8 +284,15 @@ def changes(old: dict[str, Any], new: Recipe) -> list[str]:
     return [
         f"{key}: {before.get(key)} -> {after.get(key)}"
         for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
+        if listed(before.get(key)) != listed(after.get(key))
     ]
+
+
+def listed(value: Any) -> list[Any]:
+    """Give a saved field's values; one folder, from before there could be several, is a list."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -288,7 +310,7 @@ def command_of(recipe: dict[str, Any]) -> str:
     words = ["cleanplate", "train", recipe["name"]]
     default = _flat(to_json(RECIPES[recipe["name"]])) if recipe["name"] in RECIPES else {}
     for key, value in _flat(recipe).items():
-        if key in ("name", "note") or default.get(key) == value:
+        if key in ("name", "note") or listed(default.get(key)) == listed(value):
             continue
         flag = key.replace("_", "-")
         if isinstance(value, bool):
@@ -296,6 +318,5 @@ def command_of(recipe: dict[str, Any]) -> str:
             no = "" if value else "no-"
             words.append(f"--{head}.{no}{last}" if head else f"--{no}{last}")
         else:
-            values = value if isinstance(value, list) else [value]
-            words += [f"--{flag}", *(str(one) for one in values)]
+            words += [f"--{flag}", *(str(one) for one in listed(value))]
     return shlex.join(words)
