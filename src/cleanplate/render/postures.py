@@ -1,0 +1,216 @@
+"""The body's posture as angles of its joints, and the turns of bones they mean.
+
+The body faces -Y, its left is +X, up is +Z, and it rests in a T: arms out to the sides, palms
+down. Angles are degrees. Nothing here knows of Blender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Rotation = npt.NDArray[np.float64]
+"""(3, 3), applied to columns (x, y, z)."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm; zero everywhere hangs straight down with the palm to the thigh.
+
+    Args:
+        out: away from the body to the side, 90 is level.
+        forward: up in front, 90 is level.
+        across: a raised arm swung inwards, about the vertical.
+        twist: of the upper arm inwards: with a bent elbow the hand comes before the belly.
+        elbow: bend, 0 is straight.
+        turn: of the lower arm, palm from facing in (0) to facing back (90).
+        wrist: bend towards the palm.
+        curl: of the fingers, 0 flat, 90 a fist.
+    """
+
+    out: float = 8.0
+    forward: float = 0.0
+    across: float = 0.0
+    twist: float = 0.0
+    elbow: float = 8.0
+    turn: float = 0.0
+    wrist: float = 0.0
+    curl: float = 18.0
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One leg; zero everywhere stands straight.
+
+    Args:
+        forward: of the thigh, 90 is level as on a chair.
+        out: of the thigh to the side.
+        turn: of the toes outwards.
+        knee: bend, 0 is straight.
+        foot: the toes' way down, 0 stands at a right angle to the shin.
+    """
+
+    forward: float = 0.0
+    out: float = 3.0
+    turn: float = 6.0
+    knee: float = 2.0
+    foot: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A body's posture.
+
+    Args:
+        name: what it shows, such as `walk`.
+        left, right: arms.
+        left_leg, right_leg: legs.
+        lean: of the whole body forwards, at the hips.
+        bend, side, twist: of the spine forwards, to its left, about itself to its left.
+        nod, look, tilt: of the head down, to its left, to its left shoulder.
+        holding: the hands that hold something: "", "left", "right" or "both".
+    """
+
+    name: str
+    left: Arm = Arm()
+    right: Arm = Arm()
+    left_leg: Leg = Leg()
+    right_leg: Leg = Leg()
+    lean: float = 0.0
+    bend: float = 2.0
+    side: float = 0.0
+    twist: float = 0.0
+    nod: float = 0.0
+    look: float = 0.0
+    tilt: float = 0.0
+    holding: str = ""
+
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "arm.out": (-5, 150),
+    "arm.forward": (-50, 170),
+    "arm.across": (-40, 55),
+    "arm.twist": (-60, 80),
+    "arm.elbow": (0, 140),
+    "arm.turn": (-80, 90),
+    "arm.wrist": (-50, 60),
+    "arm.curl": (0, 80),
+    "leg.forward": (-35, 125),
+    "leg.out": (-10, 45),
+    "leg.turn": (-15, 45),
+    "leg.knee": (0, 145),
+    "leg.foot": (-30, 50),
+}
+"""Degrees that joints of the living can take."""
+
+_FINGERS = ("Index", "Middle", "Ring", "Pinky")
+
+
+def about(axis: str, degrees: float) -> Rotation:
+    """Rotation about a coordinate axis, counter-clockwise seen from the axis' end."""
+    angle = np.radians(degrees)
+    c, s = float(np.cos(angle)), float(np.sin(angle))
+    i, j = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
+    turn = np.eye(3)
+    turn[i, i] = turn[j, j] = c
+    turn[i, j], turn[j, i] = -s, s
+    return turn
+
+
+def turns(pose: Pose) -> dict[str, Rotation]:
+    """Give each bone's turn against its parent, in the axes of the body at rest.
+
+    A bone's rotation in the world is its parent's times its own turn times its rest.
+    """
+    found = {"Hips": about("X", pose.lean)}
+    for bone in ("Spine", "Spine1", "Spine2"):
+        found[bone] = (
+            about("Z", pose.twist / 3) @ about("Y", pose.side / 3) @ about("X", pose.bend / 3)
+        )
+    for bone, share in (("Neck", 0.4), ("Head", 0.6)):
+        found[bone] = (
+            about("Z", pose.look * share)
+            @ about("Y", pose.tilt * share)
+            @ about("X", pose.nod * share)
+        )
+    for side, arm, leg in (
+        ("Left", pose.left, pose.left_leg),
+        ("Right", pose.right, pose.right_leg),
+    ):
+        limb = {**_arm(arm), **_leg(leg)}
+        for bone, turn in limb.items():
+            found[side + bone] = turn if side == "Left" else _mirrored(turn)
+    return found
+
+
+def mirrored(pose: Pose) -> Pose:
+    """Give the pose with left and right exchanged."""
+    hand = {"left": "right", "right": "left"}.get(pose.holding, pose.holding)
+    return replace(
+        pose,
+        left=pose.right,
+        right=pose.left,
+        left_leg=pose.right_leg,
+        right_leg=pose.left_leg,
+        side=-pose.side,
+        twist=-pose.twist,
+        look=-pose.look,
+        tilt=-pose.tilt,
+        holding=hand,
+    )
+
+
+def _arm(arm: Arm) -> dict[str, Rotation]:
+    # A shoulder blade goes along when the arm rises over the level.
+    rise = max(0.0, max(arm.out, arm.forward) - 80) * 0.25
+    upper = (
+        about("Z", -arm.across)
+        @ about("X", -arm.forward)
+        @ about("Y", 90 - arm.out)
+        @ about("X", arm.twist)
+    )
+    bones = {
+        "Shoulder": about("Y", -rise),
+        "Arm": about("Y", rise) @ upper,
+        "ForeArm": about("Z", -arm.elbow) @ about("X", arm.turn * 0.5),
+        "Hand": about("X", arm.turn * 0.5) @ about("Y", arm.wrist),
+    }
+    for finger in _FINGERS:
+        for joint, share in ((1, 0.8), (2, 1.0), (3, 0.7)):
+            bones[f"Hand{finger}{joint}"] = about("Y", arm.curl * share)
+    bones["HandThumb2"] = about("Z", -0.35 * arm.curl)
+    bones["HandThumb3"] = about("Z", -0.35 * arm.curl)
+    return bones
+
+
+def _leg(leg: Leg) -> dict[str, Rotation]:
+    return {
+        "UpLeg": about("X", -leg.forward) @ about("Y", -leg.out) @ about("Z", leg.turn),
+        "Leg": about("X", leg.knee),
+        "Foot": about("X", leg.foot),
+    }
+
+
+def _mirrored(turn: Rotation) -> Rotation:
+    flip = np.diag([-1.0, 1.0, 1.0])
+    return flip @ turn @ flip
+
+
+def within_limits(pose: Pose) -> Pose:
+    """Give the pose with each arm and leg inside `LIMITS`."""
+    return replace(
+        pose,
+        left=Arm(**_clipped("arm", pose.left)),
+        right=Arm(**_clipped("arm", pose.right)),
+        left_leg=Leg(**_clipped("leg", pose.left_leg)),
+        right_leg=Leg(**_clipped("leg", pose.right_leg)),
+    )
+
+
+def _clipped(part: str, limb: Arm | Leg) -> dict[str, float]:
+    return {
+        key: float(np.clip(value, *LIMITS[f"{part}.{key}"])) for key, value in vars(limb).items()
+    }
