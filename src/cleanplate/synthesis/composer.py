@@ -19,6 +19,7 @@ from cleanplate.synthesis.camera import Pass, draw_passes, expose, tone
 from cleanplate.synthesis.casting import Cutouts, Plates, draw_subject, weighted
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.edges import change_edges
+from cleanplate.synthesis.holdout import Part, part_of
 from cleanplate.synthesis.layer import Layer
 from cleanplate.synthesis.merge import Subjects, add_layer, visible
 from cleanplate.synthesis.placement import Placement
@@ -96,10 +97,12 @@ class Composer:
         *,
         seed: int,
         settings: CompositorSettings | None = None,
+        part: Part = "all",
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
 
-        Of several folders each counts by its number of assets.
+        Of several folders each counts by its number of assets. `part` takes those alone that
+        train or that validate (`cleanplate.synthesis.holdout`).
 
         Raises:
             CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
@@ -108,8 +111,8 @@ class Composer:
         settings = settings or CompositorSettings()
         rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
         subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
-        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
-        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
+        scenes = part_of([PlateFolder.open(folder) for folder in _folders(plates)], part)
+        kinds = part_of([CutoutFolder.open(folder) for folder in _folders(cutouts)], part)
         share = settings.procedural_share
         return cls(
             [*scenes, rooms],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -155,7 +155,8 @@ def _start_worker(number: int) -> None:
 def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     """Open the recipe's sources for training and validation.
 
-    Validation sees no stored pairs, so that runs with and without them can be compared.
+    Validation composes plates and cutouts that training never sees, and no stored pairs, so that
+    runs with and without those can be compared.
 
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
@@ -173,13 +174,16 @@ def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
 
     data = recipe.data
 
-    def composer(seed: int) -> Source:
+    def composer(part: Literal["training", "validation"]) -> Source:
+        seed = recipe.seed + (_VALIDATION_SEED if part == "validation" else 0)
         if data.kind == "procedural":
             return ProceduralComposer(seed, settings=data.compositor)
-        return Composer.from_folders(data.plates, data.cutouts, seed=seed, settings=data.compositor)
+        return Composer.from_folders(
+            data.plates, data.cutouts, seed=seed, settings=data.compositor, part=part
+        )
 
     if data.kind in ("composites", "procedural"):
-        return composer(recipe.seed), composer(recipe.seed + _VALIDATION_SEED)
+        return composer("training"), composer("validation")
     if data.path is None:
         raise CleanplateError(
             f"data of kind {data.kind!r} lie in a folder", cure="--data.path FOLDER"

@@ -16,6 +16,7 @@ from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
@@ -149,6 +150,8 @@ def fit(
             return Outcome("already complete", start, checkpoint)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if getattr(rank_zero_only, "rank", 0):  # the first process speaks for all
+        logging.getLogger("cleanplate").setLevel(logging.ERROR)
     training, validation = sources or open_sources(recipe)
     data = PairData(recipe, training, validation, workers=launch.workers)
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
