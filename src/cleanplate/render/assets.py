@@ -54,7 +54,7 @@ class Asset:
     @property
     def box(self) -> tuple[float, float, float] | None:
         """Width, depth and height in metres, where the catalogue has them."""
-        parts = self.size.lower().replace(" m", "").split("x")
+        parts = self.size.lower().partition(",")[0].replace(" m", "").split("x")
         try:
             x, y, z = (float(p) for p in parts)
         except ValueError:

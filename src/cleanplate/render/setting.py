@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Point = tuple[float, float, float]
 """Metres, Z up."""
@@ -114,25 +114,29 @@ class Setting:
         kind: world, room, outdoor or tabletop.
         models: in the order in which they are put down.
         slabs: put down before the models.
-        area: x0, y0, x1, y1 in metres, where cameras (and subjects) may be.
-        ground: metres, height of what subjects stand on; None = found below the camera's aim.
+        area: x0, y0, x1, y1 in metres, where cameras (and subjects) may be; None = all over
+            what was built.
+        ground: metres, height of what subjects stand on.
         ceiling: metres; cameras stay below it.
         spots: camera places known to be good.
-        textures: files that are used besides those of models and slabs.
+        lamp_spacing: metres between ceiling lamps.
+        lamp_height: metres.
+        lamp_watts: least and most.
+        files: used besides those of models and slabs.
     """
 
     name: str
     kind: str
     models: tuple[Model, ...] = ()
     slabs: tuple[Slab, ...] = ()
-    area: tuple[float, float, float, float] = (-5.0, -5.0, 5.0, 5.0)
+    area: tuple[float, float, float, float] | None = None
     ground: float = 0.0
     ceiling: float = 2.9
     spots: tuple[Spot, ...] = ()
     lamp_spacing: float = 4.0
     lamp_height: float = 2.4
     lamp_watts: tuple[float, float] = (50.0, 130.0)
-    extra: tuple[str, ...] = field(default=())
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from mathutils import Vector
 
 from cleanplate.render.blender import engine
-from cleanplate.render.blender.models import Models
+from cleanplate.render.blender.models import Models, bounds
 from cleanplate.render.setting import Lamp, Light, Setting, Sun
 
 
@@ -30,10 +30,14 @@ class Stage:
         self._sky_means: dict[str, float] = {}
         for slab in setting.slabs:
             self.models.put_slab(slab)
-        for model in setting.models:
-            self.models.put(model)
+        parts = [part for model in setting.models for part in self.models.put(model)]
+        self._extent = bounds(parts)
         bpy.context.view_layer.update()
         self.objects = [o for o in bpy.context.scene.objects if o.type == "MESH"]
+
+    def extent(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest corner of the models, slabs apart, each (3,) metres."""
+        return self._extent
 
     def light(self, light: Light) -> None:
         """Take the old light away and set this one up."""

@@ -1,0 +1,145 @@
+"""Table-tops and shelves with small things on them, as a robot cell or a photographer sees them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cleanplate.render.assets import Asset, Library
+from cleanplate.render.setting import Model, Setting, Slab, Stand
+
+_TABLES = ("furniture_gazebo/", "KitchenTable", "CoffeeTable", "ReadingDesk", "TVCabinet")
+_SMALL = 0.35
+"""Metres: higher things do not stand on tables."""
+_SURFACES = ("wood", "Wood", "marble", "Marble", "concrete_1", "Worktop", "cardboard", "Tiles036")
+_WALLS = ("wall", "stucco", "brick", "cinder", "Wallpaper", "wallpaper", "concrete", "Fabric")
+_FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
+
+
+def tabletop(library: Library, rng: np.random.Generator) -> Setting:
+    """Compose a table, a bench (half of the time) or a shelf with 2 to 9 small things."""
+    draw = rng.random()
+    if draw < 0.25:
+        return _shelf(library, rng)
+    slabs = [_slab(library, rng, _FLOORS, (0, 0, -0.05), (12, 12, 0.1), 1.6)]
+    distance = rng.uniform(0.45, 1.6)
+    if rng.random() < 0.75:  # a wall behind, another at the side
+        slabs.append(_slab(library, rng, _WALLS, (0, distance + 0.05, 1.5), (12, 0.1, 3.0), 1.4))
+        if rng.random() < 0.5:
+            x = rng.choice([-1, 1]) * rng.uniform(1.2, 2.5)
+            slabs.append(Slab((x, 0, 1.5), (0.1, 12, 3.0), slabs[-1].texture, 1.4))
+    models = []
+    tables = _tables(library)
+    if draw < 0.6 or not tables:  # a bench: a plain top, as in a cell or a studio
+        top = rng.uniform(0.7, 1.0)
+        half_x, half_y = rng.uniform(0.5, 1.0), rng.uniform(0.3, 0.45)
+        slabs.append(
+            _slab(
+                library,
+                rng,
+                _SURFACES,
+                (0, 0, top - 0.02),
+                (2 * half_x, 2 * half_y, 0.04),
+                rng.uniform(0.5, 1.2),
+            )
+        )
+    else:
+        table = tables[rng.integers(len(tables))]
+        width, depth, top = table.box or (1.2, 0.7, 0.8)
+        turn = rng.integers(2) * math.pi / 2 + rng.normal(0, 0.05)
+        half_x, half_y = width * 0.36, depth * 0.36
+        if round(turn / (math.pi / 2)) % 2:
+            half_x, half_y = half_y, half_x
+        models.append(Model(table.path, Stand(0, 0, 0.0, turn)))
+    models += _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
+    return Setting(
+        name="tabletop",
+        kind="tabletop",
+        slabs=tuple(slabs),
+        models=tuple(models),
+        area=(-half_x * 0.7, -half_y * 0.7, half_x * 0.7, half_y * 0.7),
+        ground=top,
+        ceiling=2.9,
+    )
+
+
+def _shelf(library: Library, rng: np.random.Generator) -> Setting:
+    """Boards before a wall; the camera looks at one of them."""
+    floor = _slab(library, rng, _FLOORS, (0, 0, -0.05), (12, 12, 0.1), 1.6)
+    wall = _slab(library, rng, _WALLS, (0, 0.25, 1.5), (12, 0.1, 3.0), 1.4)
+    depth, half = rng.uniform(0.3, 0.45), rng.uniform(0.5, 1.0)
+    middle = 0.2 - depth / 2
+    wood = _slab(library, rng, _SURFACES, (0, 0, 0), (1, 1, 1), 0.8)
+    step, thick = rng.uniform(0.42, 0.6), rng.uniform(0.018, 0.04)
+    tops = [rng.uniform(0.3, 0.6) + step * k for k in range(4)]
+    tops = [tops[0] + step * k for k in range(4)]
+    slabs = [floor, wall]
+    for top in tops:
+        board = (0, middle, top - thick / 2), (2 * half, depth, thick)
+        slabs.append(Slab(*board, wood.texture, wood.tile, wood.colour))
+    for side in (-1, 1):
+        upright = (side * half, middle, tops[-1] / 2), (thick, depth, tops[-1] + thick)
+        slabs.append(Slab(*upright, wood.texture, wood.tile, wood.colour))
+    models: list[Model] = []
+    chosen = int(rng.integers(0, 3))
+    for k, top in enumerate(tops):
+        if k == chosen or rng.random() < 0.6:
+            free = (-half * 0.85, middle - depth * 0.3, half * 0.85, middle + depth * 0.3)
+            models += _things(library, rng, free, top + step * 0.8)
+    return Setting(
+        name="shelf",
+        kind="tabletop",
+        slabs=tuple(slabs),
+        models=tuple(models),
+        area=(-half * 0.6, middle - 0.05, half * 0.6, middle + 0.05),
+        ground=tops[chosen],
+        ceiling=tops[chosen] + step * 0.9,
+    )
+
+
+def _things(
+    library: Library,
+    rng: np.random.Generator,
+    area: tuple[float, float, float, float],
+    drop_from: float,
+) -> list[Model]:
+    """Small things let down at places that do not crowd each other."""
+    things = [a for a in library.of("object") if 0 < (a.height or 1) < _SMALL]
+    models: list[Model] = []
+    taken: list[tuple[float, float]] = []
+    for _ in range(int(rng.integers(2, 10)) if things else 0):
+        thing = things[rng.integers(len(things))]
+        for _ in range(12):
+            x, y = rng.uniform(area[0], area[2]), rng.uniform(area[1], area[3])
+            if all(math.hypot(x - a, y - b) > 0.2 for a, b in taken):
+                taken.append((x, y))
+                turn = rng.uniform(0, 2 * math.pi)
+                models.append(Model(thing.path, Stand(x, y, None, turn, drop_from=drop_from)))
+                break
+    return models
+
+
+def _tables(library: Library) -> list[Asset]:
+    return [a for a in library.of("furniture") if any(t in a.path for t in _TABLES)]
+
+
+def _slab(
+    library: Library,
+    rng: np.random.Generator,
+    names: tuple[str, ...],
+    centre: tuple[float, float, float],
+    size: tuple[float, float, float],
+    tile: float,
+) -> Slab:
+    """A slab with a texture that fits, or, one time in four, of one plain colour."""
+    found = [
+        t.path
+        for t in library.of("texture")
+        if any(n in t.name for n in names) and not t.name.endswith(("_Normal", "_Roughness"))
+    ]
+    grey = rng.uniform(0.08, 0.85)
+    red, green, blue = (float(np.clip(grey * rng.uniform(0.85, 1.15), 0, 0.9)) for _ in range(3))
+    shine = rng.uniform(0.25, 0.9)
+    texture = None if not found or rng.random() < 0.25 else found[rng.integers(len(found))]
+    return Slab(centre, size, texture, tile, (red, green, blue), shine)

@@ -1,0 +1,51 @@
+"""The process that has Blender: `python -m cleanplate.render.worker JOB.json`.
+
+It is started by `render.crew`, renders the items of its job one after the other and ends;
+memory grows with every scene that is opened, so a job is short. `started` in the job's
+folder names the item at hand, so that the crew knows which one a crash was about.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+from cleanplate.render import items
+from cleanplate.render.assets import Library
+from cleanplate.render.items import Item, Rejected
+
+MAKERS = {
+    "plates": ("cleanplate.render.blender.plates", "Plates"),
+    "cutouts": ("cleanplate.render.blender.cutouts", "Cutouts"),
+    "pairs": ("cleanplate.render.blender.pairs", "Pairs"),
+}
+"""Task -> module and class; a class takes (library, seed, size) and makes items by index."""
+
+
+class Maker(Protocol):
+    def make(self, index: int) -> Item: ...
+
+
+def main(path: Path) -> None:
+    """Do a job: JSON with task, assets, out, seed, size (height, width) and indices."""
+    job = json.loads(path.read_text())
+    out = Path(job["out"])
+    module, name = MAKERS[job["task"]]
+    library = Library(job["assets"])
+    maker: Maker = getattr(import_module(module), name)(library, job["seed"], tuple(job["size"]))
+    for index in job["indices"]:
+        item_name = items.name_of(index)
+        if items.is_done(out, item_name):
+            continue
+        path.with_suffix(".started").write_text(str(index))
+        try:
+            items.write(out, item_name, maker.make(index))
+        except Rejected as rejected:
+            items.reject(out, item_name, rejected)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
