@@ -94,6 +94,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise _write_fault(path, error) from error
 
 
+@contextmanager
+def telling_write_faults(path: str | Path) -> Iterator[None]:
+    """Say what the system reports while `path` is written as a person's error.
+
+    Raises:
+        CleanplateError: if the block raises an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _write_fault(path, error) from error
+
+
 def _write_fault(path: str | Path, error: OSError) -> CleanplateError:
     what, cure = _WRITE_FAULTS.get(
         error.errno or 0, (f"cannot be written ({error.strerror})", "Write elsewhere.")

@@ -207,6 +207,12 @@ def _assets(folder: str | Path, noun: str) -> list[Path]:
     return own
 
 
+def files_of(path: Path) -> list[Path]:
+    """Give all files of the asset whose picture is `path`: itself, alpha, depth and facts."""
+    alpha, facts = path.with_name(f"{path.stem}_alpha.png"), path.with_suffix(".json")
+    return [path, *(one for one in (alpha, _beside(path), facts) if one and one.exists())]
+
+
 def _facts(path: Path) -> Mapping[str, Any]:
     beside = path.with_suffix(".json")
     if not beside.exists():

@@ -50,10 +50,12 @@ class Composition:
     """A sample before the camera. Pictures are linear light, (H, W, 3) float32.
 
     `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
-    times `shadow_colour`, but for faint reflections. `look` (256, 3) is the curve of codes that the
-    plate's picture went through, `seen` its result (H, W, 3) uint8. `placements` from far to near.
+    times `shadow_colour`, but for faint reflections. `name` is the plate's; `look` (256, 3) is the
+    curve of codes that its picture went through, `seen` the result (H, W, 3) uint8. `placements`
+    from far to near.
     """
 
+    name: str
     view: View
     seen: Bytes
     plate: Picture
@@ -125,6 +127,10 @@ class Composer:
 
     def sample(self, index: int, size: tuple[int, int]) -> Sample:
         """Make sample `index` at `size` = (H, W), at least 16 x 16."""
+        return self.made(index, size)[0]
+
+    def made(self, index: int, size: tuple[int, int]) -> tuple[Sample, Composition]:
+        """Make sample `index`, and give what it was composed of besides."""
         rng = self._rng(index, size)
         made = self._compose(rng, size)
         plate_pass, frame_pass, motion = Pass(np.ones(3, np.float32)), None, None
@@ -148,7 +154,7 @@ class Composer:
             subject_disparity = truth.disparity
             inside = truth.alpha >= 0.5
             frame_disparity = np.where(inside, subject_disparity, made.view.disparity)
-        return {
+        sample: Sample = {
             "plate": expose(coded, plate_pass),
             "frame": expose(made.frame, frame_pass or plate_pass),
             "foreground": foreground,
@@ -159,6 +165,7 @@ class Composer:
             "subject_disparity": subject_disparity,
             "index": index,
         }
+        return sample, made
 
     def compose(self, index: int, size: tuple[int, int]) -> Composition:
         """Sample `index` before the camera."""
@@ -214,6 +221,7 @@ class Composer:
             if subjects.disparity is not None:
                 _settle(subjects, view)
         return Composition(
+            plate.name,
             view,
             seen,
             light,

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +161,7 @@ class Plan:
 
 
 def assignment_count(plates: int, cutouts: int, placements: int) -> int:
-    """Samples of every plate with every cutout, as it is and mirrored, in every placement."""
+    """Count samples: every plate with every cutout, both ways round, in every placement."""
     return plates * cutouts * _FLIPS * placements
 
 
@@ -171,7 +170,9 @@ def made_with() -> dict[str, str]:
     import cv2
     import numpy as np
 
-    return {"cleanplate": version("cleanplate"), "numpy": np.__version__, "opencv": cv2.__version__}
+    from cleanplate import __version__
+
+    return {"cleanplate": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
 
 
 def read_plan(out: Path) -> Plan | None:

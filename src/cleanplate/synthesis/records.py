@@ -76,7 +76,7 @@ def is_made(out: Path, plan: Plan, shard: int) -> bool:
     if record is None:
         return False
     try:
-        return (out / record["file"]).stat().st_size == record["bytes"]
+        return bool((out / record["file"]).stat().st_size == record["bytes"])
     except OSError:
         return False
 
@@ -118,6 +118,21 @@ def write_dataset(out: Path, plan: Plan) -> dict[str, Any]:
     return document
 
 
-def is_finished(out: Path) -> bool:
-    """Tell whether the set's last file has been written."""
-    return (out / DATASET).exists()
+def read_dataset(out: Path) -> dict[str, Any] | None:
+    """Read `dataset.json`; None while the set is not finished.
+
+    Raises:
+        CleanplateError: if it is damaged.
+    """
+    file = out / DATASET
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CleanplateError(
+            f"cannot be read ({error})", file=file, cure="Delete it: it is written again."
+        ) from error
+    if not isinstance(document, dict):
+        raise CleanplateError("is no account of a data set", file=file)
+    return document

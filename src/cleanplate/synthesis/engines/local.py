@@ -1,0 +1,150 @@
+"""Shards made by processes of this machine, or by this one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from multiprocessing.connection import wait as wait_for
+from multiprocessing.sharedctypes import RawArray
+from typing import Any
+
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.hold import shared
+from cleanplate.synthesis.job import Job, Report, make_shard
+
+_BREAKS = 3
+"""Times in a row that a worker may be killed before a shard gets done."""
+_LOOK = 0.25
+"""Seconds between looks at how far the workers are."""
+
+
+class _Stopped(Exception):
+    """The build ends before this shard is made."""
+
+
+def run_here(job: Job, shards: Sequence[int], watch: Callable[[int], None]) -> Iterator[Report]:
+    """Make shards one after the other in this process.
+
+    Raises:
+        CleanplateError: as `job.make_shard`.
+    """
+    made = 0
+    for shard in shards:
+        before = made
+        report = make_shard(job, shard, lambda count, before=before: watch(before + count))  # type: ignore[misc]
+        made += report.samples
+        yield report
+
+
+def run_local(
+    job: Job, shards: Sequence[int], watch: Callable[[int], None], workers: int
+) -> Iterator[Report]:
+    """Make shards in `workers` processes, each one shard at a time.
+
+    If a worker is killed (as by a system short of memory), new ones start and its shard is made
+    again. When this ends, however it ends, no worker is left, nor is anything of an unfinished
+    shard.
+
+    Raises:
+        CleanplateError: as `job.make_shard`, or if workers are killed again and again.
+    """
+    # Samples made of each shard, and a last one that is 1 when workers shall stop.
+    told = RawArray("q", len(shards) + 1)
+    left = list(range(len(shards)))
+    breaks = 0
+    while left:
+        for place in left:
+            told[place] = 0
+        try:
+            for place, report in _pool(job, shards, left, told, watch, workers=workers):
+                left.remove(place)
+                breaks = 0
+                yield report
+        except BrokenProcessPool as error:
+            breaks += 1
+            if breaks >= _BREAKS:
+                raise CleanplateError(
+                    f"worker processes were killed {breaks} times before a shard was done",
+                    file=job.out,
+                    cure="Perhaps memory ran out: use fewer --workers. What is made stays; "
+                    "the same command goes on.",
+                ) from error
+
+
+def _pool(
+    job: Job,
+    shards: Sequence[int],
+    left: Sequence[int],
+    told: Any,
+    watch: Callable[[int], None],
+    *,
+    workers: int,
+) -> Iterator[tuple[int, Report]]:
+    """Run one pool until all shards are made or it breaks."""
+    workers = min(workers, len(left))
+    context = multiprocessing.get_context("spawn")
+    waiting = list(reversed(left))
+    running: dict[Future[Report], int] = {}
+    pool = ProcessPoolExecutor(workers, context, _start, (job, told))
+    try:
+        while waiting or running:
+            # One in reserve for each worker; a queue of all would only hold memory.
+            while waiting and len(running) < 2 * workers:
+                place = waiting.pop()
+                running[pool.submit(_make, shards[place], place)] = place
+            done, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            watch(sum(told[:-1]))
+            for future in done:
+                yield running.pop(future), future.result()
+    finally:
+        told[len(told) - 1] = 1
+        pool.shutdown(wait=True, cancel_futures=True)
+        told[len(told) - 1] = 0
+
+
+class _Worker:
+    """What a worker process keeps between shards."""
+
+    job: Job
+    told: Any
+    lock = ExitStack()
+
+
+def _start(job: Job, told: Any) -> None:
+    """Set up a worker: Ctrl-C is its parent's to handle, whose end is its own end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Worker.job, _Worker.told = job, told
+    _Worker.lock.enter_context(shared(job.out))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for([parent.sentinel])
+    os._exit(1)
+
+
+def _make(shard: int, place: int) -> Report:
+    told = _Worker.told
+
+    def tick(count: int) -> None:
+        told[place] = count
+        if told[len(told) - 1]:
+            raise _Stopped
+
+    return make_shard(_Worker.job, shard, tick)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not every system lets processes be bound to cores
+        return os.cpu_count() or 1
