@@ -1,0 +1,176 @@
+"""The floor in a depth map, and from it where the camera stands over it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Plane
+from cleanplate.depth import Intrinsics
+
+_ROUNDS = 400
+_CLOSE = 0.02
+"""A pixel lies on the plane if its disparity is within this share of the plane's there."""
+_GRID = 96
+"""The map is looked at on a grid of about so many rows."""
+_ENOUGH = 0.08
+"""Of all pixels, those on the floor must be at least this share,"""
+_DEEP = 0.10
+"""those under the floor at most this share of those on it,"""
+_LEVEL = math.radians(6)
+"""and the camera's roll at most this: the compositor takes cameras to be level."""
+_STEEPEST = math.radians(55)
+_SPREAD = 1.35
+"""The floor must reach at least so many times as far as it begins: else it is a table's edge."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A horizontal surface seen from above, with nothing much under it.
+
+    Args:
+        height: of the camera over it, metres (or the depth's unit).
+        pitch: of the camera, radians, up is positive.
+        roll: of the camera, radians.
+        share: of the map's known pixels that lie on it.
+        error: median share by which disparity there differs from the plane's.
+    """
+
+    height: float
+    pitch: float
+    roll: float
+    share: float
+    error: float
+
+
+def find_ground(disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0) -> Ground | None:
+    """Fit the floor of a scene; None where there is none that can be trusted.
+
+    In a pinhole picture the disparity of a plane is an affine function of column and row, so
+    that three pixels define it: RANSAC over triples of the lower half (Fischler & Bolles 1981),
+    then least squares over what agrees.
+
+    Args:
+        disparity: (H, W), 1/m; 0 and NaN are left out.
+        intrinsics: of that size.
+        seed: of the drawing of triples.
+    """
+    step = max(1, round(disparity.shape[0] / _GRID))
+    part = disparity[step // 2 :: step, step // 2 :: step]
+    rows, columns = np.mgrid[: part.shape[0], : part.shape[1]]
+    known = np.isfinite(part) & (part > 0)
+    place = np.stack(
+        [
+            columns[known] * step + step // 2 + 0.5,
+            rows[known] * step + step // 2 + 0.5,
+            np.ones(int(known.sum())),
+        ],
+        axis=1,
+    )
+    values = part[known].astype(np.float64)
+    low = np.flatnonzero(place[:, 1] > 0.5 * disparity.shape[0])
+    if low.size < 30:
+        return None
+    best: tuple[int, npt.NDArray[np.float64]] | None = None
+    for plane in _candidates(np.random.default_rng(seed), place, values, low):
+        tilt = _camera(plane, intrinsics)
+        if tilt is None or not _plausible(*tilt[1:]):
+            continue
+        count = _standing(place, values, plane)
+        if best is None or count > best[0]:
+            best = (count, plane)
+    if best is None:
+        return None
+    plane = best[1]
+    for _ in range(3):
+        on = _on(place, values, plane)
+        if on.sum() < 30:
+            return None
+        # Weighted by 1 / disparity: an error counts as its share, as in `_on`.
+        plane = np.linalg.lstsq(place[on] / values[on, None], np.ones(int(on.sum())), rcond=None)[0]
+    return _trusted(place, values, plane, intrinsics)
+
+
+def _candidates(
+    rng: np.random.Generator,
+    place: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    low: npt.NDArray[np.intp],
+) -> npt.NDArray[np.float64]:
+    """Planes (n, 3) through triples of low pixels: disparity = plane . (column, row, 1)."""
+    triples = low[rng.integers(low.size, size=(_ROUNDS, 3))]
+    corners = place[triples]
+    wide = np.abs(np.linalg.det(corners)) > 1e-3 * np.ptp(place[:, 0]) * np.ptp(place[:, 1])
+    found = np.linalg.solve(corners[wide], values[triples[wide]][..., None])
+    return np.asarray(found[..., 0], np.float64)
+
+
+def _camera(
+    plane: npt.NDArray[np.float64], intrinsics: Intrinsics
+) -> tuple[float, float, float] | None:
+    """Height, pitch and roll of the camera over a plane of disparity; None if it is under it."""
+    a, b, c = plane
+    normal = np.array(
+        [a * intrinsics.fx, b * intrinsics.fy, c + a * intrinsics.cx + b * intrinsics.cy]
+    )
+    length = float(np.linalg.norm(normal))
+    if length < 1e-9 or normal[1] <= 0:
+        return None
+    x, y, z = normal / length
+    return 1 / length, math.atan2(-z, y), math.asin(max(-1.0, min(1.0, x)))
+
+
+def _plausible(pitch: float, roll: float) -> bool:
+    return abs(pitch) < _STEEPEST and abs(roll) < _LEVEL
+
+
+def _on(
+    place: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    plane: npt.NDArray[np.float64],
+) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.abs(place @ plane - values) < _CLOSE * values)
+
+
+def _under(
+    place: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    plane: npt.NDArray[np.float64],
+) -> npt.NDArray[np.bool_]:
+    """Pixels clearly farther than the plane where it is seen: a hole in the floor, or no floor."""
+    expected = place @ plane
+    return np.asarray((expected > 0) & (values < expected * (1 - 4 * _CLOSE)))
+
+
+def _standing(
+    place: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    plane: npt.NDArray[np.float64],
+) -> int:
+    """How many pixels speak for a floor, less those under it, which speak against it."""
+    on = int(_on(place, values, plane).sum())
+    return on - 2 * int(_under(place, values, plane).sum())
+
+
+def _trusted(
+    place: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    plane: npt.NDArray[np.float64],
+    intrinsics: Intrinsics,
+) -> Ground | None:
+    camera = _camera(plane, intrinsics)
+    if camera is None or not _plausible(*camera[1:]):
+        return None
+    on = _on(place, values, plane)
+    share = float(on.mean())
+    under = int(_under(place, values, plane).sum())
+    if share < _ENOUGH or under > _DEEP * on.sum():
+        return None
+    nearest, farthest = np.percentile(1 / values[on], [2, 98])
+    if farthest < _SPREAD * nearest:
+        return None
+    error = float(np.median(np.abs(place[on] @ plane - values[on]) / values[on]))
+    return Ground(*camera, share, error)

@@ -1,0 +1,77 @@
+"""A photograph's intrinsics, from what its camera wrote into it or from a given angle."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from PIL import ExifTags, Image
+
+from cleanplate.depth import Intrinsics
+
+_FILM = math.hypot(36, 24)
+"""Diagonal of the 35 mm frame in millimetres. Equivalent focal lengths compare diagonals
+(CIPA DCG-001-2018)."""
+
+
+class Lens(NamedTuple):
+    """Intrinsics, and in words where they come from."""
+
+    intrinsics: Intrinsics
+    origin: str
+
+
+def lens_of(path: str | Path, width: int, height: int) -> Lens | None:
+    """Read the focal length that a photograph's EXIF gives in terms of 35 mm film.
+
+    None where there is none, where it is no possible one, or where the picture was cropped since
+    (its shape is not the one that EXIF tells), because then the angle is another.
+
+    Args:
+        path: of the photograph; only its header is read.
+        width: of the upright picture, in pixels.
+        height: likewise.
+    """
+    try:
+        with Image.open(path) as image:
+            details = image.getexif().get_ifd(ExifTags.IFD.Exif)
+    except Exception:  # damaged EXIF never spoils the picture; its parser raises anything
+        return None
+    film = _positive(details.get(ExifTags.Base.FocalLengthIn35mmFilm))
+    if film is None or not 4 <= film <= 2000:
+        return None
+    told = [
+        _positive(details.get(tag))
+        for tag in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+    ]
+    if told[0] and told[1]:
+        shape = max(told[0], told[1]) / min(told[0], told[1])
+        if abs(shape / (max(width, height) / min(width, height)) - 1) > 0.02:
+            return None
+    focal = film / _FILM * math.hypot(width, height)
+    return Lens(_centred(focal, width, height), f"EXIF: {film:g} mm in terms of 35 mm film")
+
+
+def lens_of_angle(degrees: float, width: int, height: int) -> Lens:
+    """Give the intrinsics of a picture that shows `degrees` along its longer side.
+
+    Raises:
+        ValueError: if the angle is not between 0 and 180.
+    """
+    if not 0 < degrees < 180:
+        raise ValueError(f"an angle of view of {degrees} degrees is not possible")
+    focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
+    return Lens(_centred(focal, width, height), f"given: {degrees:g} degrees on the longer side")
+
+
+def _centred(focal: float, width: int, height: int) -> Intrinsics:
+    return Intrinsics(focal, focal, width / 2, height / 2)
+
+
+def _positive(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
