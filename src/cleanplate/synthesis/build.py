@@ -12,11 +12,19 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import telling_write_faults
+from cleanplate.synthesis.card import write_card
 from cleanplate.synthesis.hold import held_alone
 from cleanplate.synthesis.job import Job, Report, memory_now
 from cleanplate.synthesis.order import Order, draw_plan
 from cleanplate.synthesis.plan import PLAN, Plan, differences, read_plan, write_plan
-from cleanplate.synthesis.records import DATASET, RECORDS, is_made, read_dataset, write_dataset
+from cleanplate.synthesis.records import (
+    DATASET,
+    RECORDS,
+    is_made,
+    read_dataset,
+    totals,
+    write_dataset,
+)
 
 _MOMENTS = 200
 """Most rows of the account of memory, or a few more."""
@@ -95,7 +103,7 @@ def build(order: Order, engine: Engine, watch: Watch | None = None) -> Outcome:
             cpu, memory = _carried_out(
                 engine, job, left, lambda samples: watch.made(before + samples)
             )
-            document = write_dataset(out, plan)
+            document = write_papers(out, plan)
         return Outcome(
             out,
             document["samples"],
@@ -140,6 +148,18 @@ def _prepare(out: Path) -> None:
                 if _UNFINISHED.fullmatch(file.name):
                     file.unlink()
         (out / DATASET).unlink(missing_ok=True)
+
+
+def write_papers(out: Path, plan: Plan) -> dict[str, Any]:
+    """Write the card, then `dataset.json`, the last file of a set.
+
+    Raises:
+        CleanplateError: if a record is missing or a file cannot be written.
+    """
+    document = totals(out, plan)
+    write_card(out, document)
+    write_dataset(out, document)
+    return document
 
 
 def _carried_out(

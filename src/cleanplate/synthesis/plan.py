@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -169,10 +170,18 @@ def made_with() -> dict[str, str]:
     """Versions of the libraries that a sample's bytes depend on."""
     import cv2
     import numpy as np
+    import PIL
 
-    from cleanplate import __version__
-
-    return {"cleanplate": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
+    try:
+        own = version("cleanplate")
+    except PackageNotFoundError:  # run from a source tree
+        own = "source"
+    return {
+        "cleanplate": own,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "pillow": PIL.__version__,
+    }
 
 
 def read_plan(out: Path) -> Plan | None:

@@ -81,11 +81,11 @@ def is_made(out: Path, plan: Plan, shard: int) -> bool:
         return False
 
 
-def write_dataset(out: Path, plan: Plan) -> dict[str, Any]:
-    """Write `dataset.json` from the records of all shards; it says that the set is finished.
+def totals(out: Path, plan: Plan) -> dict[str, Any]:
+    """Add up the records of all shards: what `dataset.json` says.
 
     Raises:
-        CleanplateError: if a record is missing or damaged, or it cannot be written.
+        CleanplateError: if a record is missing or damaged.
     """
     digest, size, samples = hashlib.sha256(), 0, 0
     skipped = [{"name": one.name, "reason": one.reason} for one in plan.skipped]
@@ -97,7 +97,7 @@ def write_dataset(out: Path, plan: Plan) -> dict[str, Any]:
         size += record["bytes"]
         samples += record["count"] - len(record["skipped"])
         skipped += record["skipped"]
-    document = {
+    return {
         "format": FORMAT,
         "preset": plan.preset,
         "form": plan.form,
@@ -113,9 +113,16 @@ def write_dataset(out: Path, plan: Plan) -> dict[str, Any]:
         "plan_sha256": plan.sha256,
         "records_sha256": digest.hexdigest(),
     }
+
+
+def write_dataset(out: Path, document: Mapping[str, Any]) -> None:
+    """Write `dataset.json`, which says that the set is finished.
+
+    Raises:
+        CleanplateError: if it cannot be written.
+    """
     with replacing(out / DATASET) as path:
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return document
 
 
 def read_dataset(out: Path) -> dict[str, Any] | None:
