@@ -66,7 +66,7 @@ def test_says_what_it_is() -> None:
     assert "not finished" not in card
     assert "| cutouts | 3 (animal 1, person 2) |" in card
     assert "| bytes | 123,456 |" in card
-    assert "`mirror` = False" in card
+    assert "--shard-size 500 --set mirror=False" in card
     assert "--seed 7" in card
     assert "| 000000007 | no place \\| found |" in card
     assert "do not stand on the ground" not in card
@@ -117,7 +117,7 @@ def test_written_into_the_set_with_its_figures(tmp_path: Path) -> None:
     (tmp_path / "stats" / "stats.json").write_text(json.dumps(stats))
     card = write_card(tmp_path).read_text("utf-8")
     assert "| frame | 0.5000, 0.2500, 0.1250 | 0.1000, 0.2000, 0.3000 |" in card
-    assert "cover 12.5% of a frame" in card
+    assert "cover 12.5% of a frame on average" in card
     assert "`depth`: 0.50 to 20.00 m, median 3.25 m." in card
 
 

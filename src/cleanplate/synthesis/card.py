@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.synthesis.credits import Credit, SourceUse, by_source
 from cleanplate.synthesis.plan import Plan, PlannedAsset, read_plan
+from cleanplate.synthesis.presets import preset_of
 from cleanplate.synthesis.settings import CompositorSettings
 
 CARD = "DATASET_CARD.md"
@@ -39,7 +40,7 @@ Four folders; files of one name are one sample.
 | --- | --- |
 | `bg/` | the empty scene, sRGB |
 | `fg_bg/` | the same with a subject, sRGB |
-| `mask/` | the subject's coverage, 0 or 255 |
+| `mask/` | the subject's coverage, 0 or 255 but for JPEG's rounding: cut at 128 |
 | `depth/` | disparity of `fg_bg`, 8 bit, near = bright; `records/` gives each sample's scale, \
 with which it is metric again |""",
 }
@@ -136,32 +137,37 @@ def _kinds(assets: Sequence[PlannedAsset], procedural: int) -> str:
 
 
 def _making(plan: Plan) -> str:
-    changed = [
-        f"`{field.name}` = {getattr(plan.settings, field.name)}"
-        for field in fields(CompositorSettings)
-        if getattr(plan.settings, field.name) != field.default and field.name != "textures"
-    ]
-    told = f"\n\nSettings other than the compositor's own: {', '.join(changed)}." if changed else ""
     return (
         f"```\n{command_of(plan)}\n```\n\n"
         "`plan.json` holds every setting and the digest of every asset. From the same assets, with "
-        f"the same versions, the command makes the same bytes.{told}"
+        "the same versions, the command makes the same bytes."
     )
 
 
 def command_of(plan: Plan) -> str:
-    """Give the command that builds such a set; folders are named by what they hold."""
+    """Give the command that builds such a set; folders of assets are named by what they hold."""
     parts = ["cleanplate synth build -o SET"]
-    parts += ["--plates PLATES"] if plan.plates else []
-    parts += ["--cutouts CUTOUTS"] if plan.cutouts else []
+    parts += [f"--plates PLATES --plates-count {len(plan.plates)}"] if plan.plates else []
+    parts += [f"--cutouts CUTOUTS --cutouts-count {len(plan.cutouts)}"] if plan.cutouts else []
     parts += [f"--preset {plan.preset} --size {plan.width}x{plan.height} --seed {plan.seed}"]
-    if plan.placements:
-        parts.append(f"--placements {plan.placements}")
-    else:
-        parts.append(f"--count {plan.count}")
+    parts += [f"--placements {plan.placements}" if plan.placements else f"--count {plan.count}"]
+    parts += [f"--shard-size {plan.shard_size}"]
+    parts += [f"--set {name}={value}" for name, value in _changed(plan)]
     if any(asset.credit.assumed for asset in (*plan.plates, *plan.cutouts)):
         parts.append("--assume-license TEXT")
     return " ".join([*parts, *(["--skip-bad"] if plan.skipped else [])])
+
+
+def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Give the settings in which a plan differs from its preset, as the command line takes them."""
+    usual = preset_of(plan.preset).settings
+    for field in fields(CompositorSettings):
+        value = getattr(plan.settings, field.name)
+        if value != getattr(usual, field.name):
+            yield (
+                field.name,
+                ",".join(map(str, value)) if isinstance(value, tuple) else str(value),
+            )
 
 
 def _licences(plan: Plan) -> str:
@@ -243,10 +249,7 @@ def _figures(stats: Mapping[str, Any] | None) -> list[str]:
     ]
     parts = [_table(("pictures in [0, 1]", "mean by channel", "standard deviation"), rows)]
     if "alpha" in stats:
-        parts.append(
-            f"Subjects cover {stats['alpha']['mean']:.1%} of a frame on average; "
-            f"{stats['alpha']['soft']:.2%} of all pixels are neither clear nor solid."
-        )
+        parts.append(f"Subjects cover {stats['alpha']['mean']:.1%} of a frame on average.")
     parts += [
         f"`{kind}`: {one['nearest_m']:.2f} to {one['farthest_m']:.2f} m, median "
         f"{one['median_m']:.2f} m."

@@ -1,0 +1,144 @@
+"""Whether a set is whole: every fault by name, and never only the first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.card import CARD
+from cleanplate.synthesis.dataset import Portion, StoredSet, open_set
+from cleanplate.synthesis.faults import Fault
+from cleanplate.synthesis.folders import FOLDERS
+from cleanplate.synthesis.plan import PLAN, Plan
+from cleanplate.synthesis.portion_faults import check_portion
+from cleanplate.synthesis.portions import over_portions
+from cleanplate.synthesis.records import DATASET, RECORDS, record_file
+
+_LEFTOVER = re.compile(r"^\..+-[0-9a-f]{8}(\.\w+)?$")
+"""The temporary names of `files.replacing`, of which a killed process leaves some behind."""
+
+
+@dataclass
+class Verdict:
+    """What was found: no faults = whole. `notes` tell what could not be looked at, and why."""
+
+    samples: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def check(
+    folder: str | Path,
+    *,
+    fast: bool = False,
+    workers: int = 1,
+    begins: Callable[[int | None], object] = lambda samples: None,
+    tick: Callable[[int], object] = lambda samples: None,
+) -> Verdict:
+    """Check a set in either form: records, checksums, presence, and every picture's contents.
+
+    Args:
+        folder: of the set.
+        fast: checksums and presence only; nothing is decoded.
+        workers: processes that share the work.
+        begins: told how many samples there are, None where that is not known before.
+        tick: told how many samples have been checked since it was told last.
+
+    Raises:
+        CleanplateError: if there is no set at all.
+    """
+    folder = Path(folder)
+    verdict = Verdict()
+    try:
+        stored = open_set(folder)
+    except CleanplateError as error:
+        if error.file != folder / PLAN:
+            raise
+        verdict.faults.append(Fault("", PLAN, error.what))
+        stored = open_set(folder, believe_plan=False)
+    if stored.plan is None:
+        verdict.notes.append("There is no plan: neither checksums nor numbers could be checked.")
+    portions = _portions(stored)
+    begins(None if stored.count is None else sum(one.count or 0 for one in portions))
+    samples = size = 0
+    work = partial(check_portion, stored, fast)
+    for _, found in over_portions(work, portions, workers):
+        verdict.samples += found.samples
+        verdict.faults += found.faults
+        samples, size = samples + found.recorded[0], size + found.recorded[1]
+        tick(found.samples)
+    if stored.plan is not None:
+        verdict.faults += _whole_set(folder, stored.plan, samples, size)
+    verdict.faults += _leftovers(stored)
+    verdict.faults.sort()
+    return verdict
+
+
+def _portions(stored: StoredSet) -> list[Portion]:
+    """Give all portions that are there or should be, with all names that should be in them."""
+    plan, there = stored.plan, {portion.number: portion for portion in stored.portions}
+    if plan is None:
+        return list(stored.portions)
+    for number in range(plan.shards):
+        found = there.get(number)
+        if stored.form == "shards":
+            there.setdefault(
+                number, Portion(number, f"{number:06}.tar", count=len(plan.samples_of(number)))
+            )
+        else:
+            planned = [plan.name_of(index) for index in plan.samples_of(number)]
+            names = tuple(sorted({*planned, *(found.names if found else ())}))
+            there[number] = Portion(number, f"{names[0]} to {names[-1]}", names, len(names))
+    return [there[number] for number in sorted(there)]
+
+
+def _whole_set(folder: Path, plan: Plan, samples: int, size: int) -> Iterator[Fault]:
+    """Hold `dataset.json` to the plan and the records, of which it is the sum."""
+    if not (folder / CARD).exists():
+        yield Fault("", CARD, "is missing")
+    try:
+        document = json.loads((folder / DATASET).read_text(encoding="utf-8"))
+        told = document["samples"], document["bytes"]
+        digests = document["plan_sha256"], document["records_sha256"]
+    except FileNotFoundError:
+        yield Fault("", DATASET, "is missing: the build has not ended")
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield Fault("", DATASET, f"cannot be read ({error!r})")
+        return
+    if told != (samples, size):
+        yield Fault(
+            "",
+            DATASET,
+            f"says {told[0]} samples of {told[1]} bytes, the records {samples} of {size}",
+        )
+    if hashlib.sha256((folder / PLAN).read_bytes()).hexdigest() != digests[0]:
+        yield Fault("", PLAN, f"has changed: its sha256 is not that of {DATASET}")
+    digest = hashlib.sha256()
+    for shard in range(plan.shards):
+        with suppress(OSError):  # told where it is read
+            digest.update(record_file(folder, shard).read_bytes())
+    if digest.hexdigest() != digests[1]:
+        yield Fault("", RECORDS, f"have changed: their sha256 is not that of {DATASET}")
+
+
+def _leftovers(stored: StoredSet) -> Iterator[Fault]:
+    """Find what a killed process has left behind, and plates that belong to no sample."""
+    for place in ("", RECORDS, *(FOLDERS if stored.form == "folders" else ())):
+        folder = stored.folder / place
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if _LEFTOVER.match(file.name):
+                yield Fault("", str(Path(place, file.name)), "is a leftover of a killed process")
+    if stored.form == "folders" and stored.plan is not None and (stored.folder / "bg").is_dir():
+        known = {name for portion in stored.portions for name in portion.names}
+        known.update(map(stored.plan.name_of, range(stored.plan.count)))
+        for file in sorted((stored.folder / "bg").iterdir()):
+            if not file.name.startswith(".") and file.stem not in known:
+                yield Fault(file.stem, "bg", "is not a sample of the plan")
