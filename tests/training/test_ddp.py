@@ -1,19 +1,23 @@
-"""Two processes: one set of weights, two sets of samples."""
+"""Two processes: one set of weights, two sets of samples, from a single shard."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from training.discs import tiny_recipe
+from training.discs import Discs, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -22,8 +26,10 @@ import hashlib, json, sys
 from pathlib import Path
 import torch
 from lightning.pytorch import Callback
-from training.discs import Discs, tiny_recipe
+from training.discs import tiny_recipe
 from cleanplate.training.fit import Launch, fit
+from cleanplate.training.shards import Shards
+from cleanplate.training.stored import Stored
 
 def digest(network):
     # Weights only: each rank has its own running statistics, those of rank 0 are saved.
@@ -34,7 +40,8 @@ class Witness(Callback):
     def __init__(self):
         self.numbers = []
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        self.numbers.append(batch.index.tolist())
+        # The shard's samples have plates of one grey each, which is their number.
+        self.numbers.append((batch.plate[:, 0, 0, 0] * 255).round().int().tolist())
     def on_train_end(self, trainer, pl_module):
         told = {
             "backend": torch.distributed.get_backend(),
@@ -44,15 +51,32 @@ class Witness(Callback):
         }
         Path(sys.argv[1], f"rank{trainer.global_rank}.json").write_text(json.dumps(told))
 
-launch = Launch(workers=0, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4)
-outcome = fit(tiny_recipe(), Path(sys.argv[1]), launch, sources=(Discs(), None),
-              callbacks=(Witness(),))
+launch = Launch(workers=2, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4)
+outcome = fit(tiny_recipe(), Path(sys.argv[1]), launch,
+              sources=(Stored(Shards(Path(sys.argv[1])), 0), None), callbacks=(Witness(),))
 assert outcome.status == "complete", outcome
 """
 
 
+def write_one_shard(file, count):
+    with tarfile.open(file, "w") as tar:
+        for number in range(count):
+            made = Discs().sample(number, (36, 48))
+            pictures = {
+                "plate": np.full((36, 48, 3), number, np.uint8),
+                "frame": made["frame"],
+                "alpha": np.rint(made["alpha"] * 255).astype(np.uint8),
+            }
+            for part, array in pictures.items():
+                data = bytes(cv2.imencode(".png", array)[1])
+                member = tarfile.TarInfo(f"{number:03}.{part}.png")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
 @pytest.mark.slow
 def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path):
+    write_one_shard(tmp_path / "0.tar", 36)
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     path = os.pathsep.join(

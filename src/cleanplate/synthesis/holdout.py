@@ -23,23 +23,20 @@ _log = logging.getLogger(__name__)
 def part_of(folders: Sequence[Folder], part: Part) -> list[Folder]:
     """Give the folders with those assets alone that belong to `part`; empty ones are left out.
 
-    An asset validates if the digest of its file's name without ending lies in the lowest
-    twentieth of all digests; if none does, the lowest one validates. Of fewer than 20 assets all
-    belong to both parts, which validation says in the log.
+    Assets are known by their files' names without ending. Of fewer than 20 assets all belong to
+    both parts, which validation says in the log.
     """
     if part == "all" or not folders:
         return list(folders)
-    names = {file.stem for folder in folders for file in folder.files}
-    count = sum(len(folder) for folder in folders)
-    if count < FEWEST or len(names) < 2:
+    held = held_out([file.stem for folder in folders for file in folder.files])
+    if held is None:
         if part == "validation":
             kind = type(folders[0]).__name__.removesuffix("Folder").lower()
             _log.warning(
                 "training and validation share the %d %ss: from %d on, one in twenty is held out",
-                *(count, kind, FEWEST),
+                *(sum(len(folder) for folder in folders), kind, FEWEST),
             )
         return list(folders)
-    held = {name for name in names if _place(name) < HELD_OUT} or {min(names, key=_place)}
     divided = (
         type(folder)(
             [file for file in folder.files if (file.stem in held) == (part == "validation")],
@@ -48,6 +45,19 @@ def part_of(folders: Sequence[Folder], part: Part) -> list[Folder]:
         for folder in folders
     )
     return [folder for folder in divided if len(folder)]
+
+
+def held_out(names: Sequence[str]) -> frozenset[str] | None:
+    """Give the names that validate; None if the assets are too few.
+
+    A name validates if its digest lies in the lowest twentieth of all digests; if none does, the
+    one with the lowest digest validates.
+    """
+    if len(names) < FEWEST or len(set(names)) < 2:
+        return None
+    return frozenset(name for name in names if _place(name) < HELD_OUT) or frozenset(
+        [min(names, key=_place)]
+    )
 
 
 def _place(name: str) -> float:

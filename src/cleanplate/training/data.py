@@ -78,7 +78,8 @@ class Samples(Dataset[dict[str, Any]]):
     def __getitem__(self, key: Key) -> dict[str, Any]:
         sample = self.source.sample(key.number, (key.height, key.width))
         draw = np.random.default_rng([self.seed, key.number, 0xD0]).random()
-        return {**sample, "index": key.number, "depth_given": bool(draw >= self.dropout)}
+        given = sample.get("depth_given", True) and draw >= self.dropout
+        return {**sample, "index": key.number, "depth_given": bool(given)}
 
 
 class PairData(LightningDataModule):

@@ -12,59 +12,94 @@ the order in which a file system lists its files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.arrays import Plane
 from cleanplate.depth import depth_to_disparity, read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_alpha, read_image
+from cleanplate.files import opened
+from cleanplate.synthesis.folders import FOLDERS
+from cleanplate.synthesis.plan import read_plan
+from cleanplate.training import built, parts
 
 DepthMeaning = Literal["metres", "near-dark", "near-bright"]
-FOLDERS = ("bg", "fg_bg", "mask", "depth")
+Numbers = npt.NDArray[np.intp]
+Names = npt.NDArray[np.bytes_]
 
 
 class Folders:
     """The samples of a folder in the assignment's form, in the order of their names.
 
+    What is kept of a sample is its name and four numbers, in arrays that worker processes share.
+
     Args:
         folder: holds `bg/ fg_bg/ mask/ depth/`.
         depth: what depth files mean. "metres": 16-bit PNG in millimetres, NPY or EXR in metres.
             "near-dark", "near-bright": grey pictures of disparity up to scale and shift, as a
-            monocular network gives them (the 2020 report's are near-dark).
+            monocular network gives them (the 2020 report's are near-dark). Where a `plan.json`
+            says that `cleanplate synth build` made the folder, they are near-bright, masks are
+            hard, and samples that it has not finished are not seen.
 
     Raises:
         CleanplateError: if a folder is missing or empty, or a file has no partner.
     """
 
     def __init__(self, folder: Path, depth: DepthMeaning = "metres"):
-        self.meaning = depth
-        plates, frames, masks, depths = (_by_name(folder / name) for name in FOLDERS)
-        for found, kind in ((masks, "mask"), (depths, "depth")):
-            _demand_partners(frames, found, folder / kind)
-            _demand_partners(found, frames, folder / "fg_bg")
-        self._samples = [
-            (frames[name], _plate(name, plates, folder / "bg"), masks[name], depths[name])
-            for name in sorted(frames)
-        ]
+        self.folder, self.plan = folder, read_plan(folder)
+        self.meaning: DepthMeaning = "near-bright" if self.plan else depth
+        plates, *others = (_Listing(folder / name) for name in FOLDERS)
+        made = built.made_samples(folder, self.plan)
+        if made is not None:
+            for listing in others:
+                listing.keep(np.isin(listing.names, made))
+        frames, masks, depths = others
+        for listing in (masks, depths):
+            _demand_partners(frames, listing)
+            _demand_partners(listing, frames)
+        self._names, self._plates = frames.names, plates
+        self._plate = _plates_of(frames.names, plates)
+        self._endings = frames, masks, depths
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._names)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the listing takes."""
+        listings = (self._plates, *self._endings)
+        return self._plate.nbytes + sum(one.names.nbytes + one.codes.nbytes for one in listings)
 
     def files(self, number: int) -> tuple[Path, Path, Path, Path]:
         """Frame, plate, mask and depth of a sample."""
-        return self._samples[number]
+        frame, mask, depth = (listing.file(number) for listing in self._endings)
+        return frame, self._plates.file(int(self._plate[number])), mask, depth
+
+    def sides(self) -> tuple[Numbers, Numbers] | None:
+        """Give the numbers of samples that train and of those that validate.
+
+        The two share no plate and no cutout. None where the set does not tell what its samples
+        are made of, or of too little.
+        """
+        return built.sides(self.plan, self._names.astype(np.int64)) if self.plan else None
 
     def read(self, number: int) -> dict[str, Any]:
         """Read a sample at the size it is stored in.
 
-        The plate's disparity is the frame's where no subject is. No shadow is known of: 1.
+        The plate's disparity is the frame's where no subject is. It is not for a network to see:
+        what is unknown of it has the subject's shape. No shadow is known of: 1.
+
+        Raises:
+            CleanplateError: if a file cannot be decoded, or depth differs in size from the mask.
         """
-        frame_file, plate_file, mask_file, depth_file = self._samples[number]
-        frame, alpha = read_image(frame_file), read_alpha(mask_file)
+        frame_file, plate_file, mask_file, depth_file = self.files(number)
+        frame, alpha = _picture(frame_file), _plane(mask_file)
+        if self.plan:  # JPEG has blurred what was 0 or 1
+            alpha = np.asarray(alpha >= 0.5, np.float32)
         disparity = self._disparity(depth_file)
         if disparity.shape != alpha.shape:
             raise CleanplateError(
@@ -74,7 +109,7 @@ class Folders:
             )
         return {
             "source": frame_file,
-            "plate": read_image(plate_file),
+            "plate": _picture(plate_file),
             "frame": frame,
             "foreground": frame,
             "alpha": alpha,
@@ -82,51 +117,98 @@ class Folders:
             "disparity": disparity,
             "plate_disparity": np.where(alpha <= 0, disparity, np.float32(np.nan)),
             "subject_disparity": np.where(alpha >= 0.5, disparity, np.float32(np.nan)),
+            "depth_given": False,
         }
 
-    def _disparity(self, file: Path) -> npt.NDArray[np.float32]:
+    def _disparity(self, file: Path) -> Plane:
         if self.meaning == "metres":
             return np.asarray(depth_to_disparity(read_depth(file)), np.float32)
-        grey = read_alpha(file)
+        grey = _plane(file)
         return 1 - grey if self.meaning == "near-dark" else grey
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise CleanplateError(
-            "there is no such folder", file=folder, cure=f"It needs {', '.join(FOLDERS)}."
-        )
-    found: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or not file.is_file():
-            continue
-        if file.stem in found:
-            raise CleanplateError(f"two files are named {file.stem}", file=file)
-        found[file.stem] = file
-    if not found:
-        raise CleanplateError("the folder is empty", file=folder)
-    return found
+class _Listing:
+    """The files of one folder, sorted by name.
+
+    names: (n,) without ending; codes: (n,) uint8, each file's place in `endings`.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        if not folder.is_dir():
+            raise CleanplateError(
+                "there is no such folder", file=folder, cure=f"It needs {', '.join(FOLDERS)}."
+            )
+        names, codes, endings = [], bytearray(), dict[str, int]()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(".") and entry.is_file():
+                    stem, ending = os.path.splitext(entry.name)
+                    names.append(os.fsencode(stem))
+                    codes.append(endings.setdefault(ending, len(endings)))
+        if not names:
+            raise CleanplateError("the folder is empty", file=folder)
+        self.names: Names = np.array(names)
+        self.codes = np.frombuffer(codes, np.uint8)
+        self.endings = tuple(endings)
+        self.keep(np.argsort(self.names, kind="stable"))
+        twice = np.flatnonzero(self.names[1:] == self.names[:-1])
+        if twice.size:
+            number = int(twice[0])
+            raise CleanplateError(
+                f"two files are named {self.file(number).stem}", file=self.file(number + 1)
+            )
+
+    def keep(self, which: npt.NDArray[Any]) -> None:
+        """Keep the entries that an index or a mask names."""
+        self.names, self.codes = self.names[which], self.codes[which]
+
+    def file(self, number: int) -> Path:
+        """Give the path of an entry."""
+        stem = os.fsdecode(bytes(self.names[number]))
+        return self.folder / f"{stem}{self.endings[self.codes[number]]}"
 
 
-def _demand_partners(given: Mapping[str, Path], found: Mapping[str, Path], folder: Path) -> None:
-    missing = sorted(given.keys() - found.keys())
-    if missing:
-        more = f" (and {len(missing) - 1} more like it)" if len(missing) > 1 else ""
+def _demand_partners(given: _Listing, found: _Listing) -> None:
+    missing = np.flatnonzero(~np.isin(given.names, found.names))
+    if missing.size:
+        lonely = given.file(int(missing[0]))
+        more = f" (and {missing.size - 1} more like it)" if missing.size > 1 else ""
         raise CleanplateError(
-            f"has no partner {folder.name}/{missing[0]}.*{more}",
-            file=given[missing[0]],
+            f"has no partner {found.folder.name}/{lonely.stem}.*{more}",
+            file=lonely,
             cure="Files of one sample have one name in all folders.",
         )
 
 
-def _plate(name: str, plates: Mapping[str, Path], folder: Path) -> Path:
-    prefix = name
-    while prefix not in plates:
-        prefix, _, rest = prefix.rpartition("_")
-        if not prefix or not rest:
-            raise CleanplateError(
-                f"sample {name} has no plate {folder.name}/{name}.*",
-                file=folder,
-                cure="A plate has the sample's name, or its beginning up to an underscore.",
-            )
-    return plates[prefix]
+def _plates_of(names: Names, plates: _Listing) -> npt.NDArray[np.int32]:
+    """Find each sample's plate: of its own name, or of that name's longest beginning."""
+    near = np.minimum(np.searchsorted(plates.names, names), len(plates.names) - 1)
+    found = np.where(plates.names[near] == names, near, -1).astype(np.int32)
+    others = np.flatnonzero(found < 0)
+    if not others.size:
+        return found
+    known = {bytes(name): number for number, name in enumerate(plates.names)}
+    for sample in others:
+        prefix = name = bytes(names[sample])
+        while prefix not in known:
+            prefix, _, rest = prefix.rpartition(b"_")
+            if not prefix or not rest:
+                told = os.fsdecode(name)
+                raise CleanplateError(
+                    f"sample {told} has no plate {plates.folder.name}/{told}.*",
+                    file=plates.folder,
+                    cure="A plate has the sample's name, or its beginning up to an underscore.",
+                )
+        found[sample] = known[prefix]
+    return found
+
+
+def _picture(file: Path) -> npt.NDArray[Any]:
+    with parts.of(file), opened(file) as stream:
+        return parts.picture(stream.read())
+
+
+def _plane(file: Path) -> Plane:
+    with parts.of(file), opened(file) as stream:
+        return parts.plane(stream.read())

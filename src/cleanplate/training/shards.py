@@ -16,33 +16,29 @@ number of shards, and is the order a new one each epoch.
 
 from __future__ import annotations
 
-import io
-import tarfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_alpha, read_image
+from cleanplate.training import built, parts
+from cleanplate.training.tarindex import members
 
 _NEEDED = ("plate", "frame", "alpha")
 _PARTS = (*_NEEDED, "foreground", "shadow", "plate_depth", "depth")
-
-
-@dataclass(frozen=True)
-class _Part:
-    shard: int
-    offset: int
-    length: int
-    ending: str
+_COLUMN = {part: column for column, part in enumerate(_PARTS)}
+_NEAR = 1 << 16
+"""Bytes between the parts of a sample that are read rather than leapt over."""
 
 
 class Shards:
     """The samples of all tar files in a folder, in the order of shard and sample names.
+
+    Hidden files are not looked at, nor, in a set that `cleanplate synth build` makes, shards that
+    it has not finished. What is kept of a sample is a row of a hundred bytes in a few arrays,
+    which worker processes share.
 
     Args:
         folder: holds `*.tar`.
@@ -52,19 +48,30 @@ class Shards:
     """
 
     def __init__(self, folder: Path):
-        self.files = sorted(folder.glob("*.tar"))
-        if not self.files:
+        found = sorted(f for f in folder.glob("*.tar") if not f.name.startswith("."))
+        if not found:
             raise CleanplateError("there are no .tar shards", file=folder)
-        self._samples: list[tuple[str, dict[str, _Part]]] = []
-        for number, file in enumerate(self.files):
-            self._samples += sorted(_index(number, file).items())
+        self.files = built.made_shards(folder, found)
+        tables = [_index(file) for file in self.files]
+        self._first = np.cumsum([0, *(len(table.names) for table in tables)])
+        """Number of each shard's first sample, and of all samples."""
+        self._names = np.concatenate([table.names for table in tables])
+        self._offsets = np.concatenate([table.offsets for table in tables])
+        self._lengths = np.concatenate([table.lengths for table in tables])
+        self._npy = np.concatenate([table.npy for table in tables])
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return int(self._first[-1])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the index takes."""
+        arrays = (self._first, self._names, self._offsets, self._lengths, self._npy)
+        return sum(array.nbytes for array in arrays)
 
     def name(self, number: int) -> str:
         """Give the name that the parts of a sample share."""
-        return self._samples[number][0]
+        return bytes(self._names[number]).decode()
 
     def read(self, number: int) -> dict[str, Any]:
         """Read a sample at the size it is stored in.
@@ -72,78 +79,95 @@ class Shards:
         Raises:
             CleanplateError: if a part cannot be decoded.
         """
-        name, parts = self._samples[number]
-        source = f"{self.files[parts['frame'].shard]}:{name}"
+        file = self.files[int(np.searchsorted(self._first, number, "right")) - 1]
+        source = f"{file}:{self.name(number)}"
+        with parts.of(source):
+            return {"source": source, **_decoded(self._bytes(file, number), self._npy[number])}
+
+    def _bytes(self, file: Path, number: int) -> dict[str, bytes]:
+        """Read the parts of a sample; they lie side by side, so mostly at one go."""
+        offsets, lengths = self._offsets[number], self._lengths[number].astype(np.int64)
+        there = np.flatnonzero(offsets)
+        first, last = int(offsets[there].min()), int((offsets + lengths)[there].max())
+        begins = offsets - first
         try:
-            frame = read_image(self._open(parts["frame"]))
-            alpha = read_alpha(self._open(parts["alpha"]))
-            sample: dict[str, Any] = {
-                "source": source,
-                "plate": read_image(self._open(parts["plate"])),
-                "frame": frame,
-                "foreground": frame,
-                "alpha": alpha,
-                "shadow": np.ones_like(alpha),
-            }
-            if "foreground" in parts:
-                sample["foreground"] = read_image(self._open(parts["foreground"]))
-            if "shadow" in parts:
-                sample["shadow"] = read_alpha(self._open(parts["shadow"]))
-            for depth, disparity in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
-                sample[disparity] = np.full_like(alpha, np.nan)
-                if depth in parts:
-                    sample[disparity] = self._disparity(parts[depth])
-        except CleanplateError as error:
-            raise CleanplateError(error.what, file=source, cure=error.cure) from error
-        sample["subject_disparity"] = np.where(alpha >= 0.5, sample["disparity"], np.nan)
-        return sample
-
-    def _open(self, part: _Part) -> io.BytesIO:
-        with self.files[part.shard].open("rb") as file:
-            file.seek(part.offset)
-            return io.BytesIO(file.read(part.length))
-
-    def _disparity(self, part: _Part) -> npt.NDArray[np.float32]:
-        if part.ending == "npy":
-            depth = np.load(self._open(part), allow_pickle=False).astype(np.float32)
-        else:
-            grey = read_image(self._open(part))[..., 0]
-            if grey.dtype != np.uint16:
-                raise CleanplateError("an 8-bit picture is no depth", cure="16-bit PNG or NPY")
-            depth = grey.astype(np.float32) / 1000
-        return np.asarray(depth_to_disparity(depth), np.float32)
+            with file.open("rb") as raw:
+                if last - first <= 2 * int(lengths.sum()) + _NEAR:
+                    raw.seek(first)
+                    span = raw.read(last - first)
+                    cut = {_PARTS[i]: span[begins[i] : begins[i] + lengths[i]] for i in there}
+                else:
+                    cut = {}
+                    for i in there:
+                        raw.seek(int(offsets[i]))
+                        cut[_PARTS[i]] = raw.read(int(lengths[i]))
+        except OSError as error:
+            raise CleanplateError(f"cannot be read ({error.strerror})") from error
+        if any(len(cut[_PARTS[i]]) != lengths[i] for i in there):
+            raise CleanplateError("the shard has become shorter", cure="Build or copy it again.")
+        return cut
 
 
-def _index(number: int, file: Path) -> dict[str, dict[str, _Part]]:
-    """Where each part of each sample lies in an uncompressed tar file."""
-    samples: dict[str, dict[str, _Part]] = {}
-    try:
-        with tarfile.open(file, "r:") as tar:
-            for member in tar:
-                if not member.isfile():
-                    continue
-                folder, _, base = member.name.rpartition("/")
-                key, _, rest = base.partition(".")
-                part, _, ending = rest.rpartition(".")
-                if part in _PARTS:
-                    place = _Part(number, member.offset_data, member.size, ending)
-                    samples.setdefault(f"{folder}/{key}".lstrip("/"), {})[part] = place
-        with file.open("rb") as raw:
-            whole = raw.seek(0, io.SEEK_END)
-            raw.seek(max(0, whole - tarfile.BLOCKSIZE))
-            ended = not any(raw.read())
-    except (tarfile.TarError, OSError) as error:
-        raise CleanplateError(
-            f"the shard cannot be read ({error})", file=file, cure="Build or copy it again."
-        ) from error
-    if not ended:
-        raise CleanplateError("the shard is cut short", file=file, cure="Build or copy it again.")
-    if not samples:
+def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    frame, alpha = parts.picture(files["frame"]), parts.plane(files["alpha"])
+    sample: dict[str, Any] = {
+        "plate": parts.picture(files["plate"]),
+        "frame": frame,
+        "foreground": parts.picture(files["foreground"]) if "foreground" in files else frame,
+        "alpha": alpha,
+        "shadow": parts.plane(files["shadow"]) if "shadow" in files else np.ones_like(alpha),
+    }
+    for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
+        sample[name] = np.full_like(alpha, np.nan)
+        if part in files:
+            sample[name] = parts.disparity(files[part], npy=bool(npy[_COLUMN[part]]))
+    sample["subject_disparity"] = np.where(alpha >= 0.5, sample["disparity"], np.float32(np.nan))
+    return sample
+
+
+class _Table(NamedTuple):
+    """The index of n samples with P kinds of parts, sorted by name."""
+
+    names: npt.NDArray[np.bytes_]  # (n,) UTF-8
+    offsets: npt.NDArray[np.int64]  # (n, P) in the file; 0 = there is no such part
+    lengths: npt.NDArray[np.uint32]  # (n, P)
+    npy: npt.NDArray[np.bool_]  # (n, P) whether the part is an array
+
+
+def _index(file: Path) -> _Table:
+    """Where each part of each sample lies in a tar file."""
+    rows: dict[bytes, int] = {}
+    kinds: dict[bytes, tuple[int, bool]] = {}
+    taken, places = [], []
+    found = members(file)
+    for number, name in enumerate(found.names):
+        key, _, kind = name.partition(b".")
+        if b"/" in kind:  # a folder's name has the dot
+            folder, _, base = name.rpartition(b"/")
+            key, _, kind = base.partition(b".")
+            key = folder + b"/" + key
+        if kind not in kinds:
+            part, _, ending = kind.decode("utf-8", "replace").rpartition(".")
+            kinds[kind] = _COLUMN.get(part, -1), ending == "npy"
+        column, is_array = kinds[kind]
+        if column >= 0:
+            taken.append(number)
+            places.append((rows.setdefault(key, len(rows)), column, is_array))
+    if not rows:
         raise CleanplateError("the shard holds no samples", file=file)
-    for key, parts in samples.items():
-        missing = [part for part in _NEEDED if part not in parts]
-        if missing:
-            raise CleanplateError(f"sample {key} lacks {', '.join(missing)}", file=file)
-        if any(part.offset + part.length > whole for part in parts.values()):
-            raise CleanplateError(f"the shard is cut short in sample {key}", file=file)
-    return samples
+    row, column, is_array = np.array(places).T
+    shape = (len(rows), len(_PARTS))
+    offsets, lengths = np.zeros(shape, np.int64), np.zeros(shape, np.uint32)
+    npy = np.zeros(shape, np.bool_)
+    offsets[row, column], lengths[row, column] = found.offsets[taken], found.sizes[taken]
+    npy[row, column] = is_array
+    names = np.array(list(rows))
+    lacking = np.argwhere(offsets[:, : len(_NEEDED)] == 0)
+    if lacking.size:
+        first = int(lacking[:, 0].min())
+        missing = [_NEEDED[column] for row, column in lacking if row == first]
+        raise CleanplateError(
+            f"sample {bytes(names[first]).decode()} lacks {', '.join(missing)}", file=file
+        )
+    order = np.argsort(names, kind="stable")
+    return _Table(names[order], offsets[order], lengths[order], npy[order])
