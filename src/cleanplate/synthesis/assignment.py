@@ -7,7 +7,7 @@ it the cutout.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from cleanplate.synthesis.assets import Bytes
 from cleanplate.synthesis.casting import Cutouts, Plates
 from cleanplate.synthesis.coding import jpeg, relative
 from cleanplate.synthesis.layer import Layer, draw_layer
-from cleanplate.synthesis.placement import uniform
+from cleanplate.synthesis.placement import Placement, uniform
 from cleanplate.synthesis.plan import Plan
 from cleanplate.synthesis.view import View, view_of
 
@@ -109,7 +109,8 @@ class Assignment:
         rng = np.random.default_rng([self.plan.seed, index])
         best, covered = None, 0
         for _ in range(_TRIES):
-            layer = draw_layer(uniform(rng, cutout, view, mirrored=bool(flip)), view.size)
+            put = uniform(rng, cutout, view, mirrored=bool(flip))
+            layer = draw_layer(_shallow(put), view.size)
             seen = 0 if layer is None else int(np.count_nonzero(layer.alpha >= 0.5))
             if best is None or seen > covered:
                 best, covered = layer, seen
@@ -118,6 +119,20 @@ class Assignment:
         if best is None:
             raise CleanplateError(f"the cutout {cutout.name} is seen in no placement")
         return best
+
+
+def _shallow(put: Placement) -> Placement:
+    """Flatten a subject that would reach further than halfway to the camera.
+
+    Drawn anywhere, a truck may come to float a metre away: its own depth would leave nothing of
+    the 8 bits to the rest of the scene.
+    """
+    cutout = put.cutout
+    solid = cutout.alpha > 127
+    reach = -float(cutout.depth[solid].min()) if solid.any() else 0.0
+    if put.z is None or reach * put.metres <= put.z / 2:
+        return put
+    return replace(put, metres=put.z / 2 / reach)
 
 
 def paste(view: View, layer: Layer) -> Pasted:

@@ -1,0 +1,300 @@
+"""Builds that die in the middle: killed, stopped, out of disk. Real processes, real signals."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cleanplate.synthesis.build import build
+from cleanplate.synthesis.engines.local import run_here
+from tests.synthesis.building import (
+    command,
+    digests,
+    environment,
+    order,
+    run,
+    unfinished,
+    write_stock,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+
+SHAPE = {
+    "realistic": (["--count", "150"], {"count": 150}),
+    "assignment": (["--preset", "assignment", "--placements", "40"], {"placements": 40}),
+}
+"""Sets of about a second's work in ten pieces: as the command says it, and as an order does."""
+SIZE = (["--size", "160x128", "--shard-size", "15"], {"size": (128, 160), "shard_size": 15})
+PIECES = {"realistic": 10, "assignment": 32}
+
+
+def arguments(preset: str, *more: str) -> list[str]:
+    return [*SHAPE[preset][0], *SIZE[0], *more]
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stock(tmp_path_factory.mktemp("stock"))
+
+
+@pytest.fixture(scope="module")
+def whole(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """Digests of sets that nothing interrupted, made in this process."""
+    found = {}
+    for preset, (_, shape) in SHAPE.items():
+        out = tmp_path_factory.mktemp(preset)
+        build(order(stock, out, preset, **{**shape, **SIZE[1]}), run_here)
+        found[preset] = digests(out)
+    return found
+
+
+def started(stock: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+    """The command at the head of a process group of its own, as under a shell."""
+    return subprocess.Popen(
+        command(stock, out, *more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    """Worker processes, which multiprocessing names by `spawn_main`."""
+    file = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [
+        child
+        for child in map(int, file.read_text().split())
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def files_in(out: Path) -> int:
+    return sum(1 for _ in out.rglob("*"))
+
+
+def wait_for_life(process: subprocess.Popen[str], out: Path) -> bool:
+    """Wait until the build has made a file; False if it ended before."""
+    before, until = files_in(out), time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        if out.is_dir() and files_in(out) > before:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+@pytest.mark.parametrize(("preset", "workers"), [("realistic", "3"), ("assignment", "1")])
+def test_killed_again_and_again(
+    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, workers: str
+):
+    """The whole group by SIGKILL, at random moments; then the same command, left alone."""
+    out, draw = tmp_path / "set", random.Random(7)
+    out.mkdir()
+    killed = halves = 0
+    for _ in range(7):
+        process = started(stock, out, *arguments(preset, "--workers", workers))
+        if wait_for_life(process, out):
+            time.sleep(draw.uniform(0, 0.25))
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        records = len(list((out / "records").glob("[0-9]*.json")))
+        if preset == "assignment":
+            halves += len(list((out / "fg_bg").glob("*"))) % 15 > 0
+        else:
+            halves += bool(unfinished(out))
+        for name, digest in digests(out).items():
+            if "records/0" in name or "plan" in name:
+                assert digest == whole[preset][name], f"{name} is not what it has to be"
+        assert not (out / "dataset.json").exists() or records == PIECES[preset]
+    assert killed >= 3
+    assert halves >= 1, "no kill met a file that was being written"
+    done = run(command(stock, out, *arguments(preset, "--workers", workers)))
+    assert done.returncode == 0, done.stderr
+    assert digests(out) == whole[preset]
+    assert unfinished(out) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
+def test_a_worker_killed_alone_is_replaced(
+    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+):
+    """As a system short of memory does; the build neither hangs nor fails."""
+    out = tmp_path / "set"
+    out.mkdir()
+    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    kills = 0
+    while kills < 3 and process.poll() is None:
+        workers, made = children(process), len(list(out.glob("records/[0-9]*.json")))
+        if len(workers) == 2 and made > kills:
+            os.kill(workers[kills % 2], signal.SIGKILL)
+            kills += 1
+            while process.poll() is None and set(workers) & set(children(process)):
+                time.sleep(0.005)
+        time.sleep(0.005)
+    _, told = process.communicate(timeout=100)
+    assert process.returncode == 0, told
+    assert kills >= 2
+    assert digests(out) == whole["realistic"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
+def test_workers_that_always_die_are_given_up(stock: Path, tmp_path: Path):
+    out = tmp_path / "set"
+    process = started(stock, out, *arguments("realistic", "--workers", "1", "--shard-size", "150"))
+    while process.poll() is None:
+        for worker in children(process):
+            os.kill(worker, signal.SIGKILL)
+        time.sleep(0.01)
+    _, told = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert "worker processes were killed 3 times" in told
+    assert "fewer --workers" in told
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
+def test_orphans_end_with_their_build(
+    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+):
+    """The build alone is killed; a new one waits until the last worker has gone."""
+    out = tmp_path / "set"
+    out.mkdir()
+    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    assert wait_for_life(process, out)
+    while not (orphans := children(process)):
+        time.sleep(0.01)
+    process.kill()
+    done = run(command(stock, out, *arguments("realistic", "--workers", "2")))
+    assert done.returncode == 0, done.stderr
+    assert digests(out) == whole["realistic"]
+    assert not any(alive(orphan) for orphan in orphans)
+    process.communicate()
+
+
+def alive(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("preset", ["realistic", "assignment"])
+def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str):
+    out = tmp_path / "set"
+    out.mkdir()
+    process = started(stock, out, *arguments(preset, "--workers", "2"))
+    while not list(out.glob("records/[0-9]*.json")) and process.poll() is None:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+    assert unfinished(out) == []
+    assert not (out / "dataset.json").exists()
+    if preset == "assignment":
+        chunks = len(list(out.glob("records/*.json")))
+        assert len(list(out.glob("mask/*"))) == chunks * 15, "nothing of an unfinished chunk"
+    assert run(command(stock, out, *arguments(preset, "--workers", "0"))).returncode == 0
+    assert digests(out) == whole[preset]
+
+
+def small_files() -> None:
+    """No file of this process and its children grows beyond 60 kB; told by an error."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+
+def test_a_file_that_the_disk_does_not_take(
+    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+):
+    out = tmp_path / "set"
+    call = command(stock, out, *arguments("realistic", "--workers", "0"))
+    done = run(call, preexec_fn=small_files)
+    assert done.returncode == 2
+    assert "000000.tar: is larger than the disk allows" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert unfinished(out) == []
+    assert run(call).returncode == 0
+    assert digests(out) == whole["realistic"]
+
+
+NEW_NAMESPACE, NEW_USER = 0x00020000, 0x10000000
+
+
+def small_disk(folder: Path, size: str) -> bool:
+    """Mount a disk of that size there, for this process and its children alone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(NEW_NAMESPACE | (NEW_USER if os.getuid() else 0)):
+        return False
+    libc.mount(b"none", b"/", None, ctypes.c_ulong(0x44000), None)  # private, all of it
+    flags = ctypes.c_ulong(0)
+    return libc.mount(b"none", str(folder).encode(), b"tmpfs", flags, size.encode()) == 0
+
+
+@pytest.mark.parametrize(
+    ("preset", "size"), [("realistic", "size=2m"), ("assignment", "size=900k")]
+)
+def test_a_full_disk(
+    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, size: str
+):
+    """A real, small file system: the build says what is full, keeps what it has, and goes on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    out = disk / "set"
+    call = command(stock, out, *arguments(preset, "--workers", "2"))
+    script = f"""
+import json, sys
+from pathlib import Path
+from tests.synthesis.building import digests, run, unfinished
+from tests.synthesis.test_kill import small_disk
+disk, out, call = Path({str(disk)!r}), Path({str(out)!r}), {call!r}
+if not small_disk(disk, {size!r}):
+    sys.exit(77)
+full = run(call)
+kept = {{name: digest for name, digest in digests(out).items()}}
+left = unfinished(out)
+import ctypes
+ctypes.CDLL(None).mount(b"none", str(disk).encode(), b"tmpfs", ctypes.c_ulong(32), b"size=60m")
+done = run(call)
+print(json.dumps([full.returncode, full.stderr, kept, left, done.returncode, digests(out)]))
+"""
+    root = str(Path(__file__).parents[2])
+    env = {"PYTHONPATH": os.pathsep.join([root, environment()["PYTHONPATH"]])}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        check=False,
+        timeout=120,
+    )
+    if done.returncode == 77:
+        pytest.skip("no disk can be mounted here")
+    assert done.returncode == 0, done.stderr
+    code, told, kept, left, second, made = json.loads(done.stdout)
+    assert code == 2, told
+    assert "the disk is full" in told
+    assert str(out) in told
+    assert "Traceback" not in told
+    assert left == []
+    records = [name for name in kept if name.startswith("records/")]
+    assert 0 < len(records) < PIECES[preset], "some of it was made before the disk was full"
+    for name, digest in kept.items():
+        assert digest == whole[preset][name], f"{name} is not what it has to be"
+    if preset == "assignment":
+        assert sum(name.startswith("mask/") for name in kept) == 15 * len(records)
+    assert second == 0
+    assert made == whole[preset]
