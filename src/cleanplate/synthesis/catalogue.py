@@ -12,7 +12,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -190,18 +190,21 @@ class CutoutFolder(_Folder[Cutout]):
         )
 
 
+def without_depths(files: Sequence[Path]) -> list[Path]:
+    """Leave out the pictures that are the depth of another one among them."""
+    there = {file.with_suffix("") for file in files}
+    return [
+        file
+        for file in files
+        if not file.stem.endswith("_depth")
+        or file.with_name(file.stem.removesuffix("_depth")) not in there
+    ]
+
+
 def _assets(folder: str | Path, noun: str) -> list[Path]:
     if not Path(folder).is_dir():
         raise CleanplateError(f"is no folder of {noun}", file=folder)
-    files = find_pictures(folder)
-    stems = {file.stem for file in files}
-    own = [
-        file
-        for file in files
-        if not any(
-            file.stem.endswith(part) and file.stem.removesuffix(part) in stems for part in _PARTS
-        )
-    ]
+    own = without_depths(find_pictures(folder))
     if not own:
         raise CleanplateError(f"holds no {noun}", file=folder)
     return own

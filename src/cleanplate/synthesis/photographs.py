@@ -150,8 +150,8 @@ def make_plate(
     return {**facts, "files": [target.name, f"{target.stem}.json", file.name]}
 
 
-def read_facts(photo: Path) -> dict[str, Any]:
-    """Read what stands beside a photograph; what an earlier run estimated is left out.
+def read_facts(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
+    """Read what stands beside a photograph; what was estimated only if it is wanted.
 
     Raises:
         CleanplateError: if the json is damaged.
@@ -165,6 +165,8 @@ def read_facts(photo: Path) -> dict[str, Any]:
         raise CleanplateError(f"cannot be read as JSON: {error}", file=beside) from error
     if not isinstance(facts, dict):
         raise CleanplateError("holds no JSON object", file=beside)
+    if estimated:
+        return facts
     ours = facts.pop("depth_from", {})
     for key in ours.get("estimated", ()) if isinstance(ours, dict) else ():
         facts.pop(key, None)

@@ -100,6 +100,8 @@ def command(
     depth came about. A photo that has a depth is left alone, so that the same command goes on
     where it was stopped.
     """
+    from cleanplate.files import find_pictures
+    from cleanplate.synthesis.catalogue import without_depths
     from cleanplate.synthesis.photographs import PhotoSettings, existing_depth, make_plate, place_of
 
     if long_side is not None and output is None:
@@ -113,7 +115,7 @@ def command(
         long_side=long_side,
         credit={key: text for key, text in credit.items() if text},
     )
-    found = _photos(photos)
+    found = without_depths(find_pictures(photos))
     places = [place_of(photo, output, settings) for photo in found]
     _check_names(found, places)
     wanted: list[Path] = []
@@ -148,20 +150,6 @@ def command(
         click.echo(_summary(made, len(kept), len(failed)))
     if failed and not made and not kept:
         raise CleanplateError("no photo could be used")
-
-
-def _photos(given: tuple[str, ...]) -> list[Path]:
-    """Find the photos; a depth that lies beside its photo is none."""
-    from cleanplate.files import find_pictures
-
-    found = find_pictures(given)
-    there = {path.with_suffix("") for path in found}
-    return [
-        path
-        for path in found
-        if not path.stem.endswith("_depth")
-        or path.with_name(path.stem.removesuffix("_depth")) not in there
-    ]
 
 
 def _check_names(photos: list[Path], places: list[Path]) -> None:

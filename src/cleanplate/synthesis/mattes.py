@@ -1,0 +1,116 @@
+"""What a matte shows: its parts, their box, their foot, and which borders cut them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Plane
+
+SIDES = ("left", "right", "bottom", "top")
+
+HAZE = 0.02
+"""Alpha below this is the noise of a network or of a JPEG, not a subject."""
+_CORE = 0.1
+_CONTACT = 0.06
+_STRAIGHT = 0.8
+"""Of a trimmed picture: a border cuts the subject if it holds so large a share of that side, and
+if the subject is hardly wider a little further in. Chosen on rendered cutouts, whose cuts are
+known: of 60 cut borders it finds 52, of 692 others it takes 5 for cut."""
+
+
+class Box(NamedTuple):
+    """A part of a picture, in pixels; the stops lie outside."""
+
+    row: int
+    stop_row: int
+    column: int
+    stop_column: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the part in an array."""
+        return slice(self.row, self.stop_row), slice(self.column, self.stop_column)
+
+    def grown(self, margin: int, shape: tuple[int, ...]) -> Box:
+        """With `margin` more on each side, as far as the picture goes."""
+        return Box(
+            max(0, self.row - margin),
+            min(shape[0], self.stop_row + margin),
+            max(0, self.column - margin),
+            min(shape[1], self.stop_column + margin),
+        )
+
+    def ended(self, inner: Box, sides: frozenset[str]) -> Box:
+        """With no room at `sides`, where the solid part just ends."""
+        return Box(
+            inner.row if "top" in sides else self.row,
+            inner.stop_row if "bottom" in sides else self.stop_row,
+            inner.column if "left" in sides else self.column,
+            inner.stop_column if "right" in sides else self.stop_column,
+        )
+
+
+def box_of(mask: npt.NDArray[np.bool_]) -> Box:
+    """Find the smallest box around what is True, of which there is some."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
+def without_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
+    """Clear haze and small parts away: (H, W) in [0, 1], and the number of parts that are left.
+
+    Parts are connected where alpha is above 0.1, and weighed by the alpha they hold.
+    """
+    alpha = np.where(alpha < HAZE, np.float32(0), alpha).astype(np.float32)
+    core = (alpha > _CORE).astype(np.uint8)
+    count, labels = cv2.connectedComponents(core, connectivity=8)
+    if count <= 1:
+        return np.zeros_like(alpha), 0
+    mass = np.bincount(labels.ravel(), weights=alpha.ravel(), minlength=count)
+    mass[0] = 0
+    kept = mass >= smallest_part * mass.max()
+    kept[0] = False
+    subject = kept[labels]
+    # What is fainter belongs to the part it fringes.
+    reach = 2 * max(2, round(0.01 * max(alpha.shape))) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    fringe = cv2.dilate(subject.astype(np.uint8), disc).astype(bool)
+    fringe &= (core == 0) | subject
+    return np.where(fringe, alpha, np.float32(0)), int(kept.sum())
+
+
+def cut_sides(alpha: Plane) -> frozenset[str]:
+    """Which borders of the picture cut the subject.
+
+    In a picture with room around the subject, those that it touches. A picture that was trimmed
+    to its subject is touched everywhere; there a border cuts where the subject's outline runs
+    into it at full width.
+    """
+    views = {"top": alpha, "bottom": alpha[::-1], "left": alpha.T, "right": alpha.T[::-1]}
+    touched = {side for side, view in views.items() if (view[0] > _CORE).any()}
+    cut = set()
+    for side in touched:
+        view = views[side] > 0.5
+        contact = int(view[0].sum())
+        if len(touched) < 4:
+            if contact >= max(3, 0.01 * view.shape[1]):
+                cut.add(side)
+            continue
+        further = int(view[min(len(view) - 1, max(2, round(0.02 * len(view))))].sum())
+        if contact >= _CONTACT * view.shape[1] and contact >= _STRAIGHT * further:
+            cut.add(side)
+    return frozenset(cut)
+
+
+def foot_of(alpha: Plane) -> tuple[float, float]:
+    """Middle of the lowest contact: (x, y) in pixels, on the lower edge of the lowest row."""
+    solid = alpha > 0.5
+    rows = np.flatnonzero(solid.any(1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    band = solid[bottom - max(1, round(0.02 * (bottom - top))) : bottom]
+    columns = np.flatnonzero(band.any(0))
+    return (float(columns[0]) + float(columns[-1]) + 1) / 2, float(bottom)
