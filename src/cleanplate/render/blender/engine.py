@@ -59,7 +59,6 @@ def reset(threads: int = 1) -> None:
     cycles.sample_clamp_indirect = 4.0
     cycles.blur_glossy = 1.0
     cycles.use_light_tree = True
-    cycles.adaptive_threshold = 0.03
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
     cycles.denoising_prefilter = "FAST"
@@ -137,7 +136,7 @@ def render(
     cycles.samples = samples
     cycles.seed = seed
     cycles.use_adaptive_sampling = samples > 16
-    cycles.adaptive_min_samples = min(16, samples)
+    cycles.adaptive_min_samples, cycles.adaptive_threshold = min(16, samples), 0.03
     cycles.max_bounces = bounces
     cycles.diffuse_bounces = min(bounces, 4)
     cycles.glossy_bounces = min(bounces, 4)
@@ -151,19 +150,27 @@ def render(
     return Passes(colour, np.clip(_find(layers, "Combined.A"), 0, 1))
 
 
-def coverage(samples: int = 48, *, seed: int = 0) -> Plane:
+def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
     """Render how much of each pixel the objects that are not held out cover: (H, W) in [0, 1].
 
     No light is followed: what is asked is only what the camera's rays meet, through
     transparent texels and with the picture's own pixel filter and depth of field.
+
+    Args:
+        samples: per pixel.
+        seed: of the noise.
+        solid: nothing is transparent and nothing held out. Then all is made to glow alike, and
+            only pixels near an edge need all samples: inside and outside agree after a few.
     """
-    scene = bpy.context.scene
+    scene, layer = bpy.context.scene, bpy.context.view_layer
     world, scene.world = scene.world, None
+    layer.material_override = _glow() if solid else None
     try:
         cycles = scene.cycles
         scene.render.film_transparent = True
         cycles.samples, cycles.seed = samples, seed
-        cycles.use_adaptive_sampling = False
+        cycles.use_adaptive_sampling = solid
+        cycles.adaptive_min_samples, cycles.adaptive_threshold = 8, 0.002
         cycles.use_denoising = False
         cycles.max_bounces = 0
         cycles.transmission_bounces = 0
@@ -173,6 +180,18 @@ def coverage(samples: int = 48, *, seed: int = 0) -> Plane:
         return np.clip(_find(_layers(), "Combined.A"), 0, 1)
     finally:
         scene.world = world
+        layer.material_override = None
+
+
+def _glow() -> bpy.types.Material:
+    material = bpy.data.materials.get("glow")
+    if material is None:
+        material = bpy.data.materials.new("glow")
+        material.use_nodes = True
+        nodes = material.node_tree.nodes
+        light = nodes.new("ShaderNodeEmission")
+        material.node_tree.links.new(light.outputs[0], nodes["Material Output"].inputs["Surface"])
+    return material
 
 
 def depth() -> Plane:

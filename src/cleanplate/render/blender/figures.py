@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -10,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from mathutils import Matrix, Vector
 
+from cleanplate.render.blender.hair import add_strands
 from cleanplate.render.postures import Pose, turns
 
 Points = npt.NDArray[np.float64]
 """(n, 3) metres in the world."""
 
 _STRAY = "Icosphere"
-_LEAF = 0.35
-"""Share of a lock of hair, from its tip, that thins out."""
 
 
 class Figure:
@@ -59,6 +59,18 @@ class Figure:
             self.scale = height / max(float(np.ptp(points[:, 2])), 1e-6)
         self.stand()
 
+    @property
+    def solid(self) -> bool:
+        """Whether no part of it can be seen through."""
+        materials = {s.material for m in self.meshes for s in m.material_slots if s.material}
+        shaders = [n for m in materials for n in m.node_tree.nodes if n.type == "BSDF_PRINCIPLED"]
+        return len(shaders) >= len(materials) and not any(
+            n.inputs["Alpha"].is_linked
+            or n.inputs["Alpha"].default_value < 1
+            or n.inputs["Transmission Weight"].default_value > 0
+            for n in shaders
+        )
+
     def pose(self, pose: Pose) -> None:
         """Turn the bones; the figure's place is kept, its ground is not: `stand` it again."""
         if self.armature is None:
@@ -91,7 +103,10 @@ class Figure:
         self.root.matrix_world = Matrix.Diagonal((size, size, size, 1.0))
         points = self.points()
         low, high = points.min(0), points.max(0)
-        middle = Vector(((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]))
+        # What touches the ground, not an outstretched arm, says where the figure is.
+        feet = points[points[:, 2] < low[2] + max(0.03 * (high[2] - low[2]), 0.01 * size)]
+        x, y = (feet.min(0) + feet.max(0))[:2] / 2
+        middle = Vector((x, y, low[2]))
         turn = Matrix.Rotation(heading, 4, "Z")
         self.root.matrix_world = (
             Matrix.Translation(spot)
@@ -100,8 +115,47 @@ class Figure:
             @ Matrix.Diagonal((size, size, size, 1.0))
         )
         bpy.context.view_layer.update()
-        x, y, z = (float(v) for v in high - low)
-        return x, y, z
+        width, depth, height = (float(v) for v in high - low)
+        return width, depth, height
+
+    def lay(
+        self, turn: float, roll: float, scale: float, stump: float
+    ) -> tuple[tuple[float, float, float], Points]:
+        """Lay a hand over the origin, its fingers pointing along +Y at turn 0.
+
+        Args:
+            turn: radians counter-clockwise seen from above.
+            roll: radians about its length, 0 = palm down.
+            scale: of its size.
+            stump: share of its length, at the wrist, that counts as its open end.
+
+        Returns:
+            Its size along x, y and z in metres, and the points of its open end.
+        """
+        size = scale * self.scale
+        # As loaded, fingers point down and the thin of the hand lies along X.
+        across = 1.0 if "left" in self.name else -1.0
+        flat = Matrix.Rotation(math.pi / 2, 4, "X") @ Matrix.Rotation(across * math.pi / 2, 4, "Z")
+        way = (
+            Matrix.Rotation(turn, 4, "Z")
+            @ Matrix.Rotation(roll * across, 4, "Y")
+            @ flat
+            @ Matrix.Diagonal((size, size, size, 1.0))
+        )
+        self.root.matrix_world = way
+        points = self.points()
+        low, high = points.min(0), points.max(0)
+        to = Vector((-(low[0] + high[0]) / 2, -(low[1] + high[1]) / 2, -low[2]))
+        self.root.matrix_world = Matrix.Translation(to) @ way
+        points = self.points()
+        along = points @ np.array([-math.sin(turn), math.cos(turn), 0.0])
+        open_end = along < along.min() + stump * np.ptp(along)
+        width, depth, height = (float(v) for v in high - low)
+        return (width, depth, height), points[open_end]
+
+    def carry(self, one: bpy.types.Object) -> None:
+        """Count an object to the figure's own; it must hang on it already."""
+        self.objects = (*self.objects, one)
 
     def points(self) -> Points:
         """Every vertex where it is now, posed: (n, 3) metres in the world."""
@@ -158,13 +212,13 @@ def load(path: str | Path, kind: str, height: float | None = None) -> Figure:
         loaded.remove(one)
         bpy.data.objects.remove(one, do_unlink=True)
     figure = Figure(Path(path).stem, kind, loaded, height)
-    for one in figure.meshes:
-        for slot in one.material_slots:
-            material = slot.material
-            if material is None:
-                continue
-            if kind == "person" and material.name.split(".")[0] == "Hair":
-                soften_hair(one, material)
+    if kind == "person":
+        for material in {s.material for m in figure.meshes for s in m.material_slots}:
+            make_matt(material)
+        wigs = [m for m in figure.meshes if _is_wig(m)]
+        for wig in wigs if figure.armature else ():
+            rng = np.random.default_rng(len(wig.data.vertices))
+            figure.carry(add_strands(wig, figure.armature, rng))
     return figure
 
 
@@ -179,8 +233,8 @@ def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
     material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
     skin = nodes["Principled BSDF"]
-    skin.inputs["Roughness"].default_value = 0.5
-    skin.inputs["Specular IOR Level"].default_value = 0.35
+    skin.inputs["Roughness"].default_value = 0.6
+    skin.inputs["Specular IOR Level"].default_value = 0.2
     place = nodes.new("ShaderNodeTexCoord")
     noise = nodes.new("ShaderNodeTexNoise")
     noise.inputs["Scale"].default_value = 45.0
@@ -203,49 +257,17 @@ def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
         mesh.data.materials.append(material)
 
 
-def soften_hair(mesh: bpy.types.Object, material: bpy.types.Material) -> None:
-    """Let a closed wig thin out into strands where it is seen at a grazing angle.
-
-    The wigs are shells without transparency; real hair has no hard outline. Streaks along the
-    strands (down the head) decide which of them are cut first.
-    """
-    nodes, links = material.node_tree.nodes, material.node_tree.links
-    shader = next(n for n in nodes if n.type == "BSDF_PRINCIPLED")
-    place = nodes.new("ShaderNodeTexCoord")
-    squeeze = nodes.new("ShaderNodeMapping")
-    squeeze.inputs["Scale"].default_value = (420.0, 420.0, 18.0)
-    streaks = nodes.new("ShaderNodeTexNoise")
-    streaks.inputs["Scale"].default_value = 1.0
-    streaks.inputs["Detail"].default_value = 2.0
-    graze = nodes.new("ShaderNodeLayerWeight")
-    graze.inputs["Blend"].default_value = 0.5
-    fade = nodes.new("ShaderNodeMapRange")
-    fade.inputs["From Min"].default_value, fade.inputs["From Max"].default_value = 0.55, 1.0
-    fade.inputs["To Min"].default_value, fade.inputs["To Max"].default_value = 0.0, 1.0
-    cut = nodes.new("ShaderNodeMath")
-    cut.operation = "SUBTRACT"
-    sharpen = nodes.new("ShaderNodeMapRange")
-    sharpen.inputs["From Min"].default_value = -0.12
-    sharpen.inputs["From Max"].default_value = 0.12
-    links.new(place.outputs["Object"], squeeze.inputs["Vector"])
-    links.new(squeeze.outputs["Vector"], streaks.inputs["Vector"])
-    links.new(graze.outputs["Facing"], fade.inputs["Value"])
-    links.new(streaks.outputs["Fac"], cut.inputs[0])
-    links.new(fade.outputs["Result"], cut.inputs[1])
-    links.new(cut.outputs["Value"], sharpen.inputs["Value"])
-    links.new(sharpen.outputs["Result"], shader.inputs["Alpha"])
+def _is_wig(mesh: bpy.types.Object) -> bool:
+    names = [s.material.name.split(".")[0] for s in mesh.material_slots if s.material]
+    return "Hair" in names
 
 
-def skin_tones() -> Mapping[str, tuple[float, float, float]]:
-    """Skin in linear light, from pale to dark, after measured reflectances."""
-    return {
-        "I": (0.78, 0.52, 0.40),
-        "II": (0.68, 0.42, 0.30),
-        "III": (0.54, 0.31, 0.20),
-        "IV": (0.38, 0.20, 0.12),
-        "V": (0.22, 0.11, 0.065),
-        "VI": (0.10, 0.05, 0.03),
-    }
+def make_matt(material: bpy.types.Material) -> None:
+    """Take the gloss off: as loaded, cloth and hair shine like plastic."""
+    for node in material.node_tree.nodes:
+        if node.type == "BSDF_PRINCIPLED":
+            node.inputs["Roughness"].default_value = 0.68
+            node.inputs["Specular IOR Level"].default_value = 0.25
 
 
 def put_in_hand(figure: Figure, held: Figure, side: str, *, turn: float = 0.0) -> None:
