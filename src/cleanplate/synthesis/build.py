@@ -100,9 +100,12 @@ def build(order: Order, engine: Engine, watch: Watch | None = None) -> Outcome:
         document = read_dataset(out)
         if left or document is None:
             _prepare(out)
-            cpu, memory = _carried_out(
-                engine, job, left, lambda samples: watch.made(before + samples)
-            )
+            try:
+                cpu, memory = _carried_out(
+                    engine, job, left, lambda samples: watch.made(before + samples)
+                )
+            finally:
+                _clear(out)  # of workers that were killed
             document = write_papers(out, plan)
         return Outcome(
             out,
@@ -140,14 +143,20 @@ def _planned(order: Order, watch: Watch) -> tuple[Plan, Job]:
 
 
 def _prepare(out: Path) -> None:
-    """Remove what a killed run left half written, and the word that the set is finished."""
+    """Make room: away with what a killed run left, and with the word that the set is finished."""
     with telling_write_faults(out / RECORDS):
         (out / RECORDS).mkdir(exist_ok=True)
-        for folder in (out, out / RECORDS):
+        (out / DATASET).unlink(missing_ok=True)
+    _clear(out)
+
+
+def _clear(out: Path) -> None:
+    """Remove half-written files, by their temporary names."""
+    for folder in (out, out / RECORDS):
+        with telling_write_faults(folder):
             for file in folder.iterdir():
                 if _UNFINISHED.fullmatch(file.name):
-                    file.unlink()
-        (out / DATASET).unlink(missing_ok=True)
+                    file.unlink(missing_ok=True)
 
 
 def write_papers(out: Path, plan: Plan) -> dict[str, Any]:

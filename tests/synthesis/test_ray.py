@@ -1,0 +1,87 @@
+"""Shards as tasks of a real, local Ray of two workers, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cleanplate.errors import CleanplateError, MissingExtraError
+from cleanplate.synthesis.build import build
+from cleanplate.synthesis.engines.local import run_here
+from cleanplate.synthesis.engines.ray import run_ray
+from tests.synthesis.building import digests, order, unfinished, write_stock
+
+
+def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"cleanplate\[ray\]"):
+        build(order(write_stock(tmp_path / "s"), tmp_path / "o"), partial(run_ray, workers=1))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+def workers() -> list[int]:
+    """Processes that this session's Ray has set to work on shards."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                title = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if title.startswith(b"ray::_make") and descends(int(folder.name)):
+                found.append(int(folder.name))
+    return found
+
+
+def descends(process: int) -> bool:
+    """Whether a process comes from this one, so that no other Ray is disturbed."""
+    while process > 1:
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        if process == os.getpid():
+            return True
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers in /proc")
+def test_a_cluster_makes_the_same_bytes_though_a_worker_is_killed(cluster, tmp_path: Path):
+    stock = write_stock(tmp_path / "stock")
+    few = {"count": 160, "shard_size": 40, "size": (128, 160)}
+    build(order(stock, tmp_path / "here", **few), run_here)
+    out, killed = tmp_path / "there", []
+
+    def killing(job, shards, watch):
+        for number, report in enumerate(run_ray(job, shards, watch, workers=2)):
+            if number == 0:
+                killed.extend(workers()[:1])
+                os.kill(killed[0], signal.SIGKILL)
+            yield report
+
+    outcome = build(order(stock, out, **few), killing)
+    assert killed
+    assert outcome.made == 160
+    assert digests(out) == digests(tmp_path / "here")
+    assert unfinished(out) == []
+    assert cluster.is_initialized(), "a cluster that was there before stays"
+
+
+def test_a_persons_mistake_comes_back_as_one(cluster, tmp_path: Path):
+    stock = write_stock(tmp_path / "stock")
+
+    def spoiling(job, shards, watch):
+        (stock / "cutouts" / "blob0.png").unlink()
+        return run_ray(job, shards, watch, workers=2)
+
+    with pytest.raises(CleanplateError, match=r"blob0\.png"):
+        build(order(stock, tmp_path / "set"), spoiling)
+    assert unfinished(tmp_path / "set") == []
