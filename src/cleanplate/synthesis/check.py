@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from cleanplate.synthesis.folders import FOLDERS
 from cleanplate.synthesis.plan import PLAN, Plan
 from cleanplate.synthesis.portion_faults import check_portion
 from cleanplate.synthesis.portions import over_portions
-from cleanplate.synthesis.records import DATASET, RECORDS, record_file
+from cleanplate.synthesis.records import DATASET, RECORDS, read_dataset, totals
 
 _LEFTOVER = re.compile(r"^\..+-[0-9a-f]{8}(\.\w+)?$")
 """The temporary names of `files.replacing`, of which a killed process leaves some behind."""
@@ -67,15 +65,13 @@ def check(
         verdict.notes.append("There is no plan: neither checksums nor numbers could be checked.")
     portions = _portions(stored)
     begins(None if stored.count is None else sum(one.count or 0 for one in portions))
-    samples = size = 0
-    work = partial(check_portion, stored, fast)
-    for _, found in over_portions(work, portions, workers):
-        verdict.samples += found.samples
-        verdict.faults += found.faults
-        samples, size = samples + found.recorded[0], size + found.recorded[1]
-        tick(found.samples)
+    work = partial(check_portion, stored.without_portions(), fast)
+    for _, (samples, faults) in over_portions(work, portions, workers):
+        verdict.samples += samples
+        verdict.faults += faults
+        tick(samples)
     if stored.plan is not None:
-        verdict.faults += _whole_set(folder, stored.plan, samples, size)
+        verdict.faults += _whole_set(folder, stored.plan)
     verdict.faults += _leftovers(stored)
     verdict.faults.sort()
     return verdict
@@ -99,34 +95,30 @@ def _portions(stored: StoredSet) -> list[Portion]:
     return [there[number] for number in sorted(there)]
 
 
-def _whole_set(folder: Path, plan: Plan, samples: int, size: int) -> Iterator[Fault]:
+def _whole_set(folder: Path, plan: Plan) -> Iterator[Fault]:
     """Hold `dataset.json` to the plan and the records, of which it is the sum."""
     if not (folder / CARD).exists():
         yield Fault("", CARD, "is missing")
     try:
-        document = json.loads((folder / DATASET).read_text(encoding="utf-8"))
-        told = document["samples"], document["bytes"]
-        digests = document["plan_sha256"], document["records_sha256"]
-    except FileNotFoundError:
+        told = read_dataset(folder)
+    except CleanplateError as error:
+        yield Fault("", DATASET, error.what)
+        return
+    if told is None:
         yield Fault("", DATASET, "is missing: the build has not ended")
         return
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        yield Fault("", DATASET, f"cannot be read ({error!r})")
-        return
-    if told != (samples, size):
-        yield Fault(
-            "",
-            DATASET,
-            f"says {told[0]} samples of {told[1]} bytes, the records {samples} of {size}",
-        )
-    if hashlib.sha256((folder / PLAN).read_bytes()).hexdigest() != digests[0]:
+    digest = hashlib.sha256((folder / PLAN).read_bytes()).hexdigest()
+    if digest != told.get("plan_sha256"):
         yield Fault("", PLAN, f"has changed: its sha256 is not that of {DATASET}")
-    digest = hashlib.sha256()
-    for shard in range(plan.shards):
-        with suppress(OSError):  # told where it is read
-            digest.update(record_file(folder, shard).read_bytes())
-    if digest.hexdigest() != digests[1]:
-        yield Fault("", RECORDS, f"have changed: their sha256 is not that of {DATASET}")
+    try:
+        expected = totals(folder, plan)
+    except (CleanplateError, KeyError, TypeError):  # told of the record that is at fault
+        return
+    for key in sorted(expected.keys() | told.keys()):
+        if expected.get(key) != told.get(key):
+            yield Fault(
+                "", DATASET, f"{key} is {told.get(key)}, by plan and records {expected.get(key)}"
+            )
 
 
 def _leftovers(stored: StoredSet) -> Iterator[Fault]:

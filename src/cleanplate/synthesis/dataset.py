@@ -65,7 +65,7 @@ class Portion:
 
 @dataclass(frozen=True)
 class StoredSet:
-    """A set on the disk. Cheap to hand to other processes.
+    """A set on the disk.
 
     `plan` is None of a set that was not built by Cleanplate. `endings` are those met in each of
     the assignment's folders.
@@ -82,6 +82,10 @@ class StoredSet:
         """Samples in all; None if that is not known before they are read."""
         counts = [portion.count for portion in self.portions]
         return None if None in counts else sum(count or 0 for count in counts)
+
+    def without_portions(self) -> StoredSet:
+        """Give what other processes need of it, which are handed one portion at a time."""
+        return replace(self, portions=())
 
     def samples(self, portion: Portion, *, salvage: bool = False) -> Iterator[StoredSample]:
         """Read the samples of a portion.
@@ -104,20 +108,21 @@ class StoredSet:
         Raises:
             CleanplateError: as `samples`.
         """
-        each = -(-count // len(self.portions))
-        left = count
-        for number in np.linspace(0, len(self.portions) - 1, min(count, len(self.portions))):
-            portion = self.portions[round(number)]
-            size = portion.count or each
-            wanted = sorted({int((k + 0.5) * size / each) for k in range(min(each, size))})[:left]
-            left -= len(wanted)
+        # Where the number of samples is not known before, portions are taken to be alike.
+        guess = -(-count // len(self.portions))
+        sizes = [portion.count or guess for portion in self.portions]
+        ends = np.cumsum(sizes)
+        count = min(count, int(ends[-1]))
+        wanted = [int((k + 0.5) * int(ends[-1]) / count) for k in range(count)]
+        for number in sorted({int(np.searchsorted(ends, place, "right")) for place in wanted}):
+            portion, first = self.portions[number], int(ends[number]) - sizes[number]
+            places = [place - first for place in wanted if first <= place < ends[number]]
             if portion.names:
-                yield from self.samples(
-                    replace(portion, names=tuple(portion.names[place] for place in wanted))
-                )
+                chosen = tuple(portion.names[place] for place in places)
+                yield from self.samples(replace(portion, names=chosen))
             else:
-                first = islice(self.samples(portion), wanted[-1] + 1 if wanted else 0)
-                yield from (one for place, one in enumerate(first) if place in wanted)
+                start = islice(self.samples(portion), places[-1] + 1)
+                yield from (sample for place, sample in enumerate(start) if place in places)
 
     def record(self, portion: Portion) -> dict[str, Any] | None:
         """Read the record of a portion; None if it has none.

@@ -99,7 +99,9 @@ def contents(
     expected = rules.size or _commonest([one.shape[:2] for one in decoded.values()])
     for kind in [kind for kind, one in decoded.items() if one.shape[:2] != expected]:
         yield Fault(
-            sample.name, kind, f"is {_told(decoded[kind].shape)}, not {_told(expected or (0, 0))}"
+            sample.name,
+            kind,
+            f"is {_told(decoded[kind].shape[:2])}, not {_told(expected or (0, 0))}",
         )
         del decoded[kind]
     if rules.hard and "mask" in decoded:

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.dataset import Form, Portion, StoredSample, StoredSet
@@ -17,22 +17,17 @@ from cleanplate.synthesis.plan import Plan
 from cleanplate.synthesis.records import RECORDS
 
 
-class PortionVerdict(NamedTuple):
-    """What was found in a portion, and the samples and bytes of which its record speaks."""
+def check_portion(stored: StoredSet, fast: bool, portion: Portion) -> tuple[int, list[Fault]]:
+    """Check the samples of one portion, and its record if the set has a plan.
 
-    samples: int
-    faults: list[Fault]
-    recorded: tuple[int, int]
-
-
-def check_portion(stored: StoredSet, fast: bool, portion: Portion) -> PortionVerdict:
-    """Check the samples of one portion, and its record if the set has a plan."""
+    Returns how many samples there are, and what is wrong.
+    """
     faults: list[Fault] = []
     record = _record(stored, portion, faults)
     if stored.form == "shards":
         faults += _shard_digest(stored.folder / portion.title, record)
         if not (stored.folder / portion.title).exists():
-            return PortionVerdict(0, faults, _recorded(record))
+            return 0, faults
     rules = _rules(stored.form, stored.plan)
     digests = {one["name"]: one["sha256"] for one in (record or {}).get("samples", ())}
     expected = _expected(stored.plan, portion, record)
@@ -54,7 +49,7 @@ def check_portion(stored: StoredSet, fast: bool, portion: Portion) -> PortionVer
         faults.append(Fault(portion.title, "", error.what))
     faults += [Fault(name, "", f"comes {times} times") for name, times in seen.items() if times > 1]
     faults += [Fault(name, "", "is missing") for name in expected or () if name not in seen]
-    return PortionVerdict(len(seen), faults, _recorded(record))
+    return len(seen), faults
 
 
 class _Last:
@@ -122,12 +117,6 @@ def _hold_to_plan(record: Mapping[str, Any], plan: Plan, number: int) -> None:
     for one in record["samples"]:
         for folder in FOLDERS:
             bytes.fromhex(one["sha256"][folder])
-
-
-def _recorded(record: Mapping[str, Any] | None) -> tuple[int, int]:
-    if record is None:
-        return 0, 0
-    return record["count"] - len(record["skipped"]), record["bytes"]
 
 
 def _expected(

@@ -110,7 +110,7 @@ def measure(
             or of another size than the others, naming it.
     """
     whole = Stats()
-    work = partial(measure_portion, stored, skip_bad)
+    work = partial(measure_portion, stored.without_portions(), skip_bad)
     for _, part in over_portions(work, stored.portions, workers):
         whole.merge(part)
         tick(part.samples + len(part.bad))
@@ -186,6 +186,11 @@ def _decoded(
         if picture is None:
             picture = _picture(kind, part)
         decoded[kind] = picture
+        if stored.plan and picture.shape[:2] != stored.plan.size:
+            raise CleanplateError(
+                f"is {_shape(picture.shape)}, the plan says {_shape(stored.plan.size)}",
+                file=part.place,
+            )
         before = moments.get(kind)
         shape = (*picture.shape, 1)[:3]
         if before is not None and (before.shape, before.dtype) != (shape, picture.dtype):
@@ -194,11 +199,9 @@ def _decoded(
                 f"{before.dtype}",
                 file=part.place,
             )
-    wanted = {stored.plan.size} if stored.plan else set()
-    if len({picture.shape[:2] for picture in decoded.values()} | wanted) > 1:
+    if len({picture.shape[:2] for picture in decoded.values()}) > 1:
         sizes = ", ".join(f"{kind} {_shape(one.shape)}" for kind, one in decoded.items())
-        planned = f", planned {_shape(stored.plan.size)}" if stored.plan else ""
-        raise CleanplateError(f"sizes differ: {sizes}{planned}", file=sample.name)
+        raise CleanplateError(f"sizes differ: {sizes}", file=sample.name)
     return decoded
 
 
