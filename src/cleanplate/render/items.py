@@ -59,7 +59,9 @@ def reject(folder: Path, name: str, rejected: Rejected) -> None:
     """Record that an item came to nothing, so that it is not tried again."""
     (folder / REJECTED).mkdir(exist_ok=True)
     with replacing(folder / REJECTED / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps({"reason": rejected.reason, "tried": rejected.tried}) + "\n")
+        temporary.write_text(
+            json.dumps({"reason": rejected.reason, "tried": rejected.tried}) + "\n"
+        )
 
 
 def is_done(folder: Path, name: str) -> bool:

@@ -207,7 +207,9 @@ def _texture(library: Library, rng: np.random.Generator, names: tuple[str, ...])
 
 def _kit(library: Library) -> dict[str, str]:
     return {
-        a.name: a.path for a in library.assets.values() if a.path.startswith("scenes/outdoor/kenney/")
+        a.name: a.path
+        for a in library.assets.values()
+        if a.path.startswith("scenes/outdoor/kenney/")
     }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from cleanplate.arrays import Picture, Plane
 
+_LEVEL = {"tabletop": 0.015, "world": 0.024, "room": 0.009, "outdoor": 0.003}
+"""Share of a picture at bends and steps of its surfaces: less is a bare wall or floor."""
 _NEAR = {"tabletop": 0.12, "world": 0.45, "room": 0.35, "outdoor": 0.6}
 """Metres: what is nearer hides the scene."""
 
@@ -30,7 +33,20 @@ def of_depth(depth: Plane, kind: str) -> str | None:
             return "too near"
         if high / low < 1.5:
             return "flat"
-    return None
+    return "bare" if bends(depth) < _LEVEL[kind] else None
+
+
+def bends(depth: Plane) -> float:
+    """Give the share of pixels at which no one plane passes through them and their neighbours.
+
+    A plane's disparity is linear in the picture, so its second difference is 0.
+    """
+    z = depth[::2, ::2]
+    disparity = np.where(np.isfinite(z), 1 / np.maximum(z, 1e-3), 0)
+    middle = disparity[1:-1, 1:-1]
+    across = np.abs(disparity[1:-1, 2:] + disparity[1:-1, :-2] - 2 * middle)
+    along = np.abs(disparity[2:, 1:-1] + disparity[:-2, 1:-1] - 2 * middle)
+    return float((across + along > 0.02 * (middle + 0.02)).mean())
 
 
 def of_picture(picture: Picture) -> str | None:
@@ -40,6 +56,8 @@ def of_picture(picture: Picture) -> str | None:
         return "too dark"
     if grey.mean() > 0.92:
         return "too bright"
-    if grey.std() < 0.035:
+    small = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    across, along = np.diff(small, axis=1)[:-1], np.diff(small, axis=0)[:, :-1]
+    if (np.maximum(np.abs(across), np.abs(along)) > 0.04).mean() < 0.02:
         return "plain"
     return None

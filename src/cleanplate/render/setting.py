@@ -119,6 +119,7 @@ class Setting:
         ground: metres, height of what subjects stand on.
         ceiling: metres; cameras stay below it.
         spots: camera places known to be good.
+        aims: x and y of what close cameras like to look at.
         lamp_spacing: metres between ceiling lamps.
         lamp_height: metres.
         lamp_watts: least and most.
@@ -133,6 +134,7 @@ class Setting:
     ground: float = 0.0
     ceiling: float = 2.9
     spots: tuple[Spot, ...] = ()
+    aims: tuple[tuple[float, float], ...] = ()
     lamp_spacing: float = 4.0
     lamp_height: float = 2.4
     lamp_watts: tuple[float, float] = (50.0, 130.0)

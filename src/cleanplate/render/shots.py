@@ -71,6 +71,9 @@ def _close(
 ) -> Shot:
     """From 0.3 to 1.2 m, looking down on a table, or nearly level into a shelf."""
     x, y = rng.uniform(extent[0], extent[2]), rng.uniform(extent[1], extent[3])
+    if setting.aims and rng.random() < 0.75:
+        aim_x, aim_y = setting.aims[rng.integers(len(setting.aims))]
+        x, y = aim_x + rng.normal(0, 0.08), aim_y + rng.normal(0, 0.06)
     shelf = setting.name == "shelf"
     far = math.exp(rng.uniform(math.log(0.35), math.log(1.2)))
     down = rng.uniform(0.06, 0.38) if shelf else rng.uniform(0.35, 1.05)

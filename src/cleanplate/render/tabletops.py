@@ -18,7 +18,7 @@ _FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
 
 
 def tabletop(library: Library, rng: np.random.Generator) -> Setting:
-    """Compose a table, a bench (half of the time) or a shelf with 2 to 9 small things."""
+    """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small things."""
     draw = rng.random()
     if draw < 0.25:
         return _shelf(library, rng)
@@ -52,13 +52,15 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
         if round(turn / (math.pi / 2)) % 2:
             half_x, half_y = half_y, half_x
         models.append(Model(table.path, Stand(0, 0, 0.0, turn)))
-    models += _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
+    things = _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
+    models += things
     return Setting(
         name="tabletop",
         kind="tabletop",
         slabs=tuple(slabs),
         models=tuple(models),
         area=(-half_x * 0.7, -half_y * 0.7, half_x * 0.7, half_y * 0.7),
+        aims=_places(things),
         ground=top,
         ceiling=2.9,
     )
@@ -82,17 +84,21 @@ def _shelf(library: Library, rng: np.random.Generator) -> Setting:
         upright = (side * half, middle, tops[-1] / 2), (thick, depth, tops[-1] + thick)
         slabs.append(Slab(*upright, wood.texture, wood.tile, wood.colour))
     models: list[Model] = []
+    aims: tuple[tuple[float, float], ...] = ()
     chosen = int(rng.integers(0, 3))
     for k, top in enumerate(tops):
         if k == chosen or rng.random() < 0.6:
             free = (-half * 0.85, middle - depth * 0.3, half * 0.85, middle + depth * 0.3)
-            models += _things(library, rng, free, top + step * 0.8)
+            things = _things(library, rng, free, top + step * 0.8)
+            models += things
+            aims = _places(things) if k == chosen else aims
     return Setting(
         name="shelf",
         kind="tabletop",
         slabs=tuple(slabs),
         models=tuple(models),
         area=(-half * 0.6, middle - 0.05, half * 0.6, middle + 0.05),
+        aims=aims,
         ground=tops[chosen],
         ceiling=tops[chosen] + step * 0.9,
     )
@@ -108,16 +114,20 @@ def _things(
     things = [a for a in library.of("object") if 0 < (a.height or 1) < _SMALL]
     models: list[Model] = []
     taken: list[tuple[float, float]] = []
-    for _ in range(int(rng.integers(2, 10)) if things else 0):
+    for _ in range(int(rng.integers(3, 13)) if things else 0):
         thing = things[rng.integers(len(things))]
         for _ in range(12):
             x, y = rng.uniform(area[0], area[2]), rng.uniform(area[1], area[3])
-            if all(math.hypot(x - a, y - b) > 0.2 for a, b in taken):
+            if all(math.hypot(x - a, y - b) > 0.17 for a, b in taken):
                 taken.append((x, y))
                 turn = rng.uniform(0, 2 * math.pi)
                 models.append(Model(thing.path, Stand(x, y, None, turn, drop_from=drop_from)))
                 break
     return models
+
+
+def _places(models: list[Model]) -> tuple[tuple[float, float], ...]:
+    return tuple((m.where.x, m.where.y) for m in models if isinstance(m.where, Stand))
 
 
 def _tables(library: Library) -> list[Asset]:

@@ -58,7 +58,9 @@ def reset(threads: int = 1) -> None:
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 4.0
     cycles.blur_glossy = 1.0
-    cycles.use_light_tree = True
+    # Measured: each of these two makes a picture a tenth to a quarter cheaper.
+    cycles.use_light_tree = False
+    cycles.sampling_pattern = "TABULATED_SOBOL"
     cycles.denoiser = "OPENIMAGEDENOISE"
     cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
     cycles.denoising_prefilter = "FAST"
