@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate.arrays import Picture, Plane
+from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.pictures import to_uint8
 from cleanplate.render.items import png
 from cleanplate.synthesis.assets import fill_outside
@@ -88,10 +88,10 @@ def cut(coded: Picture, alpha: Plane, depth: Plane) -> Cut:
     (top, left), (bottom, right) = seen.min(0), seen.max(0) + 1
     height, width = alpha.shape
     sides = {
-        "left": left == 0 and bool((alpha[:, 0] > 0.5).any()),
-        "right": right == width and bool((alpha[:, -1] > 0.5).any()),
-        "bottom": bottom == height and bool((alpha[-1] > 0.5).any()),
-        "top": top == 0 and bool((alpha[0] > 0.5).any()),
+        "left": bool(left == 0 and (alpha[:, 0] > 0.5).any()),
+        "right": bool(right == width and (alpha[:, -1] > 0.5).any()),
+        "bottom": bool(bottom == height and (alpha[-1] > 0.5).any()),
+        "top": bool(top == 0 and (alpha[0] > 0.5).any()),
     }
     box = np.s_[top:bottom, left:right]
     rgba = np.dstack([coded, alpha])[box].astype(np.float32)
@@ -99,31 +99,43 @@ def cut(coded: Picture, alpha: Plane, depth: Plane) -> Cut:
 
 
 def fault(made: Cut, framing: str) -> str | None:
-    """Say why a cutout is useless, or None."""
-    alpha = made.rgba[..., 3]
-    solid = alpha > 0.5
-    if solid.sum() < _LEAST or min(alpha.shape) < 24:
+    """Say why a cutout is useless, or None.
+
+    Args:
+        made: the cutout.
+        framing: full, half or reach.
+    """
+    solid = made.rgba[..., 3] > 0.5
+    if solid.sum() < _LEAST or min(solid.shape) < 24:
         return "too small"
-    if framing == "full" and any(made.sides.values()):
+    return _wrong_shape(made, solid, framing) or _wrong_light(made.rgba[..., :3][solid])
+
+
+def _wrong_shape(made: Cut, solid: Mask, framing: str) -> str | None:
+    sides = made.sides
+    if framing == "full" and any(sides.values()):
         return "cut by mistake"
-    if framing == "half" and (not made.sides["bottom"] or made.sides["top"]):
+    if framing == "half" and (not sides["bottom"] or sides["top"]):
         return "not cut at the waist"
-    if framing == "reach" and not any(made.sides.values()):
+    if framing == "reach" and not any(sides.values()):
         return "wrist in the picture"
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
     if stats[1:, cv2.CC_STAT_AREA].max() < 0.93 * solid.sum():
         return "in pieces"
-    grey = made.rgba[..., :3].mean(-1)[solid]
-    if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16:
-        return "too dark"
-    if grey.mean() > 0.9 or (made.rgba[..., :3].min(-1)[solid] > 0.985).mean() > 0.12:
-        return "too bright"
-    if grey.std() < 0.015:
-        return "plain"
     depth = made.depth[np.isfinite(made.depth)]
     if not depth.size or depth.min() < _NEAREST or depth.max() > _FARTHEST:
         return "too deep"
     return None
+
+
+def _wrong_light(colour: Plane) -> str | None:
+    """Judge the solid pixels' colour, (n, 3)."""
+    grey = colour.mean(-1)
+    if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16:
+        return "too dark"
+    if grey.mean() > 0.9 or (colour.min(-1) > 0.985).mean() > 0.12:
+        return "too bright"
+    return "plain" if grey.std() < 0.015 else None
 
 
 def files(made: Cut) -> dict[str, bytes]:

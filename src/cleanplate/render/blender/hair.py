@@ -71,7 +71,8 @@ def _paths(
     t = np.linspace(0, 1, _STEPS)[None, :, None]
     long = rng.uniform(*_LONG, (count, 1, 1))
     sunk = (roots - 0.004 * normals)[:, None]
-    return sunk + long * (t * way[:, None] + t * t * bend[:, None])
+    paths: npt.NDArray[np.float64] = sunk + long * (t * way[:, None] + t * t * bend[:, None])
+    return paths
 
 
 def _material(wig: bpy.types.Object) -> bpy.types.Material:
