@@ -237,6 +237,9 @@ def test_faults_are_named():
     assert cutting.fault(changed(0.1), "full") == "too dark"
     assert cutting.fault(changed(9.0), "full") == "too bright"
     assert cutting.fault(changed(depth=good.depth + 1.4), "full") == "too deep"
+    unlit = good.rgba.copy()
+    unlit[:15, :, :3] = 0
+    assert cutting.fault(replace(good, rgba=unlit), "full") == "too dark"
     plain = good.rgba.copy()
     plain[..., :3] = 0.4
     assert cutting.fault(replace(good, rgba=plain), "full") == "plain"

@@ -131,7 +131,8 @@ def _wrong_shape(made: Cut, solid: Mask, framing: str) -> str | None:
 def _wrong_light(colour: Plane) -> str | None:
     """Judge the solid pixels' colour, (n, 3)."""
     grey = colour.mean(-1)
-    if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16:
+    black = (colour.max(-1) < 0.03).mean()  # a side that no light reaches at all
+    if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16 or black > 0.15:
         return "too dark"
     if grey.mean() > 0.9 or (colour.min(-1) > 0.985).mean() > 0.12:
         return "too bright"
