@@ -118,6 +118,10 @@ def test_specks_and_haze_go_and_faint_rims_stay():
     both, parts = without_specks(dirty, 0.001)
     assert parts == 2
     assert (both[5:8, 90:93] == 1).all()
+    dirty[60:95, 82:98] = 0.3
+    clean, parts = without_specks(dirty, 0.02)
+    assert parts == 1, "a patch that is nowhere half opaque is haze, however large"
+    assert (clean[:, 75:] == 0).all()
     assert without_specks(np.zeros((9, 9), np.float32), 0.1)[1] == 0
 
 

@@ -11,7 +11,10 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from cleanplate.cli import main  # noqa: E402
+from cleanplate.depth import read_depth  # noqa: E402
 from cleanplate.errors import CleanplateError  # noqa: E402
+from cleanplate.pictures import write_image  # noqa: E402
 from cleanplate.training.teacher import TransformersTeacher, convention_of  # noqa: E402
 
 PROCESSOR = {
@@ -249,3 +252,23 @@ def test_models_that_are_not_there(tmp_path: Path, monkeypatch):
         TransformersTeacher(other)
     with pytest.raises(CleanplateError, match=r"text: the model cannot be loaded"):
         TransformersTeacher(other, convention="metric")
+
+
+def test_the_command_takes_a_folder(tmp_path: Path, capsys):
+    """By `cleanplate synth depth`: the depth file is the model's answer between 2 and 6 metres."""
+    folder = dpt(tmp_path / "model")
+    write_image(tmp_path / "photo.png", PICTURE)
+    call = ["synth", "depth", str(tmp_path / "photo.png"), "--model", str(folder)]
+    assert main([*call, "--near", "2", "--far", "6"]) == 0
+    said = capsys.readouterr()
+    assert "model gives disparity without a scale: the scene is taken to reach from 2 m" in said.err
+    answer = TransformersTeacher(folder).estimate(PICTURE)
+    low, high = np.percentile(answer, [1, 99])
+    expected = 1 / (1 / 6 + (answer - low) / (high - low) * (1 / 2 - 1 / 6))
+    stored = read_depth(tmp_path / "photo_depth.png")
+    near = expected < 60
+    assert np.abs(stored - expected)[near].max() < 0.00051 + 1e-4
+    facts = json.loads((tmp_path / "photo.json").read_text())
+    assert facts["depth_from"]["kind"] == "dpt"
+    assert main([*call, "--side", "99", "--force"]) == 2
+    assert "for ONNX files" in capsys.readouterr().err

@@ -103,7 +103,7 @@ def cut_out(matted: Matted, settings: CutSettings) -> Cut:
     filled = float(solid[inner.slices].mean())
     if inner.slices == np.s_[0 : alpha.shape[0], 0 : alpha.shape[1]] and filled > 0.97:
         raise Refused(f"{filled:.0%} of the picture is opaque: that is a picture, not a matte")
-    veil = float(((alpha > 0.05) & (alpha < 0.95)).sum() / max(1, (alpha >= 0.95).sum()))
+    veil = float(((alpha > 0.2) & (alpha < 0.8)).sum() / max(1, (alpha >= 0.8).sum()))
     if veil > 1:
         raise Refused("more of it is half-transparent than solid: the matte is a blur")
     cut = cut_sides(alpha) if settings.cut is None else settings.cut

@@ -63,7 +63,8 @@ def box_of(mask: npt.NDArray[np.bool_]) -> Box:
 def without_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
     """Clear haze and small parts away: (H, W) in [0, 1], and the number of parts that are left.
 
-    Parts are connected where alpha is above 0.1, and weighed by the alpha they hold.
+    Parts are connected where alpha is above 0.1, and weighed by the alpha they hold; one that is
+    nowhere half opaque is haze.
     """
     alpha = np.where(alpha < HAZE, np.float32(0), alpha).astype(np.float32)
     core = (alpha > _CORE).astype(np.uint8)
@@ -73,6 +74,7 @@ def without_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
     mass = np.bincount(labels.ravel(), weights=alpha.ravel(), minlength=count)
     mass[0] = 0
     kept = mass >= smallest_part * mass.max()
+    kept &= np.bincount(labels[alpha > 0.5], minlength=count) > 0
     kept[0] = False
     subject = kept[labels]
     # What is fainter belongs to the part it fringes.

@@ -208,6 +208,6 @@ def _summary(made: list[dict[str, Any]], kept: int, failed: int) -> str:
         parts.append(f"{kept} had a depth already")
     if failed:
         parts.append(f"{failed} could not be used")
-    if made and lenses < len(made):
+    if lenses < len(made):
         parts.append("without a lens nothing can stand in a plate: --fov gives one")
     return "; ".join(parts)
