@@ -1,0 +1,50 @@
+"""A pair's truth from what was rendered of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays import Picture, Plane
+from cleanplate.light import srgb_to_linear
+
+_NOISE = 0.02
+"""Changes of light by less are the denoiser's."""
+_DARK = 0.004
+"""Linear light: where the plate is darker, a quotient says nothing."""
+_DARKEST = 0.02
+LEAST = 0.006
+"""Share of the picture that subjects must cover."""
+
+
+def shadow(plate: Picture, shaded: Picture) -> Plane:
+    """Give the factor by which a subject darkens its scene: (H, W) float32 in (0, 1].
+
+    Args:
+        plate: (H, W, 3) sRGB-coded picture of the empty scene.
+        shaded: the same with the subject there, but not seen by the camera, with the same noise.
+    """
+    before, after = (srgb_to_linear(p).mean(axis=-1) for p in (plate, shaded))
+    factor = (after + _DARK) / (before + _DARK)
+    factor = cv2.medianBlur(factor.astype(np.float32), 3)
+    # Softly: what is within the noise is none, and nothing jumps.
+    change = np.maximum(1 - factor - _NOISE, 0) / (1 - _NOISE)
+    return np.clip(1 - change, _DARKEST, 1).astype(np.float32)
+
+
+def fault(alpha: Plane, frame: Picture) -> str | None:
+    """Say why a pair is useless, or None.
+
+    Args:
+        alpha: (H, W) coverage of the subjects.
+        frame: (H, W, 3) sRGB-coded.
+    """
+    covered = float(alpha.mean())
+    if covered < LEAST:
+        return "subject hardly visible"
+    if covered > 0.75:
+        return "subject too large"
+    light = frame.mean(axis=-1)[alpha > 0.5]
+    if light.size and light.mean() < 0.03:
+        return "subject too dark"
+    return None
