@@ -20,9 +20,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "cleanplate"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MODULES = {
+    "bpy": "bpy",
     "click": "click",
     "cv2": "opencv-python-headless",
     "lightning": "lightning",
+    "mathutils": "bpy",
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
@@ -60,9 +62,12 @@ EXTRAS = {extra: names(lines) for extra, lines in PROJECT["optional-dependencies
 
 @pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: p.name)
 def test_what_a_file_imports_is_declared(path: Path) -> None:
-    room = path.relative_to(SOURCE).parts[0]
-    trains = room == "training" or (room == "cli" and path.stem in ("train", "export"))
-    allowed = BASE | (EXTRAS["train"] if trains else set())
+    place = path.relative_to(SOURCE)
+    allowed = BASE
+    if place.parts[0] == "training" or place.as_posix() in ("cli/train.py", "cli/export.py"):
+        allowed = allowed | EXTRAS["train"]
+    if place.parts[:2] == ("render", "blender"):
+        allowed = allowed | EXTRAS["render"]
     unknown = imports(path) - MODULES.keys()
     assert not unknown
     assert {MODULES[name] for name in imports(path)} <= allowed
