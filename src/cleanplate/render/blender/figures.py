@@ -178,6 +178,7 @@ class Figure:
         """
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
+        bpy.context.view_layer.update()
         bones = self.armature.pose.bones
         name = side.capitalize()
         world = self.armature.matrix_world
