@@ -8,10 +8,13 @@ import tarfile
 from functools import partial
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
 
+from cleanplate.cli.synth.build import command as synth_build
+from cleanplate.cli.synth.build import read_settings
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import read_alpha, read_image, write_image
@@ -23,6 +26,7 @@ from cleanplate.synthesis.hold import held_alone, shared
 from cleanplate.synthesis.job import Job, sampler_of
 from cleanplate.synthesis.order import draw_plan
 from cleanplate.synthesis.plan import read_plan
+from cleanplate.synthesis.presets import PRESETS
 from tests.synthesis.building import command, digests, order, run, unfinished, write_stock
 
 SIZE = (48, 64)
@@ -307,6 +311,22 @@ def test_one_build_at_a_time(stock: Path, tmp_path: Path):
             pass
     with held_alone(tmp_path, 0.2):
         pass
+
+
+def test_settings_of_the_command():
+    assert read_settings("realistic", []) is None
+    settings = read_settings("realistic", ["look=0.5", "mirror=no", "subjects=3,1"])
+    assert settings == CompositorSettings(look=0.5, mirror=False, subjects=(3.0, 1.0))
+    for wrong in ("look=much", "mirror=perhaps", "subjects=a", "textures=here", "look"):
+        with pytest.raises(click.UsageError, match=f"--set {wrong}"):
+            read_settings("realistic", [wrong])
+    with pytest.raises(CleanplateError, match="look = -7"):
+        read_settings("realistic", ["identical_share=0.1", "look=-7"])
+
+
+def test_the_command_knows_all_presets():
+    [option] = [one for one in synth_build.params if one.name == "preset"]
+    assert list(option.type.choices) == list(PRESETS)
 
 
 def test_no_data_is_needed(tmp_path: Path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _MOMENTS = 200
 _UNFINISHED = re.compile(r"\..{1,40}-[0-9a-f]{8}\.(tar|json|md)")
 """Temporary names that `files.replacing` gives."""
 
-Engine = Callable[[Job, Sequence[int], Callable[[int], None]], Iterator[Report]]
+Engine = Callable[[Job, Sequence[int], Callable[[int], None]], Generator[Report]]
 """Makes shards of a job, yields a report of each, and tells how many samples are made so far."""
 
 
@@ -178,10 +179,12 @@ def _carried_out(
     cpu: dict[str, float] = {}
     memory: list[dict[str, float]] = []
     made, every = 0, max(1, math.ceil(len(left) / _MOMENTS))
-    for number, report in enumerate(engine(job, left, watch), 1):
-        made += report.samples
-        cpu[report.process] = report.cpu
-        if number % every == 0 or number == len(left):
-            row = {"samples": made, "worker": report.memory, "driver": memory_now()}
-            memory.append({name: round(value) for name, value in row.items()})
+    # Closed at once, whatever happens: an engine's workers end with it.
+    with closing(engine(job, left, watch)) as reports:
+        for number, report in enumerate(reports, 1):
+            made += report.samples
+            cpu[report.process] = report.cpu
+            if number % every == 0 or number == len(left):
+                row = {"samples": made, "worker": report.memory, "driver": memory_now()}
+                memory.append({name: round(value) for name, value in row.items()})
     return sum(cpu.values()), memory

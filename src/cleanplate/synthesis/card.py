@@ -30,8 +30,8 @@ WebDataset shards `NNNNNN.tar`; the parts of a sample share its number.
 | `alpha.png` | the subjects' coverage, 0 to 1 over the file's range |
 | `foreground.jpg` or `.png` | the subjects' straight colour |
 | `shadow.png` | by how much subjects darken the scene in linear light, 1 = untouched |
-| `plate_depth.png`, `depth.png` | planar depth of plate and frame, 16 bit, mm, 0 = unknown or \
-nothing hit; only where the plate has depth |
+| `plate_depth.png`, `depth.png` | planar depth of plate and frame, 16 bit, mm, 0 = unknown, \
+65535 = 65.535 m or farther, the sky too; only where the plate has depth |
 | `json` | which assets, where, and from which seed |""",
     "folders": """\
 Four folders; files of one name are one sample.

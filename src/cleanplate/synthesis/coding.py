@@ -46,9 +46,9 @@ def millimetres(disparity: Plane) -> npt.NDArray[np.uint16]:
     """Turn 1/m into 16-bit depth: 0 where unknown, 65535 from 65.535 m to infinity."""
     with np.errstate(divide="ignore"):
         depth = np.float32(1000) / disparity
-    np.fmin(depth, _FARTHEST, out=depth, where=~np.isnan(disparity))
+    np.minimum(depth, _FARTHEST, out=depth)
     depth += np.float32(0.5)
-    np.copyto(depth, 0, where=np.isnan(depth))
+    cv2.patchNaNs(depth, 0)
     return depth.astype(np.uint16)
 
 

@@ -35,7 +35,7 @@ def held_alone(out: Path, patience: float = _PATIENCE) -> Iterator[None]:
             `patience` seconds.
     """
     with telling_write_faults(out / _LOCK):
-        file = open(out / _LOCK, "ab")  # noqa: SIM115 - closed below
+        file = open(out / _LOCK, "a+b")  # noqa: SIM115 - closed below
     with file:
         until = time.monotonic() + patience
         while not (_locked(file.fileno(), alone=True) and _locked(file.fileno(), alone=False)):
@@ -57,7 +57,7 @@ def shared(out: Path) -> Iterator[None]:
         CleanplateError: if another build is just taking it.
     """
     with telling_write_faults(out / _LOCK):
-        file = open(out / _LOCK, "ab")  # noqa: SIM115 - closed below
+        file = open(out / _LOCK, "a+b")  # noqa: SIM115 - closed below
     with file:
         if not _locked(file.fileno(), alone=False):
             raise CleanplateError("another build has taken this folder", file=out)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ class _Stopped(Exception):
     """The build ends before this shard is made."""
 
 
-def run_here(job: Job, shards: Sequence[int], watch: Callable[[int], None]) -> Iterator[Report]:
+def run_here(job: Job, shards: Sequence[int], watch: Callable[[int], None]) -> Generator[Report]:
     """Make shards one after the other in this process.
 
     Raises:
@@ -44,7 +44,7 @@ def run_here(job: Job, shards: Sequence[int], watch: Callable[[int], None]) -> I
 
 def run_local(
     job: Job, shards: Sequence[int], watch: Callable[[int], None], workers: int
-) -> Iterator[Report]:
+) -> Generator[Report]:
     """Make shards in `workers` processes, each one shard at a time.
 
     If a worker is killed (as by a system short of memory), new ones start and its shard is made
@@ -85,7 +85,7 @@ def _pool(
     watch: Callable[[int], None],
     *,
     workers: int,
-) -> Iterator[tuple[int, Report]]:
+) -> Generator[tuple[int, Report]]:
     """Run one pool until all shards are made or it breaks."""
     workers = min(workers, len(left))
     context = multiprocessing.get_context("spawn")

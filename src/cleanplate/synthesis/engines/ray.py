@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from cleanplate.errors import CleanplateError, require
@@ -20,7 +20,7 @@ def run_ray(
     *,
     workers: int,
     address: str | None = None,
-) -> Iterator[Report]:
+) -> Generator[Report]:
     """Make shards as Ray tasks of one core each.
 
     Args:
