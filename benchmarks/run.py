@@ -2,7 +2,8 @@
 
     python -m benchmarks                      the table
     python -m benchmarks --json FILE          and all of it as JSON
-    python -m benchmarks --only matting       one part of: compositor matting starting predicting
+    python -m benchmarks --only matting       one part of:
+                                              compositor loading matting starting predicting
 
 Ratios are what to read: both sides of each were measured in turn in the same run. Absolute times
 belong to the machine, whose make the JSON names.
@@ -28,8 +29,11 @@ from cleanplate.predict.session import available_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PARTS = ("compositor", "matting", "starting", "predicting")
-LIBRARIES = ("cleanplate", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "torch")
+PARTS = ("compositor", "loading", "matting", "starting", "predicting")
+LIBRARIES = (
+    *("cleanplate", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "torch"),
+    "webdataset",
+)
 SCHEMA = 1
 MEMORY_LIMIT_4K = 1536  # MB
 
@@ -66,6 +70,11 @@ def measured(
             from benchmarks.composing import composing
 
             new = composing(rounds)
+        elif part == "loading":
+            from benchmarks.loading import loading
+
+            with tempfile.TemporaryDirectory() as scratch:
+                new = loading(max(3, rounds // 2), Path(scratch))
         elif part == "matting":
             from benchmarks.matting import matting
 

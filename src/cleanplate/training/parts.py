@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,13 @@ def disparity(data: bytes, *, npy: bool = False) -> Plane:
         grey = read_image(io.BytesIO(data))[..., 0]
     if grey.dtype != np.uint16:
         raise CleanplateError("an 8-bit picture is no depth", cure="16-bit PNG or NPY")
-    return _disparity(grey * np.float32(1e-3))
+    return _of_millimetres().take(grey)
+
+
+@cache
+def _of_millimetres() -> npt.NDArray[np.float32]:
+    """Give disparity (65536,) for each number of millimetres."""
+    return _disparity(np.arange(65536, dtype=np.float32) * np.float32(1e-3))
 
 
 def _disparity(depth: npt.NDArray[np.float32]) -> Plane:

@@ -118,9 +118,10 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
         "shadow": parts.plane(files["shadow"]) if "shadow" in files else np.ones_like(alpha),
     }
     for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
-        sample[name] = np.full_like(alpha, np.nan)
         if part in files:
             sample[name] = parts.disparity(files[part], npy=bool(npy[_COLUMN[part]]))
+        else:
+            sample[name] = np.full_like(alpha, np.nan)
     sample["subject_disparity"] = np.where(alpha >= 0.5, sample["disparity"], np.float32(np.nan))
     return sample
 

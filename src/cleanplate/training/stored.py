@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -111,23 +112,12 @@ def fitted(sample: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
     for name, part in sample.items():
         if not isinstance(part, np.ndarray):
             continue
-        if name.endswith("disparity"):
-            result[name] = _nearest(part, scaled)[cut]
-        elif part.ndim == 3:
-            result[name] = resize(_as_uint8(part), scaled)[cut]
+        array = to_uint8(part / np.float32(65535)) if part.dtype == np.uint16 else part
+        if scaled == (height, width):
+            result[name] = array[cut]
+        elif name.endswith("disparity"):
+            nearest = cv2.INTER_NEAREST_EXACT
+            result[name] = np.asarray(cv2.resize(array, scaled[::-1], interpolation=nearest))[cut]
         else:
-            result[name] = resize(part, scaled)[cut]
+            result[name] = resize(array, scaled)[cut]
     return result
-
-
-def _as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    return to_uint8(picture / np.float32(65535)) if picture.dtype == np.uint16 else picture
-
-
-def _nearest(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
-    rows, columns = (
-        ((np.arange(new) + 0.5) * old / new).astype(np.intp)
-        for new, old in zip(size, plane.shape, strict=True)
-    )
-    taken: npt.NDArray[Any] = plane[rows[:, None], columns]
-    return taken

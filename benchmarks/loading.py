@@ -1,0 +1,164 @@
+"""Reading sets for training: samples as arrays, beside the bare bytes and beside what others do."""
+
+from __future__ import annotations
+
+import io
+import logging
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.timing import Row, rows, side_by_side
+from cleanplate.errors import require
+
+SIZE = (224, 224)
+SAMPLES = 512
+"""Of each set, and one piece of work: a whole epoch."""
+SHARDS = 4
+WORKERS = (1, 2)
+_BATCH = 32
+"""Samples that workers report on at once; the arrays themselves stay where they are made."""
+
+Part = Callable[[int, int], Iterable[object]]
+"""Reads the share of worker k of n, and gives something for each sample."""
+
+
+def loading(rounds: int, scratch: Path) -> list[Row]:
+    """Sets of procedural samples, so that every machine measures the same work; wall seconds.
+
+    Ours are read in shuffled order, each sample to all its arrays; the others in the files' order.
+    """
+    for library in ("torch", "webdataset"):
+        require(library, "train")
+    logging.getLogger("cleanplate").setLevel(logging.ERROR)
+    shards = _built(scratch / "shards", "realistic")
+    folders = _built(scratch / "folders", "assignment")
+    found: list[Row] = []
+    for workers in WORKERS:
+        found += _group(
+            f"Shards at {SIZE[1]} x {SIZE[0]}, workers: {workers}",
+            {
+                "bare tar": partial(_bare_tar, sorted(shards.glob("*.tar"))),
+                "cleanplate": partial(_stored, _open_shards(shards)),
+                "webdataset": partial(_webdataset, sorted(shards.glob("*.tar"))),
+            },
+            workers,
+            rounds,
+        )
+        files = [sorted(folders.glob(f"{kind}/*")) for kind in ("bg", "fg_bg", "mask", "depth")]
+        samples = list(zip(*files, strict=True))
+        found += _group(
+            f"Assignment's folders at {SIZE[1]} x {SIZE[0]}, workers: {workers}",
+            {
+                "bare files": partial(_each, samples, lambda file: file.read_bytes()),
+                "cleanplate": partial(_stored, _open_folders(folders)),
+                "Pillow": partial(_each, samples, lambda file: np.asarray(Image.open(file))),
+            },
+            workers,
+            rounds,
+        )
+    return found
+
+
+def _built(out: Path, preset: str) -> Path:
+    from cleanplate.synthesis.build import build
+    from cleanplate.synthesis.engines.local import run_here
+    from cleanplate.synthesis.order import Order
+
+    order = Order(out, preset, size=SIZE, plate_count=8, cutout_count=8)
+    if preset == "assignment":
+        build(replace(order, placements=SAMPLES // (8 * 8 * 2)), run_here)
+    else:
+        build(replace(order, count=SAMPLES, shard_size=SAMPLES // SHARDS), run_here)
+    return out
+
+
+def _group(group: str, parts: dict[str, Part], workers: int, rounds: int) -> list[Row]:
+    reference = next(iter(parts))
+    work = {name: _epoch(part, workers) for name, part in parts.items()}
+    taken = side_by_side(work, rounds=rounds)
+    each = {name: [seconds / SAMPLES for seconds in values] for name, values in taken.items()}
+    rates = {name: {"a second": 1 / float(np.median(values))} for name, values in each.items()}
+    return rows(group, each, reference, extra=rates)
+
+
+def _epoch(part: Part, workers: int) -> Callable[[], object]:
+    """Give a piece of work that has worker processes, already there, read the whole set once."""
+    import torch
+    from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+    class Reading(IterableDataset[int]):
+        def __iter__(self) -> Iterator[int]:
+            torch.set_num_threads(1)
+            info = get_worker_info()
+            assert info is not None
+            for _ in part(info.id, info.num_workers):
+                yield 1
+
+    loader = DataLoader(Reading(), batch_size=_BATCH, num_workers=workers, persistent_workers=True)
+
+    def work() -> None:
+        counted = sum(int(batch.sum()) for batch in loader)
+        assert counted == SAMPLES, f"{counted} of {SAMPLES} samples were read"
+
+    return work
+
+
+def _open_shards(folder: Path) -> Any:
+    from cleanplate.training.shards import Shards
+    from cleanplate.training.stored import Stored
+
+    return Stored(Shards(folder), seed=0)
+
+
+def _open_folders(folder: Path) -> Any:
+    from cleanplate.training.folders import Folders
+    from cleanplate.training.stored import Stored
+
+    return Stored(Folders(folder), seed=0)
+
+
+def _stored(source: Any, worker: int, workers: int) -> Iterator[object]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    for index in range(worker, SAMPLES, workers):
+        yield source.sample(index, SIZE)
+
+
+def _bare_tar(files: Sequence[Path], worker: int, workers: int) -> Iterator[object]:
+    for file in files[worker::workers]:
+        with tarfile.open(file, "r|") as tar:
+            for member in tar:
+                stream = tar.extractfile(member)
+                assert stream is not None
+                data = stream.read()
+                if member.name.endswith(".json"):  # the last part of each sample
+                    yield data
+
+
+def _webdataset(files: Sequence[Path], worker: int, workers: int) -> Iterator[object]:
+    import webdataset
+
+    urls = [str(file) for file in files]  # which the library shares out among the workers itself
+    yield from webdataset.WebDataset(urls, shardshuffle=False).decode(_grey, "rgb8")
+
+
+def _grey(key: str, data: bytes) -> Any:
+    """Decode grey parts as they are stored: the library would make three 8-bit channels of them."""
+    if key.endswith(".png") and not key.endswith("foreground.png"):
+        return np.asarray(Image.open(io.BytesIO(data)))
+    return None
+
+
+def _each(
+    samples: Sequence[tuple[Path, ...]], read: Callable[[Path], object], worker: int, workers: int
+) -> Iterator[object]:
+    for files in samples[worker::workers]:
+        yield [read(file) for file in files]
