@@ -10,7 +10,7 @@ from cleanplate.arrays import Picture
 from cleanplate.light import linear_to_srgb
 
 _GREY = 0.18
-_CLIP = 1.1
+_CLIP = 1.7
 """Linear light that the brightest 3 % may reach."""
 TONES = ("clip", "film", "soft")
 
@@ -36,7 +36,7 @@ class Tone:
 def meter(colour: Picture, rng: np.random.Generator) -> Tone:
     """Expose automatically: the 60th percentile to middle grey, the 97th below clipping.
 
-    The seed draws half a stop to either side, a white balance within 5 % and the curve.
+    Windows may burn out where the room would else be darker by more than a stop. The seed draws half a stop to either side, a white balance within 5 % and the curve.
 
     Args:
         colour: (H, W, 3) linear light.
@@ -44,7 +44,8 @@ def meter(colour: Picture, rng: np.random.Generator) -> Tone:
     """
     grey = colour.mean(axis=-1)
     middle, bright = np.percentile(grey, (60, 97))
-    gain = min(_GREY / max(float(middle), 1e-6), _CLIP / max(float(bright), 1e-6) * 1.6)
+    wanted = _GREY / max(float(middle), 1e-6)
+    gain = max(min(wanted, _CLIP / max(float(bright), 1e-6)), 0.5 * wanted)
     gain *= 2 ** rng.uniform(-0.5, 0.5)
     red, green, blue = (float(gain * rng.uniform(0.95, 1.05)) for _ in range(3))
     return Tone((red, green, blue), str(rng.choice(TONES, p=(0.4, 0.4, 0.2))))

@@ -52,7 +52,7 @@ def bends(depth: Plane) -> float:
 def of_picture(picture: Picture) -> str | None:
     """Say why a developed picture is useless, or None: (H, W, 3) sRGB in [0, 1]."""
     grey = picture.mean(axis=-1)
-    if grey.mean() < 0.07 or np.percentile(grey, 90) < 0.15:
+    if grey.mean() < 0.1 or np.percentile(grey, 90) < 0.22:
         return "too dark"
     if grey.mean() > 0.92:
         return "too bright"

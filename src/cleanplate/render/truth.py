@@ -13,7 +13,7 @@ _NOISE = 0.02
 _DARK = 0.004
 """Linear light: where the plate is darker, a quotient says nothing."""
 _DARKEST = 0.02
-LEAST = 0.006
+LEAST = 0.012
 """Share of the picture that subjects must cover."""
 
 

@@ -182,6 +182,6 @@ def _reach(
         u, v, w = spots.project(shot, depth.shape, stump)
         shown = (w > 0) & (u > 0) & (u < columns) & (v > 0) & (v < rows)
         inside, visible, _ = spots.shares(depth, shot, points)
-        if not shown.any() and inside > 0.3 and visible > 0.25:
+        if not shown.any() and inside > 0.45 and visible > 0.4:
             return (x, y, bottom), size, visible
     return None

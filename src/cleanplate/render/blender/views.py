@@ -20,7 +20,7 @@ from cleanplate.render.setting import Setting, Shot
 
 _DRAWS = 200
 """Shots that are drawn at most for one picture; most fall at the first ray."""
-_LOOKS = 6
+_LOOKS = 12
 """Of which as many are looked through."""
 _MARGIN = 0.4
 
