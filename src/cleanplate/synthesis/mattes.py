@@ -78,9 +78,8 @@ def without_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
     kept[0] = False
     subject = kept[labels]
     # What is fainter belongs to the part it fringes.
-    reach = 2 * max(2, round(0.01 * max(alpha.shape))) + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    fringe = cv2.dilate(subject.astype(np.uint8), disc).astype(bool)
+    apart = cv2.distanceTransform((~subject).astype(np.uint8), cv2.DIST_L2, 3)
+    fringe = apart <= max(2, 0.01 * max(alpha.shape))
     fringe &= (core == 0) | subject
     return np.where(fringe, alpha, np.float32(0)), int(kept.sum())
 
