@@ -166,3 +166,14 @@ def test_written_procedural_plates_are_read_as_they_were_made(tmp_path: Path):
     stamp = (tmp_path / "000001.jpg").stat().st_mtime_ns
     write_plates(tmp_path, 2, seed=5)
     assert (tmp_path / "000001.jpg").stat().st_mtime_ns == stamp, "what is whole is kept"
+
+
+def test_depth_of_another_size_is_refused_also_beside_a_large_plate(tmp_path: Path):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    write_image(folder / "a.png", np.full((600, 1600, 3), 90, np.uint8))
+    cv2.imwrite(str(folder / "a_depth.png"), np.full((640, 1600), 2000, np.uint16))
+    with pytest.raises(CleanplateError, match="1600 x 640, its plate 1600 x 600"):
+        PlateFolder.open(folder)[0]
+    cv2.imwrite(str(folder / "a_depth.png"), np.full((600, 1600), 2000, np.uint16))
+    assert PlateFolder.open(folder)[0].disparity.shape == (480, 1280)

@@ -92,9 +92,12 @@ class PlateFolder(_Folder[Plate]):
     def read(self, path: Path) -> Plate:
         """Read a plate with its depth and camera, as far as they are there."""
         facts = _facts(path)
-        picture, scale = _shrunk(_bytes(read_image(path)))
+        whole = _bytes(read_image(path))
+        picture, scale = _shrunk(whole)
         intrinsics = _intrinsics(path, facts)
-        disparity = _plate_disparity(path, facts, picture.shape[:2], scale)
+        disparity = _plate_disparity(path, facts, whole.shape[:2])
+        if disparity is not None and scale < 1:
+            disparity = _nearest(disparity, picture.shape[:2])
         camera = None
         if intrinsics and "camera_height" in facts and "pitch" in facts:
             camera = Camera(
@@ -262,27 +265,30 @@ def _beside(path: Path) -> Path | None:
     return None
 
 
-def _plate_disparity(
-    path: Path, facts: Mapping[str, Any], size: tuple[int, ...], scale: float
-) -> Plane | None:
+def _plate_disparity(path: Path, facts: Mapping[str, Any], size: tuple[int, ...]) -> Plane | None:
     file = _beside(path)
     if file is None:
         return None
     disparity = depth_to_disparity(read_depth(file))
-    # A rendered plate says so by its camera: there, no depth means that nothing was hit.
-    if "fx" in facts and facts.get("depth_zero", "infinity") == "infinity":
-        disparity = np.nan_to_num(disparity, nan=0.0)
-    if scale < 1:
-        rows = ((np.arange(size[0]) + 0.5) / scale).astype(int).clip(0, disparity.shape[0] - 1)
-        columns = ((np.arange(size[1]) + 0.5) / scale).astype(int).clip(0, disparity.shape[1] - 1)
-        disparity = disparity[np.ix_(rows, columns)]
     if disparity.shape != tuple(size):
         raise CleanplateError(
             f"is {disparity.shape[1]} x {disparity.shape[0]}, its plate {size[1]} x {size[0]}",
             file=file,
             cure="A plate's depth has the plate's size.",
         )
+    # A rendered plate says so by its camera: there, no depth means that nothing was hit.
+    if "fx" in facts and facts.get("depth_zero", "infinity") == "infinity":
+        disparity = np.nan_to_num(disparity, nan=0.0)
     return np.ascontiguousarray(disparity, np.float32)
+
+
+def _nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
+    """Take the nearest pixel: a mean of two depths is a depth where nothing is."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(int)
+        for new, old in zip(size, plane.shape, strict=True)
+    )
+    return np.ascontiguousarray(plane[np.ix_(rows, columns)])
 
 
 def _cutout_depth(path: Path, alpha: Plane) -> Plane:
