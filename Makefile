@@ -12,7 +12,7 @@ FULL := .venv-test
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts surface bench hero size clean python
+.PHONY: help demo test lint types contracts surface bench hero data size clean python
 
 help:  ## This list
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -46,6 +46,11 @@ bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one
 
 hero: $(BASE)/.ready  ## Draw the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
+
+data:  ## Unpack the rendered plates and cutouts that come with the project, into data/generated/
+	mkdir -p data/generated
+	for archive in data/*.tar.gz; do tar -xzf "$$archive" -C data/generated || exit 1; done
+	@ls -d data/generated/*
 
 size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py
