@@ -156,5 +156,21 @@ def test_an_empty_folder_is_refused_and_leaves_the_old_archive(tmp_path: Path) -
 def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_disc(tmp_path / "things", "disc")
     target = tmp_path / "things.tar.gz"
-    assert main(["synth", "pack", "cutouts", str(tmp_path / "things"), str(target)]) == 0
+    card = tmp_path / "card.md"
+    command = ["synth", "pack", "cutouts", str(tmp_path / "things"), str(target)]
+    assert main([*command, "--card", str(card)]) == 0
     assert capsys.readouterr().out.startswith("1 cutouts, ")
+    assert "- kind: object 1" in card.read_text()
+    assert "CC0-1.0" in card.read_text()
+
+
+def test_a_card_is_refused_where_a_licence_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_disc(tmp_path / "things", "disc")
+    (tmp_path / "things" / "disc.json").write_text(json.dumps({"kind": "object"}))
+    target = tmp_path / "things.tar.gz"
+    command = ["synth", "pack", "cutouts", str(tmp_path / "things"), str(target)]
+    assert main([*command, "--card", str(tmp_path / "card.md")]) == 2
+    assert "disc" in capsys.readouterr().err
+    assert not target.exists()

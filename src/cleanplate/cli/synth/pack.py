@@ -14,6 +14,12 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
+    "--card",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write what is in it, with every licence and attribution, as Markdown.",
+)
+@click.option(
     "--quality", type=click.IntRange(1, 100), default=85, show_default=True, help="Of JPEG."
 )
 @click.option(
@@ -23,7 +29,9 @@ import click
     show_default=True,
     help="Depths closer than this share may become one; 0 keeps them all.",
 )
-def command(kind: str, folder: Path, archive: Path, quality: int, depth_step: float) -> None:
+def command(
+    kind: str, folder: Path, archive: Path, card: Path | None, quality: int, depth_step: float
+) -> None:
     """Write the KIND of assets that lie in FOLDER to ARCHIVE.
 
     Plates and cutouts become a .tar.gz that unpacks to a folder of the same name; pairs become a
@@ -36,5 +44,9 @@ def command(kind: str, folder: Path, archive: Path, quality: int, depth_step: fl
         "cutouts": archives.pack_cutouts,
         "pairs": archives.pack_pairs,
     }[kind]
+    if card is not None:
+        from cleanplate.synthesis.asset_card import write_asset_card
+
+        write_asset_card(folder, card, kind)
     count = pack(folder, archive, archives.Coding(quality, depth_step))
     click.echo(f"{count} {kind}, {archive.stat().st_size / 1e6:.1f} MB: {archive}")
