@@ -30,7 +30,7 @@ import click
     help="Depths closer than this share may become one; 0 keeps them all.",
 )
 def command(
-    kind: str, folder: Path, archive: Path, card: Path | None, quality: int, depth_step: float
+    *, kind: str, folder: Path, archive: Path, card: Path | None, quality: int, depth_step: float
 ) -> None:
     """Write the KIND of assets that lie in FOLDER to ARCHIVE.
 
