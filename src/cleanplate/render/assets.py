@@ -141,7 +141,7 @@ def _read(path: Path, half: str) -> list[Asset]:
         raise CleanplateError(
             f"is not a catalogue ({error!r})",
             file=path,
-            cure="Its columns are path, kind, name, source_repo, source_path, license, attribution.",
+            cure="Columns: path, kind, name, source_repo, source_path, license, attribution.",
         ) from error
 
 

@@ -65,7 +65,7 @@ def draw(library: Library, kind: str, rng: np.random.Generator) -> list[Role]:
     if not found:
         return []
     shares = np.array([_KINDS[kind][k] for k in found])
-    roles = []
+    roles: list[Role] = []
     for _ in range(1 + int(rng.choice(len(_COUNTS), p=_COUNTS))):
         chosen = list(found)[int(rng.choice(len(found), p=shares / shares.sum()))]
         if chosen == "hand" and any(r.asset.kind == "hand" for r in roles):

@@ -36,7 +36,8 @@ class Tone:
 def meter(colour: Picture, rng: np.random.Generator) -> Tone:
     """Expose automatically: the 60th percentile to middle grey, the 97th below clipping.
 
-    Windows may burn out where the room would else be darker by more than a stop. The seed draws half a stop to either side, a white balance within 5 % and the curve.
+    Windows may burn out where the room would else be darker by more than a stop. The seed
+    draws half a stop to either side, a white balance within 5 % and the curve.
 
     Args:
         colour: (H, W, 3) linear light.

@@ -20,7 +20,7 @@ REJECTED = "rejected"
 """Folder of the records of items that came to nothing."""
 
 
-class Rejected(Exception):  # noqa: N818 (no fault: a picture not worth having)
+class Rejected(Exception):
     """An item that is useless, and why."""
 
     def __init__(self, reason: str, tried: Mapping[str, int] | None = None):

@@ -94,7 +94,7 @@ def _ceiling(
 
 
 def _room(library: Library, rng: np.random.Generator) -> Light:
-    """A photoreal room has its own light; a panorama fills its windows at times."""
+    """Fill the windows of a photoreal room, which has its own light, at times."""
     outside = _skies(library, "outdoor")
     if outside and rng.random() < 0.4:
         sky = outside[rng.integers(len(outside))]

@@ -30,7 +30,7 @@ def outdoor(library: Library, rng: np.random.Generator) -> Setting:
 
 
 def _street(library: Library, rng: np.random.Generator) -> Setting:
-    """A road along x, pavements, a row of buildings on one side or both."""
+    """Lay a road along x, pavements, a row of buildings on one side or both."""
     pavement = rng.uniform(2.2, 5.0)
     slabs = [
         _ground(library, rng, ("grass", "Grass", "concrete", "Rock"), z=-0.02),
@@ -94,7 +94,7 @@ def _furniture(
 
 
 def _traffic(library: Library, rng: np.random.Generator) -> list[Model]:
-    """A few parked cars along the kerbs; none at times."""
+    """Park a few cars along the kerbs, at times none."""
     cars = [a for a in library.of("street", "scenes/outdoor/street") if _is_vehicle(a)]
     models = []
     for k in range(int(rng.integers(0, 4))):
@@ -109,7 +109,7 @@ def _traffic(library: Library, rng: np.random.Generator) -> list[Model]:
 
 
 def _yard(library: Library, rng: np.random.Generator) -> Setting:
-    """A house or two, trees, and things that stand about on a lawn or a paved court."""
+    """Put a house or two, trees, and things that stand about on a lawn or a paved court."""
     slabs = [_ground(library, rng, ("grass", "Grass", "concrete", "Rock", "Tiles036", "asphalt"))]
     models = []
     buildings = [b for b in library.of("building", "scenes/outdoor/building") if b.box]
@@ -144,7 +144,7 @@ def _yard(library: Library, rng: np.random.Generator) -> Setting:
 
 
 def _blocks(library: Library, rng: np.random.Generator) -> Setting:
-    """A road of the stylised city kit with its houses and lawns at both sides."""
+    """Lay a road of the stylised city kit with its houses and lawns at both sides."""
     kit = _kit(library)
     houses = [p for n, p in kit.items() if n.startswith("building")]
     lawns = [p for n, p in kit.items() if n.startswith(("grass", "pavement"))]
@@ -190,7 +190,7 @@ def _trees(
 def _ground(
     library: Library, rng: np.random.Generator, names: tuple[str, ...], z: float = 0.0
 ) -> Slab:
-    """A plain that reaches the horizon."""
+    """Give a plain that reaches the horizon."""
     texture = _texture(library, rng, names)
     return Slab((0, 0, z - 0.5), (600, 600, 1.0), texture, rng.uniform(2.0, 3.5), roughness=0.9)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.render import interiors, outdoor, tabletops
-from cleanplate.render.assets import Library
+from cleanplate.render.assets import Asset, Library
 from cleanplate.render.setting import Setting
 
 VIEWS = 6
@@ -56,5 +56,5 @@ def _has(library: Library, kind: str) -> bool:
     return bool(library.of("world") if kind == "world" else _rooms(library))
 
 
-def _rooms(library: Library) -> list:
+def _rooms(library: Library) -> list[Asset]:
     return library.of("room", "scenes/rooms/")

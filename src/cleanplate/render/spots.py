@@ -67,20 +67,24 @@ def on_surfaces(depth: Plane, shot: Shot, level: float) -> Mask:
 
 
 def seen(
-    rng: np.random.Generator, depth: Plane, shot: Shot, mask: Mask, near: float, far: float
+    rng: np.random.Generator,
+    depth: Plane,
+    shot: Shot,
+    mask: Mask,
+    reach: tuple[float, float],
 ) -> Point | None:
-    """Draw a point that the camera sees, of those in a mask and in a range of depth.
+    """Draw a point that the camera sees, of those in a mask and in a range of depth in metres.
 
     Near and far pixels are drawn alike by metres, not by area.
     """
-    rows, columns = np.nonzero(mask & (depth > near) & (depth < far))
+    rows, columns = np.nonzero(mask & (depth > reach[0]) & (depth < reach[1]))
     if rows.size < 20:
         return None
     z = depth[rows, columns]
-    wanted = math.exp(rng.uniform(math.log(near), math.log(far)))
+    wanted = math.exp(rng.uniform(*np.log(reach)))
     order = np.argsort(np.abs(np.log(z / wanted)))[: max(20, rows.size // 8)]
     k = order[rng.integers(order.size)]
-    return point(shot, depth.shape[:2], rows[k] + 0.5, columns[k] + 0.5, float(z[k]))  # type: ignore[arg-type]
+    return point(shot, depth.shape[:2], rows[k] + 0.5, columns[k] + 0.5, float(z[k]))
 
 
 def anywhere(
@@ -88,12 +92,11 @@ def anywhere(
     shot: Shot,
     size: tuple[int, int],
     level: float,
-    near: float,
-    far: float,
+    reach: tuple[float, float],
 ) -> Point:
     """Draw a point of the ground before the camera, whether it is seen or hidden."""
     right, _, _ = axes(shot)
-    z = math.exp(rng.uniform(math.log(near), math.log(far)))
+    z = math.exp(rng.uniform(*np.log(reach)))
     ahead = np.array([math.cos(shot.heading), math.sin(shot.heading), 0.0])
     across = rng.uniform(-0.45, 0.45) * z / shot.focal
     x, y, _ = np.asarray(shot.position) + z * ahead + across * right

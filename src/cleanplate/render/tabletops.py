@@ -7,13 +7,15 @@ import math
 import numpy as np
 
 from cleanplate.render.assets import Asset, Library
-from cleanplate.render.setting import Model, Setting, Slab, Stand
+from cleanplate.render.setting import Model, Point, Setting, Slab, Stand
 
 _TABLES = ("furniture_gazebo/", "KitchenTable", "CoffeeTable", "ReadingDesk", "TVCabinet")
 _SMALL = 0.35
 """Metres: higher things do not stand on tables."""
 _SURFACES = ("wood", "Wood", "marble", "Marble", "concrete_1", "Worktop", "cardboard", "Tiles036")
 _WALLS = ("wall", "stucco", "brick", "cinder", "Wallpaper", "wallpaper", "concrete", "Fabric")
+_WALL: Point = (12.0, 0.1, 3.0)
+_FLOOR: tuple[Point, Point] = (0.0, 0.0, -0.05), (12.0, 12.0, 0.1)
 _FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
 
 
@@ -22,10 +24,11 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
     draw = rng.random()
     if draw < 0.25:
         return _shelf(library, rng)
-    slabs = [_slab(library, rng, _FLOORS, (0, 0, -0.05), (12, 12, 0.1), 1.6)]
+    slabs = [_slab(library, rng, _FLOORS, _FLOOR, tile=1.6)]
     distance = rng.uniform(0.45, 1.6)
+    behind = (0.0, distance + 0.05, 1.5)
     if rng.random() < 0.75:  # a wall behind, another at the side
-        slabs.append(_slab(library, rng, _WALLS, (0, distance + 0.05, 1.5), (12, 0.1, 3.0), 1.4))
+        slabs.append(_slab(library, rng, _WALLS, (behind, _WALL), tile=1.4))
         if rng.random() < 0.5:
             x = rng.choice([-1, 1]) * rng.uniform(1.2, 2.5)
             slabs.append(Slab((x, 0, 1.5), (0.1, 12, 3.0), slabs[-1].texture, 1.4))
@@ -34,16 +37,8 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
     if draw < 0.6 or not tables:  # a bench: a plain top, as in a cell or a studio
         top = rng.uniform(0.7, 1.0)
         half_x, half_y = rng.uniform(0.5, 1.0), rng.uniform(0.3, 0.45)
-        slabs.append(
-            _slab(
-                library,
-                rng,
-                _SURFACES,
-                (0, 0, top - 0.02),
-                (2 * half_x, 2 * half_y, 0.04),
-                rng.uniform(0.5, 1.2),
-            )
-        )
+        board = (0.0, 0.0, top - 0.02), (2 * half_x, 2 * half_y, 0.04)
+        slabs.append(_slab(library, rng, _SURFACES, board, tile=rng.uniform(0.5, 1.2)))
     else:
         table = tables[rng.integers(len(tables))]
         width, depth, top = table.box or (1.2, 0.7, 0.8)
@@ -68,11 +63,11 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
 
 def _shelf(library: Library, rng: np.random.Generator) -> Setting:
     """Boards before a wall; the camera looks at one of them."""
-    floor = _slab(library, rng, _FLOORS, (0, 0, -0.05), (12, 12, 0.1), 1.6)
-    wall = _slab(library, rng, _WALLS, (0, 0.25, 1.5), (12, 0.1, 3.0), 1.4)
+    floor = _slab(library, rng, _FLOORS, _FLOOR, tile=1.6)
+    wall = _slab(library, rng, _WALLS, ((0, 0.25, 1.5), _WALL), tile=1.4)
     depth, half = rng.uniform(0.3, 0.45), rng.uniform(0.5, 1.0)
     middle = 0.2 - depth / 2
-    wood = _slab(library, rng, _SURFACES, (0, 0, 0), (1, 1, 1), 0.8)
+    wood = _slab(library, rng, _SURFACES, ((0, 0, 0), (1, 1, 1)), tile=0.8)
     step, thick = rng.uniform(0.42, 0.6), rng.uniform(0.018, 0.04)
     tops = [rng.uniform(0.3, 0.6) + step * k for k in range(4)]
     tops = [tops[0] + step * k for k in range(4)]
@@ -138,11 +133,11 @@ def _slab(
     library: Library,
     rng: np.random.Generator,
     names: tuple[str, ...],
-    centre: tuple[float, float, float],
-    size: tuple[float, float, float],
+    box: tuple[Point, Point],
+    *,
     tile: float,
 ) -> Slab:
-    """A slab with a texture that fits, or, one time in four, of one plain colour."""
+    """Give a slab (centre, size) with a texture that fits; one in four is of a plain colour."""
     found = [
         t.path
         for t in library.of("texture")
@@ -152,4 +147,4 @@ def _slab(
     red, green, blue = (float(np.clip(grey * rng.uniform(0.85, 1.15), 0, 0.9)) for _ in range(3))
     shine = rng.uniform(0.25, 0.9)
     texture = None if not found or rng.random() < 0.25 else found[rng.integers(len(found))]
-    return Slab(centre, size, texture, tile, (red, green, blue), shine)
+    return Slab(*box, texture, tile, (red, green, blue), shine)

@@ -29,7 +29,7 @@ def shadow(plate: Picture, shaded: Picture) -> Plane:
     factor = cv2.medianBlur(factor.astype(np.float32), 3)
     # Softly: what is within the noise is none, and nothing jumps.
     change = np.maximum(1 - factor - _NOISE, 0) / (1 - _NOISE)
-    return np.clip(1 - change, _DARKEST, 1).astype(np.float32)
+    return np.asarray(np.clip(1 - change, _DARKEST, 1), np.float32)
 
 
 def fault(alpha: Plane, frame: Picture) -> str | None:

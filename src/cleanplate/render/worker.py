@@ -8,6 +8,7 @@ folder names the item at hand, so that the crew knows which one a crash was abou
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -26,17 +27,22 @@ MAKERS = {
 
 
 class Maker(Protocol):
-    def make(self, index: int) -> Item: ...
+    """Makes items; two makers of one seed make the same."""
+
+    def make(self, index: int) -> Item:
+        """Make item `index`, or raise Rejected."""
 
 
 def main(path: Path) -> None:
-    """Do a job: JSON with task, assets, out, seed, size (height, width) and indices."""
+    """Do a job: JSON with task, assets, out, seed, size (height, width), indices and parent."""
     job = json.loads(path.read_text())
     out = Path(job["out"])
     module, name = MAKERS[job["task"]]
     library = Library(job["assets"])
     maker: Maker = getattr(import_module(module), name)(library, job["seed"], tuple(job["size"]))
     for index in job["indices"]:
+        if job.get("parent", os.getppid()) != os.getppid():
+            return  # the crew was killed: nobody waits for this
         item_name = items.name_of(index)
         if items.is_done(out, item_name):
             continue

@@ -27,10 +27,13 @@ Stopped or killed, the same command goes on where it was.
 """
 
 
-class _Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """WIDTHxHEIGHT, given as (height, width)."""
+
     name = "WxH"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Read it."""
         try:
             width, height = (int(part) for part in str(value).lower().split("x"))
         except ValueError:
@@ -71,7 +74,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     metavar="N",
     help="Samples (realistic).  [default: 1000]",
 )
-@click.option("--size", type=_Size(), help="Of a sample, in pixels.  [default: 224x224]")
+@click.option("--size", type=Size(), help="Of a sample, in pixels.  [default: 224x224]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--plates-count",

@@ -58,7 +58,7 @@ class Plates:
                     facts | {"tried": dict(tried)}, {".jpg": jpeg(picture), "_depth.png": depth}
                 )
             tried[reason] += 1
-        raise Rejected(reason, tried)
+        raise Rejected("no picture", tried)
 
 
 def record(cameraman: Cameraman, seen: Seen, tone: Tone) -> dict[str, Any]:

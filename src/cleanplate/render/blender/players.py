@@ -103,11 +103,11 @@ def _stand(
     for _ in range(_TRIES):
         draw = rng.random()
         if raised is not None and draw < 0.5:
-            spot = spots.seen(rng, depth, shot, raised, near, far)
+            spot = spots.seen(rng, depth, shot, raised, (near, far))
         elif draw < 0.75:
-            spot = spots.seen(rng, depth, shot, floor, near, far)
+            spot = spots.seen(rng, depth, shot, floor, (near, far))
         else:  # behind something, perhaps
-            spot = spots.anywhere(rng, shot, depth.shape, seen.ground, near, far)
+            spot = spots.anywhere(rng, shot, depth.shape, seen.ground, (near, far))
         if spot is None:
             continue
         spot = _settled(spot, size)
@@ -173,9 +173,7 @@ def _reach(
         bottom = max(up, seen.ground + 0.01 + abs(rng.normal(0, 0.05)))
         # Its length lies from the border inwards: the wrist stays about where the border is.
         step = rng.uniform(0.15, 0.45) * 0.2
-        move = Matrix.Translation(
-            (x - step * math.sin(turn) * -1, y + step * math.cos(turn), bottom)
-        )
+        move = Matrix.Translation((x - step * math.sin(turn), y + step * math.cos(turn), bottom))
         figure.root.matrix_world = move @ figure.root.matrix_world
         points = figure.points()
         stump = stump + np.array(move.translation)
