@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from cleanplate import bands as banding
-from cleanplate.matte import darken, over, solve_foreground, trimap
+from cleanplate.matte import darken, over, push_pull, solve_foreground, trimap
 from cleanplate.pictures import linear_to_srgb, srgb_to_linear, to_float, to_uint8, to_uint16
 
 few = settings(deadline=None, max_examples=25)
@@ -182,6 +182,21 @@ def test_the_outside_is_filled_with_the_nearest_opaque_colour():
     left, right = solved[10:50, 10:50].reshape(-1, 3), solved[10:50, 70:110].reshape(-1, 3)
     assert (left[:, 0] > left[:, 2] + 0.3).all()
     assert (right[:, 2] > right[:, 0] + 0.3).all()
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_values_spread_from_where_their_weight_is_one(channels):
+    values = np.random.default_rng(0).normal(0, 9, (17, 30, *channels)).astype(np.float32)
+    known = np.zeros((17, 30), np.float32)
+    known[4:9, 3:8] = 1
+    of_each = known.reshape(17, 30, *[1] * len(channels))
+    spread = push_pull(values * of_each, known)
+    assert spread.shape == values.shape
+    np.testing.assert_array_equal(spread[known == 1], values[known == 1])
+    inside = values[known == 1]
+    assert (spread >= inside.min(0) - 1e-5).all(), "means of what is known, and of nothing else"
+    assert (spread <= inside.max(0) + 1e-5).all()
+    assert not push_pull(values * 0, known * 0).any()
 
 
 def test_one_opaque_pixel_colours_everything():

@@ -134,6 +134,36 @@ def trimap(
     return out
 
 
+def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[np.float32]:
+    """Spread values: themselves where their weight is 1, from ever farther away where it is less.
+
+    Normalised convolution (Knutsson & Westin 1993) over an image pyramid (Gortler et al. 1996,
+    "The lumigraph"): what has no weight mixes into nothing.
+
+    Args:
+        weighted: (H, W) or (H, W, C), each value times its weight.
+        weight: (H, W) float32 in [0, 1].
+
+    Returns:
+        The values, of the shape of `weighted`, float32; 0 if there is no weight anywhere.
+    """
+    height, width = weight.shape
+    own = weight.reshape(height, width, *[1] * (weighted.ndim - 2))
+    mean = np.asarray(weighted / np.maximum(own, np.float32(1e-12)), np.float32)
+    if height == 1 and width == 1:
+        return mean
+    size = ((height + 1) // 2, (width + 1) // 2)
+    # Sums over 2 x 2, kept within 1: a coarse cell that holds one full pixel is full.
+    coarse: Plane = resize(weight, size)
+    gain = np.minimum(coarse * np.float32(4), np.float32(1)) / np.maximum(coarse, np.float32(1e-12))
+    small = resize(weighted, size) * gain.reshape(*size, *[1] * (weighted.ndim - 2))
+    far: npt.NDArray[np.float32] = resize(push_pull(small, coarse * gain), (height, width))
+    mean *= own
+    far *= 1 - own
+    mean += far
+    return mean
+
+
 def _surroundings(
     frame: Coded | Picture, plate: Coded | Picture, alpha: Plane, shadow: Plane | None
 ) -> Picture | None:
@@ -146,8 +176,8 @@ def _surroundings(
     height, width = alpha.shape
     step = max(2, -(-max(height, width) // _PRIOR_SIDE))
     size = (-(-height // step), -(-width // step))
-    colour = np.zeros((*size, 3), np.float32)
-    weight = np.zeros((*size, 1), np.float32)
+    colour: Picture = np.zeros((*size, 3), np.float32)
+    weight: Plane = np.zeros(size, np.float32)
     for band in bands(alpha.shape, step):
         a = np.asarray(alpha[band, :, None], dtype=np.float32)
         if not a.any():
@@ -163,27 +193,8 @@ def _surroundings(
         top = band.start // step
         rows = slice(top, top - (-len(a) // step))
         colour[rows] = resize(own, (rows.stop - rows.start, size[1]))
-        weight[rows] = resize(a**4, (rows.stop - rows.start, size[1]))
-    return linear_to_srgb(_push_pull(colour, weight))
-
-
-def _push_pull(colour: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> Picture:
-    """Weighted local mean where weight is near 1, from ever farther away where it is not.
-
-    Args:
-        colour: (H, W, 3), already times weight.
-        weight: (H, W, 1) in [0, 1].
-    """
-    mean = np.asarray(colour / np.maximum(weight, np.float32(1e-12)), dtype=np.float32)
-    height, width = weight.shape[:2]
-    if height == 1 and width == 1:
-        return mean
-    size = ((height + 1) // 2, (width + 1) // 2)
-    # Sums over 2 x 2, kept within 1: a coarse cell that holds an opaque pixel is full.
-    coarse = resize(weight, size)
-    gain = np.minimum(coarse * 4, 1) / np.maximum(coarse, np.float32(1e-12))
-    far: Picture = resize(_push_pull(resize(colour, size) * gain, coarse * gain), (height, width))
-    return np.asarray(far + weight * (mean - far))
+        weight[rows] = resize(a[..., 0] ** 4, (rows.stop - rows.start, size[1]))
+    return linear_to_srgb(push_pull(colour, weight))
 
 
 def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.bands import bands
+from cleanplate.matte import push_pull
 from cleanplate.pictures import to_float
 from cleanplate.predict.size import Size
 
@@ -176,8 +177,7 @@ def guided_model(
 def fill_outside(values: Plane, weight: Plane) -> Plane:
     """`values` where `weight` is high, carried outwards smoothly where it is low.
 
-    Normalised convolution over a pyramid (Knutsson and Westin 1993; "pull-push", Gortler et al.
-    1996): what lies outside never mixes into what lies inside.
+    What lies outside never mixes into what lies inside (`matte.push_pull`).
 
     Args:
         values: (h, w) float32; anything, also nan, where `weight` is 0.
@@ -187,20 +187,8 @@ def fill_outside(values: Plane, weight: Plane) -> Plane:
         (h, w) float32, finite everywhere; 0 if `weight` is 0 everywhere.
     """
     known = np.where(weight > 0, values, 0).astype(np.float32)
-    return _pull_push(known, np.clip(weight, 0, 1).astype(np.float32))
-
-
-def _pull_push(values: Plane, weight: Plane) -> Plane:
-    height, width = values.shape
-    if max(height, width) <= 1:
-        return values
-    half = ((width + 1) // 2, (height + 1) // 2)
-    small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA).reshape(half[::-1])
-    small = cv2.resize(values * weight, half, interpolation=cv2.INTER_AREA).reshape(half[::-1])
-    small = np.divide(small, small_weight, out=np.zeros_like(small), where=small_weight > 1e-6)
-    coarse = _pull_push(small, np.minimum(1, small_weight * 4))
-    rough = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return weight * values + (1 - weight) * rough.reshape(height, width)
+    weight = np.clip(weight, 0, 1).astype(np.float32)
+    return push_pull(known * weight, weight)
 
 
 def _unsure(alpha: Plane, window: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
