@@ -3,16 +3,18 @@
 #   PYTHON=python3.12 make demo      another Python (3.11 or newer)
 #   make test ARGS="-k metrics"      only some tests
 #
-# Everything lives inside this folder: .venv (prediction only), .venv-test (everything else), demo/.
+# Everything lives inside this folder: .venv (prediction only), .venv-test (everything else),
+# .venv-render (Blender), demo/.
 
 PYTHON ?= python3
 ARGS ?=
 BASE := .venv
 FULL := .venv-test
+RENDER := .venv-render
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts surface bench hero data size clean python
+.PHONY: help demo test render lint types contracts surface bench hero data size clean python
 
 help:  ## This list
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -27,6 +29,9 @@ demo: $(BASE)/.ready  ## Install for prediction, run the example pair, write dem
 
 test: $(FULL)/.ready  ## Install everything and run the tests; ARGS go to pytest
 	$(FULL)/bin/python -m pytest $(ARGS)
+
+render: $(RENDER)/.ready  ## Install Blender (Python 3.11, 400 MB) and run the tests of rendering
+	$(RENDER)/bin/python -m pytest tests/render $(ARGS)
 
 lint: $(FULL)/.ready  ## Style of the code
 	$(FULL)/bin/ruff check .
@@ -56,7 +61,7 @@ size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py
 
 clean:  ## Remove what these chores made
-	rm -rf $(BASE) $(FULL) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(BASE) $(FULL) $(RENDER) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp per environment: it is made anew when the requirements change. The installs are
 # editable, so that changes of the code need none.
@@ -70,6 +75,13 @@ $(FULL)/.ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
 	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[train]" --group test --group lint
+	@touch $@
+
+# Blender as a module is built for one Python alone, and wants numpy 1: an environment of its own.
+$(RENDER)/.ready: pyproject.toml | python
+	$(PYTHON) -m venv $(RENDER)
+	$(RENDER)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(RENDER)/bin/python $(PIP_INSTALL) --editable ".[render]" --group test
 	@touch $@
 
 python:
