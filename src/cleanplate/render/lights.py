@@ -9,6 +9,7 @@ import numpy as np
 from cleanplate.render.assets import Asset, Library
 from cleanplate.render.setting import Colour, Lamp, Light, Point, Setting, Sun
 
+_NIGHTS = ("night", "moonlit")
 _REACH = 9.0
 """Metres: ceiling lamps farther from the camera are not set up."""
 
@@ -124,7 +125,7 @@ def _skies(library: Library, where: str) -> list[str]:
 
 def _said_to_be(asset: Asset, where: str) -> bool:
     # By night a few lamps are all the light: black shadows, and noise where they do not reach.
-    return asset.notes.startswith(where) and "night" not in asset.name
+    return asset.notes.startswith(where) and not any(n in asset.name for n in _NIGHTS)
 
 
 def _warm(rng: np.random.Generator, blue: float) -> Colour:

@@ -13,6 +13,9 @@ from cleanplate.render.blender import engine
 from cleanplate.render.blender.models import Models, bounds
 from cleanplate.render.setting import Lamp, Light, Setting, Sun
 
+_GLARE = 4.0
+"""Times its 99th percentile that a panorama's light may reach."""
+
 
 class Stage:
     """A setting, loaded. The file is emptied first.
@@ -27,7 +30,7 @@ class Stage:
         self.folder, self.setting = folder, setting
         self.models = Models(folder)
         self._lamps: list[bpy.types.Object] = []
-        self._sky_means: dict[str, float] = {}
+        self._skies: dict[str, tuple[bpy.types.Image, float]] = {}
         for slab in setting.slabs:
             self.models.put_slab(slab)
         parts = [part for model in setting.models for part in self.models.put(model)]
@@ -61,7 +64,7 @@ class Stage:
             glow.inputs["Color"].default_value = (*light.ambient, 1)
             return
         panorama = nodes.new("ShaderNodeTexEnvironment")
-        panorama.image = bpy.data.images.load(str(self.folder / light.sky), check_existing=True)
+        panorama.image, mean = self._sky(light.sky)
         panorama.interpolation = "Cubic"
         turn = nodes.new("ShaderNodeMapping")
         turn.inputs["Rotation"].default_value[2] = light.sky_turn
@@ -69,19 +72,29 @@ class Stage:
         links.new(coordinates.outputs["Generated"], turn.inputs["Vector"])
         links.new(turn.outputs["Vector"], panorama.inputs["Vector"])
         links.new(panorama.outputs["Color"], glow.inputs["Color"])
-        mean = self._sky_mean(light.sky, panorama.image)
         glow.inputs["Strength"].default_value = light.sky_strength / mean
 
-    def _sky_mean(self, path: str, image: bpy.types.Image) -> float:
-        """Mean radiance over the sphere: panoramas come in any unit."""
-        if path not in self._sky_means:
+    def _sky(self, path: str) -> tuple[bpy.types.Image, float]:
+        """Load a panorama and its mean radiance over the sphere: they come in any unit.
+
+        Suns are cut off: stored as infinity, where half floats end, one would make all light
+        infinite, and few samples of such a small bright thing are noise. `Sun` is there for them.
+        """
+        if path not in self._skies:
+            image = bpy.data.images.load(str(self.folder / path))
             width, height = image.size
             flat = np.empty(width * height * 4, np.float32)
             image.pixels.foreach_get(flat)
-            rows = flat.reshape(height, width, 4)[..., :3].mean((1, 2))
+            light = np.nan_to_num(flat.reshape(height, width, 4)[..., :3], posinf=np.inf)
+            bright = np.percentile(light[np.isfinite(light)], 99)
+            light = np.clip(light, 0, _GLARE * bright)
+            flat.reshape(height, width, 4)[..., :3] = light
+            image.pixels.foreach_set(flat)
+            rows = light.mean((1, 2))
             weight = np.sin(np.pi * (np.arange(height) + 0.5) / height)
-            self._sky_means[path] = max(float((rows * weight).sum() / weight.sum()), 1e-6)
-        return self._sky_means[path]
+            mean = float((rows * weight).sum() / weight.sum())
+            self._skies[path] = image, max(mean, 1e-6)
+        return self._skies[path]
 
 
 def _lamp(lamp: Lamp) -> bpy.types.Object:
