@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
 import numpy as np
+from PIL import Image
 
 SRGB_COLORANTS = (
     (0.43607, 0.22249, 0.01392),
@@ -20,6 +22,14 @@ P3_COLORANTS = (
     (0.1571, 0.06657, 0.78407),
 )
 """XYZ (D50) of Display P3's red, green and blue."""
+
+
+def saved(image: Image.Image, form: str, **options: object) -> io.BytesIO:
+    """A file of `image`, as Pillow writes it."""
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    stream.seek(0)
+    return stream
 
 
 def png16(samples: np.ndarray, *, chunks: dict[bytes, bytes] | None = None) -> bytes:
