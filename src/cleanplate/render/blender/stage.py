@@ -82,6 +82,7 @@ class Stage:
         """
         if path not in self._skies:
             image = bpy.data.images.load(str(self.folder / path))
+            image.use_fake_user = True  # kept while another sky is up and subjects are cleared
             width, height = image.size
             flat = np.empty(width * height * 4, np.float32)
             image.pixels.foreach_get(flat)
