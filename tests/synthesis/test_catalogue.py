@@ -177,3 +177,16 @@ def test_depth_of_another_size_is_refused_also_beside_a_large_plate(tmp_path: Pa
         PlateFolder.open(folder)[0]
     cv2.imwrite(str(folder / "a_depth.png"), np.full((600, 1600), 2000, np.uint16))
     assert PlateFolder.open(folder)[0].disparity.shape == (480, 1280)
+
+
+def test_alpha_and_depth_beside_a_cutout_are_no_cutouts(tmp_path: Path):
+    """The form in which archives of cutouts unpack."""
+    write_image(tmp_path / "c.jpg", np.full((20, 30, 3), 90, np.uint8))
+    alpha = np.zeros((20, 30), np.uint8)
+    alpha[4:16, 5:25] = 255
+    write_image(tmp_path / "c_alpha.png", alpha)
+    write_image(tmp_path / "c_depth.png", np.full((20, 30), 50000, np.uint16))
+    write_image(tmp_path / "lone_alpha.png", np.dstack([alpha] * 4))  # of nothing that is there
+    cutouts = CutoutFolder.open(tmp_path)
+    assert [file.name for file in cutouts.files] == ["c.jpg", "lone_alpha.png"]
+    assert (cutouts[0].alpha > 127).sum() == 12 * 20

@@ -193,21 +193,23 @@ class CutoutFolder(_Folder[Cutout]):
         )
 
 
-def without_depths(files: Sequence[Path]) -> list[Path]:
-    """Leave out the pictures that are the depth of another one among them."""
+def without_parts(files: Sequence[Path]) -> list[Path]:
+    """Leave out the pictures that are the depth or the alpha of another one among them."""
     there = {file.with_suffix("") for file in files}
     return [
         file
         for file in files
-        if not file.stem.endswith("_depth")
-        or file.with_name(file.stem.removesuffix("_depth")) not in there
+        if not any(
+            file.stem.endswith(part) and file.with_name(file.stem.removesuffix(part)) in there
+            for part in _PARTS
+        )
     ]
 
 
 def _assets(folder: str | Path, noun: str) -> list[Path]:
     if not Path(folder).is_dir():
         raise CleanplateError(f"is no folder of {noun}", file=folder)
-    own = without_depths(find_pictures(folder))
+    own = without_parts(find_pictures(folder))
     if not own:
         raise CleanplateError(f"holds no {noun}", file=folder)
     return own

@@ -226,11 +226,11 @@ def _sides(told: str | None) -> frozenset[str] | None:
 
 def _sources(pictures: tuple[str, ...], masks: Path | None, plate: Path | None) -> list[Source]:
     from cleanplate.files import find_pictures
-    from cleanplate.synthesis.catalogue import without_depths
+    from cleanplate.synthesis.catalogue import without_parts
     from cleanplate.synthesis.cutout_sources import from_photo, from_rgba, masks_of
     from cleanplate.synthesis.cutting import Refused
 
-    found = without_depths(find_pictures(pictures))
+    found = without_parts(find_pictures(pictures))
     if plate is not None:
         found = [path for path in found if path.resolve() != plate.resolve()]
     if masks is None:

@@ -101,7 +101,7 @@ def command(
     where it was stopped.
     """
     from cleanplate.files import find_pictures
-    from cleanplate.synthesis.catalogue import without_depths
+    from cleanplate.synthesis.catalogue import without_parts
     from cleanplate.synthesis.photographs import PhotoSettings, existing_depth, make_plate, place_of
 
     if long_side is not None and output is None:
@@ -115,7 +115,7 @@ def command(
         long_side=long_side,
         credit={key: text for key, text in credit.items() if text},
     )
-    found = without_depths(find_pictures(photos))
+    found = without_parts(find_pictures(photos))
     places = [place_of(photo, output, settings) for photo in found]
     _check_names(found, places)
     wanted: list[Path] = []
