@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -159,6 +161,34 @@ def test_loose_pairs_are_read_with_their_shadow_and_infinity(tmp_path):
     np.testing.assert_allclose(read["shadow"], 0.5, atol=0.5 / 255 + 1e-6)
     np.testing.assert_allclose(read["disparity"], made["disparity"], rtol=1e-3)
     assert read["plate_disparity"][0, 0] == 0, "a rendered pair's zero depth is infinity"
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"world": "yard"}, 0),
+        ({"depth_zero": "infinity"}, 0),
+        ({"world": "yard", "depth_zero": "unknown"}, np.nan),
+        ({}, np.nan),
+        ([1], np.nan),
+    ],
+)
+def test_shards_say_what_no_depth_means_as_loose_pairs_do(tmp_path, facts, expected):
+    write_pairs(tmp_path / "loose", 1)
+    with tarfile.open(tmp_path / "pairs.tar", "w") as tar:
+        for part in ("plate", "frame", "alpha", "shadow", "plate_depth", "depth"):
+            tar.add(tmp_path / "loose" / f"00000_{part}.png", f"00000.{part}.png")
+        member = tarfile.TarInfo("00000.json")
+        member.size = len(json.dumps(facts))
+        tar.addfile(member, io.BytesIO(json.dumps(facts).encode()))
+    read, loose = open_pairs(tmp_path).read(0), open_pairs(tmp_path / "loose").read(0)
+    np.testing.assert_array_equal(read["plate_disparity"][0, 0], np.float32(expected))
+    for part in ("plate", "frame", "alpha", "shadow"):
+        np.testing.assert_array_equal(read[part], loose[part])
+    known = np.isfinite(read["plate_disparity"])
+    np.testing.assert_allclose(
+        read["plate_disparity"][known], loose["plate_disparity"][known], rtol=1e-6
+    )
 
 
 def test_a_shadow_of_another_size_and_an_empty_folder_are_named(tmp_path):

@@ -69,12 +69,13 @@ def plane(data: bytes) -> Plane:
     return read_alpha(io.BytesIO(data)) if grey is None else to_float(grey)
 
 
-def disparity(data: bytes, *, npy: bool = False) -> Plane:
+def disparity(data: bytes, *, npy: bool = False, zero_is_far: bool = False) -> Plane:
     """Decode depth as disparity in 1/m, (H, W) float32, NaN where unknown.
 
     Args:
         data: a 16-bit PNG in millimetres, 0 = unknown.
         npy: `data` is an NPY in metres.
+        zero_is_far: 0 millimetres mean that nothing was hit: infinitely far.
 
     Raises:
         CleanplateError: if it is no depth map.
@@ -86,7 +87,8 @@ def disparity(data: bytes, *, npy: bool = False) -> Plane:
         grey = read_image(io.BytesIO(data))[..., 0]
     if grey.dtype != np.uint16:
         raise CleanplateError("an 8-bit picture is no depth", cure="16-bit PNG or NPY")
-    return _of_millimetres().take(grey)
+    found = _of_millimetres().take(grey)
+    return np.nan_to_num(found, copy=False, nan=0.0) if zero_is_far else found
 
 
 @cache

@@ -7,7 +7,10 @@
     000017.shadow.png       grey, 1 = untouched; without it, no shadow        (optional)
     000017.plate_depth.png  16-bit millimetres, 0 = unknown; or .npy, metres  (optional)
     000017.depth.png        the frame's, likewise                             (optional)
-    000017.json             anything; not read                                (optional)
+    000017.json             facts                                             (optional)
+
+Of the facts one is read: `"depth_zero": "infinity"`, or without it the name of a rendered
+`"world"`, says that nothing was hit where depth is 0, as it does for `evaluate`'s pairs.
 
 The library `webdataset` reads such files as a stream. Here they are read by position: only so
 is a resumed run the run that was never stopped, does every rank get its share whatever the
@@ -16,6 +19,7 @@ number of shards, and is the order a new one each epoch.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +31,7 @@ from cleanplate.training import built, parts
 from cleanplate.training.tarindex import members
 
 _NEEDED = ("plate", "frame", "alpha")
-_PARTS = (*_NEEDED, "foreground", "shadow", "plate_depth", "depth")
+_PARTS = (*_NEEDED, "foreground", "shadow", "plate_depth", "depth", "json")
 _COLUMN = {part: column for column, part in enumerate(_PARTS)}
 _NEAR = 1 << 16
 """Bytes between the parts of a sample that are read rather than leapt over."""
@@ -37,7 +41,7 @@ class Shards:
     """The samples of all tar files in a folder, in the order of shard and sample names.
 
     Hidden files are not looked at, nor, in a set that `cleanplate synth build` makes, shards that
-    it has not finished. What is kept of a sample is a row of a hundred bytes in a few arrays,
+    it has not finished. What is kept of a sample is a row of some hundred bytes in a few arrays,
     which worker processes share.
 
     Args:
@@ -117,13 +121,26 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
         "alpha": alpha,
         "shadow": parts.plane(files["shadow"]) if "shadow" in files else np.ones_like(alpha),
     }
+    far = _zero_is_far(files.get("json", b"{}"))
     for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
         if part in files:
-            sample[name] = parts.disparity(files[part], npy=bool(npy[_COLUMN[part]]))
+            sample[name] = parts.disparity(
+                files[part], npy=bool(npy[_COLUMN[part]]), zero_is_far=far
+            )
         else:
             sample[name] = np.full_like(alpha, np.nan)
     sample["subject_disparity"] = np.where(alpha >= 0.5, sample["disparity"], np.float32(np.nan))
     return sample
+
+
+def _zero_is_far(facts: bytes) -> bool:
+    try:
+        told = json.loads(facts)
+    except ValueError:  # whoever wrote them may have meant something else by json
+        return False
+    if not isinstance(told, dict):
+        return False
+    return bool(told.get("depth_zero", "infinity" if "world" in told else None) == "infinity")
 
 
 class _Table(NamedTuple):
@@ -148,8 +165,9 @@ def _index(file: Path) -> _Table:
             key, _, kind = base.partition(b".")
             key = folder + b"/" + key
         if kind not in kinds:
-            part, _, ending = kind.decode("utf-8", "replace").rpartition(".")
-            kinds[kind] = _COLUMN.get(part, -1), ending == "npy"
+            part, dot, ending = kind.decode("utf-8", "replace").rpartition(".")
+            known = part if dot else ending if ending == "json" else ""
+            kinds[kind] = _COLUMN.get(known, -1), ending == "npy"
         column, is_array = kinds[kind]
         if column >= 0:
             taken.append(number)
