@@ -95,6 +95,6 @@ def run(arguments: list[str], **options: Any) -> subprocess.CompletedProcess[str
         text=True,
         check=False,
         env=environment(),
-        timeout=120,
+        timeout=400,
         **options,
     )

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,13 @@ def started(stock: Path, out: Path, *more: str) -> subprocess.Popen[str]:
 def children(process: subprocess.Popen[str]) -> list[int]:
     """Worker processes, which multiprocessing names by `spawn_main`."""
     file = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return [
-        child
-        for child in map(int, file.read_text().split())
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    found = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
+        for child in map(int, file.read_text().split()):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(child)
+    return found
 
 
 def files_in(out: Path) -> int:
@@ -86,7 +89,7 @@ def files_in(out: Path) -> int:
 
 def wait_for_life(process: subprocess.Popen[str], out: Path) -> bool:
     """Wait until the build has made a file; False if it ended before."""
-    before, until = files_in(out), time.monotonic() + 60
+    before, until = files_in(out), time.monotonic() + 300
     while process.poll() is None and time.monotonic() < until:
         if out.is_dir() and files_in(out) > before:
             return True
@@ -102,7 +105,7 @@ def test_killed_again_and_again(
     out, draw = tmp_path / "set", random.Random(7)
     out.mkdir()
     killed = halves = 0
-    for _ in range(7):
+    for _ in range(5):
         process = started(stock, out, *arguments(preset, "--workers", workers))
         if wait_for_life(process, out):
             time.sleep(draw.uniform(0, 0.25))
@@ -116,7 +119,7 @@ def test_killed_again_and_again(
         else:
             halves += bool(unfinished(out))
         for name, digest in digests(out).items():
-            if "records/0" in name or "plan" in name:
+            if name.startswith(("records/0", "plan")):
                 assert digest == whole[preset][name], f"{name} is not what it has to be"
         assert not (out / "dataset.json").exists() or records == PIECES[preset]
     assert killed >= 3
@@ -139,12 +142,13 @@ def test_a_worker_killed_alone_is_replaced(
     while kills < 3 and process.poll() is None:
         workers, made = children(process), len(list(out.glob("records/[0-9]*.json")))
         if len(workers) == 2 and made > kills:
-            os.kill(workers[kills % 2], signal.SIGKILL)
-            kills += 1
+            with suppress(ProcessLookupError):
+                os.kill(workers[kills % 2], signal.SIGKILL)
+                kills += 1
             while process.poll() is None and set(workers) & set(children(process)):
                 time.sleep(0.005)
         time.sleep(0.005)
-    _, told = process.communicate(timeout=100)
+    _, told = process.communicate(timeout=400)
     assert process.returncode == 0, told
     assert kills >= 2
     assert digests(out) == whole["realistic"]
@@ -156,9 +160,10 @@ def test_workers_that_always_die_are_given_up(stock: Path, tmp_path: Path):
     process = started(stock, out, *arguments("realistic", "--workers", "1", "--shard-size", "150"))
     while process.poll() is None:
         for worker in children(process):
-            os.kill(worker, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
         time.sleep(0.01)
-    _, told = process.communicate(timeout=100)
+    _, told = process.communicate(timeout=400)
     assert process.returncode == 2
     assert "worker processes were killed 3 times" in told
     assert "fewer --workers" in told
@@ -198,7 +203,7 @@ def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
     while not list(out.glob("records/[0-9]*.json")) and process.poll() is None:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=400)
     assert process.returncode == 130, told
     assert "the same command goes on" in told
     assert "Traceback" not in told
@@ -279,7 +284,7 @@ print(json.dumps([full.returncode, full.stderr, kept, left, done.returncode, dig
         text=True,
         env={**os.environ, **env},
         check=False,
-        timeout=120,
+        timeout=500,
     )
     if done.returncode == 77:
         pytest.skip("no disk can be mounted here")
