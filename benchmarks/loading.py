@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import tarfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -81,33 +82,55 @@ def _built(out: Path, preset: str) -> Path:
 
 def _group(group: str, parts: dict[str, Part], workers: int, rounds: int) -> list[Row]:
     reference = next(iter(parts))
-    work = {name: _epoch(part, workers) for name, part in parts.items()}
-    taken = side_by_side(work, rounds=rounds)
+    epochs = {name: _Epoch(part, workers) for name, part in parts.items()}
+    taken = side_by_side(epochs, rounds=rounds)
     each = {name: [seconds / SAMPLES for seconds in values] for name, values in taken.items()}
-    rates = {name: {"a second": 1 / float(np.median(values))} for name, values in each.items()}
-    return rows(group, each, reference, extra=rates)
+    extra = {
+        name: {"a second": 1 / float(np.median(values)), "CPU ms": epochs[name].cpu_ms}
+        for name, values in each.items()
+    }
+    return rows(group, each, reference, extra=extra)
 
 
-def _epoch(part: Part, workers: int) -> Callable[[], object]:
-    """Give a piece of work that has worker processes, already there, read the whole set once."""
+class _Epoch:
+    """A piece of work: worker processes, which stay, read the whole set once.
+
+    `cpu_ms` is what a sample cost the workers' processors in the quickest epoch, which others'
+    work on the machine changes less than the time that passed.
+    """
+
+    def __init__(self, part: Part, workers: int):
+        from torch.utils.data import DataLoader
+
+        self.cpu_ms = float("inf")
+        self._loader = DataLoader(
+            _reading(part), batch_size=_BATCH, num_workers=workers, persistent_workers=True
+        )
+
+    def __call__(self) -> None:
+        spent = [int(one) for batch in self._loader for one in batch]
+        assert len(spent) == SAMPLES, f"{len(spent)} of {SAMPLES} samples were read"
+        self.cpu_ms = min(self.cpu_ms, sum(spent) / SAMPLES / 1e6)
+
+
+def _reading(part: Part) -> Any:
     import torch
-    from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+    from torch.utils.data import IterableDataset, get_worker_info
 
     class Reading(IterableDataset[int]):
+        """Gives the nanoseconds of a processor that each sample cost."""
+
         def __iter__(self) -> Iterator[int]:
             torch.set_num_threads(1)
             info = get_worker_info()
             assert info is not None
+            started = time.process_time_ns()
             for _ in part(info.id, info.num_workers):
-                yield 1
+                now = time.process_time_ns()
+                yield now - started
+                started = now
 
-    loader = DataLoader(Reading(), batch_size=_BATCH, num_workers=workers, persistent_workers=True)
-
-    def work() -> None:
-        counted = sum(int(batch.sum()) for batch in loader)
-        assert counted == SAMPLES, f"{counted} of {SAMPLES} samples were read"
-
-    return work
+    return Reading()
 
 
 def _open_shards(folder: Path) -> Any:
