@@ -8,8 +8,7 @@ from pathlib import Path
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
-from cleanplate.synthesis.card import owed
-from cleanplate.synthesis.credits import demand_licences, read_credits
+from cleanplate.synthesis.credits import Credit, by_licence, demand_licences, read_credits
 
 _GROUPS = ("world", "kind", "framing", "mode")
 """Keys of an asset's record by which a card counts."""
@@ -45,10 +44,28 @@ def write_asset_card(folder: Path, card: Path, noun: str) -> None:
             lines.append(f"- {group}: {told}")
     lines += [
         "",
-        "An asset counts under each source that it holds. Whoever passes these on, or what is made "
-        "of them, owes what every licence below asks.",
+        "Whoever passes these on, or what is made of them, owes what every licence below asks. "
+        "Each asset's JSON names all that it holds, one by one.",
         "",
-        owed(credits),
+        *_table("licence", by_licence(credits)),
+        "",
+        *_table("attribution", _count(credits, "attributions")),
+        "",
+        *_table("collection", _count(credits, "sources")),
     ]
     with replacing(card) as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _count(credits: list[Credit], part: str) -> dict[str, int]:
+    """Count assets by attribution, or by the first word of their sources: the collection."""
+    counts: Counter[str] = Counter()
+    for credit in credits:
+        texts = getattr(credit, part)
+        counts.update({text.split()[0] if part == "sources" else text for text in texts})
+    return dict(counts.most_common())
+
+
+def _table(head: str, counts: dict[str, int]) -> list[str]:
+    rows = [f"| {text or 'none given'} | {count} |" for text, count in counts.items()]
+    return [f"| {head} | assets |", "| --- | --- |", *rows]

@@ -177,7 +177,7 @@ def _licences(plan: Plan) -> str:
         ("Cutouts", plan.cutouts, plan.procedural_cutouts),
     ):
         if assets:
-            blocks.append(f"### {noun}\n\n{owed([asset.credit for asset in assets])}")
+            blocks.append(f"### {noun}\n\n{_owed([asset.credit for asset in assets])}")
         if procedural:
             blocks.append(
                 f"{noun} that are procedural ({procedural}) were made by Cleanplate itself; "
@@ -191,7 +191,7 @@ def _licences(plan: Plan) -> str:
     return "\n\n".join(blocks)
 
 
-def owed(credits: Sequence[Credit]) -> str:
+def _owed(credits: Sequence[Credit]) -> str:
     """Give a Markdown table: licence, attribution, and the sources under them with their counts."""
     groups: dict[tuple[str, tuple[str, ...]], list[SourceUse]] = {}
     for use in by_source(credits):
