@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cleanplate.cli import train
 from cleanplate.errors import CleanplateError
-from cleanplate.training import recipes
+from cleanplate.training import recipes, schedule
 from cleanplate.training.recipes import RECIPES, Stage
 from training.discs import tiny_recipe
 
@@ -89,13 +89,13 @@ def test_stretches_cover_each_step_once_and_samples_are_numbered_through():
     recipe = tiny_recipe(
         steps=11, stages=(Stage(32, 32, 5, 0.3), Stage(48, 32, 3, 0.3), Stage(64, 64, 2, 0.4))
     )
-    numbers = [number for indices, _ in recipes.step_samples(recipe) for number in indices]
+    numbers = [number for indices, _ in schedule.step_samples(recipe) for number in indices]
     assert numbers == list(range(len(numbers)))
-    sizes = [stage.width for _, stage in recipes.step_samples(recipe)]
+    sizes = [stage.width for _, stage in schedule.step_samples(recipe)]
     assert sizes == [32] * 3 + [48] * 4 + [64] * 4
     for step in range(12):
-        rest = [n for indices, _ in recipes.step_samples(recipe, step) for n in indices]
-        assert rest == numbers[recipes.samples_seen(recipe, step) :]
+        rest = [n for indices, _ in schedule.step_samples(recipe, step) for n in indices]
+        assert rest == numbers[schedule.samples_seen(recipe, step) :]
 
 
 def test_a_saved_recipe_names_what_changed(tmp_path):

@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import collate
 from cleanplate.training.folders import Folders
-from cleanplate.training.recipes import Recipe, step_samples
+from cleanplate.training.recipes import Recipe
 from cleanplate.training.retakes import Mixture, Retakes, open_pairs
+from cleanplate.training.schedule import step_samples
 from cleanplate.training.shards import Shards
 from cleanplate.training.stored import split
 

@@ -20,7 +20,8 @@ from cleanplate.training.batch import Batch, relative
 from cleanplate.training.cross_entropy import CrossEntropyLoss
 from cleanplate.training.losses import MatteLoss, masked_mean
 from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction
-from cleanplate.training.recipes import NetworkRecipe, Recipe, samples_seen, to_json
+from cleanplate.training.recipes import NetworkRecipe, Recipe, to_json
+from cleanplate.training.schedule import samples_seen
 
 
 def build_network(recipe: NetworkRecipe) -> PairNetwork:
