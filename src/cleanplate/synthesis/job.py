@@ -25,6 +25,9 @@ from cleanplate.synthesis.records import write_record
 from cleanplate.synthesis.shard import write_shard
 from cleanplate.synthesis.stock import PlannedCutouts, PlannedPlates
 
+_LAST_PLATES = 8 << 20
+"""Bytes of plates that are kept where each is needed for one stretch of the plan."""
+
 Parts = tuple[dict[str, bytes], dict[str, Any]]
 
 
@@ -128,7 +131,9 @@ def sampler_of(job: Job) -> Sampler:
     plates: list[Plates] = []
     cutouts: list[Cutouts] = []
     if plan.plates:
-        plates.append(PlannedPlates(list(job.plate_files), assets=plan.plates))
+        # Where the plan goes from plate to plate, there is no use in keeping those behind.
+        kept = {"memory": _LAST_PLATES} if plan.placements else {}
+        plates.append(PlannedPlates(list(job.plate_files), assets=plan.plates, **kept))
     if plan.procedural_plates:
         plates.append(ProceduralPlates(plan.seed, plan.procedural_plates))
     if plan.cutouts:
