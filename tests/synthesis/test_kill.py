@@ -216,6 +216,20 @@ def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
     assert digests(out) == whole[preset]
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
+def test_control_c_while_workers_still_import(stock: Path, tmp_path: Path):
+    out = tmp_path / "set"
+    out.mkdir()
+    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    while not children(process):
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=400)
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+
+
 def small_files() -> None:
     """No file of this process and its children grows beyond 60 kB; told by an error."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

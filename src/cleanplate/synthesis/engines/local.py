@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.sharedctypes import RawArray
 from typing import Any
@@ -97,7 +98,8 @@ def _pool(
             # One in reserve for each worker; a queue of all would only hold memory.
             while waiting and len(running) < 2 * workers:
                 place = waiting.pop()
-                running[pool.submit(_make, shards[place], place)] = place
+                with _undisturbed():
+                    running[pool.submit(_make, shards[place], place)] = place
             done, _ = wait(running, timeout=_LOOK, return_when=FIRST_COMPLETED)
             watch(sum(told[:-1]))
             for future in done:
@@ -106,6 +108,34 @@ def _pool(
         told[len(told) - 1] = 1
         pool.shutdown(wait=True, cancel_futures=True)
         told[len(told) - 1] = 0
+
+
+@contextmanager
+def _undisturbed() -> Generator[None]:
+    """Start processes: they never get Ctrl-C, and here it waits until they are started.
+
+    Ctrl-C goes to all processes of a terminal. A worker that it meets while it is still importing
+    would die with a traceback, before it could say that the signal is not for it; one whose parent
+    is interrupted before it has been told what to do would miss that. A mask is inherited, but
+    does not keep a signal from the parent's other threads: therefore the handler as well.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # It would lift the mask when it starts, so it must be there before.
+    resource_tracker.ensure_running()
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number)) if main else None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if main:
+            signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 class _Worker:
