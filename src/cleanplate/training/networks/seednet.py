@@ -139,26 +139,44 @@ class SeedNet(PairNetwork):
             return (scaled,)
         return (self.stem(scaled),)
 
-    def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """Mask and depth of `frame`. The logit of depth is read as relative disparity."""
+    def fuse(self, frame: Tensor, features: tuple[Tensor, ...]) -> Tensor:
+        """Compare the frame's stem features with the plate's: (N, fused, H, W)."""
         (from_plate,) = features
         scaled = self._scaled(frame)
         if self.fusion == "concat":
-            fused = torch.cat([from_plate, self.stem(scaled)], 1)
-        elif self.subtract == "features":
-            fused = self.stem(scaled) - from_plate
-        else:
-            fused = self.stem(scaled - from_plate)
-        x1 = F.relu(self.trunk_norm(self.trunk_conv(fused)))
+            return torch.cat([from_plate, self.stem(scaled)], 1)
+        if self.subtract == "features":
+            difference: Tensor = self.stem(scaled) - from_plate
+            return difference
+        compared: Tensor = self.stem(scaled - from_plate)
+        return compared
+
+    def enter(self, fused: Tensor) -> Tensor:
+        """Make of fused stem features what the U-Net begins with."""
+        return F.relu(self.trunk_norm(self.trunk_conv(fused)))
+
+    def encode(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Give the U-Net's features at strides 1, 2, 4, 8, 16."""
+        levels = []
+        for stage in (self.encoder1, self.encoder2, self.encoder3, self.encoder4, self.encoder5):
+            x = stage(x)
+            levels.append(x)
+        return tuple(levels)
+
+    def decode(self, levels: tuple[Tensor, ...]) -> Tensor:
+        """Bring the U-Net's features back to full size: (N, last, H, W)."""
+        *finer, x = levels
+        decoders = (self.decoder4, self.decoder3, self.decoder2, self.decoder1)
+        for decoder, fine in zip(decoders, reversed(finer), strict=True):
+            x = decoder(x, fine)
+        return x
+
+    def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
+        """Mask and depth of `frame`. The logit of depth is read as relative disparity."""
+        fused = self.fuse(frame, features)
+        entered = self.enter(fused)
         mask = self.head(self.mask(fused))
-        e1 = self.encoder1(x1)
-        e2 = self.encoder2(e1)
-        e3 = self.encoder3(e2)
-        e4 = self.encoder4(e3)
-        x = self.decoder4(self.encoder5(e4), e4)
-        x = self.decoder3(x, e3)
-        x = self.decoder2(x, e2)
-        disparity = self.depth_head(self.decoder1(x, e1))
+        disparity = self.depth_head(self.decode(self.encode(entered)))
         return Prediction(
             alpha=mask.sigmoid(),
             disparity=disparity,
