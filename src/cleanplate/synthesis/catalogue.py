@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import cv2
 import numpy as np
 
 from cleanplate.arrays import Coded, Plane
@@ -139,6 +140,13 @@ class CutoutFolder(_Folder[Cutout]):
 
     def read(self, path: Path) -> Cutout:
         """Read a cutout; colour and depth are carried outwards under the clear pixels."""
+        return self._read(path, carried=True)
+
+    def examined(self, path: Path) -> Cutout:
+        """Read a cutout to see whether `read` can, in half the time: nothing is carried."""
+        return self._read(path, carried=False)
+
+    def _read(self, path: Path, *, carried: bool) -> Cutout:
         facts = _facts(path)
         coded, alpha = read_rgba(path)
         beside = path.with_name(f"{path.stem}_alpha.png")
@@ -154,8 +162,10 @@ class CutoutFolder(_Folder[Cutout]):
             )
         if not (alpha > 0.5).any():
             raise CleanplateError("is clear everywhere: there is no subject in it", file=path)
-        depth = _cutout_depth(path, alpha)
-        colour = fill_outside(_bytes(coded), alpha > 0.2)
+        depth = _cutout_depth(path, alpha, carried=carried)
+        colour = _bytes(coded)
+        if carried:
+            colour = np.asarray(fill_outside(colour, alpha > 0.2), np.uint8)
         small, scale = _shrunk(colour, long_side=512)
         if scale < 1:
             alpha, depth = resize(alpha, small.shape[:2]), resize(depth, small.shape[:2])
@@ -280,7 +290,8 @@ def _plate_disparity(path: Path, facts: Mapping[str, Any], size: tuple[int, ...]
         )
     # A rendered plate says so by its camera: there, no depth means that nothing was hit.
     if "fx" in facts and facts.get("depth_zero", "infinity") == "infinity":
-        disparity = np.nan_to_num(disparity, nan=0.0)
+        disparity = np.ascontiguousarray(disparity, np.float32)
+        cv2.patchNaNs(disparity, 0)
     return np.ascontiguousarray(disparity, np.float32)
 
 
@@ -293,7 +304,7 @@ def _nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
     return np.ascontiguousarray(plane[np.ix_(rows, columns)])
 
 
-def _cutout_depth(path: Path, alpha: Plane) -> Plane:
+def _cutout_depth(path: Path, alpha: Plane, *, carried: bool) -> Plane:
     file = path.with_name(f"{path.stem}_depth.png")
     if not file.exists():
         return np.zeros(alpha.shape, np.float32)
@@ -301,6 +312,8 @@ def _cutout_depth(path: Path, alpha: Plane) -> Plane:
     depth = read_depth(file) / np.float32(10) - np.float32(5)
     if depth.shape != alpha.shape:
         raise CleanplateError("differs in size from its cutout", file=file)
+    if not carried:
+        return depth
     known = np.isfinite(depth) & (alpha > 0.9)
     if not known.any():
         known = np.isfinite(depth)

@@ -166,10 +166,10 @@ def examine(noun: Noun, file: Path, *, needs_depth: bool) -> str:
             _demand_sound(file, plate)
             return ""
         folder = CutoutFolder([file])
-        cutout = folder.read(file)
+        cutout = folder.examined(file)
         if not (math.isfinite(cutout.pixels_per_metre) and cutout.pixels_per_metre > 0):
             raise CleanplateError("its size or distance is not positive", file=file)
-        if not cutout.levels or min(cutout.size) < 0:
+        if min(cutout.size) < 0:
             raise CleanplateError("size_m is negative", file=file)
         [kind] = folder.kinds
         return kind
