@@ -56,16 +56,18 @@ def coded_from_linear(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     At most 0.53 of a level from the unrounded formula (rounding alone costs 0.5).
     NaN becomes 0.
     """
-    index = np.multiply(linear, np.float32(_STEPS), dtype=np.float32)
-    index += np.float32(0.5)
-    np.fmax(index, 0, out=index)  # fmax, not clip: NaN must not reach the cast
-    np.fmin(index, _STEPS, out=index)
-    steps = index.astype(np.uint16)
-    if not _looks_up_16_bit() or steps.size == 0:
-        return np.take(_coded_table(), steps)
+    linear = np.asarray(linear, np.float32)
+    if linear.size == 0:
+        return np.zeros(linear.shape, np.uint8)
+    # Held to 1 first: what is beyond all integers would become 0.
+    _, held = cv2.threshold(linear.reshape(1, -1), 1, 1, cv2.THRESH_TRUNC)
+    # The sum with nothing is there for its rounding: to the nearest, stopped at 0, NaN to 0.
+    steps = cv2.addWeighted(held, _STEPS, held, 0, 0, dtype=cv2.CV_16U)
+    if not _looks_up_16_bit():
+        return np.take(_coded_table(), np.asarray(steps, np.uint16)).reshape(linear.shape)
     # Four times faster than take, and the same bytes.
-    found = cv2.LUT(steps.reshape(1, -1), _coded_table())
-    return np.asarray(found, dtype=np.uint8).reshape(steps.shape)
+    found = cv2.LUT(steps, _coded_table())
+    return np.asarray(found, dtype=np.uint8).reshape(linear.shape)
 
 
 @cache

@@ -195,8 +195,7 @@ def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
         coded = np.asarray(picture, np.uint8)
     else:
         coded = coded_from_linear(np.asarray(picture, np.float32))
-    curve = tone(this)
-    value = np.asarray(cv2.LUT(coded, curve[:, None, :]), np.float32)
+    value = np.asarray(cv2.LUT(coded, tone(this)[:, None, :]), np.float32)
     if this.sharpen:
         soft = cv2.GaussianBlur(value, (0, 0), 1.0)
         sharp = cv2.addWeighted(value, 1 + this.sharpen, soft, -this.sharpen, 0)

@@ -152,8 +152,10 @@ class Composer:
         frame_disparity, subject_disparity = unknown, unknown
         if truth.disparity is not None and made.view.disparity is not None:
             subject_disparity = truth.disparity
-            inside = truth.alpha >= 0.5
-            frame_disparity = np.where(inside, subject_disparity, made.view.disparity)
+            frame_disparity = made.view.disparity.copy()
+            box = truth.box
+            inside = truth.alpha[box] >= 0.5
+            np.copyto(frame_disparity[box], subject_disparity[box], where=inside)
         sample: Sample = {
             "plate": expose(coded, plate_pass),
             "frame": expose(made.frame, frame_pass or plate_pass),
@@ -269,8 +271,10 @@ def _settle(subjects: Subjects, view: View) -> None:
     """Bring subjects no further away than the plate, where they are seen: the picture says so."""
     assert subjects.disparity is not None
     assert view.disparity is not None
-    np.fmax(subjects.disparity, view.disparity, out=subjects.disparity)
-    subjects.disparity[subjects.alpha <= 0] = np.nan
+    box = subjects.box
+    inside = subjects.disparity[box]
+    np.fmax(inside, view.disparity[box], out=inside)
+    np.copyto(inside, np.nan, where=subjects.alpha[box] <= 0)
 
 
 class ProceduralComposer(Composer):

@@ -56,8 +56,8 @@ def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
         placement,
         slice(y0, y1),
         slice(x0, x1),
-        np.ascontiguousarray(rgba[..., :3]),
-        np.multiply(rgba[..., 3], np.float32(1 / 255), dtype=np.float32),
+        np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8),
+        np.multiply(cv2.extractChannel(rgba, 3), np.float32(1 / 255), dtype=np.float32),
         disparity,
     )
 

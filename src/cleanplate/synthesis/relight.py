@@ -47,7 +47,8 @@ def light_of(
         curve = curve * 0.93 + rng.uniform(0, 18)
     light = linear_by(colour, np.minimum(curve, 255))
     if rng.random() < 0.4:
-        light *= _shading(rng, colour.shape[:2])[..., None]
+        slope = _shading(rng, colour.shape[:2])
+        light *= cv2.merge([slope, slope, slope])
         np.minimum(light, 1, out=light)
     return light
 

@@ -59,7 +59,10 @@ class View:
         whole[:, 2] += whole[:, :2] @ (0.5, 0.5) - 0.5
         shape, edge = (width, height), cv2.BORDER_REFLECT_101
         linear = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        picture = cv2.warpAffine(self.source, whole, shape, flags=linear, borderMode=edge)
+        # With four channels OpenCV takes half the time that it does with three.
+        four = cv2.cvtColor(self.source, cv2.COLOR_RGB2RGBA)
+        four = cv2.warpAffine(four, whole, shape, flags=linear, borderMode=edge)
+        picture = cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
         if self.source_disparity is None:
             return np.asarray(picture, np.uint8), None
         near = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
@@ -121,7 +124,7 @@ def view_of(
         disparity = disparity[y : y + h, x : x + w]
     if flip:
         source = np.asarray(cv2.flip(source, 1), np.uint8)
-        disparity = None if disparity is None else np.ascontiguousarray(disparity[:, ::-1])
+        disparity = None if disparity is None else np.asarray(cv2.flip(disparity, 1), np.float32)
     shrinks = sx < 0.7
     picture = source
     if (h, w) != size:
@@ -139,13 +142,15 @@ def view_of(
             intrinsics = intrinsics.flipped(w)
         camera = Camera(intrinsics.scaled(sx, sy), camera.height, camera.pitch)
     if points is not None:
-        inside = (points.u > x) & (points.u < x + w) & (points.v > y) & (points.v < y + h)
-        u, v = points.u[inside] - x, points.v[inside] - y
+        inside = np.flatnonzero(
+            (points.u > x) & (points.u < x + w) & (points.v > y) & (points.v < y + h)
+        )
+        u, v = points.u.take(inside) - x, points.v.take(inside) - y
         points = Points(
             (w - u if flip else u) * np.float32(sx),
             v * np.float32(sy),
-            points.z[inside],
-            points.height[inside],
+            points.z.take(inside),
+            points.height.take(inside),
         )
     if shrinks:  # resampling the crop again would alias
         source, disparity = picture, small
