@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Picture
-from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb, srgb_to_linear
+from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb
 from cleanplate.synthesis.assets import Bytes
 
-_CODES = np.arange(256, dtype=np.float32)
+_BYTES = np.arange(256, dtype=np.uint8)
 _POOL = 640
 """Side of the pools of noise that all samples cut theirs from."""
 _COARSE = (0.0, 0.25, 0.5, 0.75)
@@ -183,9 +183,10 @@ def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
             light = linear_from_uint8(np.asarray(picture, np.uint8))
         height, width = light.shape[:2]
         if this.field is not None:
-            field = cv2.resize(this.field, (width, height), interpolation=cv2.INTER_LINEAR)
-            factor = cv2.merge([np.asarray(field)] * 3)
-            light = np.asarray(cv2.multiply(light, factor), np.float32)
+            # For three channels while it is small: merging it afterwards costs more.
+            field = cv2.merge([this.field] * 3)
+            factor = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
+            light = np.asarray(cv2.multiply(light, factor, dst=factor), np.float32)
         if this.blur > 0:
             edge = cv2.BORDER_REFLECT_101
             soft = cv2.GaussianBlur(light, (0, 0), this.blur, borderType=edge)
@@ -203,7 +204,7 @@ def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
     out: npt.ArrayLike
     if this.read or this.shot:
         deviation = cv2.LUT(coded, np.sqrt(this.read**2 + this.shot**2 * _shot_noise()))
-        noise = cv2.multiply(_noise(this, coded.shape[:2]), deviation)
+        noise = cv2.multiply(_noise(this, coded.shape[:2]), deviation, dst=deviation)
         out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds, and stops at 0 and 255
     else:
         out = cv2.convertScaleAbs(np.maximum(value, 0, out=value))
@@ -214,7 +215,7 @@ def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
 
 def tone(this: Pass) -> npt.NDArray[np.float32]:
     """Give the pass's curve (256, 3): codes after gain, white balance and gamma, in [0, 255]."""
-    light = srgb_to_linear(_CODES / np.float32(255))[:, None] * this.gain
+    light = linear_from_uint8(_BYTES)[:, None] * this.gain
     coded = linear_to_srgb(np.minimum(light, 1))
     return np.asarray(255 * coded ** np.float32(this.gamma), np.float32)
 
@@ -226,7 +227,7 @@ def _shot_noise() -> npt.NDArray[np.float32]:
     In linear light shot noise goes as light's root; the slope of the sRGB curve turns it into
     codes: nearly even over the range, less in the dark, where the curve is straight.
     """
-    light = srgb_to_linear(_CODES / np.float32(255))
+    light = linear_from_uint8(_BYTES)
     slope = np.minimum(12.92, 0.44 * np.maximum(light, 1e-4) ** -0.583) / 0.44
     return np.asarray(light * slope**2, np.float32)
 

@@ -20,15 +20,13 @@ _FARTHEST = 65535
 # The quickest deflation, and what serves it best. Runs are found in a fraction of the time that
 # matches take, and lose nothing: pictures are noise or even, and a row like the one above becomes
 # a run of zeros. Depth in millimetres repeats whole stretches, which no difference would.
-_SMOOTH = (
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
-)
-_STEPPED = (
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),
-)
+_SMOOTH = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+_STEPPED = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):
+    _SMOOTH += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+    _STEPPED += [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    _STEPPED += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
+# Before 4.12 OpenCV knows no filter but differences along the row.
 
 
 def jpeg(picture: Bytes, quality: int, *, full_colour: bool = False) -> bytes:

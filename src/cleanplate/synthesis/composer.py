@@ -204,7 +204,7 @@ class Composer:
             cast = shadows(rng, view, layers, settings.shadow_share)
             if cast is not None:
                 factor, shade = cast
-                background = light * factor
+                background = np.asarray(cv2.multiply(light, factor), np.float32)
         for layer in layers:
             change_edges(rng, layer, settings)
             colour = light_of(rng, layer, seen, settings)

@@ -90,10 +90,17 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
     Layers come from far to near; a nearer part of an earlier one still stays in front.
     """
     box = layer.box
-    under = subjects.alpha[box]
     # What no 8-bit matte shows is no subject: the tails of blurs end here.
     alpha = np.minimum(alpha * (alpha >= _FAINT), np.float32(1))
-    if subjects.any and layer.disparity is not None and subjects.disparity is not None:
+    if not subjects.any:
+        subjects.light[box] = cv2.multiply(light, cv2.merge([alpha, alpha, alpha]))
+        if subjects.disparity is not None and layer.disparity is not None:
+            np.copyto(subjects.disparity[box], layer.disparity, where=alpha > 0)
+        subjects.alpha[box] = alpha
+        subjects.rows, subjects.columns = layer.rows, layer.columns
+        return
+    under = subjects.alpha[box]
+    if layer.disparity is not None and subjects.disparity is not None:
         before = subjects.disparity[box]
         # NaN, where there is no subject yet, compares as False.
         behind = (before > layer.disparity * np.float32(1 + _CLOSE)) & (under >= 0.5)
@@ -102,8 +109,7 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
     keep = np.float32(1) - alpha
     weight = cv2.merge([alpha, alpha, alpha])
     mixed = np.multiply(light, weight, out=np.asarray(weight))
-    if subjects.any:
-        mixed += subjects.light[box] * cv2.merge([keep, keep, keep])
+    mixed += subjects.light[box] * cv2.merge([keep, keep, keep])
     subjects.light[box] = mixed
     if subjects.disparity is not None and layer.disparity is not None:
         old = subjects.disparity[box]

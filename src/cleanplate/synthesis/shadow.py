@@ -133,15 +133,16 @@ def touch(view: View, placement: Placement, contact: Contact) -> Plane:
         across, cover = -across[::-1], cover[::-1]
     spread = max(float(reach) * 0.5 / max(float(across[-1] - across[0]), 1e-6) * cover.size, 0.3)
     room = int(2 * spread) + 1
-    profile = cv2.copyMakeBorder(cover[None], 0, 0, room, room, cv2.BORDER_CONSTANT, value=(0,))
+    profile = np.zeros((1, cover.size + 2 * room + 2), np.float32)
+    within = profile[:, 1:-1]
+    within[0, room:-room] = cover
     step = (across[-1] - across[0]) / max(across.size - 1, 1)
     sigma = min(spread, 200.0)
     # Along the profile alone, with the width that OpenCV would take.
-    profile = cv2.GaussianBlur(profile, (round(8 * sigma + 1) | 1, 1), sigma)
+    within[:] = cv2.GaussianBlur(within, (round(8 * sigma + 1) | 1, 1), sigma)
     # The profile is looked up by position; outside it there is none: a clear end on either side.
-    profile = np.pad(profile[0], 1)
     position = (right - np.float32(foot[0] + across[0] - (room + 1) * step)) / np.float32(step)
-    index = np.fmin(np.fmax(position, 0), profile.size - 1).astype(np.int32)
+    index = np.fmin(np.fmax(position, 0), profile.size - 1).astype(np.intp)
     beside = profile.take(index)
     dz = ahead - np.float32(foot[2])
     gap = np.maximum(np.float32(under.near * m) - dz, dz - np.float32(under.far * m))

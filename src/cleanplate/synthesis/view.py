@@ -78,14 +78,15 @@ def world_points(disparity: Plane, camera: Camera, step: int = 1) -> tuple[Plane
     """
     fx, fy, cx, cy = camera.intrinsics
     h, w = disparity.shape
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(disparity > 0, np.float32(1) / disparity, np.float32(np.nan))
-    right = ((np.arange(w, dtype=np.float32) * step + 0.5 - cx) / np.float32(fx))[None, :] * z
-    down = ((np.arange(h, dtype=np.float32) * step + 0.5 - cy) / np.float32(fy))[:, None]
+    z = np.full((h, w), np.nan, np.float32)
+    np.divide(np.float32(1), disparity, out=z, where=disparity > 0)
+    right = (np.arange(w, dtype=np.float32) * step + np.float32(0.5 - cx)) / np.float32(fx)
+    down = (np.arange(h, dtype=np.float32) * step + np.float32(0.5 - cy)) / np.float32(fy)
+    down = down[:, None]
     cos, sin = np.float32(np.cos(camera.pitch)), np.float32(np.sin(camera.pitch))
-    height = np.float32(camera.height) + z * (sin - cos * down)
-    ahead = z * (cos + sin * down)
-    return right.astype(np.float32), height.astype(np.float32), ahead.astype(np.float32)
+    height = z * (sin - cos * down)
+    height += np.float32(camera.height)
+    return right * z, height, z * (cos + sin * down)
 
 
 def draw_view(
