@@ -96,6 +96,12 @@ def test_a_described_cutout(tmp_path: Path):
     assert one.credit == {"license": "MIT"}
 
 
+def test_several_sources_of_a_cutout_are_told_one_after_the_other(tmp_path: Path):
+    facts = {"source": ["a person", "what it holds"], "license": ["MIT", "CC-BY-4.0"]}
+    one = CutoutFolder.open(cutout(tmp_path / "c", **facts))[0]
+    assert one.credit == {"source": "a person; what it holds", "license": "MIT; CC-BY-4.0"}
+
+
 def test_a_plain_rgba_file_stands_on_its_lowest_pixel(tmp_path: Path):
     one = CutoutFolder.open(cutout(tmp_path / "c"))[0]
     assert one.foot == (5, 20)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
-from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.synthesis.credits import Credit, by_licence, demand_licences, read_credits
+from cleanplate.synthesis.facts import facts_in
 
 _GROUPS = ("world", "kind", "framing", "mode")
 """Keys of an asset's record by which a card counts."""
@@ -30,10 +29,7 @@ def write_asset_card(folder: Path, card: Path, noun: str) -> None:
     demand_licences(credits, folder)
     counts: dict[str, Counter[str]] = {group: Counter() for group in _GROUPS}
     for file in records:
-        try:
-            facts = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CleanplateError(f"cannot be read as JSON: {error}", file=file) from error
+        facts = facts_in(file)
         for group in _GROUPS:
             if facts.get(group):
                 counts[group][str(facts[group])] += 1

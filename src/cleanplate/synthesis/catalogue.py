@@ -8,7 +8,6 @@ RGBA files are therefore catalogues already.
 
 from __future__ import annotations
 
-import json
 import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -25,6 +24,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files import find_pictures
 from cleanplate.pictures import read_alpha, read_image, read_rgba, resize, to_float, to_uint8
 from cleanplate.synthesis.assets import Bytes, Camera, Cutout, Plate, fill_outside
+from cleanplate.synthesis.facts import facts_in
 
 _DEPTH_SUFFIXES = (".png", ".npy", ".exr", ".tif", ".tiff")
 _PARTS = ("_depth", "_alpha")
@@ -92,7 +92,7 @@ class PlateFolder(_Folder[Plate]):
 
     def read(self, path: Path) -> Plate:
         """Read a plate with its depth and camera, as far as they are there."""
-        facts = _facts(path)
+        facts = facts_in(path.with_suffix(".json"))
         whole = _bytes(read_image(path))
         picture, scale = _shrunk(whole)
         intrinsics = _intrinsics(path, facts)
@@ -131,7 +131,7 @@ class CutoutFolder(_Folder[Cutout]):
         if self._kinds is None:
             self._kinds = {}
             for index, path in enumerate(self.files):
-                facts = _facts(path)
+                facts = facts_in(path.with_suffix(".json"))
                 kind = str(facts.get("kind", "other"))
                 if facts.get("framing") == "half" or any(facts.get("cut", {}).values()):
                     kind += "-half"
@@ -147,7 +147,7 @@ class CutoutFolder(_Folder[Cutout]):
         return self._read(path, carried=False)
 
     def _read(self, path: Path, *, carried: bool) -> Cutout:
-        facts = _facts(path)
+        facts = facts_in(path.with_suffix(".json"))
         coded, alpha = read_rgba(path)
         beside = path.with_name(f"{path.stem}_alpha.png")
         if beside.exists():
@@ -169,8 +169,8 @@ class CutoutFolder(_Folder[Cutout]):
         small, scale = _shrunk(colour, long_side=512)
         if scale < 1:
             alpha, depth = resize(alpha, small.shape[:2]), resize(depth, small.shape[:2])
-        solid = np.argwhere(alpha > 0.5)
-        (top, left), (bottom, right) = solid.min(0), solid.max(0) + 1
+        rows, columns = (np.flatnonzero((alpha > 0.5).any(axis)) for axis in (1, 0))
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
         foot = facts.get("foot_xy")
         if foot is None:
             at = ((left + right) / 2, float(bottom))
@@ -199,7 +199,7 @@ class CutoutFolder(_Folder[Cutout]):
             view_angle=angle,
             cut=cut,
             half=facts.get("framing") == "half",
-            credit={k: str(facts[k]) for k in ("source", "license") if k in facts},
+            credit={k: _told(facts[k]) for k in ("source", "license") if k in facts},
         )
 
 
@@ -231,17 +231,9 @@ def files_of(path: Path) -> list[Path]:
     return [path, *(one for one in (alpha, _beside(path), facts) if one and one.exists())]
 
 
-def _facts(path: Path) -> Mapping[str, Any]:
-    beside = path.with_suffix(".json")
-    if not beside.exists():
-        return {}
-    try:
-        facts = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CleanplateError(f"cannot be read as JSON: {error}", file=beside) from error
-    if not isinstance(facts, dict):
-        raise CleanplateError("holds no JSON object", file=beside)
-    return facts
+def _told(value: Any) -> str:
+    """Say a fact in words: of a list its items, one after the other."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _number(path: Path, facts: Mapping[str, Any], key: str) -> float:

@@ -7,7 +7,6 @@ many hands have given. The asset's own json goes before the folder's, key by key
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.facts import facts_in
 
 CATALOGUE = "catalogue.json"
 """Name of the file that speaks for all assets of its folder."""
@@ -88,8 +88,8 @@ def read_credits(files: Iterable[Path]) -> list[Credit]:
     credits = []
     for file in files:
         if file.parent not in folders:
-            folders[file.parent] = _object(file.parent / CATALOGUE)
-        own = _object(file.with_suffix(".json"))
+            folders[file.parent] = facts_in(file.parent / CATALOGUE)
+        own = facts_in(file.with_suffix(".json"))
         whole = folders[file.parent]
         texts = [
             _texts(own.get(key), file.with_suffix(".json"), key)
@@ -182,19 +182,6 @@ def _shares(credit: Credit) -> dict[tuple[str, str], dict[str, None]]:
         own = credit.attributions[place : place + 1] if paired else credit.attributions
         shares.setdefault(key, {}).update(dict.fromkeys(own))
     return shares
-
-
-def _object(file: Path) -> Mapping[str, Any]:
-    """Read the JSON object in a file; empty if there is no file."""
-    try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise CleanplateError(f"cannot be read as JSON: {error}", file=file) from error
-    if not isinstance(stored, dict):
-        raise CleanplateError("holds no JSON object", file=file)
-    return stored
 
 
 def _texts(value: Any, file: Path, key: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from cleanplate.depth import Intrinsics, depth_to_disparity, disparity_to_depth,
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.pictures import read_image, resize, to_float, to_uint8, write_image
+from cleanplate.synthesis.facts import facts_in
 from cleanplate.synthesis.ground import Ground, find_ground
 from cleanplate.synthesis.lens import Lens, lens_of, lens_of_angle
 from cleanplate.synthesis.ranging import CAMERA_HEIGHT, FAR, NEAR, in_metres
@@ -156,15 +157,7 @@ def read_facts(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
     Raises:
         CleanplateError: if the json is damaged.
     """
-    beside = photo.with_suffix(".json")
-    if not beside.exists():
-        return {}
-    try:
-        facts = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CleanplateError(f"cannot be read as JSON: {error}", file=beside) from error
-    if not isinstance(facts, dict):
-        raise CleanplateError("holds no JSON object", file=beside)
+    facts = facts_in(photo.with_suffix(".json"))
     if estimated:
         return facts
     ours = facts.pop("depth_from", {})
