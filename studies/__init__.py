@@ -1,0 +1,1 @@
+"""Studies on top of the package; nothing of the package imports them."""

@@ -1,0 +1,99 @@
+"""`python -m studies.seed`: run the study, then write its paper."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from cleanplate.errors import CleanplateError
+from studies.seed.settings import SCALES
+
+_EPILOG = """\b
+Examples:
+  python -m studies.seed run --scale smoke                 a minute or two; says nothing of depth
+  python -m studies.seed run --scale small                 hours on two cores
+  python -m studies.seed run --scale full --device cuda    a GPU
+  python -m studies.seed paper --scale small
+"""
+_PAPER = Path(__file__).parents[2] / "docs/studies/seed.md"
+_existing = click.Path(path_type=Path, exists=True, file_okay=False)
+_scale = click.option(
+    "--scale", type=click.Choice(list(SCALES)), default="small", show_default=True
+)
+
+
+@click.group(epilog=_EPILOG)
+def main() -> None:
+    """Reproduce, explain and surpass the experiments of the 2020 report."""
+
+
+@main.command()
+@_scale
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False), help="Where data, "
+              "weights and figures of single runs go.  [default: out/seed/SCALE]")  # fmt: skip
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), help="Where the JSON "
+              "and the figures go.  [default: WORK/results]")  # fmt: skip
+@click.option("--processes", type=click.IntRange(1), help="Trainings at a time.  "
+              "[default: one for each core; 1 on a GPU]")  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1), help="Of each training.  [default: the scale's]")
+@click.option("--device", default="cpu", show_default=True, help="Of torch.")
+@click.option("--pairs", type=_existing, help="Full-scene pairs with exact truth, to measure on.")
+@click.option("--students", type=_existing, help="Original student data, to measure and look at.")
+@click.option("--gather", is_flag=True, help="Train nothing more: results of what is done.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def run(
+    *,
+    scale: str,
+    work: Path | None,
+    results: Path | None,
+    processes: int | None,
+    seeds: int | None,
+    device: str,
+    pairs: Path | None,
+    students: Path | None,
+    gather: bool,
+    quiet: bool,
+) -> None:
+    """Build the data, train everything, measure, draw. Started again, it goes on where it was."""
+    from studies.seed import figures, runs, sets
+    from studies.seed.results import Results, save
+    from studies.seed.results import gather as gathered
+
+    chosen = replace(SCALES[scale], device=device)
+    work = work or Path("out/seed") / scale
+    results = results or work / "results"
+    processes = processes or (runs.available_processes() if device == "cpu" else 1)
+    bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
+    plan = [] if gather else runs.planned(chosen, seeds)
+    done = sum(bench.is_done(one) for one in plan)
+    with tqdm(total=len(plan), initial=done, unit="run", disable=True if quiet else None) as bar:
+        for _ in runs.carry_out(bench, plan, processes):
+            bar.update()
+    save(gathered(bench, students), results / f"{scale}.json")
+    found = Results(results / f"{scale}.json")
+    figures.draw_charts(found, results / "images")
+    figures.draw_pictures(bench, found, results / "images", students)
+
+
+@main.command()
+@_scale
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
+              default=_PAPER, help="[default: docs/studies/seed.md]")  # fmt: skip
+def paper(scale: str, out: Path) -> None:
+    """Write the paper from the results that come with the project."""
+    from studies.seed.paper import write
+    from studies.seed.results import FOLDER, Results
+
+    write(Results(FOLDER / f"{scale}.json"), out, "../images/seed")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CleanplateError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,281 @@
+"""The study's figures, drawn from its results and from networks whose weights were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+from studies.seed import drawing, runs, sets
+from studies.seed.experiments import SUSPECTS
+from studies.seed.measures import Answer, answers
+from studies.seed.results import Results, row_of
+from studies.seed.settings import REPORT
+from studies.seed.training import targets
+
+Picture = npt.NDArray[Any]
+
+_PRINTED = (0.634, 0.635, 0.620, 0.640, 0.629, 0.637, 0.630, 0.634, 0.624)
+"""Depth loss by epoch in the report's notebook (SEED.md, section 3)."""
+_SHOWN = 5
+"""Pairs in a sheet of pictures."""
+_INK, _RIGHT, _WRONG = "#333333", "#1b7f5c", "#b3412f"
+_SIZES: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def draw_charts(results: Results, out: Path) -> None:
+    """Draw what needs the results alone: curves, suspects, task 1, accuracy against cost."""
+    out.mkdir(parents=True, exist_ok=True)
+    with plt.rc_context(_SIZES):
+        _save(_courses(results), out / "courses.png")
+        _save(_suspects(results), out / "suspects.png")
+        _save(_fusions(results), out / "fusions.png")
+        _save(_costs(results), out / "costs.png")
+
+
+def draw_pictures(bench: runs.Bench, results: Results, out: Path, students: Path | None) -> None:
+    """Draw what needs pictures and weights: the blank map, depth by training."""
+    out.mkdir(parents=True, exist_ok=True)
+    known = sets.Pairs.load(bench.sets["assignment/known"])
+    some = known[np.linspace(0, len(known) - 1, _SHOWN).astype(int)]
+    with plt.rc_context(_SIZES):
+        _save(_blank(bench, results, some), out / "blank.png")
+        _save(_depths(bench, results, some), out / "depths.png")
+        if students is not None:
+            ten = sets.students(students, bench.scale.size)
+            _save(_students(bench, results, ten), out / "students.png")
+
+
+def _save(figure: Any, file: Path) -> None:
+    figure.savefig(file, dpi=110, bbox_inches="tight", pil_kwargs={"optimize": True})
+    plt.close(figure)
+
+
+def _answer(bench: runs.Bench, part: str, name: str, pairs: sets.Pairs) -> Answer:
+    settings = row_of(part, name).settings
+    weights = bench.weights(runs.Run(settings, 0))
+    return answers(settings, bench.scale, runs.load(settings, bench.scale, weights), pairs)
+
+
+def _sheet(columns: Sequence[tuple[str, Sequence[Picture]]], note: str) -> Any:
+    count = len(columns[0][1])
+    figure, axes = plt.subplots(
+        count, len(columns), figsize=(1.35 * len(columns), 1.4 * count), squeeze=False
+    )
+    for column, (title, pictures) in enumerate(columns):
+        for row, picture in enumerate(pictures):
+            axis = axes[row][column]
+            axis.imshow(picture, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            for side in axis.spines.values():
+                side.set(visible=True, color="#aaaaaa", linewidth=0.5)
+        axes[0][column].set_title(title, fontsize=8)
+    figure.subplots_adjust(wspace=0.04, hspace=0.04)
+    figure.text(0.5, 0.09, note, ha="center", va="top", fontsize=7, color=_INK)
+    return figure
+
+
+def _each(pictures: Sequence[Picture] | Picture, how: Callable[[Any], Picture]) -> list[Picture]:
+    return [how(one) for one in pictures]
+
+
+def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
+    truth = targets(REPORT, some.relative)
+    ours = _answer(bench, "anchors", "the report's", some)
+    assert ours.logits is not None
+    assert ours.depth is not None
+    return _sheet(
+        [
+            ("frame", list(some.frame)),
+            ("target, as stored", _each(truth, drawing.right)),
+            ("a perfect answer,\nthe report's way", _each(drawing.logit(truth), drawing.reported)),
+            ("the report's network,\nthe report's way", _each(ours.logits, drawing.reported)),
+            ("same weights,\nas they are", _each(ours.depth, drawing.right)),
+            ("same weights,\nstretched", _each(ours.depth, drawing.stretched)),
+        ],
+        results.scale.told,
+    )
+
+
+def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
+    shown = [
+        ("anchors", "the report's", "the report's"),
+        ("together", "schedule + optimiser + scaling", "schedule, optimiser,\nscaling right"),
+        ("anchors", "sound", "SeedNet,\nsoundly"),
+        ("others", "CompactNet", "CompactNet"),
+        ("others", "SeedNet without the plate", "without\nthe plate"),
+    ]
+    columns: list[tuple[str, Sequence[Picture]]] = [
+        ("frame", list(some.frame)),
+        ("truth", _each(some.relative, drawing.right)),
+    ]
+    for part, name, title in shown:
+        depth = _answer(bench, part, name, some).depth
+        assert depth is not None
+        if row_of(part, name).settings.target == "report":
+            depth = 1 - depth
+        columns.append((title, _each(depth, drawing.stretched)))
+    return _sheet(columns, f"near is bright, each map between its own ends; {results.scale.told}")
+
+
+def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
+    """Only what our networks say is drawn: the photographs are not ours to show."""
+    report = _answer(bench, "anchors", "the report's", ten)
+    columns: list[tuple[str, Sequence[Picture]]] = []
+    assert report.logits is not None
+    assert report.depth is not None
+    columns.append(("the report's, mask", list(report.mask if report.mask is not None else [])))
+    columns.append(("depth,\nthe report's way", _each(report.logits, drawing.reported)))
+    columns.append(("same weights,\nstretched", _each(1 - report.depth, drawing.stretched)))
+    for part, name, title in (
+        ("anchors", "sound", "SeedNet, soundly"),
+        ("realistic", "CompactNet", "CompactNet, realistic"),
+    ):
+        answer = _answer(bench, part, name, ten)
+        assert answer.mask is not None
+        assert answer.depth is not None
+        columns.append((f"{title},\nmask", list(answer.mask)))
+        columns.append((f"{title},\ndepth", _each(answer.depth, drawing.stretched)))
+    return _sheet(columns, f"ten tuples of original student data; {results.scale.told}")
+
+
+def _courses(results: Results) -> Any:
+    figure, (ours, theirs) = plt.subplots(1, 2, figsize=(8.4, 3), sharex=True)
+    floors = {
+        "report": results.told["floors"]["report"],
+        "students": results.told.get("students_floors"),
+    }
+    for name in ("1: depth alone, RGB", "2: mask and depth, RGB", "3c: with dropout 0.2"):
+        course = results.course("task2", name, "depth")
+        ours.plot(range(1, len(course) + 1), course, lw=0.8, color="#999999")
+    course = results.course("anchors", "the report's", "depth")
+    epochs = range(1, len(course) + 1)
+    ours.plot(epochs, course, color=_WRONG, label="the report's settings, ours")
+    theirs.plot(range(1, 10), _PRINTED, color=_WRONG, label="printed in the report")
+    for axis, key, title in (
+        (ours, "report", f"our data ({results.scale.told})"),
+        (theirs, "students", "ten tuples of student data"),
+    ):
+        known = floors[key]
+        if known:
+            for label, name, style in (
+                ("one constant", "constant", ":"),
+                ("mean map", "mean_map", "-."),
+                ("each picture's mean", "picture_mean", "--"),
+                ("perfect", "perfect", "-"),
+            ):
+                axis.axhline(known[name], color=_INK, lw=0.8, ls=style, label=label)
+        axis.set_title(title, fontsize=8)
+        axis.set_xlabel("epoch")
+        axis.legend(fontsize=6.5, frameon=False)
+    ours.set_ylabel("cross-entropy of depth")
+    return figure
+
+
+def _suspects(results: Results) -> Any:
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 6.2), sharey=True)
+    labels, lines = [], []
+    for suspect in SUSPECTS:
+        for side, names in (("right", suspect.right), ("wrong", suspect.wrong)):
+            for name in names:
+                labels.append(f"{suspect.number}  {name}")
+                lines.append((f"suspect-{suspect.number}-{side}", name, side))
+    places = np.arange(len(lines))[::-1]
+    for axis, figure_name, title in (
+        (axes[0], "delta1", r"depth: aligned $\delta$ < 1.25"),
+        (axes[1], "iou", "mask: IoU"),
+    ):
+        for anchor, colour in (("the report's", _WRONG), ("sound", _RIGHT)):
+            level = results.mean("anchors", anchor, "known", figure_name)
+            axis.axvline(level, color=colour, lw=1, ls="--", label=f"{anchor} settings")
+        for place, (part, name, side) in zip(places, lines, strict=True):
+            colour = _WRONG if side == "right" else _RIGHT
+            base = results.mean(
+                "anchors", "the report's" if side == "right" else "sound", "known", figure_name
+            )
+            mean = results.mean(part, name, "known", figure_name)
+            axis.plot([base, mean], [place, place], color=colour, lw=1.2)
+            values = results.values(part, name, "known", figure_name)
+            axis.plot(values, [place] * len(values), "o", ms=3.5, color=colour, alpha=0.8)
+        axis.set_xlabel(title)
+        axis.grid(axis="x", lw=0.3)
+    axes[0].set_yticks(places, labels, fontsize=7)
+    axes[1].legend(fontsize=7, frameon=False, loc="lower left")
+    figure.suptitle(
+        "One thing changed: red from the report's settings, turned right; green from sound "
+        f"settings, turned wrong\n{results.scale.told}; known places",
+        fontsize=8,
+    )
+    return figure
+
+
+def _fusions(results: Results) -> Any:
+    figure, axes = plt.subplots(1, 4, figsize=(10, 2.8), sharey=True)
+    seen = ("known", "known/exposure", "known/noise", "known/shift", "known/jpeg", "known/all")
+    colours = {"features": "#3b6ea5", "pictures": "#7a5195", "concat": "#ef8d22"}
+    boxes = [(told, camera) for told in ("report", "sound") for camera in ("clean", "camera")]
+    for axis, (told, camera) in zip(axes, boxes, strict=True):
+        for shift, (fusion, colour) in zip((-0.2, 0, 0.2), colours.items(), strict=True):
+            for place, which in enumerate(seen):
+                values = results.values("task1", f"{fusion}, {told}, {camera}", which, "iou")
+                axis.plot([place + shift] * len(values), values, "o", ms=3, color=colour)
+            axis.plot([], [], "o", color=colour, label=fusion)
+        axis.set_xticks(range(len(seen)), [s.rpartition("/")[2] for s in seen], rotation=50)
+        axis.set_title(f"{told} settings, {camera} pairs", fontsize=8)
+        axis.grid(axis="y", lw=0.3)
+    axes[0].set_ylabel("IoU, measured on ...")
+    axes[0].legend(fontsize=7, frameon=False)
+    figure.text(0.5, -0.2, results.scale.told, ha="center", fontsize=7, color=_INK)
+    return figure
+
+
+def _costs(results: Results) -> Any:
+    figure, axes = plt.subplots(2, 3, figsize=(9.6, 5.2), sharey="row")
+    costs = results.told["costs"]["rows"]
+    lines = [
+        (part, name)
+        for part in ("anchors", "others", "size")
+        for name in results.names(part)
+        if name in costs and name != "SeedNet, soundly" and "monocular" not in name
+    ]
+    for row, (figure_name, label) in enumerate(
+        (("delta1", r"aligned $\delta$ < 1.25"), ("iou", "IoU of the mask"))
+    ):
+        for axis, (key, title) in zip(
+            axes[row],
+            (
+                ("parameters", "parameters"),
+                ("gflop", "GFLOP a pair"),
+                ("ms", "ms a pair, one core"),
+            ),
+            strict=True,
+        ):
+            for number, (part, name) in enumerate(lines):
+                values = results.values(part, name, "known", figure_name)
+                if not values:
+                    continue
+                colour, marker = f"C{number % 10}", "os^D"[number // 10 % 4]
+                axis.plot(
+                    [costs[name][key]] * len(values), values, marker, ms=5, color=colour, label=name
+                )
+            axis.set_xscale("log")
+            axis.grid(lw=0.3)
+            if row:
+                axis.set_xlabel(title)
+        axes[row][0].set_ylabel(label)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    figure.legend(
+        named.values(), named.keys(), fontsize=7, ncol=2, frameon=False, loc="upper center",
+        bbox_to_anchor=(0.5, 0.02),
+    )  # fmt: skip
+    figure.suptitle(f"{results.scale.told}; known places", fontsize=8)
+    return figure

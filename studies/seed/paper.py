@@ -1,0 +1,309 @@
+"""Write docs/studies/seed.md: the text of `paper.md.j2` with every number from the results."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import jinja2
+
+from cleanplate.files import replacing
+from studies.seed.experiments import SUSPECTS
+from studies.seed.results import Results
+
+_TEMPLATE = Path(__file__).parent / "paper.md.j2"
+_DEPTH = (("delta1", 3), ("abs_rel", 2), ("ordinal", 3))
+_STRESS = ("known/exposure", "known/noise", "known/shift", "known/jpeg", "known/all")
+
+
+def write(results: Results, file: Path, images: str) -> None:
+    """Render the paper.
+
+    Args:
+        results: of one scale.
+        file: to write, whole or not at all.
+        images: the figures' folder, as the paper links to it.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATE.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    tables = Tables(results)
+    text = environment.get_template(_TEMPLATE.name).render(
+        results=results, told=results.told, t=tables, v=tables.value, images=images
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as path:
+        path.write_text(text, encoding="utf-8")
+
+
+class Tables:
+    """Numbers and tables of the paper, as Markdown."""
+
+    def __init__(self, results: Results):
+        self.results = results
+
+    def value(
+        self,
+        part: str,
+        name: str,
+        figure: str,
+        which: str = "known",
+        *,
+        digits: int = 3,
+        factor: float = 1.0,
+    ) -> str:
+        """Write a mean over seeds with its standard deviation; a dash where there is none."""
+        values = [factor * v for v in self.results.values(part, name, which, figure)]
+        return _told(values, digits)
+
+    def task_1(self) -> str:
+        """Fusion by settings and by what the training pairs went through."""
+        head = ["settings", "training pairs", "fusion", "loss, last epoch", "IoU", "MAD x 1000"]
+        head += [which.partition("/")[2] for which in _STRESS] + ["new places"]
+        lines = []
+        for name in self.results.names("task1"):
+            fusion, settings, camera = name.split(", ")
+            last = [
+                one["course"]["mask"][-1]
+                for one in self.results.told["rows"]["task1"][name]["runs"]
+            ]
+            lines.append(
+                [
+                    settings,
+                    camera,
+                    {"concat": "concatenate"}.get(fusion, f"subtract {fusion}"),
+                    _told(last, 4),
+                    self.value("task1", name, "iou"),
+                    self.value("task1", name, "mad", digits=1, factor=1000),
+                    *(self.value("task1", name, "iou", which, digits=2) for which in _STRESS),
+                    self.value("task1", name, "iou", "new"),
+                ]
+            )
+        return _table(head, lines)
+
+    def task_2(self) -> str:
+        """Show the report's trials: what was printed, what was drawn, what was there."""
+        white = self.results.told["drawing"]
+        head = ["trial", "depth loss, epochs 1, 2, 3, last", "drawn white", "contrast"]
+        head += ["correlation", "ordinal", "delta < 1.25", "mask IoU"]
+        lines = []
+        for part, name in [
+            ("anchors", "the report's"),
+            *(("task2", n) for n in self.results.names("task2")),
+        ]:
+            course = self.results.course(part, name, "depth")
+            shown = [course[i] for i in (0, 1, 2, -1)] if len(course) > 2 else course
+            lines.append(
+                [
+                    "mask and depth (the report's settings)" if part == "anchors" else name,
+                    ", ".join(f"{loss:.4f}" for loss in shown),
+                    _percent(white.get(name)),
+                    self.value(part, name, "contrast", digits=2),
+                    self.value(part, name, "correlation", digits=2),
+                    self.value(part, name, "ordinal"),
+                    self.value(part, name, "delta1"),
+                    self.value(part, name, "iou"),
+                ]
+            )
+        return _table(head, lines)
+
+    def floors(self) -> str:
+        """Cross-entropy without learning, for each kind of target."""
+        told = self.results.told
+        kinds = {
+            "ours, spread as the report's": told["floors"]["report"],
+            "ours, near is 1, far is 0": told["floors"]["full"],
+        }
+        if "students_floors" in told:
+            kinds["ten tuples of student data"] = told["students_floors"]
+        head = ["targets", "1 % to 99 %", "one constant", "mean map", "each picture's mean"]
+        head += ["perfect", "all there is to learn"]
+        return _table(
+            head,
+            (
+                [
+                    name,
+                    f"{one['low']:.2f} to {one['high']:.2f}",
+                    *(f"{one[k]:.4f}" for k in ("constant", "mean_map", "picture_mean", "perfect")),
+                    f"{one['constant'] - one['perfect']:.4f}",
+                ]
+                for name, one in kinds.items()
+            ),
+        )
+
+    def suspects(self, side: str) -> str:
+        """Show one change each: "right" from the report's settings, "wrong" from sound ones."""
+        base = "the report's" if side == "right" else "sound"
+        head = ["#", "suspect", "changed to", "delta < 1.25", "AbsRel", "ordinal", "mask IoU"]
+        head += ["IoU, camera"]
+        lines = [["", "**none**", f"*{base} settings*", *self._absolute("anchors", base)]]
+        for suspect in SUSPECTS:
+            for name in suspect.right if side == "right" else suspect.wrong:
+                part = f"suspect-{suspect.number}-{side}"
+                lines.append(
+                    [str(suspect.number), suspect.title, name, *self._changes(part, name, base)]
+                )
+        if side == "right":
+            for name in self.results.names("together"):
+                lines.append(["", "together", name, *self._changes("together", name, base)])
+        return _table(head, lines)
+
+    def _absolute(self, part: str, name: str) -> list[str]:
+        depth = [self.value(part, name, figure, digits=digits) for figure, digits in _DEPTH]
+        masks = [self.value(part, name, "iou"), self.value(part, name, "iou", "known/all")]
+        return depth + masks
+
+    def _changes(self, part: str, name: str, base: str) -> list[str]:
+        return [
+            self._change(part, name, base, figure, which=which, digits=digits)
+            for figure, which, digits in (
+                *((figure, "known", digits) for figure, digits in _DEPTH),
+                ("iou", "known", 3),
+                ("iou", "known/all", 3),
+            )
+        ]
+
+    def _change(
+        self, part: str, name: str, base: str, figure: str, *, which: str, digits: int
+    ) -> str:
+        """Write the mean change, seed by seed, and bold what exceeds the spread twice."""
+        own = self.results.values(part, name, which, figure)
+        theirs = self.results.values("anchors", base, which, figure)
+        changes = [a - b for a, b in zip(own, theirs, strict=False)]
+        if not changes:
+            return "–"
+        mean = statistics.fmean(changes)
+        text = f"{mean:+.{digits}f}"
+        if len(changes) < 2:
+            return text
+        spread = statistics.stdev(changes)
+        text += f" ± {spread:.{digits}f}"
+        return f"**{text}**" if abs(mean) > 2 * spread else text
+
+    def comparison(self, parts: Iterable[str]) -> str:
+        """Networks side by side: cost, depth, mask, on known and on new places."""
+        costs = self.results.told["costs"]["rows"]
+        head = ["network", "parameters", "GFLOP", "ms", "delta < 1.25", "AbsRel", "ordinal"]
+        head += ["mask IoU", "IoU, camera", "delta, new places", "IoU, new places"]
+        lines = []
+        for part in parts:
+            for name in self.results.names(part):
+                if part == "others" and name == "SeedNet, soundly":
+                    continue  # the anchor
+                cost = costs[name]
+                lines.append(
+                    [
+                        {"sound": "SeedNet, soundly"}.get(name, name),
+                        f"{cost['parameters'] / 1e6:.2f} M",
+                        f"{cost['gflop']:.3f}",
+                        f"{cost['ms']:.1f}",
+                        *self._absolute(part, name),
+                        self.value(part, name, "delta1", "new"),
+                        self.value(part, name, "iou", "new"),
+                    ]
+                )
+        return _table(head, lines)
+
+    def losses(self) -> str:
+        """Depth losses in sound settings."""
+        head = ["loss", "delta < 1.25", "AbsRel", "ordinal", "correlation", "subject's delta"]
+        head += ["mask IoU", "delta, new places"]
+        return _table(
+            head,
+            (
+                [
+                    name,
+                    *(self.value("losses", name, figure, digits=d) for figure, d in _DEPTH),
+                    self.value("losses", name, "correlation"),
+                    self.value("losses", name, "subject_delta1"),
+                    self.value("losses", name, "iou"),
+                    self.value("losses", name, "delta1", "new"),
+                ]
+                for name in self.results.names("losses")
+            ),
+        )
+
+    def full_scenes(self) -> str:
+        """Networks on rendered pairs of places that no training saw."""
+        head = ["trained on", "network", "delta < 1.25", "AbsRel", "ordinal", "mask IoU"]
+        head += ["MAD x 1000", "mask IoU, camera"]
+        lines = []
+        for part, name, data in (
+            ("anchors", "the report's", "assignment"),
+            ("anchors", "sound", "assignment"),
+            ("others", "CompactNet", "assignment"),
+            ("realistic", "the report's", "realistic"),
+            ("realistic", "SeedNet, soundly", "realistic"),
+            ("realistic", "CompactNet", "realistic"),
+        ):
+            lines.append(
+                [
+                    data,
+                    {"sound": "SeedNet, soundly", "the report's": "SeedNet, the report's way"}.get(
+                        name, name
+                    ),
+                    *(self.value(part, name, f, "pairs/clean", digits=d) for f, d in _DEPTH),
+                    self.value(part, name, "iou", "pairs/clean"),
+                    self.value(part, name, "mad", "pairs/clean", digits=1, factor=1000),
+                    self.value(part, name, "iou", "pairs/camera"),
+                ]
+            )
+        return _table(head, lines)
+
+    def students(self) -> str:
+        """Show what our networks say of original student data."""
+        head = ["training", "mask IoU", "depth: correlation with theirs", "drawn white"]
+        return _table(
+            head,
+            (
+                [
+                    name,
+                    _number(one.get("iou"), 3),
+                    _number(one.get("correlation"), 2),
+                    _percent(one.get("white")),
+                ]
+                for name, one in self.results.told.get("students", {}).items()
+            ),
+        )
+
+    def data(self) -> str:
+        """Means and spreads of the training pictures, as the report gives its own."""
+        head = ["pictures", "mean", "std of pixels", "std of picture means"]
+        return _table(
+            head,
+            (
+                [name, *(_list(one[k]) for k in ("mean", "std", "std_of_picture_means"))]
+                for name, one in self.results.told["data"].items()
+            ),
+        )
+
+
+def _told(values: Sequence[float], digits: int) -> str:
+    if not values:
+        return "–"
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def _list(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.4f}" for value in values)
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -1,0 +1,199 @@
+"""The study's figures in one JSON file: gathered from single runs, read by figures and paper."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files import replacing
+from studies.seed import drawing, runs, sets
+from studies.seed.costs import costs
+from studies.seed.experiments import Row, rows
+from studies.seed.floors import floors
+from studies.seed.measures import answers, mask_figures
+from studies.seed.settings import REPORT, SCALES, SOUND, Settings
+from studies.seed.training import nearness, targets
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
+    """Bring together what all runs found, and measure what needs no training.
+
+    Args:
+        bench: of a study that is done, or partly.
+        students: tuples of original student data in the assignment's form; None = none.
+    """
+    listed: dict[str, dict[str, Any]] = {}
+    for row in rows():
+        done = runs.found(bench, row)
+        listed.setdefault(row.part, {})[row.name] = {
+            "settings": asdict(row.settings),
+            "runs": [
+                {key: one[key] for key in ("seed", "figures", "course", "parameters")}
+                for one in done
+            ],
+        }
+    train = sets.Pairs.load(bench.sets["assignment/train"])
+    known = sets.Pairs.load(bench.sets["assignment/known"])
+    told = {
+        "scale": asdict(bench.scale),
+        "rows": listed,
+        "data": _statistics(train),
+        "floors": {
+            "report": floors(targets(REPORT, train.relative)),
+            "full": floors(targets(SOUND, train.relative)),
+        },
+        "drawing": _drawn(bench, known),
+        "costs": costs(bench.scale),
+    }
+    if students is not None:
+        told |= _of_students(bench, students)
+    rounded: dict[str, Any] = _rounded(told)
+    return rounded
+
+
+def _statistics(pairs: sets.Pairs) -> dict[str, Any]:
+    """Mean, standard deviation of pixels and of picture means, as the report counts them."""
+    stacks: dict[str, npt.NDArray[Any]] = {
+        "bg": pairs.plate / 255,
+        "fg_bg": pairs.frame / 255,
+        "mask": pairs.mask[..., None],
+        "depth": targets(REPORT, pairs.relative)[..., None],
+    }
+    found = {}
+    for name, stack in stacks.items():
+        means = stack.mean((1, 2))
+        found[name] = {
+            "mean": stack.mean((0, 1, 2)).tolist(),
+            "std": stack.std((0, 1, 2)).tolist(),
+            "std_of_picture_means": means.std(0).tolist(),
+        }
+    return found
+
+
+def _drawn(bench: runs.Bench, pairs: sets.Pairs) -> dict[str, Any]:
+    """How much of a depth map the report's drawing shows white, for whom."""
+    truth = targets(REPORT, pairs.relative)
+    found: dict[str, Any] = {"a perfect prediction": drawing.white_share(drawing.logit(truth))}
+    for row in rows():
+        run = runs.Run(row.settings, 0)
+        shown = row.part in ("anchors", "task2") and row.settings.task != "mask"
+        if shown and row.settings.target == "report" and bench.weights(run).is_file():
+            model = runs.load(row.settings, bench.scale, bench.weights(run))
+            logits = answers(row.settings, bench.scale, model, pairs).logits
+            assert logits is not None
+            found[row.name] = drawing.white_share(logits)
+    return found
+
+
+def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
+    """Floors of the students' own depth, and what our networks say of their pictures."""
+    pairs = sets.students(folder, bench.scale.size)
+    found: dict[str, Any] = {"students": {}}
+    for row in rows():
+        run = runs.Run(row.settings, 0)
+        if row.part not in ("anchors", "others", "realistic") or not bench.weights(run).is_file():
+            continue
+        model = runs.load(row.settings, bench.scale, bench.weights(run))
+        answer = answers(row.settings, bench.scale, model, pairs)
+        figures = mask_figures(answer.mask, pairs) if answer.mask is not None else {}
+        if answer.depth is not None and answer.logits is not None:
+            near = nearness(row.settings, answer.depth)
+            figures["white"] = drawing.white_share(answer.logits)
+            figures["correlation"] = float(
+                np.mean(
+                    [
+                        np.corrcoef(one.ravel(), other.ravel())[0, 1]
+                        for one, other in zip(near, pairs.relative, strict=True)
+                    ]
+                )
+            )
+        found["students"][f"{row.part}: {row.name}"] = figures
+    found["students_floors"] = floors(1 - pairs.disparity)
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return None if math.isnan(value) else float(f"{value:.5g}")
+    if isinstance(value, Mapping):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return value
+
+
+def save(told: Mapping[str, Any], file: Path) -> None:
+    """Write the results, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as path:
+        path.write_text(json.dumps(told, indent=1) + "\n")
+
+
+class Results:
+    """What a study found, by part and row.
+
+    Raises:
+        CleanplateError: if there are no results of this scale.
+    """
+
+    def __init__(self, file: Path):
+        if not file.is_file():
+            raise CleanplateError(
+                "there are no results", file=file, cure="python -m studies.seed run --scale SCALE"
+            )
+        self.told: dict[str, Any] = json.loads(file.read_text())
+        self.scale = SCALES[self.told["scale"]["name"]]
+
+    def settings(self, part: str, name: str) -> Settings:
+        """Give a row's settings."""
+        return Settings(**self.told["rows"][part][name]["settings"])
+
+    def names(self, part: str) -> list[str]:
+        """Give the rows of a part, in order."""
+        return list(self.told["rows"][part])
+
+    def seeds(self, part: str, name: str) -> int:
+        """Count a row's finished runs."""
+        return len(self.told["rows"][part][name]["runs"])
+
+    def values(self, part: str, name: str, which: str, figure: str) -> list[float]:
+        """Give a figure of each seed; empty where it was not measured."""
+        found = []
+        for one in self.told["rows"][part][name]["runs"]:
+            value = one["figures"].get(which, {}).get(figure)
+            if value is not None:
+                found.append(float(value))
+        return found
+
+    def mean(self, part: str, name: str, which: str, figure: str) -> float:
+        """Give the mean over seeds; NaN where nothing was measured."""
+        values = self.values(part, name, which, figure)
+        return statistics.fmean(values) if values else math.nan
+
+    def course(self, part: str, name: str, loss: str) -> list[float]:
+        """Give the loss by epoch, averaged over seeds."""
+        every = [one["course"][loss] for one in self.told["rows"][part][name]["runs"]]
+        return np.mean(every, 0).tolist() if every and every[0] else []
+
+
+def row_of(part: str, name: str) -> Row:
+    """Find a row.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    for row in rows():
+        if (row.part, row.name) == (part, name):
+            return row
+    raise KeyError((part, name))

@@ -1,0 +1,215 @@
+"""Every training once: which are left, who does them, where their figures lie."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cleanplate.files import replacing
+from studies.seed.experiments import Row, rows
+from studies.seed.measures import answers, measure
+from studies.seed.network import build
+from studies.seed.sets import Pairs, spread
+from studies.seed.settings import TEACHER, Scale, Settings
+from studies.seed.training import nearness, train
+
+_TEACHER_SEED = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training with its seed.
+
+    Args:
+        settings: of the training.
+        seed: of the weights, the order and everything drawn.
+        keep: keep the weights.
+    """
+
+    settings: Settings
+    seed: int
+    keep: bool = False
+
+    @property
+    def name(self) -> str:
+        """Follows from the settings, so that a changed row is trained anew."""
+        text = json.dumps(asdict(self.settings), sort_keys=True)
+        return f"{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
+
+
+_FIRST = frozenset({"task1", "anchors"})
+"""Parts whose seeds all come before the other seeds of the rest."""
+
+
+def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
+    """Give every training once, in order: one seed of each, then the other seeds."""
+    found: dict[str, Run] = {}
+    listed = [(row, seed) for row in rows() for seed in range(seeds or scale.seeds)]
+    # A study that is stopped half-way has something of everything.
+    listed.sort(key=lambda entry: (entry[1] > 0, entry[0].part not in _FIRST, entry[1]))
+    for row, seed in listed:
+        if seed < row.seeds:
+            run = Run(row.settings, seed, row.keep and seed == 0)
+            known = found.get(run.name, run)
+            found[run.name] = replace(run, keep=run.keep or known.keep)
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where the trainings of a scale happen.
+
+    Args:
+        scale: of the study.
+        work: its folder; `runs/` holds figures, `weights/` what pictures are drawn from.
+        sets: file by part of the data, from `sets.prepare`.
+    """
+
+    scale: Scale
+    work: Path
+    sets: dict[str, Path]
+
+    def figures(self, run: Run) -> Path:
+        """Where a training's figures lie; when they are there, it is done."""
+        return self.work / "runs" / f"{run.name}.json"
+
+    def weights(self, run: Run) -> Path:
+        """Where its weights lie, if they are kept."""
+        return self.work / "weights" / f"{run.name}.pt"
+
+    def is_done(self, run: Run) -> bool:
+        """Tell whether nothing is left to do."""
+        return self.figures(run).is_file() and (not run.keep or self.weights(run).is_file())
+
+    def read(self, run: Run) -> dict[str, Any] | None:
+        """Read a training's figures; None if it is not done."""
+        file = self.figures(run)
+        found: dict[str, Any] | None = json.loads(file.read_text()) if file.is_file() else None
+        return found
+
+
+def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
+    """Load a network whose weights were kept."""
+    model = build(settings, scale.width)
+    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    return model.eval().to(scale.device)
+
+
+def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run]:
+    """Do what is not done, in order, one thread each; gives each run as it ends.
+
+    A run's figures are written whole or not at all: stopped or killed, the same call goes on.
+    """
+    left = [run for run in runs if not bench.is_done(run)]
+    taught = teacher_run()
+    if any(run.settings.teacher == "monocular" for run in left) and not bench.is_done(taught):
+        _carry_out_one(bench, taught)  # others learn from it
+        left = [run for run in left if run.name != taught.name]
+        yield taught
+    if processes <= 1:
+        for run in left:
+            _carry_out_one(bench, run)
+            yield run
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
+        waiting = {pool.submit(_carry_out_one, bench, run): run for run in left}
+        try:
+            for future in as_completed(waiting):
+                future.result()
+                yield waiting[future]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start() -> None:
+    """Ctrl-C is the parent's to handle; one thread each is faster than two that share."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def teacher_run() -> Run:
+    """Give the monocular network that the rows with such a teacher learn from."""
+    return Run(TEACHER, _TEACHER_SEED, keep=True)
+
+
+def _carry_out_one(bench: Bench, run: Run) -> None:
+    began = time.process_time()
+    settings = run.settings
+    training = _part(bench.sets[f"{settings.data}/train"])
+    if settings.teacher == "monocular":
+        training = replace(
+            training,
+            relative=_taught(
+                bench.scale, bench.weights(teacher_run()), bench.sets["assignment/train"]
+            ),
+        )
+    model, course = train(settings, bench.scale, training, run.seed)
+    trained = time.process_time() - began
+    checks = {
+        "known": f"{settings.data}/known",
+        "new": f"{settings.data}/new",
+        "pairs/clean": "pairs/clean",
+        "pairs/camera": "pairs/camera",
+    }
+    sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
+    found = {
+        "settings": asdict(settings),
+        "seed": run.seed,
+        "scale": asdict(bench.scale),
+        "course": asdict(course),
+        "figures": measure(settings, bench.scale, model, sets, run.seed),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "cpu_seconds": round(trained, 2),
+    }
+    if run.keep:
+        bench.weights(run).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(bench.weights(run)) as path:
+            torch.save(model.state_dict(), path)
+    bench.figures(run).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(bench.figures(run)) as path:
+        path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+@lru_cache(12)
+def _part(file: Path) -> Pairs:
+    return Pairs.load(file)
+
+
+@lru_cache(1)
+def _taught(scale: Scale, weights: Path, frames: Path) -> npt.NDArray[np.float32]:
+    """Ask the monocular teacher about the training frames; spread over [0, 1]."""
+    said = answers(TEACHER, scale, load(TEACHER, scale, weights), _part(frames))
+    assert said.depth is not None
+    return np.stack([spread(one) for one in nearness(TEACHER, said.depth)])
+
+
+def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
+    """Give the figures of a row, one for each of its seeds that is done."""
+    done = (
+        bench.read(Run(row.settings, seed)) for seed in range(min(row.seeds, bench.scale.seeds))
+    )
+    return [one for one in done if one is not None]
+
+
+def available_processes() -> int:
+    """One training for each core."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

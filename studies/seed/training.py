@@ -1,0 +1,190 @@
+"""One training, from settings and a seed to weights: a plain loop that reads like the report's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cleanplate.pictures import to_float
+from cleanplate.training.networks import PairNetwork
+from studies.seed import network as networks
+from studies.seed.camera import jitter, through
+from studies.seed.losses import depth_loss
+from studies.seed.sets import Pairs, shrunk
+from studies.seed.settings import Scale, Settings
+
+LOW, HIGH = 0.19, 0.51
+"""Between these lies a depth picture of the report, near is LOW."""
+
+
+@dataclass
+class Course:
+    """What a training printed: the mean of each loss by epoch."""
+
+    mask: list[float] = field(default_factory=list)
+    depth: list[float] = field(default_factory=list)
+
+
+def targets(settings: Settings, relative: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Turn relative disparity in [0, 1] into what the network is held to."""
+    if settings.target == "full":
+        return relative
+    return (HIGH - (HIGH - LOW) * relative).astype(np.float32)
+
+
+def nearness(settings: Settings, depth: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Turn a predicted map so that larger is nearer."""
+    return depth if settings.target == "full" else -depth
+
+
+def train(
+    settings: Settings,
+    scale: Scale,
+    pairs: Pairs,
+    seed: int,
+    watch: Callable[[int, int], None] = lambda step, steps: None,
+) -> tuple[PairNetwork, Course]:
+    """Train one network.
+
+    Args:
+        settings: of the training.
+        scale: width and, if it says so, epochs.
+        pairs: to learn from; `relative` holds depth as the teacher gives it.
+        seed: of the weights, the order and everything drawn.
+        watch: told each step.
+    """
+    torch.manual_seed(seed)
+    model = networks.build(settings, scale.width)
+    model.to(device=scale.device, memory_format=layout_of(scale))  # type: ignore[call-overload]
+    pairs = through(pairs, settings.camera, seed)
+    depth = _paired(pairs.relative, settings.mispaired, seed)
+    pairs = replace(pairs, relative=targets(settings, depth))
+    small = shrunk(pairs) if settings.small_first else pairs
+    epochs = scale.epochs or settings.epochs
+    steps = epochs * (len(pairs) // scale.batch)
+    optimiser = _optimiser(settings, scale, model)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: rate_factor(settings, step, steps, epochs)
+    )
+    course = Course()
+    rng = np.random.default_rng([seed, 0x7E])
+    step = 0
+    for epoch in range(epochs):
+        late = 2 * epoch >= epochs
+        if settings.order == "depth-first" and late:
+            networks.freeze_depth(model)
+        shown: dict[str, list[float]] = {"mask": [], "depth": []}
+        for batch in _batches(pairs if late else small, settings, scale, rng):
+            parts = _losses(settings, model, batch, scale)
+            wanted = {name: part for name, part in parts.items() if _counts(settings, name, late)}
+            optimiser.zero_grad()
+            sum(_weight(settings, name) * part for name, part in wanted.items()).backward()  # type: ignore[union-attr]
+            optimiser.step()
+            schedule.step()
+            for name, part in parts.items():
+                shown[name].append(float(part.detach()))
+            step += 1
+            watch(step, steps)
+        for name, values in shown.items():
+            if values:
+                getattr(course, name).append(float(np.mean(values)))
+    return model.eval(), course
+
+
+def _paired(relative: npt.NDArray[np.float32], share: float, seed: int) -> npt.NDArray[np.float32]:
+    """Give a share of the samples the depth of another one, as an unsorted listing may."""
+    rng = np.random.default_rng([seed, 0xBAD])
+    wrong = rng.permutation(len(relative))[: round(share * len(relative))]
+    mixed = relative.copy()
+    mixed[wrong] = relative[np.roll(wrong, 1)]
+    return mixed
+
+
+def _batches(
+    pairs: Pairs, settings: Settings, scale: Scale, rng: np.random.Generator
+) -> Iterator[dict[str, Tensor]]:
+    """Give an epoch's batches in random order; a last one that is not full is left out."""
+    order = rng.permutation(len(pairs))
+    for first in range(0, len(order) - scale.batch + 1, scale.batch):
+        some = pairs[order[first : first + scale.batch]]
+        if settings.jitter == "none":
+            plate, frame = to_float(some.plate), to_float(some.frame)
+        else:
+            plate, frame = jitter(some.plate, some.frame, rng, joint=settings.jitter == "joint")
+        yield {
+            "plate": as_tensor(frame if settings.blind else plate, scale),
+            "frame": as_tensor(frame, scale),
+            "mask": torch.from_numpy(some.mask)[:, None].to(scale.device),
+            "depth": torch.from_numpy(some.relative)[:, None].to(scale.device),
+        }
+
+
+def layout_of(scale: Scale) -> torch.memory_format:
+    """bfloat16 is fast with channels last; float32 needs no layout of its own."""
+    return torch.channels_last if scale.bfloat else torch.contiguous_format
+
+
+def as_tensor(pictures: npt.NDArray[np.float32], scale: Scale) -> Tensor:
+    """(N, H, W, 3) to (N, 3, H, W), where the scale computes."""
+    turned = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    return turned.contiguous(memory_format=layout_of(scale)).to(scale.device)
+
+
+def _losses(
+    settings: Settings, model: nn.Module, batch: dict[str, Tensor], scale: Scale
+) -> dict[str, Tensor]:
+    with torch.autocast(scale.device, torch.bfloat16, enabled=scale.bfloat):
+        answer = model(batch["plate"], batch["frame"])
+    parts = {}
+    if settings.task != "depth":
+        logits, truth = _flat(answer.alpha_logits, batch["mask"])
+        parts["mask"] = F.binary_cross_entropy_with_logits(logits, truth)
+    if settings.task != "mask":
+        logits, truth = _flat(answer.disparity_logits, batch["depth"])
+        parts["depth"] = depth_loss(settings.loss, logits, truth)
+    return parts
+
+
+def _flat(logits: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """RGB outputs as three grey ones, each with the same target."""
+    channels = logits.shape[1]
+    return logits.float().flatten(0, 1)[:, None], truth.repeat_interleave(channels, 0)
+
+
+def _counts(settings: Settings, name: str, late: bool) -> bool:
+    return settings.order == "both" or name == ("mask" if late else "depth")
+
+
+def _weight(settings: Settings, name: str) -> float:
+    return settings.mask_weight if name == "mask" else 1.0
+
+
+def _optimiser(settings: Settings, scale: Scale, model: nn.Module) -> torch.optim.Optimizer:
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), lr=settings.rate * scale.sgd, momentum=0.9, weight_decay=1e-5
+        )
+    return torch.optim.Adam(model.parameters(), lr=settings.rate)
+
+
+def rate_factor(settings: Settings, step: int, steps: int, epochs: int) -> float:
+    """Give the share of the learning rate that step `step` of `steps` uses.
+
+    The report's schedule counts in shares of its nine epochs, so that a shorter run has the same
+    stretches of it.
+    """
+    done = step / steps
+    if settings.schedule == "report":
+        return float(0.01 ** (math.floor(done * max(settings.epochs, epochs)) // 2))
+    warm = steps / 20 if settings.optimiser == "adam" else 0
+    factor = min(1.0, (step + 1) / warm) if warm else 1.0
+    if settings.schedule == "cosine":
+        factor *= 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return factor

@@ -1,0 +1,69 @@
+"""The study's own command at its smallest scale: killed in the middle, gone on with, written up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from studies.seed import experiments
+from studies.seed.paper import write
+from studies.seed.results import FOLDER, Results
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "studies" / "seed.md"
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
+
+
+def command(work: Path) -> list[str]:
+    """The study at smoke scale."""
+    words = ["run", "--scale", "smoke", "--work", str(work), "--processes", "2", "--quiet"]
+    return [sys.executable, "-m", "studies.seed", *words]
+
+
+def environment() -> dict[str, str]:
+    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.slow
+def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
+    work = tmp_path / "a study"
+    process = subprocess.Popen(
+        command(work), cwd=tmp_path, env=environment(), start_new_session=True
+    )
+    while len(list(work.glob("runs/*.json"))) < 5 and process.poll() is None:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {file: file.stat().st_mtime_ns for file in work.glob("runs/*.json")}
+    done = subprocess.run(
+        command(work), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert {file: file.stat().st_mtime_ns for file in before} == before, "nothing is done twice"
+    assert not list(work.glob("runs/.*")), "nothing half written"
+
+    results = Results(work / "results" / "smoke.json")
+    for row in experiments.rows():
+        assert results.seeds(row.part, row.name) == 1, (row.part, row.name)
+    for name in ("blank", "courses", "suspects", "fusions", "costs", "depths"):
+        assert (work / "results" / "images" / f"{name}.png").stat().st_size > 5000
+    write(results, tmp_path / "seed.md", "images")
+    text = (tmp_path / "seed.md").read_text()
+    assert "32 x 32 px" in text
+    assert "nan" not in text
+
+
+def test_the_paper_is_what_the_committed_results_say(tmp_path: Path):
+    """Every number in it comes from studies/seed/results, by `python -m studies.seed paper`."""
+    write(Results(FOLDER / "small.json"), tmp_path / "seed.md", "../images/seed")
+    assert (tmp_path / "seed.md").read_text() == DOCUMENT.read_text()
