@@ -1,4 +1,4 @@
-"""The study of the 2020 report: its arithmetic against known answers, its parts against each other."""
+"""The study of the 2020 report: arithmetic against known answers, parts against each other."""
 
 from __future__ import annotations
 

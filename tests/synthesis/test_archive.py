@@ -23,6 +23,7 @@ from cleanplate.synthesis.archive import (
     pack_plates,
     round_depth,
 )
+from cleanplate.synthesis.asset_card import write_asset_card
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.procedural.pool import write_plates
 from cleanplate.training.shards import Shards
@@ -97,7 +98,7 @@ def test_cutouts_come_back_with_the_very_same_alpha(tmp_path: Path) -> None:
     assert (first.kind, first.foot, first.size) == (second.kind, second.foot, second.size)
 
 
-def write_pair(folder: Path) -> npt.NDArray[np.float32]:
+def write_pair(folder: Path, **facts: object) -> npt.NDArray[np.float32]:
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     for part in ("plate", "frame", "foreground"):
@@ -109,7 +110,7 @@ def write_pair(folder: Path) -> npt.NDArray[np.float32]:
     write_alpha(folder / "00007_shadow.png", np.full((48, 64), 0.8, np.float32), bits=16)
     for part, metres in (("plate_depth", 4.0), ("depth", 2.0)):
         write_image(folder / f"00007_{part}.png", np.full((48, 64), metres * 1000, np.uint16))
-    (folder / "00007.json").write_text(json.dumps({"world": "test"}))
+    (folder / "00007.json").write_text(json.dumps({"world": "test", **facts}))
     return alpha
 
 
@@ -122,6 +123,29 @@ def test_pairs_become_a_shard_that_training_reads(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample["shadow"], 0.8, atol=0.003)
     np.testing.assert_allclose(sample["plate_disparity"], 0.25, rtol=0.003)
     np.testing.assert_allclose(sample["disparity"], 0.5, rtol=0.003)
+
+
+def test_a_rendering_is_packed_as_it_lies(tmp_path: Path) -> None:
+    """Its plan is no item."""
+    write_pair(tmp_path / "pairs", license="CC0-1.0", source="drawn by a test")
+    (tmp_path / "pairs" / "render.json").write_text('{"count": 2}')
+    assert pack_pairs(tmp_path / "pairs", tmp_path / "pairs.tar") == 1
+    write_asset_card(tmp_path / "pairs", tmp_path / "card.md", "pairs")
+    assert (tmp_path / "card.md").read_text().startswith("# 1 pairs")
+
+
+def test_pairs_are_packed_smaller_with_the_lens_of_their_size(tmp_path: Path) -> None:
+    lens = {"width": 64, "height": 48, "fx": 60.0, "fy": 60.0, "cx": 32.0, "cy": 24.0}
+    alpha = write_pair(tmp_path / "pairs", **lens)
+    (tmp_path / "set").mkdir()
+    pack_pairs(tmp_path / "pairs", tmp_path / "set" / "000000.tar", Coding(long_side=32))
+    sample = Shards(tmp_path / "set").read(0)
+    np.testing.assert_allclose(sample["alpha"], alpha.reshape(24, 2, 32, 2).mean((1, 3)))
+    np.testing.assert_allclose(sample["disparity"], np.full((24, 32), 0.5), rtol=0.003)
+    assert sample["frame"].shape == (24, 32, 3)
+    unpacked(tmp_path / "set" / "000000.tar", tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "00007.json").read_text())
+    assert {key: told[key] for key in lens} == {key: value / 2 for key, value in lens.items()}
 
 
 def test_the_same_items_are_the_same_bytes(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
-from cleanplate.pictures import read_image, read_rgba, to_uint8
+from cleanplate.pictures import read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
 
 _LEVELS = 64
@@ -35,13 +36,20 @@ class Coding(NamedTuple):
     Args:
         quality: of JPEG, 1 to 100.
         depth_step: two depths closer than this share may become one; 0 keeps them.
+        long_side: plates and pairs with a longer side are made smaller; None = as they are.
     """
 
     quality: int = 85
     depth_step: float = 0.005
+    long_side: int | None = None
 
+
+_OF_FOLDERS = frozenset({"catalogue", "render"})
+"""Stems of files that tell of a whole folder: a list of assets, the plan of a rendering."""
 
 Members = Iterator[tuple[str, bytes]]
+Item = Callable[[Path, Coding], Members]
+"""From an item's path without ending to the endings and contents of its files."""
 
 
 def pack_plates(folder: Path, archive: Path, coding: Coding | None = None) -> int:
@@ -51,7 +59,7 @@ def pack_plates(folder: Path, archive: Path, coding: Coding | None = None) -> in
         CleanplateError: if there is no whole plate, or a file cannot be read or written.
     """
     coding = coding or Coding()
-    return _pack(folder, archive, lambda stem: _plate(folder / stem, coding), folder.name)
+    return _pack(folder, archive, _plate, folder.name, coding)
 
 
 def pack_cutouts(folder: Path, archive: Path, coding: Coding | None = None) -> int:
@@ -61,7 +69,7 @@ def pack_cutouts(folder: Path, archive: Path, coding: Coding | None = None) -> i
         CleanplateError: if there is no whole cutout, or a file cannot be read or written.
     """
     coding = coding or Coding()
-    return _pack(folder, archive, lambda stem: _cutout(folder / stem, coding), folder.name)
+    return _pack(folder, archive, _cutout, folder.name, coding)
 
 
 def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
@@ -71,7 +79,7 @@ def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
         CleanplateError: if there is no whole pair, or a file cannot be read or written.
     """
     coding = coding or Coding()
-    return _pack(folder, shard, lambda stem: _pair(folder / stem, coding), None)
+    return _pack(folder, shard, _pair, None, coding)
 
 
 def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.uint16]:
@@ -87,38 +95,43 @@ def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.ui
     return np.where(depth > 0, rounded, 0).astype(np.uint16)
 
 
-def _pack(folder: Path, archive: Path, item: Callable[[str], Members], prefix: str | None) -> int:
-    stems = sorted(file.stem for file in folder.glob("*.json") if file.stem != "catalogue")
-    if not stems:
+def records_of(folder: Path) -> list[Path]:
+    """Give the `.json` of every item in a folder, in order; not those of the folder itself."""
+    return sorted(file for file in folder.glob("*.json") if file.stem not in _OF_FOLDERS)
+
+
+def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: Coding) -> int:
+    records = records_of(folder)
+    if not records:
         raise CleanplateError("holds no item with its .json", file=folder)
+    members = _members(records, item, coding)
     with replacing(archive) as path, path.open("wb") as raw:
         if prefix is None:
-            _fill(raw, folder, stems, item, prefix)
+            _fill(raw, members)
         else:
+            catalogue = folder / "catalogue.json"
+            if catalogue.exists():
+                members = chain([(catalogue.name, catalogue.read_bytes())], members)
             # Without time and name in its head, the same items are the same bytes.
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
-                _fill(packed, folder, stems, item, prefix)
-    return len(stems)
+                _fill(packed, ((f"{prefix}/{name}", content) for name, content in members))
+    return len(records)
 
 
-def _fill(
-    out: Any,
-    folder: Path,
-    stems: list[str],
-    item: Callable[[str], Members],
-    prefix: str | None,
-) -> None:
+def _members(records: list[Path], item: Item, coding: Coding) -> Members:
+    for record in records:
+        stem = record.with_suffix("")
+        for ending, content in item(stem, coding):
+            yield f"{stem.name}{ending}", content
+        facts = json.loads(record.read_text(encoding="utf-8"))
+        told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
+        yield record.name, told.encode()
+
+
+def _fill(out: Any, members: Members) -> None:
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        catalogue = folder / "catalogue.json"
-        if prefix is not None and catalogue.exists():
-            _add(tar, f"{prefix}/catalogue.json", catalogue.read_bytes())
-        for stem in stems:
-            facts = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))
-            for ending, content in item(stem):
-                name = f"{stem}{ending}" if prefix is None else f"{prefix}/{stem}{ending}"
-                _add(tar, name, content)
-            record = json.dumps(facts, separators=(",", ":")).encode()
-            _add(tar, f"{stem}.json" if prefix is None else f"{prefix}/{stem}.json", record)
+        for name, content in members:
+            _add(tar, name, content)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -128,10 +141,11 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _plate(stem: Path, coding: Coding) -> Members:
-    yield ".jpg", _jpeg(_picture(stem.with_suffix(".jpg")), coding.quality)
+    picture = _picture(stem.with_suffix(".jpg"))
+    yield ".jpg", _jpeg(_fitted(picture, coding.long_side), coding.quality)
     depth = stem.with_name(f"{stem.name}_depth.png")
     if depth.exists():
-        yield "_depth.png", _png(round_depth(_grey(depth), coding.depth_step))
+        yield "_depth.png", _png(_depth(_grey(depth), coding))
 
 
 def _cutout(stem: Path, coding: Coding) -> Members:
@@ -155,18 +169,54 @@ def _pair(stem: Path, coding: Coding) -> Members:
     def beside(part: str) -> Path:
         return stem.with_name(f"{stem.name}_{part}.png")
 
-    yield ".plate.jpg", _jpeg(_picture(beside("plate")), coding.quality)
-    yield ".frame.jpg", _jpeg(_picture(beside("frame")), coding.quality)
+    def fitted(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return _fitted(plane, coding.long_side)
+
+    yield ".plate.jpg", _jpeg(fitted(_picture(beside("plate"))), coding.quality)
+    yield ".frame.jpg", _jpeg(fitted(_picture(beside("frame"))), coding.quality)
     alpha = _grey(beside("alpha"))
-    yield ".alpha.png", _png(alpha)
+    yield ".alpha.png", _png(fitted(alpha))
     if beside("foreground").exists():
         picture = _picture(beside("foreground"))
-        yield ".foreground.jpg", _jpeg(_spread(picture, alpha > 51), coding.quality)
+        spread = fitted(_spread(picture, alpha > 51))
+        yield ".foreground.jpg", _jpeg(spread, coding.quality)
     if beside("shadow").exists():
         shadow = read_image(beside("shadow"))[..., 0]
-        yield ".shadow.png", _png(_eight_bits(shadow))
+        yield ".shadow.png", _png(fitted(_eight_bits(shadow)))
     for part in ("plate_depth", "depth"):
-        yield f".{part}.png", _png(round_depth(_grey(beside(part)), coding.depth_step))
+        yield f".{part}.png", _png(_depth(_grey(beside(part)), coding))
+
+
+def _fitted(plane: npt.NDArray[np.uint8], long_side: int | None) -> npt.NDArray[np.uint8]:
+    size = _size(plane.shape[:2], long_side)
+    return plane if size == plane.shape[:2] else np.asarray(resize(plane, size), np.uint8)
+
+
+def _depth(depth: npt.NDArray[np.uint16], coding: Coding) -> npt.NDArray[np.uint16]:
+    """Round depth; where it is made smaller, each pixel keeps one depth, never a mean of two."""
+    size = _size(depth.shape[:2], coding.long_side)
+    if size != depth.shape[:2]:
+        nearest = cv2.resize(depth, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        depth = np.asarray(nearest, np.uint16)
+    return round_depth(depth, coding.depth_step)
+
+
+def _size(size: tuple[int, ...], long_side: int | None) -> tuple[int, int]:
+    height, width = size
+    if long_side is None or max(size) <= long_side:
+        return height, width
+    return round(height * long_side / max(size)), round(width * long_side / max(size))
+
+
+def _resized(facts: dict[str, Any], long_side: int | None) -> dict[str, Any]:
+    """Give a plate's or pair's facts at its new size: intrinsics are in pixels of it."""
+    if long_side is None or not {"width", "height"} <= facts.keys():
+        return facts
+    height, width = _size((facts["height"], facts["width"]), long_side)
+    across, down = width / facts["width"], height / facts["height"]
+    scales = {"fx": across, "cx": across, "fy": down, "cy": down}
+    lens = {key: facts[key] * scale for key, scale in scales.items() if key in facts}
+    return {**facts, **lens, "width": width, "height": height}
 
 
 def _picture(file: Path) -> npt.NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from cleanplate.files import replacing
+from cleanplate.synthesis.archive import records_of
 from cleanplate.synthesis.credits import Credit, by_licence, demand_licences, read_credits
 from cleanplate.synthesis.facts import facts_in
 
@@ -24,7 +25,7 @@ def write_asset_card(folder: Path, card: Path, noun: str) -> None:
     Raises:
         CleanplateError: if an asset has no licence, or a file cannot be read or written.
     """
-    records = sorted(file for file in folder.glob("*.json") if file.stem != "catalogue")
+    records = records_of(folder)
     credits = read_credits(records)
     demand_licences(credits, folder)
     counts: dict[str, Counter[str]] = {group: Counter() for group in _GROUPS}

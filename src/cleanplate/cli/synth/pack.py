@@ -29,8 +29,21 @@ import click
     show_default=True,
     help="Depths closer than this share may become one; 0 keeps them all.",
 )
+@click.option(
+    "--long-side",
+    type=click.IntRange(16),
+    metavar="PIXELS",
+    help="Make larger plates and pairs this long.  [default: as they are]",
+)
 def command(
-    *, kind: str, folder: Path, archive: Path, card: Path | None, quality: int, depth_step: float
+    *,
+    kind: str,
+    folder: Path,
+    archive: Path,
+    card: Path | None,
+    quality: int,
+    depth_step: float,
+    long_side: int | None,
 ) -> None:
     """Write the KIND of assets that lie in FOLDER to ARCHIVE.
 
@@ -38,6 +51,9 @@ def command(
     shard (.tar) that training reads as it is. Items are whole if they have their .json.
     """
     from cleanplate.synthesis import archive as archives
+
+    if kind == "cutouts" and long_side is not None:
+        raise click.UsageError("--long-side is for plates and pairs.")
 
     pack = {
         "plates": archives.pack_plates,
@@ -48,5 +64,5 @@ def command(
         from cleanplate.synthesis.asset_card import write_asset_card
 
         write_asset_card(folder, card, kind)
-    count = pack(folder, archive, archives.Coding(quality, depth_step))
+    count = pack(folder, archive, archives.Coding(quality, depth_step, long_side))
     click.echo(f"{count} {kind}, {archive.stat().st_size / 1e6:.1f} MB: {archive}")
