@@ -64,6 +64,10 @@ def _answer(bench: runs.Bench, part: str, name: str, pairs: sets.Pairs) -> Answe
     return answers(settings, bench.scale, runs.load(settings, bench.scale, weights), pairs)
 
 
+def _is_kept(bench: runs.Bench, part: str, name: str) -> bool:
+    return bench.weights(runs.Run(row_of(part, name).settings, 0)).is_file()
+
+
 def _sheet(columns: Sequence[tuple[str, Sequence[Picture]]], note: str) -> Any:
     count = len(columns[0][1])
     figure, axes = plt.subplots(
@@ -118,6 +122,8 @@ def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         ("truth", _each(some.relative, drawing.right)),
     ]
     for part, name, title in shown:
+        if not _is_kept(bench, part, name):
+            continue
         depth = _answer(bench, part, name, some).depth
         assert depth is not None
         if row_of(part, name).settings.target == "report":
@@ -139,6 +145,8 @@ def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
         ("anchors", "sound", "SeedNet, soundly"),
         ("realistic", "CompactNet", "CompactNet, realistic"),
     ):
+        if not _is_kept(bench, part, name):
+            continue
         answer = _answer(bench, part, name, ten)
         assert answer.mask is not None
         assert answer.depth is not None

@@ -55,12 +55,17 @@ _FIRST = frozenset({"task1", "anchors"})
 """Parts whose seeds all come before the other seeds of the rest."""
 
 
+def _turn(entry: tuple[Row, int]) -> tuple[bool, bool, int, bool]:
+    """Sort rows with their seeds: a study stopped half-way has something of everything."""
+    row, seed = entry
+    return seed > 0, row.part not in _FIRST, seed, not row.part.startswith("suspect")
+
+
 def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
     """Give every training once, in order: one seed of each, then the other seeds."""
     found: dict[str, Run] = {}
     listed = [(row, seed) for row in rows() for seed in range(seeds or scale.seeds)]
-    # A study that is stopped half-way has something of everything.
-    listed.sort(key=lambda entry: (entry[1] > 0, entry[0].part not in _FIRST, entry[1]))
+    listed.sort(key=_turn)
     for row, seed in listed:
         if seed < row.seeds:
             run = Run(row.settings, seed, row.keep and seed == 0)
