@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import NullFormatter
 
 from studies.seed import drawing, runs, sets
 from studies.seed.experiments import SUSPECTS
@@ -24,6 +25,8 @@ Picture = npt.NDArray[Any]
 
 _PRINTED = (0.634, 0.635, 0.620, 0.640, 0.629, 0.637, 0.630, 0.634, 0.624)
 """Depth loss by epoch in the report's notebook (SEED.md, section 3)."""
+_KNOWN = {"constant": 0.655, "picture_mean": 0.640, "perfect": 0.632}
+"""Cross-entropy that answers reach on the report's targets (ibidem)."""
 _SHOWN = 5
 """Pairs in a sheet of pictures."""
 _INK, _RIGHT, _WRONG = "#333333", "#1b7f5c", "#b3412f"
@@ -100,12 +103,12 @@ def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         [
             ("frame", list(some.frame)),
             ("target, as stored", _each(truth, drawing.right)),
-            ("a perfect answer,\nthe report's way", _each(drawing.logit(truth), drawing.reported)),
-            ("the report's network,\nthe report's way", _each(ours.logits, drawing.reported)),
+            ("perfect answer,\nreport's way", _each(drawing.logit(truth), drawing.reported)),
+            ("report's network,\nreport's way", _each(ours.logits, drawing.reported)),
             ("same weights,\nas they are", _each(ours.depth, drawing.right)),
             ("same weights,\nstretched", _each(ours.depth, drawing.stretched)),
         ],
-        results.scale.told,
+        f"{results.scale.told}; first seed",
     )
 
 
@@ -129,7 +132,9 @@ def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         if row_of(part, name).settings.target == "report":
             depth = 1 - depth
         columns.append((title, _each(depth, drawing.stretched)))
-    return _sheet(columns, f"near is bright, each map between its own ends; {results.scale.told}")
+    return _sheet(
+        columns, f"near is bright, each map between its own ends; {results.scale.told}; first seed"
+    )
 
 
 def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
@@ -152,35 +157,29 @@ def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
         assert answer.depth is not None
         columns.append((f"{title},\nmask", list(answer.mask)))
         columns.append((f"{title},\ndepth", _each(answer.depth, drawing.stretched)))
-    return _sheet(columns, f"ten tuples of original student data; {results.scale.told}")
+    return _sheet(columns, f"ten tuples of original student data; {results.scale.told}; first seed")
 
 
 def _courses(results: Results) -> Any:
     figure, (ours, theirs) = plt.subplots(1, 2, figsize=(8.4, 3), sharex=True)
-    floors = {
-        "report": results.told["floors"]["report"],
-        "students": results.told.get("students_floors"),
-    }
     for name in ("1: depth alone, RGB", "2: mask and depth, RGB", "3c: with dropout 0.2"):
         course = results.course("task2", name, "depth")
         ours.plot(range(1, len(course) + 1), course, lw=0.8, color="#999999")
     course = results.course("anchors", "the report's", "depth")
-    epochs = range(1, len(course) + 1)
-    ours.plot(epochs, course, color=_WRONG, label="the report's settings, ours")
-    theirs.plot(range(1, 10), _PRINTED, color=_WRONG, label="printed in the report")
-    for axis, key, title in (
-        (ours, "report", f"our data ({results.scale.told})"),
-        (theirs, "students", "ten tuples of student data"),
+    ours.plot(range(1, len(course) + 1), course, color=_WRONG, label="the report's settings, ours")
+    theirs.plot(range(1, len(_PRINTED) + 1), _PRINTED, color=_WRONG, label="printed in the report")
+    for axis, levels, title in (
+        (ours, results.told["floors"]["report"], f"our data ({results.scale.told})"),
+        (theirs, _KNOWN, "the report's data (SEED.md)"),
     ):
-        known = floors[key]
-        if known:
-            for label, name, style in (
-                ("one constant", "constant", ":"),
-                ("mean map", "mean_map", "-."),
-                ("each picture's mean", "picture_mean", "--"),
-                ("perfect", "perfect", "-"),
-            ):
-                axis.axhline(known[name], color=_INK, lw=0.8, ls=style, label=label)
+        for label, name, style in (
+            ("one constant", "constant", ":"),
+            ("mean map", "mean_map", "-."),
+            ("each picture's mean", "picture_mean", "--"),
+            ("perfect", "perfect", "-"),
+        ):
+            if name in levels:
+                axis.axhline(levels[name], color=_INK, lw=0.8, ls=style, label=label)
         axis.set_title(title, fontsize=8)
         axis.set_xlabel("epoch")
         axis.legend(fontsize=6.5, frameon=False)
@@ -216,10 +215,12 @@ def _suspects(results: Results) -> Any:
         axis.set_xlabel(title)
         axis.grid(axis="x", lw=0.3)
     axes[0].set_yticks(places, labels, fontsize=7)
-    axes[1].legend(fontsize=7, frameon=False, loc="lower left")
+    figure.legend(
+        *axes[1].get_legend_handles_labels(), fontsize=7, frameon=False, loc="lower right", ncol=2
+    )
     figure.suptitle(
         "One thing changed: red from the report's settings, turned right; green from sound "
-        f"settings, turned wrong\n{results.scale.told}; known places",
+        f"settings, turned wrong\n{results.told_scale}; known places",
         fontsize=8,
     )
     return figure
@@ -241,7 +242,7 @@ def _fusions(results: Results) -> Any:
         axis.grid(axis="y", lw=0.3)
     axes[0].set_ylabel("IoU, measured on ...")
     axes[0].legend(fontsize=7, frameon=False)
-    figure.text(0.5, -0.2, results.scale.told, ha="center", fontsize=7, color=_INK)
+    figure.text(0.5, -0.2, results.told_scale, ha="center", fontsize=7, color=_INK)
     return figure
 
 
@@ -275,6 +276,7 @@ def _costs(results: Results) -> Any:
                     [costs[name][key]] * len(values), values, marker, ms=5, color=colour, label=name
                 )
             axis.set_xscale("log")
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(lw=0.3)
             if row:
                 axis.set_xlabel(title)
@@ -285,5 +287,5 @@ def _costs(results: Results) -> Any:
         named.values(), named.keys(), fontsize=7, ncol=2, frameon=False, loc="upper center",
         bbox_to_anchor=(0.5, 0.02),
     )  # fmt: skip
-    figure.suptitle(f"{results.scale.told}; known places", fontsize=8)
+    figure.suptitle(f"{results.told_scale}; known places", fontsize=8)
     return figure

@@ -94,6 +94,13 @@ class Tables:
         head = ["trial", "depth loss, epochs 1, 2, 3, last", "drawn white", "contrast"]
         head += ["correlation", "ordinal", "delta < 1.25", "mask IoU"]
         lines = []
+        for name, one in self.results.told["baselines"]["known"].items():
+            cells = [f"{one[figure]:.2f}" for figure in ("contrast", "correlation")]
+            cells += [f"{one[figure]:.3f}" for figure in ("ordinal", "delta1")]
+            floor = self.results.told["floors"]["report"][
+                name.split()[-1] if name != "mean map" else "mean_map"
+            ]
+            lines.append([f"*{name}*", f"{floor:.4f}", "", *cells, "–"])
         for part, name in [
             ("anchors", "the report's"),
             *(("task2", n) for n in self.results.names("task2")),
@@ -178,7 +185,7 @@ class Tables:
         theirs = self.results.values("anchors", base, which, figure)
         changes = [a - b for a, b in zip(own, theirs, strict=False)]
         if not changes:
-            return "–"
+            return "diverged" if self.results.diverged(part, name) else "–"
         mean = statistics.fmean(changes)
         text = f"{mean:+.{digits}f}"
         if len(changes) < 2:
@@ -186,6 +193,14 @@ class Tables:
         spread = statistics.stdev(changes)
         text += f" ± {spread:.{digits}f}"
         return f"**{text}**" if abs(mean) > 2 * spread else text
+
+    def change(self, part: str, name: str, base: str, figure: str, which: str = "known") -> str:
+        """Write the mean change against an anchor, as in the tables."""
+        return self._change(part, name, base, figure, which=which, digits=3).replace("**", "")
+
+    def gain(self, part: str, name: str, base: str, figure: str) -> str:
+        """Write a mean change without its sign."""
+        return self.change(part, name, base, figure).lstrip("+-")
 
     def comparison(self, parts: Iterable[str]) -> str:
         """Networks side by side: cost, depth, mask, on known and on new places."""

@@ -19,7 +19,7 @@ from studies.seed import drawing, runs, sets
 from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows
 from studies.seed.floors import floors
-from studies.seed.measures import answers, mask_figures
+from studies.seed.measures import answers, depth_figures, mask_figures
 from studies.seed.settings import REPORT, SCALES, SOUND, Settings
 from studies.seed.training import nearness, targets
 
@@ -52,7 +52,9 @@ def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
         "floors": {
             "report": floors(targets(REPORT, train.relative)),
             "full": floors(targets(SOUND, train.relative)),
+            "mask_constant": floors(train.mask)["constant"],
         },
+        "baselines": _without_learning(bench, train),
         "drawing": _drawn(bench, known),
         "costs": costs(bench.scale),
     }
@@ -78,6 +80,19 @@ def _statistics(pairs: sets.Pairs) -> dict[str, Any]:
             "std": stack.std((0, 1, 2)).tolist(),
             "std_of_picture_means": means.std(0).tolist(),
         }
+    return found
+
+
+def _without_learning(bench: runs.Bench, train: sets.Pairs) -> dict[str, Any]:
+    """Measure one constant and the mean map of the training pairs as if they were answers."""
+    found: dict[str, Any] = {}
+    for which in ("known", "new"):
+        pairs = sets.Pairs.load(bench.sets[f"assignment/{which}"])
+        maps = {
+            "one constant": np.full_like(pairs.relative, train.relative.mean()),
+            "mean map": np.broadcast_to(train.relative.mean(0), pairs.relative.shape),
+        }
+        found[which] = {name: depth_figures(one, pairs) for name, one in maps.items()}
     return found
 
 
@@ -109,7 +124,8 @@ def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
         figures = mask_figures(answer.mask, pairs) if answer.mask is not None else {}
         if answer.depth is not None and answer.logits is not None:
             near = nearness(row.settings, answer.depth)
-            figures["white"] = drawing.white_share(answer.logits)
+            if row.settings.target == "report":
+                figures["white"] = drawing.white_share(answer.logits)
             figures["correlation"] = float(
                 np.mean(
                     [
@@ -155,6 +171,16 @@ class Results:
         self.told: dict[str, Any] = json.loads(file.read_text())
         self.scale = SCALES[self.told["scale"]["name"]]
 
+    @property
+    def told_scale(self) -> str:
+        """The scale in words, with the seeds that are there."""
+        counts = {self.seeds(part, name) for part in self.told["rows"] for name in self.names(part)}
+        counts -= {0}
+        seeds = (
+            f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else f"seeds: {max(counts)}"
+        )
+        return f"{self.scale.told}, {seeds}"
+
     def settings(self, part: str, name: str) -> Settings:
         """Give a row's settings."""
         return Settings(**self.told["rows"][part][name]["settings"])
@@ -176,6 +202,11 @@ class Results:
                 found.append(float(value))
         return found
 
+    def diverged(self, part: str, name: str) -> int:
+        """Count a row's runs whose loss became infinite or NaN."""
+        done = self.told["rows"][part][name]["runs"]
+        return sum(one["course"].get("diverged", False) for one in done)
+
     def mean(self, part: str, name: str, which: str, figure: str) -> float:
         """Give the mean over seeds; NaN where nothing was measured."""
         values = self.values(part, name, which, figure)
@@ -183,7 +214,8 @@ class Results:
 
     def course(self, part: str, name: str, loss: str) -> list[float]:
         """Give the loss by epoch, averaged over seeds."""
-        every = [one["course"][loss] for one in self.told["rows"][part][name]["runs"]]
+        done = self.told["rows"][part][name]["runs"]
+        every = [one["course"][loss] for one in done if not one["course"].get("diverged")]
         return np.mean(every, 0).tolist() if every and every[0] else []
 
 

@@ -178,7 +178,8 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
         "seed": run.seed,
         "scale": asdict(bench.scale),
         "course": asdict(course),
-        "figures": measure(settings, bench.scale, model, sets, run.seed),
+        # A network that has blown up has no figures. That is a result, too.
+        "figures": {} if course.diverged else measure(settings, bench.scale, model, sets, run.seed),
         "parameters": sum(p.numel() for p in model.parameters()),
         "cpu_seconds": round(trained, 2),
     }

@@ -133,9 +133,8 @@ class Scale:
     @property
     def told(self) -> str:
         """The scale in words, for captions."""
-        seeds = "one seed" if self.seeds == 1 else f"{self.seeds} seeds"
         size = f"{self.size} x {self.size} px"
-        return f"{size}, SeedNet at width {self.width:g}, {self.pairs} pairs, {seeds}"
+        return f"{size}, SeedNet at width {self.width:g}, {self.pairs} pairs"
 
 
 SCALES = {

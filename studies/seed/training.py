@@ -26,10 +26,14 @@ LOW, HIGH = 0.19, 0.51
 
 @dataclass
 class Course:
-    """What a training printed: the mean of each loss by epoch."""
+    """What a training printed: the mean of each loss by epoch.
+
+    `diverged` tells that a loss became infinite or NaN, and the training ended there.
+    """
 
     mask: list[float] = field(default_factory=list)
     depth: list[float] = field(default_factory=list)
+    diverged: bool = False
 
 
 def targets(settings: Settings, relative: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -88,6 +92,9 @@ def train(
             sum(_weight(settings, name) * part for name, part in wanted.items()).backward()  # type: ignore[union-attr]
             optimiser.step()
             schedule.step()
+            if not all(math.isfinite(float(part.detach())) for part in parts.values()):
+                course.diverged = True
+                return model.eval(), course
             for name, part in parts.items():
                 shown[name].append(float(part.detach()))
             step += 1

@@ -312,3 +312,11 @@ def test_the_teacher_sees_no_plate():
     other = replace(pairs, plate=255 - pairs.plate)
     assert train(TEACHER, scale, pairs, 0)[1] == train(TEACHER, scale, other, 0)[1]
     assert isinstance(TEACHER, Settings)
+
+
+def test_a_training_that_blows_up_ends_and_says_so():
+    wild = replace(REPORT, rate=1e6, schedule="constant", epochs=40)
+    model, course = train(wild, replace(SMOKE, epochs=40, batch=4), some_pairs(8), 0)
+    assert course.diverged
+    assert not model.training
+    assert all(math.isfinite(loss) for loss in course.mask + course.depth)
