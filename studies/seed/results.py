@@ -115,9 +115,14 @@ def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
     """Floors of the students' own depth, and what our networks say of their pictures."""
     pairs = sets.students(folder, bench.scale.size)
     found: dict[str, Any] = {"students": {}}
+    shown = set[str]()
     for row in rows():
         run = runs.Run(row.settings, 0)
-        if row.part not in ("anchors", "others", "realistic") or not bench.weights(run).is_file():
+        if (
+            run.name in shown
+            or row.part not in ("anchors", "others", "realistic")
+            or not bench.weights(run).is_file()
+        ):
             continue
         model = runs.load(row.settings, bench.scale, bench.weights(run))
         answer = answers(row.settings, bench.scale, model, pairs)
@@ -134,7 +139,8 @@ def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
                     ]
                 )
             )
-        found["students"][f"{row.part}: {row.name}"] = figures
+        found["students"][f"{row.settings.data}: {row.name}"] = figures
+        shown.add(run.name)
     found["students_floors"] = floors(1 - pairs.disparity)
     return found
 
