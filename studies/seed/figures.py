@@ -143,12 +143,12 @@ def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
     columns: list[tuple[str, Sequence[Picture]]] = []
     assert report.logits is not None
     assert report.depth is not None
-    columns.append(("the report's, mask", list(report.mask if report.mask is not None else [])))
+    columns.append(("the report's,\nmask", list(report.mask if report.mask is not None else [])))
     columns.append(("depth,\nthe report's way", _each(report.logits, drawing.reported)))
     columns.append(("same weights,\nstretched", _each(1 - report.depth, drawing.stretched)))
     for part, name, title in (
-        ("anchors", "sound", "SeedNet, soundly"),
-        ("realistic", "CompactNet", "CompactNet, realistic"),
+        ("anchors", "sound", "soundly"),
+        ("realistic", "CompactNet", "CompactNet"),
     ):
         if not _is_kept(bench, part, name):
             continue
@@ -157,7 +157,11 @@ def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
         assert answer.depth is not None
         columns.append((f"{title},\nmask", list(answer.mask)))
         columns.append((f"{title},\ndepth", _each(answer.depth, drawing.stretched)))
-    return _sheet(columns, f"ten tuples of original student data; {results.scale.told}; first seed")
+    return _sheet(
+        columns,
+        f"ten tuples of original student data, CompactNet trained on realistic pairs; "
+        f"{results.scale.told}; first seed",
+    )
 
 
 def _courses(results: Results) -> Any:
