@@ -198,6 +198,11 @@ class Tables:
         """Write the mean change against an anchor, as in the tables."""
         return self._change(part, name, base, figure, which=which, digits=3).replace("**", "")
 
+    def collapsed(self, part: str, name: str) -> str:
+        """Say in how many runs the mask never came."""
+        values = self.results.values(part, name, "known", "iou")
+        return f"{sum(value < 0.05 for value in values)} of {len(values)}"
+
     def gain(self, part: str, name: str, base: str, figure: str) -> str:
         """Write a mean change without its sign."""
         return self.change(part, name, base, figure).lstrip("+-")
