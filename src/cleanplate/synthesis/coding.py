@@ -22,11 +22,12 @@ _FARTHEST = 65535
 # a run of zeros. Depth in millimetres repeats whole stretches, which no difference would.
 _SMOOTH = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 _STEPPED = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):
-    _SMOOTH += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+_FILTER = getattr(cv2, "IMWRITE_PNG_FILTER", None)
+if _FILTER is not None:
+    _SMOOTH += [_FILTER, getattr(cv2, "IMWRITE_PNG_FILTER_UP")]  # noqa: B009
     _STEPPED += [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    _STEPPED += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE]
-# Before 4.12 OpenCV knows no filter but differences along the row.
+    _STEPPED += [_FILTER, getattr(cv2, "IMWRITE_PNG_FILTER_NONE")]  # noqa: B009
+# Before 4.12 OpenCV knows no filter but differences along the row, and none of these names.
 
 
 def jpeg(picture: Bytes, quality: int, *, full_colour: bool = False) -> bytes:
