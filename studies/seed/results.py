@@ -20,7 +20,7 @@ from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows
 from studies.seed.floors import floors
 from studies.seed.measures import answers, depth_figures, mask_figures
-from studies.seed.settings import REPORT, SCALES, SOUND, Settings
+from studies.seed.settings import REPORT, SCALES, SOUND
 from studies.seed.training import nearness, targets
 
 FOLDER = Path(__file__).parent / "results"
@@ -186,10 +186,6 @@ class Results:
             f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else f"seeds: {max(counts)}"
         )
         return f"{self.scale.told}, {seeds}"
-
-    def settings(self, part: str, name: str) -> Settings:
-        """Give a row's settings."""
-        return Settings(**self.told["rows"][part][name]["settings"])
 
     def names(self, part: str) -> list[str]:
         """Give the rows of a part, in order."""
