@@ -195,6 +195,15 @@ def alive(process: int) -> bool:
         return False
 
 
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C: it reaches the whole group, and the build ends as it should."""
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=400)
+    assert process.returncode == 130, told
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
 def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str):
     out = tmp_path / "set"
@@ -202,11 +211,7 @@ def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
     process = started(stock, out, *arguments(preset, "--workers", "2"))
     while not list(out.glob("records/[0-9]*.json")) and process.poll() is None:
         time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=400)
-    assert process.returncode == 130, told
-    assert "the same command goes on" in told
-    assert "Traceback" not in told
+    interrupt(process)
     assert unfinished(out) == []
     assert not (out / "dataset.json").exists()
     if preset == "assignment":
@@ -223,11 +228,7 @@ def test_control_c_while_workers_still_import(stock: Path, tmp_path: Path):
     process = started(stock, out, *arguments("realistic", "--workers", "2"))
     while not children(process):
         time.sleep(0.001)
-    os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=400)
-    assert process.returncode == 130, told
-    assert "the same command goes on" in told
-    assert "Traceback" not in told
+    interrupt(process)
 
 
 def small_files() -> None:
