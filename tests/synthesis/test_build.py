@@ -23,7 +23,7 @@ from cleanplate.synthesis import job as job_room
 from cleanplate.synthesis.build import Watch, build
 from cleanplate.synthesis.engines.local import run_here, run_local
 from cleanplate.synthesis.hold import held_alone, shared
-from cleanplate.synthesis.job import Job, sampler_of
+from cleanplate.synthesis.job import Job, make_shard, sampler_of
 from cleanplate.synthesis.order import draw_plan
 from cleanplate.synthesis.plan import read_plan
 from cleanplate.synthesis.presets import PRESETS
@@ -135,6 +135,23 @@ def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
     assert len(set(plates)) == 3
     numbers = {(out / "bg" / name).stat().st_ino for name in names}
     assert len(numbers) in (3 + plan.shards - 1, len(names))
+
+
+@pytest.mark.parametrize("preset", ["realistic", "assignment"])
+def test_data_whose_record_cannot_be_written_does_not_stay(
+    stock: Path, tmp_path: Path, preset: str
+):
+    """A disk may be full just then. A folder in the record's place refuses it as surely."""
+    out = tmp_path / "set"
+    (out / "records" / "000000.json" / "in the way").mkdir(parents=True)
+    plan, plates, cutouts = draw_plan(order(stock, out, preset), None, lambda numbers: numbers)
+    job = Job(out, plan, plates.files, cutouts.files)
+    with pytest.raises(CleanplateError, match=r"000000\.json"):
+        make_shard(job, 0, lambda _: None)
+    assert [file for file in out.rglob("*") if file.is_file()] == []
+    (out / "records" / "000000.json" / "in the way").rmdir()
+    (out / "records" / "000000.json").rmdir()
+    assert make_shard(job, 0, lambda _: None).samples == 5
 
 
 def test_an_assignments_pictures_fit_together(stock: Path, tmp_path: Path):

@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.assignment import Assignment
 from cleanplate.synthesis.casting import Cutouts, Plates
 from cleanplate.synthesis.composer import Composer
-from cleanplate.synthesis.folders import write_chunk
+from cleanplate.synthesis.folders import remove_chunk, write_chunk
 from cleanplate.synthesis.plan import Plan, made_with
 from cleanplate.synthesis.procedural.pool import ProceduralCutouts, ProceduralPlates
 from cleanplate.synthesis.realistic import Realistic
@@ -85,13 +86,17 @@ def make_shard(job: Job, shard: int, tick: Callable[[int], None]) -> Report:
         indices = plan.samples_of(shard)
         samples = _samples(plan, _sampler(job), indices, tick)
         if plan.form == "shards":
-            written = write_shard(job.out / f"{shard:06}.tar", samples)
+            written = write_shard(_shard_file(job, shard), samples)
         else:
             written = write_chunk(job.out, [plan.name_of(i) for i in indices], samples)
     finally:
         cv2.setNumThreads(threads)
     head = {"shard": shard, "first": indices.start, "count": len(indices), "skipped": []}
-    write_record(job.out, {**head, **written})
+    try:
+        write_record(job.out, {**head, **written})
+    except BaseException:  # the last thing that a full disk refuses
+        _remove(job, shard)
+        raise
     return Report(
         shard,
         len(indices),
@@ -100,6 +105,19 @@ def make_shard(job: Job, shard: int, tick: Callable[[int], None]) -> Report:
         time.process_time(),
         memory_now(),
     )
+
+
+def _shard_file(job: Job, shard: int) -> Path:
+    return job.out / f"{shard:06}.tar"
+
+
+def _remove(job: Job, shard: int) -> None:
+    if job.plan.form == "folders":
+        with suppress(CleanplateError):
+            remove_chunk(job.out, [job.plan.name_of(i) for i in job.plan.samples_of(shard)])
+    else:
+        with suppress(OSError):
+            _shard_file(job, shard).unlink()
 
 
 def _samples(
