@@ -36,8 +36,8 @@ from cleanplate.render import worker
 from cleanplate.render.items import Item, Rejected, jpeg
 
 class Plates:
-    def __init__(self, library, seed, size):
-        self.seed, self.size = seed, size
+    def __init__(self, library, seed, size, kinds=()):
+        self.seed, self.size, self.kinds = seed, size, kinds
     def make(self, index):
         with open(os.environ["DIARY"], "a") as diary:
             diary.write(f"{{index}}\\n")
@@ -50,7 +50,7 @@ class Plates:
         time.sleep(float(os.environ.get("PAUSE", 0)))
         rng = np.random.default_rng([self.seed, index])
         picture = rng.random((*self.size, 3)).astype(np.float32)
-        return Item({{"world": "played", "index": index}}, {{".jpg": jpeg(picture)}})
+        return Item({{"index": index, "kinds": self.kinds}}, {{".jpg": jpeg(picture)}})
 
 module = types.ModuleType("played")
 module.Plates = Plates
@@ -108,6 +108,27 @@ def test_items_do_not_depend_on_the_number_of_processes(stage):
     (stage / "out").rename(stage / "before")
     list(crew.run(rendering(stage), processes=1, python=python))
     assert pictures(stage / "out") == one
+
+
+def test_only_some_kinds_of_scenes(stage):
+    python = str(stage / "python")
+    some = rendering(stage, 2, scenes=("tabletop", "outdoor"))
+    list(crew.run(some, processes=1, python=python))
+    record = json.loads((stage / "out" / "00001.json").read_text())
+    assert record["kinds"] == ["tabletop", "outdoor"]
+    with pytest.raises(CleanplateError, match="holds another rendering: scenes"):
+        list(crew.run(rendering(stage, 2), python=python))
+    plan = json.loads((stage / "out" / crew.PLAN).read_text())
+    del plan["scenes"]  # as written before there was a choice
+    (stage / "out" / crew.PLAN).write_text(json.dumps(plan))
+    assert list(crew.run(rendering(stage, 2), python=python)) == [2]
+
+
+def test_cutouts_stand_in_no_scene(stage):
+    arguments = ["cutouts", "--assets", str(stage / "assets"), "-o", str(stage / "out")]
+    ran = CliRunner().invoke(command, [*arguments, "--scenes", "room"])
+    assert ran.exit_code == 2
+    assert "--scenes" in ran.stderr
 
 
 def test_killed_it_goes_on_where_it_was(stage, monkeypatch):

@@ -45,6 +45,7 @@ class Rendering:
         count: of items, those that come to nothing among them.
         seed: decides everything.
         size: (height, width) in pixels.
+        scenes: their kinds, one after the other; () = all kinds in their usual shares.
     """
 
     task: str
@@ -53,6 +54,7 @@ class Rendering:
     count: int
     seed: int
     size: tuple[int, int]
+    scenes: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -140,6 +142,7 @@ class _Crew:
             "out": str(self.rendering.out.resolve()),
             "seed": self.rendering.seed,
             "size": self.rendering.size,
+            "scenes": self.rendering.scenes,
             "indices": indices,
             "parent": os.getpid(),
         }
@@ -218,6 +221,7 @@ def _keep_plan(rendering: Rendering) -> None:
         "task": rendering.task,
         "seed": rendering.seed,
         "size": list(rendering.size),
+        "scenes": list(rendering.scenes),
     }
     path = rendering.out / PLAN
     rendering.out.mkdir(parents=True, exist_ok=True)
@@ -226,6 +230,7 @@ def _keep_plan(rendering: Rendering) -> None:
             before = json.loads(path.read_text())
         except ValueError:
             before = {}
+        before.setdefault("scenes", [])  # not in the plans of older renderings
         other = [k for k, v in plan.items() if before.get(k) != v]
         if other:
             differs = ", ".join(f"{k} {before.get(k)} there, {plan[k]} asked for" for k in other)

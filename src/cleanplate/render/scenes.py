@@ -11,11 +11,11 @@ from cleanplate.render.setting import Setting
 
 VIEWS = 6
 """Items per scene: reading one takes as long as rendering some pictures of it."""
-_TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
+TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
 """A third outdoors, a sixth table-tops, the rest furnished worlds and photoreal rooms."""
 
 
-def scene_of(library: Library, seed: int, index: int, kinds: tuple[str, ...] = _TURN) -> Setting:
+def scene_of(library: Library, seed: int, index: int, kinds: tuple[str, ...] = TURN) -> Setting:
     """Give the scene of item `index`.
 
     Args:
@@ -28,10 +28,12 @@ def scene_of(library: Library, seed: int, index: int, kinds: tuple[str, ...] = _
         CleanplateError: if the library has no scenes at all.
     """
     group = index // VIEWS
-    kinds = tuple(k for k in kinds if _has(library, k))
+    asked, kinds = kinds, tuple(k for k in kinds if _has(library, k))
     if not kinds:
         raise CleanplateError(
-            "has no scenes", file=library.folder, cure="Scenes stand in scenes/CATALOG.csv."
+            f"has no scenes of any kind asked for ({', '.join(sorted(set(asked)))})",
+            file=library.folder,
+            cure="Scenes stand in scenes/CATALOG.csv.",
         )
     rng = np.random.default_rng([seed, 1, group])
     kind = kinds[group % len(kinds)]

@@ -23,7 +23,8 @@ MAKERS = {
     "cutouts": ("cleanplate.render.blender.cutouts", "Cutouts"),
     "pairs": ("cleanplate.render.blender.pairs", "Pairs"),
 }
-"""Task -> module and class; a class takes (library, seed, size) and makes items by index."""
+"""Task -> module and class, which makes items by index. A class takes (library, seed, size) and,
+where it has scenes and not all kinds of them are wanted, their kinds."""
 
 
 class Maker(Protocol):
@@ -34,12 +35,15 @@ class Maker(Protocol):
 
 
 def main(path: Path) -> None:
-    """Do a job: JSON with task, assets, out, seed, size (height, width), indices and parent."""
+    """Do a job: JSON as `render.crew` writes it."""
     job = json.loads(path.read_text())
     out = Path(job["out"])
     module, name = MAKERS[job["task"]]
     library = Library(job["assets"])
-    maker: Maker = getattr(import_module(module), name)(library, job["seed"], tuple(job["size"]))
+    given = [library, job["seed"], tuple(job["size"])]
+    if job.get("scenes"):
+        given.append(tuple(job["scenes"]))
+    maker: Maker = getattr(import_module(module), name)(*given)
     for index in job["indices"]:
         if job.get("parent", os.getppid()) != os.getppid():
             return  # the crew was killed: nobody waits for this

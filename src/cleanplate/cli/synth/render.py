@@ -51,6 +51,13 @@ Stopped or killed, the same command goes on where it was.
     "[default: plates 384x288, cutouts 384x384, pairs 480x360]",
 )
 @click.option(
+    "--scenes",
+    type=click.Choice(["outdoor", "room", "tabletop", "world"]),
+    multiple=True,
+    help="Of plates and pairs: only this kind of scene; may be given several times.  "
+    "[default: all, a third outdoors, a sixth table tops]",
+)
+@click.option(
     "--processes",
     type=click.IntRange(1),
     default=2,
@@ -76,6 +83,7 @@ def command(
     count: int,
     seed: int,
     size: tuple[int, int] | None,
+    scenes: tuple[str, ...],
     processes: int,
     python: str,
     as_json: bool,
@@ -89,7 +97,9 @@ def command(
     """
     from cleanplate.render import crew, sheets
 
-    rendering = crew.Rendering(task, assets, out, count, seed, size or _SIZES[task])
+    if scenes and task == "cutouts":
+        raise click.UsageError("--scenes is for plates and pairs: cutouts stand in none.")
+    rendering = crew.Rendering(task, assets, out, count, seed, size or _SIZES[task], scenes)
     bar = tqdm(desc=task, total=count, unit=" items", disable=True if quiet else None)
     first = True
     try:
