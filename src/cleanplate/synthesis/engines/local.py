@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -9,20 +10,25 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.sharedctypes import RawArray
+from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
+from cleanplate.files import telling_write_faults
 from cleanplate.synthesis.hold import shared
 from cleanplate.synthesis.job import Job, Report, make_shard
+from cleanplate.synthesis.plan import read_plan
 
 _BREAKS = 3
 """Times in a row that a worker may be killed before a shard gets done."""
 _LOOK = 0.25
 """Seconds between looks at how far the workers are."""
+_ASSETS = ".assets.json"
+"""Where the workers of a build find out where the plan's assets lie."""
 
 
 class _Stopped(Exception):
@@ -46,7 +52,7 @@ def run_here(job: Job, shards: Sequence[int], watch: Callable[[int], None]) -> G
 def run_local(
     job: Job, shards: Sequence[int], watch: Callable[[int], None], workers: int
 ) -> Generator[Report]:
-    """Make shards in `workers` processes, each one shard at a time.
+    """Make shards of the plan in `job.out` in `workers` processes, each one shard at a time.
 
     If a worker is killed (as by a system short of memory), new ones start and its shard is made
     again. When this ends, however it ends, no worker is left, nor is anything of an unfinished
@@ -59,23 +65,44 @@ def run_local(
     told = RawArray("q", len(shards) + 1)
     left = list(range(len(shards)))
     breaks = 0
-    while left:
-        for place in left:
-            told[place] = 0
-        try:
-            for place, report in _pool(job, shards, left, told, watch, workers=workers):
-                left.remove(place)
-                breaks = 0
-                yield report
-        except BrokenProcessPool as error:
-            breaks += 1
-            if breaks >= _BREAKS:
-                raise CleanplateError(
-                    f"worker processes were killed {breaks} times before a shard was done",
-                    file=job.out,
-                    cure="Perhaps memory ran out: use fewer --workers. What is made stays; "
-                    "the same command goes on.",
-                ) from error
+    with _told_where(job):
+        while left:
+            for place in left:
+                told[place] = 0
+            try:
+                for place, report in _pool(job, shards, left, told, watch, workers=workers):
+                    left.remove(place)
+                    breaks = 0
+                    yield report
+            except BrokenProcessPool as error:
+                breaks += 1
+                if breaks >= _BREAKS:
+                    raise CleanplateError(
+                        f"worker processes were killed {breaks} times before a shard was done",
+                        file=job.out,
+                        cure="Perhaps memory ran out: use fewer --workers. A script that builds "
+                        "needs `if __name__ == '__main__':` around it. What is made stays; the "
+                        "same command goes on.",
+                    ) from error
+
+
+@contextmanager
+def _told_where(job: Job) -> Generator[None]:
+    """Leave a note of where the assets lie, as long as there are workers to read it.
+
+    What a process is handed as it starts goes through a pipe. One that dies before it has read
+    all of that, and of some hundred assets it is more than a pipe holds, lets its parent wait
+    for ever (CPython's `popen_spawn_posix` keeps the reading end open itself while it writes).
+    """
+    note = job.out / _ASSETS
+    files = [[str(file) for file in some] for some in (job.plate_files, job.cutout_files)]
+    with telling_write_faults(note):
+        note.write_text(json.dumps(files), encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            note.unlink()
 
 
 def _pool(
@@ -92,7 +119,7 @@ def _pool(
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(left))
     running: dict[Future[Report], int] = {}
-    pool = ProcessPoolExecutor(workers, context, _start, (job, told))
+    pool = ProcessPoolExecutor(workers, context, _start, (job.out, told))
     try:
         while waiting or running:
             # One in reserve for each worker; a queue of all would only hold memory.
@@ -146,12 +173,16 @@ class _Worker:
     lock = ExitStack()
 
 
-def _start(job: Job, told: Any) -> None:
+def _start(out: Path, told: Any) -> None:
     """Set up a worker: Ctrl-C is its parent's to handle, whose end is its own end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _Worker.job, _Worker.told = job, told
-    _Worker.lock.enter_context(shared(job.out))
+    _Worker.lock.enter_context(shared(out))
+    plan = read_plan(out)
+    assert plan is not None
+    plates, cutouts = json.loads((out / _ASSETS).read_text(encoding="utf-8"))
+    _Worker.job = Job(out, plan, tuple(map(Path, plates)), tuple(map(Path, cutouts)))
+    _Worker.told = told
 
 
 def _end_with_parent() -> None:
