@@ -43,6 +43,9 @@ def main() -> None:
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--pairs", type=_existing, help="Full-scene pairs with exact truth, to measure on.")
 @click.option("--students", type=_existing, help="Original student data, to measure and look at.")
+@click.option("--known", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Results of the same scale: figures in them are taken over, and only trainings "
+              "that are missing there, or whose weights pictures need, are done.")  # fmt: skip
 @click.option("--gather", is_flag=True, help="Train nothing more: results of what is done.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def run(
@@ -55,12 +58,13 @@ def run(
     device: str,
     pairs: Path | None,
     students: Path | None,
+    known: Path | None,
     gather: bool,
     quiet: bool,
 ) -> None:
     """Build the data, train everything, measure, draw. Started again, it goes on where it was."""
-    from studies.seed import figures, runs, sets
-    from studies.seed.results import Results, save
+    from studies.seed import charts, runs, sets, sheets
+    from studies.seed.results import Results, save, take_over
     from studies.seed.results import gather as gathered
 
     chosen = replace(SCALES[scale], device=device)
@@ -68,6 +72,8 @@ def run(
     results = results or work / "results"
     processes = processes or (runs.available_processes() if device == "cpu" else 1)
     bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
+    if known is not None:
+        take_over(bench, known)
     plan = [] if gather else runs.planned(chosen, seeds)
     done = sum(bench.is_done(one) for one in plan)
     with tqdm(total=len(plan), initial=done, unit="run", disable=True if quiet else None) as bar:
@@ -75,8 +81,8 @@ def run(
             bar.update()
     save(gathered(bench, students), results / f"{scale}.json")
     found = Results(results / f"{scale}.json")
-    figures.draw_charts(found, results / "images")
-    figures.draw_pictures(bench, found, results / "images", students)
+    charts.draw_charts(found, results / "images")
+    sheets.draw_pictures(bench, found, results / "images", students)
 
 
 @main.command()

@@ -159,6 +159,8 @@ def rows() -> Iterator[Row]:
     yield from _task_1()
     for name, changes in TRIALS.items():
         yield Row("task2", name, _changed(REPORT, changes), keep=True)
+    yield Row("longer", "the report's", replace(REPORT, more=True), keep=True, seeds=2)
+    yield Row("longer", "sound", replace(SOUND, more=True), keep=True, seeds=1)
     for suspect in SUSPECTS:
         for base, side, changed in (
             (REPORT, "right", suspect.right),

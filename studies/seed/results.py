@@ -20,10 +20,13 @@ from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows
 from studies.seed.floors import floors
 from studies.seed.measures import answers, depth_figures, mask_figures
-from studies.seed.settings import REPORT, SCALES, SOUND
+from studies.seed.settings import REPORT, SCALES, SOUND, Settings
 from studies.seed.training import nearness, targets
 
 FOLDER = Path(__file__).parent / "results"
+
+_KEPT = ("seed", "figures", "course", "parameters", "cpu_seconds")
+"""Of each run."""
 
 
 def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
@@ -38,10 +41,7 @@ def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
         done = runs.found(bench, row)
         listed.setdefault(row.part, {})[row.name] = {
             "settings": asdict(row.settings),
-            "runs": [
-                {key: one[key] for key in ("seed", "figures", "course", "parameters")}
-                for one in done
-            ],
+            "runs": [{key: one.get(key) for key in _KEPT} for one in done],
         }
     train = sets.Pairs.load(bench.sets["assignment/train"])
     known = sets.Pairs.load(bench.sets["assignment/known"])
@@ -62,6 +62,35 @@ def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
         told |= _of_students(bench, students)
     rounded: dict[str, Any] = _rounded(told)
     return rounded
+
+
+def take_over(bench: runs.Bench, file: Path) -> int:
+    """Take figures from earlier results of the same scale for trainings that are not done here.
+
+    Weights are not in results: a training whose pictures are drawn is still done again.
+
+    Returns:
+        How many trainings were taken over.
+
+    Raises:
+        CleanplateError: if the results are of another scale.
+    """
+    results = Results(file)
+    if results.scale.name != bench.scale.name:
+        raise CleanplateError(
+            f"these results are of the scale {results.scale.name}, not {bench.scale.name}",
+            file=file,
+        )
+    taken = 0
+    for part in results.told["rows"].values():
+        for row in part.values():
+            settings = Settings(**row["settings"])
+            for one in row["runs"]:
+                run = runs.Run(settings, one["seed"])
+                if not bench.figures(run).exists():
+                    bench.keep(run, one)
+                    taken += 1
+    return taken
 
 
 def _statistics(pairs: sets.Pairs) -> dict[str, Any]:
@@ -102,12 +131,13 @@ def _drawn(bench: runs.Bench, pairs: sets.Pairs) -> dict[str, Any]:
     found: dict[str, Any] = {"a perfect prediction": drawing.white_share(drawing.logit(truth))}
     for row in rows():
         run = runs.Run(row.settings, 0)
-        shown = row.part in ("anchors", "task2") and row.settings.task != "mask"
+        shown = row.part in ("anchors", "task2", "longer") and row.settings.task != "mask"
         if shown and row.settings.target == "report" and bench.weights(run).is_file():
             model = runs.load(row.settings, bench.scale, bench.weights(run))
             logits = answers(row.settings, bench.scale, model, pairs).logits
             assert logits is not None
-            found[row.name] = drawing.white_share(logits)
+            name = f"{row.name}, longer" if row.part == "longer" else row.name
+            found[name] = drawing.white_share(logits)
     return found
 
 
@@ -186,6 +216,35 @@ class Results:
             f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else f"seeds: {max(counts)}"
         )
         return f"{self.scale.told}, {seeds}"
+
+    def core_hours(self) -> dict[str, float]:
+        """Tell what the scale's trainings take: counted all, timed those that were done here.
+
+        `trainings` and `longer` are counts, `timed` how many of both have a time, `seconds` and
+        `longer_seconds` medians of processor time, `hours` all of it. Of trainings that were
+        taken over no time is known.
+        """
+        seconds: dict[bool, dict[str, float | None]] = {False: {}, True: {}}
+        for part in self.told["rows"].values():
+            for row in part.values():
+                settings = Settings(**row["settings"])
+                for one in row["runs"]:
+                    name = runs.Run(settings, one["seed"]).name
+                    seconds[settings.more][name] = one.get("cpu_seconds")
+        usual, longer = (
+            statistics.median([s for s in some.values() if s] or [math.nan])
+            for some in (seconds[False], seconds[True])
+        )
+        counts = len(seconds[False]), len(seconds[True])
+        total = counts[0] * usual + (counts[1] * longer if counts[1] else 0)
+        return {
+            "trainings": counts[0],
+            "longer": counts[1],
+            "timed": sum(s is not None for some in seconds.values() for s in some.values()),
+            "seconds": usual,
+            "longer_seconds": longer,
+            "hours": total / 3600,
+        }
 
     def names(self, part: str) -> list[str]:
         """Give the rows of a part, in order."""

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -20,8 +20,9 @@ import numpy.typing as npt
 import torch
 
 from cleanplate.files import replacing
+from cleanplate.training.networks import PairNetwork
 from studies.seed.experiments import Row, rows
-from studies.seed.measures import answers, measure
+from studies.seed.measures import answers, figures, measure
 from studies.seed.network import build
 from studies.seed.sets import Pairs, spread
 from studies.seed.settings import TEACHER, Scale, Settings
@@ -51,8 +52,14 @@ class Run:
         return f"{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
 
 
-_FIRST = frozenset({"task1", "anchors"})
-"""Parts whose seeds all come before the other seeds of the rest."""
+_FIRST = frozenset({"task1", "anchors", "longer"})
+"""Parts that all else leans on; their seeds come before the others' second ones."""
+
+
+def seeds_of(row: Row, scale: Scale) -> int:
+    """Give the number of a row's trainings at a scale."""
+    kind = 0 if row.part in _FIRST else 1 if row.part.startswith("suspect") else 2
+    return min(row.seeds, scale.seeds[kind])
 
 
 def _turn(entry: tuple[Row, int]) -> tuple[bool, bool, int, bool]:
@@ -64,13 +71,12 @@ def _turn(entry: tuple[Row, int]) -> tuple[bool, bool, int, bool]:
 def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
     """Give every training once, in order: one seed of each, then the other seeds."""
     found: dict[str, Run] = {}
-    listed = [(row, seed) for row in rows() for seed in range(seeds or scale.seeds)]
-    listed.sort(key=_turn)
-    for row, seed in listed:
-        if seed < row.seeds:
-            run = Run(row.settings, seed, row.keep and seed == 0)
-            known = found.get(run.name, run)
-            found[run.name] = replace(run, keep=run.keep or known.keep)
+    wanted = [row for row in rows() if scale.more > 1 or not row.settings.more]
+    counts = {row: min(row.seeds, seeds) if seeds else seeds_of(row, scale) for row in wanted}
+    for row, seed in sorted(((r, s) for r in wanted for s in range(counts[r])), key=_turn):
+        run = Run(row.settings, seed, row.keep and seed == 0)
+        known = found.get(run.name, run)
+        found[run.name] = replace(run, keep=run.keep or known.keep)
     return list(found.values())
 
 
@@ -105,6 +111,13 @@ class Bench:
         file = self.figures(run)
         found: dict[str, Any] | None = json.loads(file.read_text()) if file.is_file() else None
         return found
+
+    def keep(self, run: Run, found: Mapping[str, Any]) -> None:
+        """Write a training's figures, whole or not at all: it is done."""
+        told = {"settings": asdict(run.settings), "scale": asdict(self.scale), **found}
+        self.figures(run).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.figures(run)) as path:
+            path.write_text(json.dumps(told, indent=1) + "\n")
 
 
 def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
@@ -156,7 +169,7 @@ def teacher_run() -> Run:
 def _carry_out_one(bench: Bench, run: Run) -> None:
     began = time.process_time()
     settings = run.settings
-    training = _part(bench.sets[f"{settings.data}/train"])
+    training = _part(bench.sets[f"{settings.data}/{'more' if settings.more else 'train'}"])
     if settings.teacher == "monocular":
         training = replace(
             training,
@@ -164,7 +177,14 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
                 bench.scale, bench.weights(teacher_run()), bench.sets["assignment/train"]
             ),
         )
-    model, course = train(settings, bench.scale, training, run.seed)
+
+    def look(model: PairNetwork) -> dict[str, float]:
+        known = _part(bench.sets[f"{settings.data}/known"])
+        return figures(settings, answers(settings, bench.scale, model, known), known)
+
+    model, course = train(
+        settings, bench.scale, training, run.seed, look=look if settings.more else None
+    )
     trained = time.process_time() - began
     checks = {
         "known": f"{settings.data}/known",
@@ -174,9 +194,7 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
     }
     sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
     found = {
-        "settings": asdict(settings),
         "seed": run.seed,
-        "scale": asdict(bench.scale),
         "course": asdict(course),
         # A network that has blown up has no figures. That is a result, too.
         "figures": {} if course.diverged else measure(settings, bench.scale, model, sets, run.seed),
@@ -187,9 +205,7 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
         bench.weights(run).parent.mkdir(parents=True, exist_ok=True)
         with replacing(bench.weights(run)) as path:
             torch.save(model.state_dict(), path)
-    bench.figures(run).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(bench.figures(run)) as path:
-        path.write_text(json.dumps(found, indent=1) + "\n")
+    bench.keep(run, found)
 
 
 @lru_cache(12)
@@ -207,9 +223,7 @@ def _taught(scale: Scale, weights: Path, frames: Path) -> npt.NDArray[np.float32
 
 def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
     """Give the figures of a row, one for each of its seeds that is done."""
-    done = (
-        bench.read(Run(row.settings, seed)) for seed in range(min(row.seeds, bench.scale.seeds))
-    )
+    done = (bench.read(Run(row.settings, seed)) for seed in range(row.seeds))
     return [one for one in done if one is not None]
 
 

@@ -79,12 +79,15 @@ def prepare(scale: Scale, work: Path, processes: int, pairs: Path | None) -> dic
 
     Returns:
         File by part: `assignment/train`, `assignment/known` (places that train, other subjects),
-        `assignment/new` (neither), the same of `realistic`, and `pairs/VARIANT`.
+        `assignment/new` (neither), the same of `realistic`, `assignment/more` (training pairs for
+        longer runs), and `pairs/VARIANT`.
     """
     plates, cutouts = _assets(work)
     found: dict[str, Path] = {}
     for preset in ("assignment", "realistic"):
         files = {part: work / f"{preset}-{part}.npz" for part in ("train", "known", "new")}
+        if preset == "assignment" and scale.more > 1:
+            files["more"] = work / "assignment-more.npz"
         found |= {f"{preset}/{part}": file for part, file in files.items()}
         if all(file.is_file() for file in files.values()):
             continue
@@ -141,16 +144,18 @@ def _assignment(folder: Path, scale: Scale) -> dict[str, Pairs]:
     index = np.arange(plan.count)
     plate, cutout = np.array([plan.counted(int(i))[:2] for i in index]).T
     held_plate, held_cutout = plate % _HELD_OUT == 0, cutout % _HELD_OUT == 0
+    learned = ~held_plate & ~held_cutout
     sides = {
-        "train": ~held_plate & ~held_cutout,
-        "known": ~held_plate & held_cutout,
-        "new": held_plate & held_cutout,
+        "train": (learned, scale.pairs),
+        "known": (~held_plate & held_cutout, scale.validation),
+        "new": (held_plate & held_cutout, scale.validation),
     }
+    if scale.more > 1:  # drawn last, so that the others are the same with and without
+        sides["more"] = (learned, scale.more * scale.pairs)
     rng = np.random.default_rng(2020)
     samples, ranges = Folders(folder), _Ranges(folder, plan.shard_size)
     found = {}
-    for part, side in sides.items():
-        count = scale.pairs if part == "train" else scale.validation
+    for part, (side, count) in sides.items():
         numbers = np.flatnonzero(side)
         if len(numbers) < count:
             raise CleanplateError(

@@ -40,6 +40,8 @@ class Settings:
         order: "both" at once; "depth-first": depth for half of the epochs, then the mask with
             all that depth uses frozen.
         small_first: half of the epochs at half the size.
+        more: train on `Scale.more` times as many pairs, and so for as many times the steps, at the
+            same rate.
         camera: what plate and frame went through, in training.
         data: the assignment's form, or realistic composites.
     """
@@ -66,6 +68,7 @@ class Settings:
     epochs: int = 9
     order: Literal["both", "depth-first"] = "both"
     small_first: bool = False
+    more: bool = False
     camera: Camera = "none"
     data: Literal["assignment", "realistic"] = "assignment"
 
@@ -100,7 +103,8 @@ class Scale:
         width: factor on SeedNet's channel counts.
         pairs: that train.
         validation: pairs of each kind of validation.
-        seeds: of every training.
+        seeds: of the trainings that all else leans on (task 1, the two anchors), of each suspect,
+            of the rest.
         epochs: overrides the settings' own; 0 = as they say.
         batch: pairs in one step; the report's is 16. Smaller where pairs are few, for more steps.
         sgd: factor on the learning rate of SGD. A scale with fewer steps than the report's 2,500
@@ -109,6 +113,7 @@ class Scale:
         plates, cutouts: assets in the built set.
         stored: size of the built pictures, as the assignment stores them.
         placements: of each plate, cutout and flip in the built set.
+        more: times `pairs` for the longer trainings; 1 = there are none.
         bfloat: train in bfloat16 but for the first convolutions, whose input needs float32 where
             it is scaled the report's way.
         device: torch's name of what trains.
@@ -119,7 +124,7 @@ class Scale:
     width: float
     pairs: int
     validation: int
-    seeds: int
+    seeds: tuple[int, int, int]
     epochs: int = 0
     batch: int = 16
     sgd: float = 1.0
@@ -127,6 +132,7 @@ class Scale:
     cutouts: int = 100
     stored: int = 224
     placements: int = 1
+    more: int = 1
     bfloat: bool = True
     device: str = "cpu"
 
@@ -144,14 +150,15 @@ SCALES = {
         0.125,
         32,
         12,
-        1,
+        (1, 1, 1),
         2,
         plates=10,
         cutouts=10,
         stored=64,
         placements=2,
+        more=2,
         bfloat=False,
     ),
-    "small": Scale("small", 64, 0.25, 640, 160, 3, batch=4, sgd=2500 / 160),
-    "full": Scale("full", 128, 1.0, 40_000, 1_000, 3, placements=20),
+    "small": Scale("small", 64, 0.25, 640, 160, (3, 2, 1), batch=4, sgd=2500 / 160, more=8),
+    "full": Scale("full", 128, 1.0, 40_000, 1_000, (3, 3, 3), placements=20),
 }

@@ -28,11 +28,13 @@ LOW, HIGH = 0.19, 0.51
 class Course:
     """What a training printed: the mean of each loss by epoch.
 
+    `seen` holds what `look` found after each epoch, where one was given.
     `diverged` tells that a loss became infinite or NaN, and the training ended there.
     """
 
     mask: list[float] = field(default_factory=list)
     depth: list[float] = field(default_factory=list)
+    seen: list[dict[str, float]] = field(default_factory=list)
     diverged: bool = False
 
 
@@ -53,7 +55,9 @@ def train(
     scale: Scale,
     pairs: Pairs,
     seed: int,
+    *,
     watch: Callable[[int, int], None] = lambda step, steps: None,
+    look: Callable[[PairNetwork], dict[str, float]] | None = None,
 ) -> tuple[PairNetwork, Course]:
     """Train one network.
 
@@ -63,6 +67,7 @@ def train(
         pairs: to learn from; `relative` holds depth as the teacher gives it.
         seed: of the weights, the order and everything drawn.
         watch: told each step.
+        look: asked for figures of the network after each epoch; None = nothing is measured.
     """
     torch.manual_seed(seed)
     model = networks.build(settings, scale.width)
@@ -102,7 +107,19 @@ def train(
         for name, values in shown.items():
             if values:
                 getattr(course, name).append(float(np.mean(values)))
+        if look is not None:
+            course.seen.append(_looked(model, look))
     return model.eval(), course
+
+
+def _looked(
+    model: PairNetwork, look: Callable[[PairNetwork], dict[str, float]]
+) -> dict[str, float]:
+    modes = {part: part.training for part in model.modules()}  # parts may be frozen
+    found = look(model.eval())
+    for part, mode in modes.items():
+        part.training = mode
+    return found
 
 
 def _paired(relative: npt.NDArray[np.float32], share: float, seed: int) -> npt.NDArray[np.float32]:

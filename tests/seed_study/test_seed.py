@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("matplotlib")
 
-from cleanplate.training.networks import SeedNet
+from cleanplate.training.networks import PairNetwork, SeedNet
 from studies.seed import drawing, experiments
 from studies.seed.camera import jitter, through
 from studies.seed.costs import costs
@@ -212,7 +212,34 @@ def test_every_training_is_planned_once_and_first_seeds_come_first():
     settings = {row.settings for row in experiments.rows()}
     assert {run.settings for run in plan[: len(settings)]} == settings
     assert all(run.seed == 0 for run in plan[: len(settings)])
-    assert sum(run.settings == REPORT for run in plan) == SCALES["small"].seeds
+    suspect = next(row.settings for row in experiments.rows() if row.part == "suspect-2-wrong")
+    trial = next(row.settings for row in experiments.rows() if row.part == "task2")
+    counts = [sum(run.settings == one for run in plan) for one in (REPORT, suspect, trial)]
+    assert tuple(counts) == SCALES["small"].seeds
+    assert sum(run.settings == trial for run in planned(SCALES["small"], 2)) == 2
+
+
+def test_a_scale_that_has_no_longer_trainings_plans_none():
+    assert any(run.settings.more for run in planned(SCALES["small"]))
+    assert not any(run.settings.more for run in planned(SCALES["full"]))
+
+
+def test_looking_after_each_epoch_changes_nothing():
+    pairs, scale = some_pairs(8), replace(SMOKE, batch=4)
+    modes = []
+
+    def look(model: PairNetwork) -> dict[str, float]:
+        modes.append(model.training)
+        with torch.inference_mode():
+            model(torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32))
+        return {"looks": float(len(modes))}
+
+    plain, _ = train(SOUND, scale, pairs, 5)
+    looked, course = train(SOUND, scale, pairs, 5, look=look)
+    assert course.seen == [{"looks": 1.0}, {"looks": 2.0}]
+    assert modes == [False, False]
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, looked.state_dict()[name]), name
 
 
 def test_all_suspects_of_the_table_are_turned_both_ways():

@@ -13,9 +13,11 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from studies.seed import experiments
+from cleanplate.errors import CleanplateError
+from studies.seed import experiments, runs
 from studies.seed.paper import write
-from studies.seed.results import FOLDER, Results
+from studies.seed.results import FOLDER, Results, take_over
+from studies.seed.settings import REPORT, SCALES, SOUND
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "studies" / "seed.md"
@@ -57,10 +59,32 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
         assert results.seeds(row.part, row.name) == 1, (row.part, row.name)
     for name in ("blank", "courses", "suspects", "fusions", "costs", "depths"):
         assert (work / "results" / "images" / f"{name}.png").stat().st_size > 5000
+    for one in results.told["rows"]["longer"]["the report's"]["runs"]:
+        assert len(one["course"]["seen"]) == len(one["course"]["depth"])
     write(results, tmp_path / "seed.md", "images")
     text = (tmp_path / "seed.md").read_text()
     assert "32 x 32 px" in text
     assert "nan" not in text
+
+
+def test_known_figures_are_taken_over_but_not_over_what_is_done(tmp_path: Path):
+    small = SCALES["small"]
+    bench = runs.Bench(small, tmp_path, {})
+    anchor = runs.Run(REPORT, 0)
+    bench.keep(anchor, {"seed": 0, "figures": {"known": {"iou": 0.5}}, "course": {}})
+    known = FOLDER / "small.json"
+    taken = take_over(bench, known)
+    assert taken == len(list(bench.work.glob("runs/*.json"))) - 1
+    assert take_over(bench, known) == 0
+    assert bench.read(anchor)["figures"] == {"known": {"iou": 0.5}}
+    other = runs.Run(SOUND, 1)
+    there = Results(known).told["rows"]["anchors"]["sound"]["runs"][1]
+    assert bench.read(other)["figures"] == there["figures"]
+    # Figures alone do not do where pictures are drawn from the weights.
+    left = [run for run in runs.planned(small) if not bench.is_done(run)]
+    assert all(run.keep for run in left)
+    with pytest.raises(CleanplateError, match="scale small, not full"):
+        take_over(runs.Bench(SCALES["full"], tmp_path / "full", {}), known)
 
 
 def test_the_paper_is_what_the_committed_results_say(tmp_path: Path):

@@ -1,167 +1,45 @@
-"""The study's figures, drawn from its results and from networks whose weights were kept."""
+"""The study's charts, drawn from its results alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter
 
-from studies.seed import drawing, runs, sets
 from studies.seed.experiments import SUSPECTS
-from studies.seed.measures import Answer, answers
-from studies.seed.results import Results, row_of
-from studies.seed.settings import REPORT
-from studies.seed.training import targets
-
-Picture = npt.NDArray[Any]
+from studies.seed.results import Results
 
 _PRINTED = (0.634, 0.635, 0.620, 0.640, 0.629, 0.637, 0.630, 0.634, 0.624)
 """Depth loss by epoch in the report's notebook (SEED.md, section 3)."""
 _KNOWN = {"constant": 0.655, "picture_mean": 0.640, "perfect": 0.632}
 """Cross-entropy that answers reach on the report's targets (ibidem)."""
-_SHOWN = 5
-"""Pairs in a sheet of pictures."""
-_INK, _RIGHT, _WRONG = "#333333", "#1b7f5c", "#b3412f"
-_SIZES: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+INK = "#333333"
+_RIGHT, _WRONG = "#1b7f5c", "#b3412f"
+STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def draw_charts(results: Results, out: Path) -> None:
-    """Draw what needs the results alone: curves, suspects, task 1, accuracy against cost."""
+    """Draw what needs the results alone: curves, suspects, task 1, costs, longer trainings."""
     out.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(_SIZES):
-        _save(_courses(results), out / "courses.png")
-        _save(_suspects(results), out / "suspects.png")
-        _save(_fusions(results), out / "fusions.png")
-        _save(_costs(results), out / "costs.png")
+    with plt.rc_context(STYLE):
+        save(_courses(results), out / "courses.png")
+        save(_suspects(results), out / "suspects.png")
+        save(_fusions(results), out / "fusions.png")
+        save(_costs(results), out / "costs.png")
+        if results.scale.more > 1:
+            save(_longer(results), out / "longer.png")
 
 
-def draw_pictures(bench: runs.Bench, results: Results, out: Path, students: Path | None) -> None:
-    """Draw what needs pictures and weights: the blank map, depth by training."""
-    out.mkdir(parents=True, exist_ok=True)
-    known = sets.Pairs.load(bench.sets["assignment/known"])
-    some = known[np.linspace(0, len(known) - 1, _SHOWN).astype(int)]
-    with plt.rc_context(_SIZES):
-        _save(_blank(bench, results, some), out / "blank.png")
-        _save(_depths(bench, results, some), out / "depths.png")
-        if students is not None:
-            ten = sets.students(students, bench.scale.size)
-            _save(_students(bench, results, ten), out / "students.png")
-
-
-def _save(figure: Any, file: Path) -> None:
+def save(figure: Any, file: Path) -> None:
+    """Write a figure as a small PNG, and let go of it."""
     figure.savefig(file, dpi=110, bbox_inches="tight", pil_kwargs={"optimize": True})
     plt.close(figure)
-
-
-def _answer(bench: runs.Bench, part: str, name: str, pairs: sets.Pairs) -> Answer:
-    settings = row_of(part, name).settings
-    weights = bench.weights(runs.Run(settings, 0))
-    return answers(settings, bench.scale, runs.load(settings, bench.scale, weights), pairs)
-
-
-def _is_kept(bench: runs.Bench, part: str, name: str) -> bool:
-    return bench.weights(runs.Run(row_of(part, name).settings, 0)).is_file()
-
-
-def _sheet(columns: Sequence[tuple[str, Sequence[Picture]]], note: str) -> Any:
-    count = len(columns[0][1])
-    figure, axes = plt.subplots(
-        count, len(columns), figsize=(1.35 * len(columns), 1.4 * count), squeeze=False
-    )
-    for column, (title, pictures) in enumerate(columns):
-        for row, picture in enumerate(pictures):
-            axis = axes[row][column]
-            axis.imshow(picture, vmin=0, vmax=1, cmap="gray", interpolation="nearest")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            for side in axis.spines.values():
-                side.set(visible=True, color="#aaaaaa", linewidth=0.5)
-        axes[0][column].set_title(title, fontsize=8)
-    figure.subplots_adjust(wspace=0.04, hspace=0.04)
-    figure.text(0.5, 0.09, note, ha="center", va="top", fontsize=7, color=_INK)
-    return figure
-
-
-def _each(pictures: Sequence[Picture] | Picture, how: Callable[[Any], Picture]) -> list[Picture]:
-    return [how(one) for one in pictures]
-
-
-def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
-    truth = targets(REPORT, some.relative)
-    ours = _answer(bench, "anchors", "the report's", some)
-    assert ours.logits is not None
-    assert ours.depth is not None
-    return _sheet(
-        [
-            ("frame", list(some.frame)),
-            ("target, as stored", _each(truth, drawing.right)),
-            ("perfect answer,\nreport's way", _each(drawing.logit(truth), drawing.reported)),
-            ("report's network,\nreport's way", _each(ours.logits, drawing.reported)),
-            ("same weights,\nas they are", _each(ours.depth, drawing.right)),
-            ("same weights,\nstretched", _each(ours.depth, drawing.stretched)),
-        ],
-        f"{results.scale.told}; first seed",
-    )
-
-
-def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
-    shown = [
-        ("anchors", "the report's", "the report's"),
-        ("together", "schedule + optimiser + scaling", "schedule, optimiser,\nscaling right"),
-        ("anchors", "sound", "SeedNet,\nsoundly"),
-        ("others", "CompactNet", "CompactNet"),
-        ("others", "SeedNet without the plate", "without\nthe plate"),
-    ]
-    columns: list[tuple[str, Sequence[Picture]]] = [
-        ("frame", list(some.frame)),
-        ("truth", _each(some.relative, drawing.right)),
-    ]
-    for part, name, title in shown:
-        if not _is_kept(bench, part, name):
-            continue
-        depth = _answer(bench, part, name, some).depth
-        assert depth is not None
-        if row_of(part, name).settings.target == "report":
-            depth = 1 - depth
-        columns.append((title, _each(depth, drawing.stretched)))
-    return _sheet(
-        columns, f"near is bright, each map between its own ends; {results.scale.told}; first seed"
-    )
-
-
-def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
-    """Only what our networks say is drawn: the photographs are not ours to show."""
-    report = _answer(bench, "anchors", "the report's", ten)
-    columns: list[tuple[str, Sequence[Picture]]] = []
-    assert report.logits is not None
-    assert report.depth is not None
-    columns.append(("the report's,\nmask", list(report.mask if report.mask is not None else [])))
-    columns.append(("depth,\nthe report's way", _each(report.logits, drawing.reported)))
-    columns.append(("same weights,\nstretched", _each(1 - report.depth, drawing.stretched)))
-    for part, name, title in (
-        ("anchors", "sound", "soundly"),
-        ("realistic", "CompactNet", "CompactNet"),
-    ):
-        if not _is_kept(bench, part, name):
-            continue
-        answer = _answer(bench, part, name, ten)
-        assert answer.mask is not None
-        assert answer.depth is not None
-        columns.append((f"{title},\nmask", list(answer.mask)))
-        columns.append((f"{title},\ndepth", _each(answer.depth, drawing.stretched)))
-    return _sheet(
-        columns,
-        f"ten tuples of original student data, CompactNet trained on realistic pairs; "
-        f"{results.scale.told}; first seed",
-    )
 
 
 def _courses(results: Results) -> Any:
@@ -183,11 +61,46 @@ def _courses(results: Results) -> Any:
             ("perfect", "perfect", "-"),
         ):
             if name in levels:
-                axis.axhline(levels[name], color=_INK, lw=0.8, ls=style, label=label)
+                axis.axhline(levels[name], color=INK, lw=0.8, ls=style, label=label)
         axis.set_title(title, fontsize=8)
         axis.set_xlabel("epoch")
         axis.legend(fontsize=6.5, frameon=False)
     ours.set_ylabel("cross-entropy of depth")
+    return figure
+
+
+def _longer(results: Results) -> Any:
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 2.8), sharex=True)
+    for axis, key, label in (
+        (axes[0], "iou", "IoU of the mask"),
+        (axes[1], "delta1", r"depth: aligned $\delta$ < 1.25"),
+    ):
+        for name, colour in (("the report's", _WRONG), ("sound", _RIGHT)):
+            for one in results.told["rows"]["longer"][name]["runs"]:
+                course = [seen[key] for seen in one["course"]["seen"]]
+                axis.plot(range(1, len(course) + 1), course, color=colour, lw=1, marker=".")
+            axis.plot([], [], color=colour, label=f"{name} settings")
+            short = results.mean("anchors", name, "known", key)
+            axis.axhline(short, color=colour, lw=0.8, ls="--")
+        axis.plot([], [], color=INK, lw=0.8, ls="--", label="after the usual number of pairs")
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(label)
+        axis.grid(axis="y", lw=0.3)
+    level = results.told["baselines"]["known"]["mean map"]["delta1"]
+    axes[1].axhline(level, color=INK, lw=0.8, ls="-.", label="mean map")
+    figure.legend(
+        *axes[1].get_legend_handles_labels(),
+        fontsize=7,
+        frameon=False,
+        ncol=4,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.02),
+    )
+    figure.suptitle(
+        f"{results.scale.more} times the pairs, and the steps; {results.scale.told}; "
+        "known places, a line for each seed",
+        fontsize=8,
+    )
     return figure
 
 
@@ -246,7 +159,7 @@ def _fusions(results: Results) -> Any:
         axis.grid(axis="y", lw=0.3)
     axes[0].set_ylabel("IoU, measured on ...")
     axes[0].legend(fontsize=7, frameon=False)
-    figure.text(0.5, -0.2, results.told_scale, ha="center", fontsize=7, color=_INK)
+    figure.text(0.5, -0.2, results.told_scale, ha="center", fontsize=7, color=INK)
     return figure
 
 
