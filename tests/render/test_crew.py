@@ -36,8 +36,8 @@ from cleanplate.render import worker
 from cleanplate.render.items import Item, Rejected, jpeg
 
 class Plates:
-    def __init__(self, library, seed, size, kinds=()):
-        self.seed, self.size, self.kinds = seed, size, kinds
+    def __init__(self, library, seed, size):
+        self.seed, self.size, self.kinds = seed, size, library.scenes
     def make(self, index):
         with open(os.environ["DIARY"], "a") as diary:
             diary.write(f"{{index}}\\n")

@@ -83,7 +83,7 @@ def test_items_of_a_group_share_their_scene_and_seeds_differ(library):
 @given(st.integers(0, 10_000))
 def test_scenes_use_only_what_the_library_has(library, seed):
     for kind in ("outdoor", "tabletop"):
-        setting = scenes.scene_of(library, seed, 0, (kind,))
+        setting = scenes.scene_of(Library(library.folder, scenes=[kind]), seed, 0)
         assert setting.kind == kind
         assert used(setting) <= set(library.assets)
         assert not any(p.endswith(("_Normal.jpg", "_Roughness.jpg")) for p in used(setting))

@@ -65,13 +65,24 @@ class Asset:
 class Library:
     """An asset folder, opened.
 
+    Args:
+        folder: of the assets.
+        kept_out: patterns of paths and names that must be left alone.
+        scenes: kinds of scenes to compose, one after the other; () = all in their usual shares.
+
     Raises:
         CleanplateError: if there is no catalogue in it or a catalogue is damaged.
     """
 
-    def __init__(self, folder: str | Path, kept_out: Iterable[str] = KEPT_OUT):
+    def __init__(
+        self,
+        folder: str | Path,
+        kept_out: Iterable[str] = KEPT_OUT,
+        scenes: Iterable[str] = (),
+    ):
         self.folder = Path(folder)
         self.kept_out = tuple(kept_out)
+        self.scenes = tuple(scenes)
         self.assets: dict[str, Asset] = {}
         for half in _HALVES:
             path = self.folder / half / "CATALOG.csv"

@@ -11,24 +11,24 @@ from cleanplate.render.setting import Setting
 
 VIEWS = 6
 """Items per scene: reading one takes as long as rendering some pictures of it."""
-TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
+_TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
 """A third outdoors, a sixth table-tops, the rest furnished worlds and photoreal rooms."""
 
 
-def scene_of(library: Library, seed: int, index: int, kinds: tuple[str, ...] = TURN) -> Setting:
+def scene_of(library: Library, seed: int, index: int) -> Setting:
     """Give the scene of item `index`.
 
     Args:
-        library: what there is to compose from.
+        library: what there is to compose from; kinds that it has nothing for are left out.
         seed: of the whole rendering.
         index: of the item.
-        kinds: of the scenes, one after the other; kinds the library has nothing for are left out.
 
     Raises:
-        CleanplateError: if the library has no scenes at all.
+        CleanplateError: if the library has no scenes of those kinds.
     """
     group = index // VIEWS
-    asked, kinds = kinds, tuple(k for k in kinds if _has(library, k))
+    asked = library.scenes or _TURN
+    kinds = tuple(k for k in asked if _has(library, k))
     if not kinds:
         raise CleanplateError(
             f"has no scenes of any kind asked for ({', '.join(sorted(set(asked)))})",

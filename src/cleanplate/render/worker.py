@@ -23,8 +23,7 @@ MAKERS = {
     "cutouts": ("cleanplate.render.blender.cutouts", "Cutouts"),
     "pairs": ("cleanplate.render.blender.pairs", "Pairs"),
 }
-"""Task -> module and class, which makes items by index. A class takes (library, seed, size) and,
-where it has scenes and not all kinds of them are wanted, their kinds."""
+"""Task -> module and class; a class takes (library, seed, size) and makes items by index."""
 
 
 class Maker(Protocol):
@@ -39,11 +38,8 @@ def main(path: Path) -> None:
     job = json.loads(path.read_text())
     out = Path(job["out"])
     module, name = MAKERS[job["task"]]
-    library = Library(job["assets"])
-    given = [library, job["seed"], tuple(job["size"])]
-    if job.get("scenes"):
-        given.append(tuple(job["scenes"]))
-    maker: Maker = getattr(import_module(module), name)(*given)
+    library = Library(job["assets"], scenes=job["scenes"])
+    maker: Maker = getattr(import_module(module), name)(library, job["seed"], tuple(job["size"]))
     for index in job["indices"]:
         if job.get("parent", os.getppid()) != os.getppid():
             return  # the crew was killed: nobody waits for this

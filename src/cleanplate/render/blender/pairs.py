@@ -16,7 +16,6 @@ from cleanplate.render.blender.plates import record
 from cleanplate.render.blender.players import Player
 from cleanplate.render.blender.views import Cameraman, Seen
 from cleanplate.render.items import Item, Rejected, millimetres, png
-from cleanplate.render.scenes import TURN
 
 _SAMPLES = {"tabletop": 10, "outdoor": 8, "world": 10, "room": 12}
 _COVERAGE = 48
@@ -31,17 +30,10 @@ class Pairs:
         library: the asset folder.
         seed: of the rendering.
         size: (height, width) in pixels.
-        kinds: of the scenes, one after the other.
     """
 
-    def __init__(
-        self,
-        library: Library,
-        seed: int,
-        size: tuple[int, int],
-        kinds: tuple[str, ...] = TURN,
-    ):
-        self.cameraman = Cameraman(library, seed, size, kinds)
+    def __init__(self, library: Library, seed: int, size: tuple[int, int]):
+        self.cameraman = Cameraman(library, seed, size)
         self.library, self.seed = library, seed
 
     def make(self, index: int) -> Item:

@@ -13,7 +13,6 @@ from cleanplate.render.blender import engine
 from cleanplate.render.blender.views import Cameraman, Seen
 from cleanplate.render.exposure import Tone
 from cleanplate.render.items import Item, Rejected, jpeg, millimetres, png
-from cleanplate.render.scenes import TURN
 
 SAMPLES = {"tabletop": 12, "outdoor": 10, "world": 12, "room": 14}
 """Rays per pixel by kind of setting; the denoiser does the rest."""
@@ -28,17 +27,10 @@ class Plates:
         library: the asset folder.
         seed: of the rendering.
         size: (height, width) in pixels.
-        kinds: of the scenes, one after the other.
     """
 
-    def __init__(
-        self,
-        library: Library,
-        seed: int,
-        size: tuple[int, int],
-        kinds: tuple[str, ...] = TURN,
-    ):
-        self.cameraman = Cameraman(library, seed, size, kinds)
+    def __init__(self, library: Library, seed: int, size: tuple[int, int]):
+        self.cameraman = Cameraman(library, seed, size)
         self.seed = seed
 
     def make(self, index: int) -> Item:

@@ -15,7 +15,7 @@ from cleanplate.render.assets import Library
 from cleanplate.render.blender import engine, models
 from cleanplate.render.blender.stage import Stage
 from cleanplate.render.items import Rejected
-from cleanplate.render.scenes import TURN, VIEWS, scene_of
+from cleanplate.render.scenes import VIEWS, scene_of
 from cleanplate.render.setting import Setting, Shot
 
 _DRAWS = 200
@@ -56,24 +56,17 @@ class Cameraman:
         library: the asset folder.
         seed: of the rendering.
         size: (height, width) in pixels.
-        kinds: of the scenes, one after the other.
     """
 
-    def __init__(
-        self,
-        library: Library,
-        seed: int,
-        size: tuple[int, int],
-        kinds: tuple[str, ...] = TURN,
-    ):
-        self.library, self.seed, self.size, self.kinds = library, seed, size, kinds
+    def __init__(self, library: Library, seed: int, size: tuple[int, int]):
+        self.library, self.seed, self.size = library, seed, size
         self._group: int | None = None
         self.stage: Stage
 
     def scene(self, index: int) -> Stage:
         """Give the scene of an item, built anew only when it is another."""
         if self._group != index // VIEWS:
-            setting = scene_of(self.library, self.seed, index, self.kinds)
+            setting = scene_of(self.library, self.seed, index)
             self.stage = Stage(Path(self.library.folder), setting)
             self._group = index // VIEWS
         return self.stage
