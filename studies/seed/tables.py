@@ -98,9 +98,9 @@ class Tables:
         pairs = scale.pairs * (scale.more if longer else 1)
         return (scale.epochs or REPORT.epochs) * (pairs // scale.batch)
 
-    def after(self, name: str, figure: str, epoch: int, seed: int = 0) -> str:
-        """Write a figure of a longer training after one of its epochs, the first being 1."""
-        seen = self.results.told["rows"]["longer"][name]["runs"][seed]["course"]["seen"]
+    def after(self, name: str, figure: str, epoch: int) -> str:
+        """Write a figure of the first longer training after an epoch, the first being 1."""
+        seen = self.results.told["rows"]["longer"][name]["runs"][0]["course"]["seen"]
         return f"{seen[min(epoch, len(seen)) - 1][figure]:.3f}"
 
     def one(self, name: str, figure: str, seed: int, which: str = "known", digits: int = 3) -> str:

@@ -56,7 +56,6 @@ def train(
     pairs: Pairs,
     seed: int,
     *,
-    watch: Callable[[int, int], None] = lambda step, steps: None,
     look: Callable[[PairNetwork], dict[str, float]] | None = None,
 ) -> tuple[PairNetwork, Course]:
     """Train one network.
@@ -66,7 +65,6 @@ def train(
         scale: width and, if it says so, epochs.
         pairs: to learn from; `relative` holds depth as the teacher gives it.
         seed: of the weights, the order and everything drawn.
-        watch: told each step.
         look: asked for figures of the network after each epoch; None = nothing is measured.
     """
     torch.manual_seed(seed)
@@ -84,7 +82,6 @@ def train(
     )
     course = Course()
     rng = np.random.default_rng([seed, 0x7E])
-    step = 0
     for epoch in range(epochs):
         late = 2 * epoch >= epochs
         if settings.order == "depth-first" and late:
@@ -102,8 +99,6 @@ def train(
                 return model.eval(), course
             for name, part in parts.items():
                 shown[name].append(float(part.detach()))
-            step += 1
-            watch(step, steps)
         for name, values in shown.items():
             if values:
                 getattr(course, name).append(float(np.mean(values)))
