@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import threading
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from cleanplate import profiles
+from cleanplate import formats, profiles, sixteen_bits
 from cleanplate.arrays import Coded
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened
@@ -25,10 +26,10 @@ from cleanplate.files import opened
 Source: TypeAlias = str | Path | IO[bytes]
 
 MAX_PIXELS = 2 * 8192 * 8192
-"""A picture with more pixels than this is refused before it is decoded."""
+"""A picture with more pixels than this is refused before it is decoded, if nothing else is said."""
 
-# Named, so that no plug-in that runs other programs (EPS) is ever reached.
-_FORMATS = ["PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "TGA", "JPEG2000", "AVIF"]
+MAX_PIXELS_VARIABLE = "CLEANPLATE_MAX_PIXELS"
+"""Environment variable with another limit. Worker processes inherit it."""
 
 # What Pillow's and OpenCV's decoders raise on damaged files has no narrower common type.
 _DECODER_FAULTS = (
@@ -47,30 +48,56 @@ _DECODER_FAULTS = (
 )
 
 
+def pixel_limit(max_pixels: int | None = None) -> int:
+    """Give the limit that holds: the given one, else the environment's, else `MAX_PIXELS`.
+
+    Raises:
+        CleanplateError: if the environment's is no positive number.
+    """
+    if max_pixels is not None:
+        return max_pixels
+    text = os.environ.get(MAX_PIXELS_VARIABLE, "").strip()
+    if not text:
+        return MAX_PIXELS
+    if not text.isdecimal() or int(text) < 1:
+        raise CleanplateError(
+            f"the environment variable {MAX_PIXELS_VARIABLE} is {text!r}",
+            cure="Set it to a number of pixels, or unset it.",
+        )
+    return int(text)
+
+
 def decode(
-    source: Source, max_pixels: int, *, managed: bool = True
+    source: Source, max_pixels: int | None = None, *, managed: bool = True
 ) -> tuple[Coded, npt.NDArray[Any] | None]:
     """Decode the first frame: (H, W, 3) RGB and (H, W) alpha or None, uint8 or uint16.
 
     Args:
         source: a path, or an open binary file.
-        max_pixels: refuse larger pictures before they are decoded.
+        max_pixels: refuse larger pictures before they are decoded; None = `pixel_limit`.
         managed: whether to convert an embedded colour profile to sRGB.
     """
     name = name_of(source)
     with _loaded(source, max_pixels) as loaded:
         profile = loaded.image.info.get("icc_profile") if managed else None
-        if loaded.deep:
-            rgb, alpha = _deep(loaded, profile, name)
-        else:
-            rgb, alpha = _shallow(loaded.image, profile, name)
+        with _told(name):
+            if loaded.deep:
+                deep = sixteen_bits.colour(_bytes_of(loaded.stream), loaded.image, loaded.raw, name)
+                rgb, alpha = deep.rgb, deep.alpha
+                rgb = profiles.deep_to_srgb(rgb, profile, name, grey=loaded.raw.startswith("LA"))
+            elif loaded.image.mode.startswith("I"):
+                grey, alpha = sixteen_bits.grey(_bytes_of(loaded.stream), loaded.image, name)
+                rgb = np.repeat(grey[..., None], 3, axis=2)
+                rgb = profiles.deep_to_srgb(rgb, profile, name, grey=True)
+            else:
+                rgb, alpha = _shallow(loaded.image, profile, name)
         rgb = np.ascontiguousarray(_upright(rgb, loaded.orientation))
         if alpha is not None:
             alpha = np.ascontiguousarray(_upright(alpha, loaded.orientation))
         return rgb, alpha
 
 
-def decode_samples(source: Source, max_pixels: int) -> npt.NDArray[Any]:
+def decode_samples(source: Source, max_pixels: int | None = None) -> npt.NDArray[Any]:
     """Decode the stored numbers of a picture: (H, W) or (H, W, C), upright, otherwise untouched.
 
     For pictures that hold something else than light, such as depth: no profile, no curve,
@@ -83,6 +110,10 @@ def decode_samples(source: Source, max_pixels: int) -> npt.NDArray[Any]:
     with _loaded(source, max_pixels) as loaded:
         if loaded.deep:
             raise CleanplateError("has 16-bit colour", file=name, cure="Give a grey picture.")
+        if loaded.image.mode.startswith("I;16"):
+            with _told(name):
+                data = _bytes_of(loaded.stream)
+                sixteen_bits.check_grey(data, np.asarray(loaded.image), loaded.image, name)
         return np.ascontiguousarray(_upright(np.asarray(loaded.image), loaded.orientation))
 
 
@@ -99,25 +130,34 @@ class _Loaded(NamedTuple):
 
 
 @contextmanager
-def _loaded(source: Source, max_pixels: int) -> Iterator[_Loaded]:
+def _loaded(source: Source, max_pixels: int | None) -> Iterator[_Loaded]:
     """Decode the first frame with Pillow, with every fault said."""
     name = name_of(source)
-    with _opened(source) as stream, _pillow_quiet():
+    limit = pixel_limit(max_pixels)
+    with _opened(source) as stream, _pillow_quiet(limit):
         with _told(name):
-            image = _image(stream)
+            image = _image(stream, name)
             width, height = image.size
-            if width * height > max_pixels:
+            if width * height > limit:
                 raise CleanplateError(
-                    f"has {width} x {height} pixels, more than the limit of {max_pixels}",
+                    f"has {width} x {height} pixels, more than the limit of {limit}",
                     file=name,
-                    cure="Make it smaller, or raise the limit (max_pixels) if you trust it.",
+                    cure="Make it smaller or, if you trust it, raise the limit: "
+                    f"--max-pixels {width * height} (in Python max_pixels=..., "
+                    f"in the environment {MAX_PIXELS_VARIABLE}).",
                 )
             raw = _raw_mode(image)  # asked before loading, which forgets it
+            sixteen_bits.refuse_planar(image, raw, name)
             # Pillow itself turns TIFF upright when it loads it.
             orientation = 1 if image.format == "TIFF" else _orientation(image)
             image.load()
         with image:
             yield _Loaded(image, stream, orientation, raw)
+
+
+def _bytes_of(stream: IO[bytes]) -> npt.NDArray[np.uint8]:
+    stream.seek(0)
+    return np.frombuffer(stream.read(), dtype=np.uint8)
 
 
 def name_of(source: Source) -> str:
@@ -144,13 +184,10 @@ def _told(name: str) -> Iterator[None]:
         yield
     except Image.DecompressionBombError as error:
         raise CleanplateError(
-            "has too many pixels", file=name, cure="Make it smaller, if you trust the file."
-        ) from error
-    except UnidentifiedImageError as error:
-        raise CleanplateError(
-            "is not a picture that can be read",
+            "has more pixels than Pillow's own limit",
             file=name,
-            cure="Save it as PNG, JPEG, WebP or TIFF, 8 or 16 bits.",
+            cure="Make it smaller or, if you trust it, raise the limit: --max-pixels N "
+            f"(in Python max_pixels=..., in the environment {MAX_PIXELS_VARIABLE}).",
         ) from error
     except MemoryError as error:
         raise CleanplateError(
@@ -162,41 +199,58 @@ def _told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _image(stream: IO[bytes]) -> Image.Image:
+def _image(stream: IO[bytes], name: str) -> Image.Image:
     stream.seek(0)
-    if not stream.read(1):
+    head = stream.read(formats.HEAD)
+    if not head:
         raise OSError("the file is empty")
     stream.seek(0)
-    Image.init()
-    return Image.open(stream, formats=[f for f in _FORMATS if f in Image.OPEN])
+    try:
+        return Image.open(stream, formats=formats.pillow_formats(head, name))
+    except UnidentifiedImageError as error:
+        raise formats.unreadable(head, name) from error
 
 
-_quiet_lock = threading.Lock()
-_quiet_count = 0
-_quiet_filters = warnings.catch_warnings()
+class _Pillow:
+    """What is changed of Pillow's global state while pictures are read, and by how many."""
+
+    lock = threading.Lock()
+    quiet = 0
+    filters = warnings.catch_warnings()
+    large = 0
+    largest: int | None = None
 
 
 @contextmanager
-def _pillow_quiet() -> Iterator[None]:
-    """Keep Pillow's warnings in, also while several threads read.
+def _pillow_quiet(limit: int) -> Iterator[None]:
+    """Keep Pillow's warnings in and its own limit above ours, also while several threads read.
 
     `catch_warnings` alone would restore wrongly when threads leave in another order than
-    they came; so the first in sets the filter and the last out takes it away.
+    they came; so the first in sets the filter and the last out takes it away. Pillow's limit is
+    lifted only where a higher one was asked for.
     """
-    global _quiet_count, _quiet_filters  # noqa: PLW0603
-    with _quiet_lock:
-        if _quiet_count == 0:
-            _quiet_filters = warnings.catch_warnings()
-            _quiet_filters.__enter__()
+    with _Pillow.lock:
+        if _Pillow.quiet == 0:
+            _Pillow.filters = warnings.catch_warnings()
+            _Pillow.filters.__enter__()
             warnings.filterwarnings("ignore", module=r"PIL\.")
-        _quiet_count += 1
+        _Pillow.quiet += 1
+        lifts = limit > MAX_PIXELS
+        if lifts:
+            if _Pillow.large == 0:
+                _Pillow.largest, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            _Pillow.large += 1
     try:
         yield
     finally:
-        with _quiet_lock:
-            _quiet_count -= 1
-            if _quiet_count == 0:
-                _quiet_filters.__exit__(None, None, None)
+        with _Pillow.lock:
+            if lifts:
+                _Pillow.large -= 1
+                if _Pillow.large == 0:
+                    Image.MAX_IMAGE_PIXELS = _Pillow.largest
+            _Pillow.quiet -= 1
+            if _Pillow.quiet == 0:
+                _Pillow.filters.__exit__(None, None, None)
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -235,8 +289,6 @@ def _shallow(
             file=name,
             cure="Save it as 8 or 16 bits, sRGB.",
         )
-    if image.mode.startswith("I"):
-        return _grey16(image, profile, name)
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
@@ -245,49 +297,3 @@ def _shallow(
     if image.mode in ("LA", "RGBA", "P", "PA"):
         image = image.convert("L" if image.mode == "LA" else "RGB")
     return np.asarray(profiles.to_srgb(image, profile, name)), alpha
-
-
-def _grey16(
-    image: Image.Image, profile: bytes | None, name: str
-) -> tuple[Coded, npt.NDArray[Any] | None]:
-    samples = np.asarray(image)
-    if samples.itemsize != 2 and image.format not in ("PNG", "PPM", "JPEG2000"):
-        raise CleanplateError(
-            "has 32-bit integer samples, whose range is not known",
-            file=name,
-            cure="Save it as 8 or 16 bits, sRGB.",
-        )
-    samples = samples.astype(np.uint16)
-    hidden = image.info.get("transparency")
-    alpha = np.where(samples == hidden, 0, 65535).astype(np.uint16) if hidden is not None else None
-    rgb = np.repeat(samples[..., None], 3, axis=2)
-    return profiles.deep_to_srgb(rgb, profile, name, grey=True), alpha
-
-
-def _deep(
-    loaded: _Loaded, profile: bytes | None, name: str
-) -> tuple[Coded, npt.NDArray[Any] | None]:
-    """RGB and alpha of 16-bit colour, by OpenCV; Pillow has proved the file whole."""
-    loaded.stream.seek(0)
-    data = np.frombuffer(loaded.stream.read(), dtype=np.uint8)
-    with _told(name):
-        bgr = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    size = (loaded.image.height, loaded.image.width)
-    if bgr is None or bgr.dtype != np.uint16 or bgr.shape[:2] != size or bgr.ndim != 3:
-        raise CleanplateError(
-            "cannot be decoded in 16 bits", file=name, cure="Save it again as PNG, or in 8 bits."
-        )
-    alpha = None
-    rgb = np.ascontiguousarray(bgr[..., 2::-1])
-    if bgr.shape[2] == 4 and not loaded.raw.startswith("RGBX"):
-        alpha = np.ascontiguousarray(bgr[..., 3])
-        if loaded.raw.startswith("RGBa"):
-            rgb = _straight(rgb, alpha)
-    grey = loaded.raw.startswith("LA")
-    return profiles.deep_to_srgb(rgb.astype(np.uint16), profile, name, grey=grey), alpha
-
-
-def _straight(rgb: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Divide stored-premultiplied 16-bit colour by its alpha."""
-    colour = rgb.astype(np.float64) * 65535 / np.maximum(alpha, 1)[..., None]
-    return np.asarray(np.rint(np.minimum(colour, 65535)), dtype=np.uint16)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from cleanplate import exr
 from cleanplate.arrays import Plane
-from cleanplate.decoding import MAX_PIXELS, decode_samples
+from cleanplate.decoding import decode_samples
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened, replacing
 from cleanplate.pictures import write_image
@@ -146,7 +146,7 @@ def _plane(array: npt.NDArray[Any]) -> Plane:
 
 
 def _read_picture(path: str | Path) -> Plane:
-    samples = decode_samples(path, MAX_PIXELS)
+    samples = decode_samples(path)
     if samples.ndim != 2:
         raise CleanplateError("is in colour, not depth", file=path, cure=_DEPTH_CURE)
     if samples.dtype in (np.uint8, np.bool_):

@@ -26,9 +26,10 @@ class CleanplateError(Exception):
 class MissingExtraError(CleanplateError):
     """A part of Cleanplate that needs libraries outside the base install."""
 
-    def __init__(self, library: str, extra: str):
+    def __init__(self, library: str, extra: str, *, file: str | Path | None = None):
         super().__init__(
             f"this needs {library}, which is not installed",
+            file=file,
             cure=f"pip install 'cleanplate[{extra}]'",
         )
         self.extra = extra

@@ -16,17 +16,20 @@ import numpy.typing as npt
 from PIL import Image
 
 from cleanplate.arrays import Coded, Plane
-from cleanplate.decoding import MAX_PIXELS, Source, decode, name_of
+from cleanplate.decoding import MAX_PIXELS, Source, decode, name_of, pixel_limit
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb, srgb_to_linear
 
 __all__ = [
     "MAX_PIXELS",
+    "check_matte_range",
     "coded_from_linear",
     "linear_from_uint8",
     "linear_to_srgb",
+    "pixel_limit",
     "read_alpha",
+    "read_grey",
     "read_image",
     "read_rgba",
     "resize",
@@ -39,7 +42,7 @@ __all__ = [
 ]
 
 
-def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Coded:
+def read_image(source: Source, *, max_pixels: int | None = None) -> Coded:
     """Read a picture as (H, W, 3) RGB, sRGB-coded, uint8 or uint16, upright.
 
     Grey becomes three equal channels. Of a picture with alpha this is the straight colour
@@ -50,8 +53,9 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Coded:
 
     Args:
         source: a path, or an open binary file.
-        max_pixels: refuse larger pictures before they are decoded. Above 178 million
-            Pillow's own limit also holds.
+        max_pixels: refuse larger pictures before they are decoded. None = the environment
+            variable CLEANPLATE_MAX_PIXELS, else 134 million. Above 2^30 only 8-bit pictures
+            and 16-bit grey can be read, because OpenCV has that limit.
 
     Raises:
         CleanplateError: if there is no such file, or it may not be read, is empty, cut
@@ -60,37 +64,86 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> Coded:
     return decode(source, max_pixels)[0]
 
 
-def read_rgba(source: Source, *, max_pixels: int = MAX_PIXELS) -> tuple[Coded, Plane | None]:
+def read_rgba(source: Source, *, max_pixels: int | None = None) -> tuple[Coded, Plane | None]:
     """Read a picture and its alpha: (H, W, 3) as `read_image`, and (H, W) in [0, 1] or None.
 
     The colour is straight, not multiplied by alpha. Alpha is None where the file has none.
 
     Raises:
-        CleanplateError: as `read_image`.
+        CleanplateError: as `read_image`, and if alpha is stored as 0 and 1.
     """
     rgb, alpha = decode(source, max_pixels)
+    if alpha is not None:
+        check_matte_range(alpha, name_of(source))
     return rgb, None if alpha is None else to_float(alpha)
 
 
-def read_alpha(source: Source, *, max_pixels: int = MAX_PIXELS) -> Plane:
+def read_alpha(source: Source, *, max_pixels: int | None = None) -> Plane:
     """Read a matte as (H, W) float32 in [0, 1]: a grey picture, or the alpha of one that has it.
 
-    The grey values are taken as they are: no colour profile and no curve.
+    The grey values are taken as they are: no colour profile and no curve. 0 is outside, the
+    largest value of the file's depth (255 or 65535) inside; all 0 is an empty matte.
+
+    Raises:
+        CleanplateError: as `read_image`, if the picture is in colour without alpha, and if its
+            values are those of a 0/1 mask or of 8 bits in a 16-bit file.
+    """
+    samples = _one_channel(source, max_pixels, "a matte")
+    check_matte_range(samples, name_of(source))
+    return to_float(samples)
+
+
+def read_grey(source: Source, *, max_pixels: int | None = None) -> Plane:
+    """Read a grey picture that is no matte, such as relative depth, as (H, W) float32 in [0, 1].
+
+    As `read_alpha`, but any range of values is taken.
 
     Raises:
         CleanplateError: as `read_image`, and if the picture is in colour without alpha.
     """
+    return to_float(_one_channel(source, max_pixels, "a grey picture"))
+
+
+def _one_channel(source: Source, max_pixels: int | None, noun: str) -> npt.NDArray[Any]:
     rgb, alpha = decode(source, max_pixels, managed=False)
     if alpha is not None:
-        return to_float(alpha)
+        return alpha
     red, green, blue = (rgb[..., i] for i in range(3))
     if not (np.array_equal(red, green) and np.array_equal(red, blue)):
         raise CleanplateError(
-            "is in colour, not a matte",
+            f"is in colour, not {noun}",
             file=name_of(source),
             cure="Give a grey picture or one with an alpha channel.",
         )
-    return to_float(red)
+    return red
+
+
+def check_matte_range(matte: npt.NDArray[Any], name: str | Path | None = None) -> None:
+    """Refuse a stored matte, (H, W) uint8 or uint16, whose values cannot be shares of its range.
+
+    Masks of other tools often hold 0 and 1 (or, in 16-bit files, 0 to 255); taken as shares of
+    255 they would be all but empty. All 0 is a matte without a subject.
+
+    Args:
+        matte: as stored.
+        name: of its file, for the error; None if whoever calls names it.
+
+    Raises:
+        CleanplateError: if the largest value is 1, or in 16 bits at most 255.
+    """
+    largest = int(matte.max(initial=0))
+    if largest == 1:
+        raise CleanplateError(
+            "its largest value is 1: a 0/1 mask?",
+            file=name,
+            cure=f"Multiply it by {np.iinfo(matte.dtype).max}, or save it as a 1-bit picture.",
+        )
+    if matte.dtype == np.uint16 and 0 < largest <= 255:
+        raise CleanplateError(
+            f"its largest value is {largest} of 65535: an 8-bit mask in a 16-bit file?",
+            file=name,
+            cure="Multiply it by 257, or save it with 8 bits.",
+        )
 
 
 def write_image(path: str | Path, array: npt.NDArray[Any], *, quality: int = 95) -> None:

@@ -123,7 +123,8 @@ class Folders:
     def _disparity(self, file: Path) -> Plane:
         if self.meaning == "metres":
             return np.asarray(depth_to_disparity(read_depth(file)), np.float32)
-        grey = _plane(file)
+        with parts.of(file), opened(file) as stream:
+            grey = parts.grey_depth(stream.read())
         return 1 - grey if self.meaning == "near-dark" else grey
 
 

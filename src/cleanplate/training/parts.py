@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import MAX_PIXELS, read_alpha, read_image, to_float
+from cleanplate.pictures import check_matte_range, pixel_limit, read_alpha, read_grey, read_image, to_float
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOUR = 0, 2
@@ -60,13 +60,26 @@ def picture(data: bytes) -> Coded:
 
 
 def plane(data: bytes) -> Plane:
-    """Decode alpha, shadow or grey depth as (H, W) float32 in [0, 1].
+    """Decode alpha or shadow as (H, W) float32 in [0, 1].
 
     Raises:
         CleanplateError: as `pictures.read_alpha`.
     """
     grey = _grey(data)
-    return read_alpha(io.BytesIO(data)) if grey is None else to_float(grey)
+    if grey is None:
+        return read_alpha(io.BytesIO(data))
+    check_matte_range(grey)
+    return to_float(grey)
+
+
+def grey_depth(data: bytes) -> Plane:
+    """Decode grey depth as (H, W) float32 in [0, 1], whatever its range.
+
+    Raises:
+        CleanplateError: as `pictures.read_grey`.
+    """
+    grey = _grey(data)
+    return read_grey(io.BytesIO(data)) if grey is None else to_float(grey)
 
 
 def disparity(data: bytes, *, npy: bool = False, zero_is_far: bool = False) -> Plane:
@@ -123,7 +136,7 @@ def _png_channels(data: bytes) -> int:
     if len(data) < 45 or data[-8:-4] != b"IEND":
         return 0
     size = int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big")
-    if size > MAX_PIXELS or data[24] not in (8, 16) or data[25] not in (_GREY, _COLOUR):
+    if size > pixel_limit() or data[24] not in (8, 16) or data[25] not in (_GREY, _COLOUR):
         return 0
     place = 33
     while (name := data[place + 4 : place + 8]) != b"IDAT":
@@ -141,7 +154,7 @@ def _jpeg_channels(data: bytes) -> int:
         if code in _FRAMES:
             height, width = data[place + 5 : place + 7], data[place + 7 : place + 9]
             size = int.from_bytes(height, "big") * int.from_bytes(width, "big")
-            return data[place + 9] if size <= MAX_PIXELS and data[place + 9] in (1, 3) else 0
+            return data[place + 9] if size <= pixel_limit() and data[place + 9] in (1, 3) else 0
         if code in _CHANGES:
             return 0
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
