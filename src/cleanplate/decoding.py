@@ -80,10 +80,12 @@ def decode(
     name = name_of(source)
     with _loaded(source, max_pixels) as loaded:
         profile = loaded.image.info.get("icc_profile") if managed else None
+        rgb: Coded
+        alpha: npt.NDArray[Any] | None
         with _told(name):
             if loaded.deep:
-                deep = sixteen_bits.colour(_bytes_of(loaded.stream), loaded.image, loaded.raw, name)
-                rgb, alpha = deep.rgb, deep.alpha
+                data = _bytes_of(loaded.stream)
+                rgb, alpha = sixteen_bits.colour(data, loaded.image, loaded.raw, name)
                 rgb = profiles.deep_to_srgb(rgb, profile, name, grey=loaded.raw.startswith("LA"))
             elif loaded.image.mode.startswith("I"):
                 grey, alpha = sixteen_bits.grey(_bytes_of(loaded.stream), loaded.image, name)

@@ -1,26 +1,30 @@
-"""Files: written whole or not at all, and found by name, folder or pattern."""
+"""Files: opened for reading, and written whole or not at all."""
 
 from __future__ import annotations
 
 import errno
-import glob
 import os
-import re
 import secrets
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from cleanplate.errors import CleanplateError
+from cleanplate.listing import PICTURE_SUFFIXES, find_pictures, natural_key
 
-PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm"}
-    | {".tga", ".tif", ".tiff", ".webp"}
-)
-"""Lower-case endings by which a file in a folder counts as a picture."""
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "find_pictures",
+    "natural_key",
+    "opened",
+    "replacing",
+    "telling_write_faults",
+]
 
 _READ_FAULTS = {
+    errno.ENAMETOOLONG: ("the name is too long", "Check the spelling of the path."),
     errno.ENOENT: ("does not exist", "Check the spelling of the path."),
     errno.ENOTDIR: ("does not exist", "Check the spelling of the path."),
     errno.EISDIR: ("is a folder", "Give the name of one file in it."),
@@ -71,12 +75,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
             folder, a folder or device in its place), naming `path`.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise CleanplateError("is a folder", file=path, cure="Give the name of a file.")
-    if target.exists() and not target.is_file():
-        raise CleanplateError("is not a plain file", file=path, cure="Choose another name.")
-    # The name is kept short: the target's own may be as long as a name can be.
-    temporary = target.with_name(f".{target.stem[:40]}-{secrets.token_hex(4)}{target.suffix}")
+    with telling_write_faults(path):
+        try:
+            mode = target.stat().st_mode
+        except FileNotFoundError:
+            pass
+        else:
+            if stat.S_ISDIR(mode):
+                raise CleanplateError("is a folder", file=path, cure="Give the name of a file.")
+            if not stat.S_ISREG(mode):
+                raise CleanplateError("is not a plain file", file=path, cure="Choose another name.")
+    temporary = _temporary(target)
     try:
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -92,6 +101,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         if error.errno is None or error.filename not in (None, str(temporary), temporary):
             raise  # not about this file
         raise _write_fault(path, error) from error
+
+
+def _temporary(target: Path) -> Path:
+    """Give a hidden name beside `target`, short: its own may be as long as a name can be."""
+    stem, ending = target.stem, target.suffix
+    if len(os.fsencode(ending)) > 20:  # not what tells a file's kind
+        stem, ending = target.name, ""
+    start = os.fsencode(stem)[:40].decode("utf-8", "ignore")
+    return target.with_name(f".{start}-{secrets.token_hex(4)}{ending}")
 
 
 @contextmanager
@@ -131,60 +149,3 @@ def _sync_folder(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def find_pictures(paths: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Find picture files from names, folders and patterns.
-
-    A file that is named is taken as it is, whatever its suffix. A folder gives the
-    pictures directly in it, a pattern (`*`, `?`, `[...]`, `**`) the pictures that match;
-    both by suffix, without hidden files, in natural order (`2.png` before `10.png`).
-    The order of the arguments is kept and no file comes twice.
-
-    Raises:
-        CleanplateError: if an argument does not exist or brings no picture.
-    """
-    given = [paths] if isinstance(paths, (str, Path)) else list(paths)
-    if not given:
-        raise CleanplateError("no picture was given", cure="Name a file, a folder or a pattern.")
-    found: dict[Path, None] = {}
-    for one in given:
-        found.update(dict.fromkeys(_pictures_of(one)))
-    return list(found)
-
-
-def natural_key(path: str | Path) -> tuple[object, ...]:
-    """Sort key that reads digits as numbers and ignores case; unequal names stay unequal."""
-    name = str(path)
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return (tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name)
-
-
-def _pictures_of(given: str | Path) -> list[Path]:
-    path = Path(given)
-    try:
-        # Before patterns: a file may have brackets in its name.
-        if path.is_dir():
-            return _some(path.iterdir(), given, "has no picture in it")
-        if path.exists():
-            return [path]
-    except OSError as error:
-        raise CleanplateError(
-            f"cannot be looked into ({error.strerror})", file=given, cure="Check the permissions."
-        ) from error
-    if glob.has_magic(str(given)):
-        matches = map(Path, glob.iglob(str(given), recursive=True))
-        return _some(matches, given, "no picture matches this")
-    raise CleanplateError("does not exist", file=given, cure="Check the spelling of the path.")
-
-
-def _some(candidates: Iterable[Path], given: str | Path, complaint: str) -> list[Path]:
-    pictures = [
-        p
-        for p in candidates
-        if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".") and p.is_file()
-    ]
-    if not pictures:
-        endings = " ".join(sorted(s[1:] for s in PICTURE_SUFFIXES))
-        raise CleanplateError(complaint, file=given, cure=f"Pictures end in one of: {endings}.")
-    return sorted(pictures, key=natural_key)

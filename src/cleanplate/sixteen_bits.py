@@ -7,6 +7,8 @@ compared with what the other gives, on a grid of pixels.
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import cv2
@@ -56,6 +58,12 @@ def refuse_planar(image: Image.Image, raw: str, name: str) -> None:
             cure="Save it with interleaved channels (in Photoshop: Pixel Order; "
             "`tiffcp -p contig IN.tif OUT.tif`), or as PNG.",
         )
+
+
+def refuse_planar_tiff(data: bytes, name: str) -> None:
+    """As `refuse_planar`, of the bytes of a file that OpenCV alone is going to decode."""
+    with suppress(OSError, SyntaxError), Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        refuse_planar(image, "", name)
 
 
 def colour(data: npt.NDArray[np.uint8], image: Image.Image, raw: str, name: str) -> Deep:

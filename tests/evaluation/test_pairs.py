@@ -131,7 +131,7 @@ def test_sizes_must_agree(folder: Path, part: str) -> None:
     if part == "depth.png":
         write_depth(path, np.ones((5, 6), np.float32))
     else:
-        write_image(path, np.ones((5, 6) if part == "alpha.png" else (5, 6, 3), np.uint8))
+        write_image(path, np.full((5, 6) if part == "alpha.png" else (5, 6, 3), 255, np.uint8))
     with pytest.raises(CleanplateError, match=r"6 x 5.*96 x 72") as caught:
         find_pairs(folder)[0].read()
     assert caught.value.file == path

@@ -73,7 +73,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     with --plate-depth, <name>.depth.png and .npy in metres, else <name>.disparity.npy (relative)
     and a coloured <name>.disparity.png to look at.
     """
-    from cleanplate.files import find_pictures
+    from cleanplate.listing import find_pictures
     from cleanplate.predict.predictor import Predictor
     from cleanplate.predict.size import WORKING_SIZE
     from cleanplate.predict.still import check_background

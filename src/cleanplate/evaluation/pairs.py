@@ -15,6 +15,7 @@ otherwise they are unknown, as in every depth PNG of this package.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth_files import read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.files import PICTURE_SUFFIXES, natural_key
+from cleanplate.listing import PICTURE_SUFFIXES, Found, is_hidden, natural_key
 from cleanplate.pictures import read_alpha, read_image, to_float
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
@@ -72,6 +73,7 @@ class Pair:
     alpha_file: the true matte.
     depth_file, plate_depth_file, foreground_file: None where there is none.
     depth_zero: what zeros of a depth PNG mean; None = as the JSON says (module's docstring).
+    max_pixels: larger pictures are refused; None = as `read_image`.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Pair:
     plate_depth_file: Path | None = None
     foreground_file: Path | None = None
     depth_zero: DepthZero | None = None
+    max_pixels: int | None = None
 
     def read(self, variant: str = CLEAN) -> View:
         """Read the files of one variant.
@@ -97,16 +100,18 @@ class Pair:
                 cure=f"It has: {', '.join(sorted(self.views))}.",
             )
         plate_file, frame_file = self.views[variant]
-        frame = read_image(frame_file)
+        limit = self.max_pixels
+        frame = read_image(frame_file, max_pixels=limit)
         size = frame.shape[:2]
         foreground = None
         if self.foreground_file is not None:
-            coded = _sized(read_image(self.foreground_file), self.foreground_file, size)
+            coded = read_image(self.foreground_file, max_pixels=limit)
+            coded = _sized(coded, self.foreground_file, size)
             foreground = to_float(coded)
         return View(
-            plate=_sized(read_image(plate_file), plate_file, size),
+            plate=_sized(read_image(plate_file, max_pixels=limit), plate_file, size),
             frame=frame,
-            alpha=_sized(read_alpha(self.alpha_file), self.alpha_file, size),
+            alpha=_sized(read_alpha(self.alpha_file, max_pixels=limit), self.alpha_file, size),
             depth=self._depth(self.depth_file, size),
             plate_depth=self._depth(self.plate_depth_file, size),
             foreground=foreground,
@@ -151,24 +156,38 @@ class Pair:
         return bool(said == "infinity")
 
 
-def find_pairs(folder: str | Path, *, depth_zero: DepthZero | None = None) -> list[Pair]:
+def find_pairs(
+    folder: str | Path,
+    *,
+    depth_zero: DepthZero | None = None,
+    max_pixels: int | None = None,
+) -> Found[Pair]:
     """Find the pairs that lie in a folder, sorted by name.
 
     Args:
-        folder: holds the files, not in sub-folders.
+        folder: holds the files, not in sub-folders. Hidden files are not looked at.
         depth_zero: what zeros in depth PNGs mean, for all pairs; None = as their JSON says.
+        max_pixels: larger pictures are refused when a pair is read; None = as `read_image`.
+
+    Returns:
+        the pairs; `passed_over` are the files whose part of a pair is known by their names, but
+        whose endings are not those of pictures or depth.
 
     Raises:
         CleanplateError: if there is no such folder, no pair in it, a pair without its plate,
             frame or alpha, or two files for one thing; names what is missing.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise CleanplateError("is not a folder", file=folder, cure=_FORM)
+    passed_over: list[Path] = []
     parts: dict[str, dict[tuple[str, str], Path]] = {}
     for path in sorted(folder.iterdir()):
-        found = _NAME.fullmatch(path.name)
-        if not found or not _fits(found["part"], found["suffix"]):
+        found = None if is_hidden(path.name) else _NAME.fullmatch(path.name)
+        if not found:
+            continue
+        if not _fits(found["part"], found["suffix"]):
+            passed_over.append(path)
             continue
         key = (found["part"], found["variant"] or CLEAN)
         other = parts.setdefault(found["name"], {}).setdefault(key, path)
@@ -176,11 +195,13 @@ def find_pairs(folder: str | Path, *, depth_zero: DepthZero | None = None) -> li
             raise CleanplateError(
                 f"says the same as {other.name}", file=path, cure="Keep one of them."
             )
-    pairs = [
-        _pair(name, folder, parts[name], depth_zero) for name in sorted(parts, key=natural_key)
-    ]
-    if not pairs:
+    if not parts:
         raise CleanplateError("holds no pair", file=folder, cure=_FORM)
+    pairs = Found(
+        _pair(name, folder, parts[name], depth_zero, max_pixels)
+        for name in sorted(parts, key=natural_key)
+    )
+    pairs.passed_over = passed_over
     return pairs
 
 
@@ -207,7 +228,11 @@ def _fits(part: str, suffix: str) -> bool:
 
 
 def _pair(
-    name: str, folder: Path, files: dict[tuple[str, str], Path], depth_zero: DepthZero | None
+    name: str,
+    folder: Path,
+    files: dict[tuple[str, str], Path],
+    depth_zero: DepthZero | None,
+    max_pixels: int | None,
 ) -> Pair:
     missing: list[str] = []
 
@@ -231,4 +256,5 @@ def _pair(
         plate_depth_file=files.get(("plate_depth", CLEAN)),
         foreground_file=files.get(("foreground", CLEAN)),
         depth_zero=depth_zero,
+        max_pixels=max_pixels,
     )

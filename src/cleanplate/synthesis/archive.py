@@ -23,7 +23,8 @@ import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
-from cleanplate.pictures import read_image, read_rgba, resize, to_uint8
+from cleanplate.listing import is_hidden
+from cleanplate.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
 
 _LEVELS = 64
@@ -97,7 +98,11 @@ def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.ui
 
 def records_of(folder: Path) -> list[Path]:
     """Give the `.json` of every item in a folder, in order; not those of the folder itself."""
-    return sorted(file for file in folder.glob("*.json") if file.stem not in _OF_FOLDERS)
+    return sorted(
+        file
+        for file in folder.glob("*.json")
+        if file.stem not in _OF_FOLDERS and not is_hidden(file.name)
+    )
 
 
 def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: Coding) -> int:
@@ -175,6 +180,7 @@ def _pair(stem: Path, coding: Coding) -> Members:
     yield ".plate.jpg", _jpeg(fitted(_picture(beside("plate"))), coding.quality)
     yield ".frame.jpg", _jpeg(fitted(_picture(beside("frame"))), coding.quality)
     alpha = _grey(beside("alpha"))
+    check_matte_range(alpha, beside("alpha"))
     yield ".alpha.png", _png(fitted(alpha))
     if beside("foreground").exists():
         picture = _picture(beside("foreground"))

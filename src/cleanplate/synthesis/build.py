@@ -13,6 +13,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import telling_write_faults
+from cleanplate.listing import is_hidden
 from cleanplate.synthesis.card import write_card
 from cleanplate.synthesis.hold import held_alone
 from cleanplate.synthesis.job import Job, Report, memory_now
@@ -125,7 +126,7 @@ def _planned(order: Order, watch: Watch) -> tuple[Plan, Job]:
     """Give the plan, now written, and the job of carrying it out."""
     out = order.out
     known = read_plan(out)
-    if known is None and any(not one.name.startswith(".") for one in out.iterdir()):
+    if known is None and any(not is_hidden(one.name) for one in out.iterdir()):
         raise CleanplateError(
             "is not empty, and holds no set", file=out, cure="Give a new or an empty folder."
         )

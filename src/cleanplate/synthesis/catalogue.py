@@ -21,7 +21,7 @@ import numpy as np
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.files import find_pictures
+from cleanplate.listing import find_pictures
 from cleanplate.pictures import read_alpha, read_image, read_rgba, resize, to_float, to_uint8
 from cleanplate.synthesis.assets import Bytes, Camera, Cutout, Plate, fill_outside
 from cleanplate.synthesis.facts import facts_in

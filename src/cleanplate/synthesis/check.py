@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from cleanplate.errors import CleanplateError
+from cleanplate.listing import is_hidden
 from cleanplate.synthesis.card import CARD
 from cleanplate.synthesis.dataset import Portion, StoredSet, open_set
 from cleanplate.synthesis.faults import Fault
@@ -132,5 +133,5 @@ def _leftovers(stored: StoredSet) -> Iterator[Fault]:
         known = {name for portion in stored.portions for name in portion.names}
         known.update(map(stored.plan.name_of, range(stored.plan.count)))
         for file in sorted((stored.folder / "bg").iterdir()):
-            if not file.name.startswith(".") and file.stem not in known:
+            if not is_hidden(file.name) and file.stem not in known:
                 yield Fault(file.stem, "bg", "is not a sample of the plan")

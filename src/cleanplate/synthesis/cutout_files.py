@@ -12,6 +12,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.listing import is_hidden
 from cleanplate.pictures import read_rgba, to_float, to_uint8, write_image
 from cleanplate.synthesis.assets import Bytes
 from cleanplate.synthesis.cutting import Cut
@@ -49,7 +50,8 @@ class CutoutShelf:
         self._taken: set[str] = set()
         if folder.exists() and not folder.is_dir():
             raise CleanplateError("is no folder", file=folder)
-        there = sorted(folder.iterdir()) if folder.is_dir() else []
+        listed = sorted(folder.iterdir()) if folder.is_dir() else []
+        there = [path for path in listed if not is_hidden(path.name)]
         made_from = {p.stem: _origin(p) for p in there if p.suffix == ".json"}
         for path in there:
             stem = path.stem.removesuffix("_depth") if path.suffix == ".png" else path.stem

@@ -10,7 +10,7 @@ import numpy as np
 
 from cleanplate.arrays import Coded
 from cleanplate.errors import CleanplateError
-from cleanplate.files import find_pictures
+from cleanplate.listing import find_pictures
 from cleanplate.pictures import read_alpha, read_image, read_rgba, to_float, to_uint8
 from cleanplate.synthesis.assets import Bytes
 from cleanplate.synthesis.credits import read_credits

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import natural_key
+from cleanplate.listing import is_hidden, natural_key
 from cleanplate.synthesis.folders import FOLDERS
 from cleanplate.synthesis.parts import StoredPart
 from cleanplate.synthesis.plan import Plan, read_plan
@@ -214,7 +214,7 @@ def _open_folders(folder: Path, plan: Plan | None) -> StoredSet:
 
 def _visible(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return [entry.name for entry in entries if not entry.name.startswith(".")]
+        return [entry.name for entry in entries if not is_hidden(entry.name)]
 
 
 def _read(file: Path, place: str, known: StoredPart | None) -> StoredPart | None:
@@ -241,9 +241,9 @@ def _from_shard(file: Path, salvage: bool) -> Iterator[StoredSample]:
     try:
         with tarfile.open(file, "r:", ignore_zeros=salvage) as tar:
             for member in tar:
-                if not member.isfile():
-                    continue
                 folder, _, base = member.name.rpartition("/")
+                if not member.isfile() or is_hidden(base):
+                    continue
                 key, _, rest = base.partition(".")
                 key = f"{folder}/{key}".lstrip("/")
                 if key != current:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.pictures import check_matte_range
 from cleanplate.synthesis.dataset import NEEDED, PICTURES, Form, StoredSample
 from cleanplate.synthesis.parts import FARTHEST, StoredPart, millimetres
 
@@ -84,6 +85,8 @@ def contents(
             continue
         try:
             decoded[kind] = part.decode()
+            if kind in ("alpha", "mask") and decoded[kind].dtype.kind == "u":
+                check_matte_range(decoded[kind])
         except CleanplateError as error:
             yield Fault(sample.name, kind, error.what)
     for kind in [kind for kind in decoded if not _right_kind(kind, decoded[kind])]:

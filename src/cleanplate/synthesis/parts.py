@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.sixteen_bits import refuse_planar_tiff
 
 FARTHEST = 65535
 """Of 16-bit depth in millimetres: so far or farther, to infinity."""
@@ -39,6 +40,8 @@ class StoredPart:
         """
         if self.ending == "npy":
             return self._array()
+        if self.ending in ("tif", "tiff"):
+            refuse_planar_tiff(self.data, self.place)
         raw = np.frombuffer(self.data, np.uint8)
         try:
             picture = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED) if raw.size else None

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.pictures import check_matte_range
 from cleanplate.synthesis.counts import AlphaCounts, DepthCounts
 from cleanplate.synthesis.dataset import (
     NEEDED,
@@ -213,6 +214,8 @@ def _picture(kind: str, part: StoredPart) -> Decoded:
         if "depth" not in kind:
             raise CleanplateError("is no picture", file=part.place)
         return millimetres(picture)
+    if kind in ("alpha", "mask"):
+        check_matte_range(picture, part.place)
     return np.asarray(picture)
 
 

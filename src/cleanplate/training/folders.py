@@ -23,6 +23,7 @@ from cleanplate.arrays import Plane
 from cleanplate.depth import depth_to_disparity, read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened
+from cleanplate.listing import is_hidden
 from cleanplate.synthesis.folders import FOLDERS
 from cleanplate.synthesis.plan import read_plan
 from cleanplate.training import built, parts
@@ -136,14 +137,14 @@ class _Listing:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise CleanplateError(
                 "there is no such folder", file=folder, cure=f"It needs {', '.join(FOLDERS)}."
             )
         names, codes, endings = [], bytearray(), dict[str, int]()
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and entry.is_file():
+                if not is_hidden(entry.name) and entry.is_file():
                     stem, ending = os.path.splitext(entry.name)
                     names.append(os.fsencode(stem))
                     codes.append(endings.setdefault(ending, len(endings)))

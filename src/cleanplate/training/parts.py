@@ -22,7 +22,14 @@ import numpy.typing as npt
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import check_matte_range, pixel_limit, read_alpha, read_grey, read_image, to_float
+from cleanplate.pictures import (
+    check_matte_range,
+    pixel_limit,
+    read_alpha,
+    read_grey,
+    read_image,
+    to_float,
+)
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOUR = 0, 2

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.pairs import find_pairs
+from cleanplate.listing import is_hidden
 from cleanplate.pictures import read_alpha, to_uint8
 from cleanplate.synthesis import CompositorSettings, Plate
 from cleanplate.synthesis.camera import draw_passes, expose, tone
@@ -122,7 +123,7 @@ def open_pairs(folder: Path) -> Collection:
     Raises:
         CleanplateError: if the folder holds neither.
     """
-    if any(folder.glob("*.tar")):
+    if any(not is_hidden(file.name) for file in folder.glob("*.tar")):
         return Shards(folder)
     return LoosePairs(folder)
 
@@ -142,7 +143,7 @@ class LoosePairs:
         self._shadows = {
             file.name.partition("_shadow.")[0]: file
             for file in sorted(folder.glob("*_shadow.*"))
-            if not file.name.startswith(".")
+            if not is_hidden(file.name)
         }
 
     def __len__(self) -> int:

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.listing import is_hidden
 from cleanplate.training import built, parts
 from cleanplate.training.tarindex import members
 
@@ -52,7 +53,7 @@ class Shards:
     """
 
     def __init__(self, folder: Path):
-        found = sorted(f for f in folder.glob("*.tar") if not f.name.startswith("."))
+        found = sorted(f for f in folder.glob("*.tar") if not is_hidden(f.name))
         if not found:
             raise CleanplateError("there are no .tar shards", file=folder)
         self.files = built.made_shards(folder, found)

@@ -225,7 +225,7 @@ def _sides(told: str | None) -> frozenset[str] | None:
 
 
 def _sources(pictures: tuple[str, ...], masks: Path | None, plate: Path | None) -> list[Source]:
-    from cleanplate.files import find_pictures
+    from cleanplate.listing import find_pictures
     from cleanplate.synthesis.catalogue import without_parts
     from cleanplate.synthesis.cutout_sources import from_photo, from_rgba, masks_of
     from cleanplate.synthesis.cutting import Refused

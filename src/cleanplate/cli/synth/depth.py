@@ -100,7 +100,7 @@ def command(
     depth came about. A photo that has a depth is left alone, so that the same command goes on
     where it was stopped.
     """
-    from cleanplate.files import find_pictures
+    from cleanplate.listing import find_pictures
     from cleanplate.synthesis.catalogue import without_parts
     from cleanplate.synthesis.photographs import PhotoSettings, existing_depth, make_plate, place_of
 
