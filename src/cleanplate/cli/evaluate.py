@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.max_pixels import max_pixels_option
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ Examples:
     metavar="FILE",
     help="Draw best, median and worst pair of each variant (PNG or JPEG).",
 )
+@max_pixels_option
 @click.option("--quiet", is_flag=True, help="No progress bar, no table.")
 def command(
     *,
@@ -95,6 +97,9 @@ def command(
     if baseline and (model or align or working_size or threads):
         raise click.UsageError("--model, --align, --working-size and --threads are for models.")
     found = evaluation.find_pairs(pairs, depth_zero=depth_zero)
+    if not quiet:
+        for remark in found.remarks():
+            click.echo(remark, err=True)
     chosen = wanted or evaluation.variants(found)
     _check_variants(chosen, evaluation.variants(found), pairs)
     if baseline:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.max_pixels import max_pixels_option
 from cleanplate.errors import CleanplateError
 
 KINDS = "alpha,foreground,depth,shadow,preview,composite"
@@ -46,6 +47,7 @@ KINDS = "alpha,foreground,depth,shadow,preview,composite"
               help="Of alpha, foreground and shadow.")  # fmt: skip
 @click.option("--model", metavar="NAME|FOLDER", help="A shipped or an exported model.")
 @click.option("--threads", type=int, metavar="N", help="Of the network. [default: up to 4]")
+@max_pixels_option
 @click.option("--force", is_flag=True, help="Go on even if the plate is plainly wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Write the reports to stdout as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no warnings, no summary.")
@@ -83,6 +85,9 @@ def command(  # noqa: PLR0917 - click passes them by name
     if background is not None:
         check_background(background)
     paths = find_pictures(frames)
+    if not quiet:
+        for remark in paths.remarks():
+            click.echo(remark, err=True)
     names = stems(paths)
     predictor = Predictor(
         model,

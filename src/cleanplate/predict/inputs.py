@@ -20,18 +20,19 @@ DepthSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A file, or (H, W) metres: nan = unknown, +inf = nothing hit."""
 
 
-def as_picture(source: PictureSource, role: str) -> Coded | Picture:
+def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) -> Coded | Picture:
     """(H, W, 3) RGB, sRGB-coded, uint8, uint16 or float32 in [0, 1].
 
     Args:
         source: a path or an array.
         role: "plate", "frame", ..., for the error.
+        max_pixels: of a file, as `read_image`.
 
     Raises:
         CleanplateError: the file cannot be read or the array is not a picture.
     """
     if isinstance(source, (str, Path)):
-        return read_image(source)
+        return read_image(source, max_pixels=max_pixels)
     if not isinstance(source, np.ndarray):
         raise CleanplateError(
             f"the {role} is a {type(source).__name__}", cure="give a path or a NumPy array"

@@ -28,6 +28,8 @@ class Predictor:
         fit: resample the plate where its size differs from the frame's; shapes must agree.
         providers: ONNX Runtime's execution providers, in order; None = the CPU.
         force: go on even if the plate is plainly not the frame's.
+        max_pixels: refuse plates and frames with more pixels before they are decoded; None = as
+            `read_image`.
 
     Raises:
         CleanplateError: no such model, provider or working size.
@@ -43,9 +45,10 @@ class Predictor:
         fit: bool = False,
         providers: Sequence[str] | None = None,
         force: bool = False,
+        max_pixels: int | None = None,
     ):
         check_working_size(working_size)
-        self.settings = Settings(working_size, align, fit, force)
+        self.settings = Settings(working_size, align, fit, force, max_pixels)
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 
@@ -62,6 +65,6 @@ class Predictor:
         """
         seconds = Stages()
         with seconds.stage("read"):
-            picture = as_picture(plate, "plate")
+            picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
             disparity = None if depth is None else as_disparity(depth)
         return Scene(self._session, self.settings, picture, disparity, seconds=seconds)

@@ -47,6 +47,7 @@ class Settings:
     align: bool = False
     fit: bool = False
     force: bool = False
+    max_pixels: int | None = None
 
 
 class Scene:
@@ -118,7 +119,7 @@ class Scene:
         """
         seconds = Stages()
         with seconds.stage("read"):
-            picture = as_picture(frame, "frame")
+            picture = as_picture(frame, "frame", self.settings.max_pixels)
         size: Size = (picture.shape[0], picture.shape[1])
         fitted = check_fit(self.size, size, self.settings.fit)
         scene = self._at(size) if fitted else self

@@ -16,7 +16,7 @@ from cleanplate.bands import bands
 from cleanplate.depth import colour_map
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import over
-from cleanplate.pictures import resize, to_float, to_uint8, to_uint16, write_image
+from cleanplate.pictures import read_rgba, resize, to_float, to_uint8, to_uint16, write_image
 from cleanplate.predict.inputs import as_picture
 from cleanplate.predict.size import Size, working_size
 
@@ -98,11 +98,22 @@ def resize_nearest(plane: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np
 
 
 def colour(text: str) -> tuple[int, int, int] | None:
-    """Read "#rrggbb" or a CSS name as (red, green, blue); None if it is no colour."""
+    """Read "#rrggbb" or a CSS name as (red, green, blue); None if it is no colour.
+
+    Raises:
+        CleanplateError: if it is a colour with transparency ("#rrggbbaa", "rgba(...)").
+    """
     try:
-        return ImageColor.getrgb(text)[:3]
+        channels = ImageColor.getrgb(text)
     except ValueError:
         return None
+    if len(channels) == 4 and channels[3] != 255:
+        raise CleanplateError(
+            f"the background {text!r} is a colour with transparency",
+            cure="give an opaque colour, such as #{:02x}{:02x}{:02x}; for a picture with "
+            "transparency take the foreground file".format(*channels[:3]),
+        )
+    return channels[0], channels[1], channels[2]
 
 
 def check_background(background: BackgroundSource) -> None:
@@ -115,7 +126,22 @@ def check_background(background: BackgroundSource) -> None:
             file=background,
             cure='give a picture, "#rrggbb", or a CSS name such as white',
         )
-    as_picture(background, "background")
+    _read_background(background)
+
+
+def _read_background(source: BackgroundSource) -> Coded | Picture:
+    """Read a background; a transparent picture is laid over white, in linear light."""
+    if not isinstance(source, (str, Path)):
+        return as_picture(source, "background")
+    rgb, alpha = read_rgba(source)
+    if alpha is None or alpha.min() == 1:
+        return rgb
+    white = np.broadcast_to(np.uint8(255), rgb.shape)
+    laid = np.empty_like(rgb)
+    coded = to_uint16 if rgb.dtype == np.uint16 else to_uint8
+    for rows in bands(rgb.shape):
+        laid[rows] = coded(over(to_float(rgb[rows]), alpha[rows], white[rows]))
+    return laid
 
 
 def _background(source: BackgroundSource, size: Size) -> Coded | Picture:
@@ -125,7 +151,7 @@ def _background(source: BackgroundSource, size: Size) -> Coded | Picture:
         if rgb is not None:
             return np.broadcast_to(np.array(rgb, np.uint8), (*size, 3))
         check_background(source)
-    picture = as_picture(source, "background")
+    picture = _read_background(source)
     scale = max(size[0] / picture.shape[0], size[1] / picture.shape[1])
     height, width = (max(s, round(p * scale)) for s, p in zip(size, picture.shape[:2], strict=True))
     if (height, width) != picture.shape[:2]:

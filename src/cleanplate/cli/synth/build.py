@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.max_pixels import max_pixels_option
+
 if TYPE_CHECKING:
     from cleanplate.synthesis.build import Engine, Outcome
     from cleanplate.synthesis.plan import Plan
@@ -132,6 +134,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="The licence of assets that state none; the card says that it was assumed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@max_pixels_option
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 @click.pass_context
 def command(  # noqa: PLR0917 - click passes them by name
@@ -168,6 +171,12 @@ def command(  # noqa: PLR0917 - click passes them by name
         cutout_count=cutouts_count,
         **rest,
     )
+    if not quiet:
+        from cleanplate.listing import find_pictures
+
+        for folder in filter(Path.is_dir, (*plates, *cutouts)):
+            for remark in find_pictures(folder).remarks():
+                click.echo(f"{folder}: {remark}", err=True)
     engine = _engine(engine_name, workers, ray_address)
     screen = _Screen(quiet)
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.max_pixels import max_pixels_option
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ _FILE_PART = 0.005
 @click.option("--source", metavar="TEXT", help="Where they come from.")
 @click.option("--attribution", metavar="TEXT", help="Whom to name.")
 @click.option("--no-license", is_flag=True, help="Go on where licence or source is not known.")
+@max_pixels_option
 @click.option("--force", is_flag=True, help="Make anew what is there already.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no list, no summary.")
@@ -130,7 +132,7 @@ def command(
         long_side=long_side,
         relief=relief,
     )
-    sources = _sources(pictures, masks, plate)[:: every or 1]
+    sources = _sources(pictures, masks, plate, quiet=quiet)[:: every or 1]
     given = {"license": licence, "source": source, "attribution": attribution}
     credits = [credit_of(one[0], given, unlicensed=no_license) for one in sources]
     if plate is not None:
@@ -224,13 +226,19 @@ def _sides(told: str | None) -> frozenset[str] | None:
     return sides
 
 
-def _sources(pictures: tuple[str, ...], masks: Path | None, plate: Path | None) -> list[Source]:
+def _sources(
+    pictures: tuple[str, ...], masks: Path | None, plate: Path | None, *, quiet: bool
+) -> list[Source]:
     from cleanplate.listing import find_pictures
     from cleanplate.synthesis.catalogue import without_parts
     from cleanplate.synthesis.cutout_sources import from_photo, from_rgba, masks_of
     from cleanplate.synthesis.cutting import Refused
 
-    found = without_parts(find_pictures(pictures))
+    listed = find_pictures(pictures)
+    found = without_parts(listed)
+    if not quiet:
+        for remark in listed.remarks():
+            click.echo(remark, err=True)
     if plate is not None:
         found = [path for path in found if path.resolve() != plate.resolve()]
     if masks is None:

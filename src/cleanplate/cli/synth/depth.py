@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.max_pixels import max_pixels_option
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ Examples:
 @click.option("--source", metavar="TEXT", help="Where the photos come from.")
 @click.option("--attribution", metavar="TEXT", help="Whom to name.")
 @click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@max_pixels_option
 @click.option("--force", is_flag=True, help="Make depth anew where there is one.")
 @click.option("--skip-bad", is_flag=True, help="Go on after a photo that cannot be used.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
@@ -115,7 +117,11 @@ def command(
         long_side=long_side,
         credit={key: text for key, text in credit.items() if text},
     )
-    found = without_parts(find_pictures(photos))
+    listed = find_pictures(photos)
+    found = without_parts(listed)
+    if not quiet:
+        for remark in listed.remarks():
+            click.echo(remark, err=True)
     places = [place_of(photo, output, settings) for photo in found]
     _check_names(found, places)
     wanted: list[Path] = []
