@@ -60,12 +60,23 @@ def iccp(profile: bytes) -> dict[bytes, bytes]:
 
 
 def tiff(
-    samples: np.ndarray, *, orientation: int = 1, extra: int | None = None, order: str = "<"
+    samples: np.ndarray,
+    *,
+    orientation: int = 1,
+    extra: int | None = None,
+    order: str = "<",
+    planar: bool = False,
+    white_is_zero: bool = False,
 ) -> bytes:
-    """An uncompressed TIFF of (H, W, C); `extra` is the kind of the last channel."""
+    """An uncompressed TIFF of (H, W, C); `extra` is the kind of the last channel.
+
+    `planar` stores one channel after the other, each as a strip.
+    """
     height, width, channels = samples.shape
     bits = samples.itemsize * 8
-    data = samples.astype(samples.dtype.newbyteorder(order)).tobytes()
+    stored = np.moveaxis(samples, 2, 0) if planar else samples
+    data = stored.astype(samples.dtype.newbyteorder(order)).tobytes()
+    strips = channels if planar else 1
     kind = {"u": 1, "i": 2, "f": 3}[samples.dtype.kind]
     short, long = 3, 4
     tags = {
@@ -73,13 +84,13 @@ def tiff(
         257: (long, [height]),
         258: (short, [bits] * channels),
         259: (short, [1]),
-        262: (short, [2 if channels >= 3 else 1]),
-        273: (long, [0]),
+        262: (short, [2 if channels >= 3 else 0 if white_is_zero else 1]),
+        273: (long, [0] * strips),
         274: (short, [orientation]),
         277: (short, [channels]),
         278: (long, [height]),
-        279: (long, [len(data)]),
-        284: (short, [1]),
+        279: (long, [len(data) // strips] * strips),
+        284: (short, [2 if planar else 1]),
         339: (short, [kind] * channels),
     }
     if extra is not None:
@@ -87,7 +98,8 @@ def tiff(
     heap_start = 8 + 2 + 12 * len(tags) + 4
     sizes = {tag: len(v) * (2 if t == short else 4) for tag, (t, v) in tags.items()}
     heap_size = sum(size + size % 2 for size in sizes.values() if size > 4)
-    tags[273] = (long, [heap_start + heap_size])
+    first = heap_start + heap_size
+    tags[273] = (long, [first + i * len(data) // strips for i in range(strips)])
     entries, heap = b"", b""
     for tag, (kind_of_tag, values) in sorted(tags.items()):
         packed = struct.pack(f"{order}{len(values)}{'H' if kind_of_tag == short else 'I'}", *values)

@@ -125,6 +125,33 @@ def test_replacing_takes_the_longest_names(tmp_path):
     assert target.read_bytes() == b"new"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names have other limits there")
+@pytest.mark.parametrize("name", ["x" * 252 + ".png", "x" * 4000 + ".png", "\u00e4" * 126 + ".png"])
+def test_a_name_too_long_for_the_disk_is_an_error_that_names_it(tmp_path, name):
+    with (
+        pytest.raises(CleanplateError, match="the name is too long") as caught,
+        replacing(tmp_path / name),
+    ):
+        pass
+    assert caught.value.file == tmp_path / name
+    assert caught.value.cure
+    assert names(tmp_path) == []
+    with pytest.raises(CleanplateError, match="the name is too long"):
+        opened(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names have other limits there")
+@pytest.mark.parametrize(
+    "name", ["\u00e4" * 125 + ".png", "a." + "x" * 250, "\u732b" * 83 + ".jpg"]
+)
+def test_the_temporary_name_fits_wherever_the_name_does(tmp_path, name):
+    with replacing(tmp_path / name) as temporary:
+        assert temporary.name.startswith(".")
+        temporary.write_bytes(b"new")
+    assert (tmp_path / name).read_bytes() == b"new"
+    assert names(tmp_path) == [name]
+
+
 def test_a_killed_process_never_leaves_half_a_file(tmp_path):
     """SIGKILL in the middle of rewriting: the old file or a whole new one, never a part."""
     target = tmp_path / "a.bin"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cleanplate.cli.max_pixels import max_pixels_option
 from cleanplate.errors import require
+from cleanplate.listing import find_pictures
 
 if TYPE_CHECKING:
     from cleanplate.training.recipes import Recipe
@@ -86,6 +88,7 @@ Examples:
     show_default=True,
     help="Draw picture grids every N steps (0 = never).",
 )
+@max_pixels_option
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
 @click.option(
@@ -121,6 +124,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
     chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    if not launch["quiet"]:
+        for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
+            for remark in find_pictures(folder).remarks():
+                click.echo(f"{folder}: {remark}", err=True)
     from cleanplate.training.fit import Launch, fit
 
     outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))

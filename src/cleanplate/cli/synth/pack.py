@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from cleanplate.cli.max_pixels import max_pixels_option
+
 
 @click.command(
     epilog="Example: cleanplate synth pack cutouts rendered/cutouts data/cutouts.tar.gz",
@@ -13,6 +15,7 @@ import click
 @click.argument("kind", type=click.Choice(["plates", "cutouts", "pairs"]))
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("archive", type=click.Path(path_type=Path, dir_okay=False))
+@max_pixels_option
 @click.option(
     "--card",
     type=click.Path(path_type=Path, dir_okay=False),
