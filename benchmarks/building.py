@@ -85,7 +85,7 @@ def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> di
         call += ["--count", str(given.count)]
     call += ["--preset", preset, "--size", given.size, "--workers", str(workers)]
     call += ["--assume-license", "measured, not passed on"]
-    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

@@ -136,6 +136,7 @@ def _commit() -> str | None:
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     return done.stdout.strip() or None

@@ -44,6 +44,7 @@ def process(body: str, **options: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         **options,
     )
 
@@ -121,7 +122,11 @@ def test_the_version_is_that_of_the_package(monkeypatch):
 
 def test_python_m_cleanplate_is_the_command_line():
     done = subprocess.run(
-        [sys.executable, "-m", "cleanplate", "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "cleanplate", "--help"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: cleanplate [OPTIONS] COMMAND")

@@ -90,7 +90,9 @@ class Reader:
         programs.mkdir()
         for name, arguments in (("cleanplate", "-m cleanplate "), ("python", "")):
             program = programs / name
-            program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            program.write_text(
+                f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8"
+            )
             program.chmod(0o755)
         return cls(folder, {"__name__": "__main__"})
 
@@ -105,6 +107,7 @@ class Reader:
             },
             capture_output=True,
             text=True,
+            encoding="utf-8",
             timeout=300,
             check=False,
         )

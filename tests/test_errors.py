@@ -41,7 +41,9 @@ def test_require_names_the_extra_for_a_submodule_of_a_missing_library():
 
 
 def test_require_lets_the_fault_of_an_installed_library_through(tmp_path, monkeypatch):
-    (tmp_path / "half_installed.py").write_text("import another_missing_library\n")
+    (tmp_path / "half_installed.py").write_text(
+        "import another_missing_library\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="another_missing_library"):
         require("half_installed", "train")

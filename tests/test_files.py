@@ -165,7 +165,10 @@ def test_a_killed_process_never_leaves_half_a_file(tmp_path):
         "    print(i, flush=True)\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(target)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(target)],
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     )
     assert process.stdout is not None
     for _ in range(3):

@@ -105,6 +105,51 @@ def test_files_are_called_by_their_nouns() -> None:
     assert not [path for path in SOURCE.rglob("*") if path.stem in vague]
 
 
+def without_encoding(code: str) -> list[int]:
+    """Lines of calls that leave the encoding of text to the system.
+
+    The linter sees only paths whose type it can tell; this goes by the names of the calls.
+    """
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if not isinstance(node, ast.Call) or any(k.arg == "encoding" for k in node.keywords):
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if ast.unparse(node.func) == "tarfile.open":
+            continue
+        mode = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        if (
+            (name == "read_text" and not node.args)
+            or (name == "write_text" and len(node.args) < 2)
+            or (name == "open" and any(m in ("r", "w", "a", "x", "w+", "r+") for m in mode))
+            or (any(k.arg in ("text", "universal_newlines") for k in node.keywords))
+        ):
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("folder", ["src", "studies", "benchmarks", "tests", "docs"])
+def test_text_is_utf8_whatever_the_system_prefers(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    assert files
+    bare = {f"{p}:{n}" for p in files for n in without_encoding(p.read_text("utf-8"))}
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "path.read_text()",
+        "path.write_text(told)",
+        "path.open('a')",
+        "open(path, 'w')",
+        "subprocess.run(call, text=True)",
+    ],
+)
+def test_text_without_an_encoding_is_found(code: str) -> None:
+    assert without_encoding(code) == [1]
+
+
 def test_the_example_pair_fits_together() -> None:
     examples = ROOT / "examples"
     plate = read_image(examples / "plate.jpg")
@@ -134,6 +179,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
 
@@ -151,7 +197,9 @@ def test_make_alone_lists_every_chore() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for Python")
 def test_an_old_python_is_told_so(tmp_path: Path) -> None:
     old = tmp_path / "python3"
-    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit 0\nexit 1\n')
+    old.write_text(
+        '#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.2 && exit 0\nexit 1\n', encoding="utf-8"
+    )
     old.chmod(0o755)
     told = make("demo", f"PYTHON={old}", f"BASE={tmp_path / 'venv'}")
     assert told.returncode != 0

@@ -20,7 +20,11 @@ HEAVY = {
 def fresh(code: str, *options: str) -> str:
     """What a new Python process prints; it must end well."""
     done = subprocess.run(
-        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -189,7 +189,7 @@ def save(told: Mapping[str, Any], file: Path) -> None:
     """Write the results, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as path:
-        path.write_text(json.dumps(told, indent=1) + "\n")
+        path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 class Results:
@@ -204,7 +204,7 @@ class Results:
             raise CleanplateError(
                 "there are no results", file=file, cure="python -m studies.seed run --scale SCALE"
             )
-        self.told: dict[str, Any] = json.loads(file.read_text())
+        self.told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         self.scale = SCALES[self.told["scale"]["name"]]
 
     @property

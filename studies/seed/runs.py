@@ -109,7 +109,9 @@ class Bench:
     def read(self, run: Run) -> dict[str, Any] | None:
         """Read a training's figures; None if it is not done."""
         file = self.figures(run)
-        found: dict[str, Any] | None = json.loads(file.read_text()) if file.is_file() else None
+        found: dict[str, Any] | None = (
+            json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+        )
         return found
 
     def keep(self, run: Run, found: Mapping[str, Any]) -> None:
@@ -117,7 +119,7 @@ class Bench:
         told = {"settings": asdict(run.settings), "scale": asdict(self.scale), **found}
         self.figures(run).parent.mkdir(parents=True, exist_ok=True)
         with replacing(self.figures(run)) as path:
-            path.write_text(json.dumps(told, indent=1) + "\n")
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:

@@ -52,7 +52,7 @@ def write_pair(folder: Path, name: str, index: int, *, camera: bool = True) -> N
     write_alpha(folder / f"{name}_alpha.png", alpha)
     write_depth(folder / f"{name}_depth.png", depth)
     write_depth(folder / f"{name}_plate_depth.png", plate_depth)
-    (folder / f"{name}.json").write_text(json.dumps({"world": "boxes"}))
+    (folder / f"{name}.json").write_text(json.dumps({"world": "boxes"}), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def test_table_json_and_sheet(
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines() if line.startswith("difference")]
     assert [line[1:3] for line in lines] == [["clean", "3"], ["camera", "2"]]
-    document = json.loads(written.read_text())
+    document = json.loads(written.read_text(encoding="utf-8"))
     assert document["options"]["pairs"] == pairs_folder.name
     first = document["results"][0]
     assert f"{1000 * first['means']['mad']:.2f}" == lines[0][3]

@@ -51,7 +51,7 @@ def test_a_plain_folder_of_ones_own(tmp_path: Path) -> None:
         write_image(tmp_path / f"{name}_plate.jpg", picture)
         write_image(tmp_path / f"{name}_frame.webp", picture)
         write_image(tmp_path / f"{name}_alpha.tif", picture[..., 0])
-    (tmp_path / "notes_plate.txt").write_text("not a picture")
+    (tmp_path / "notes_plate.txt").write_text("not a picture", encoding="utf-8")
     write_image(tmp_path / "unrelated.png", picture)
     pairs = find_pairs(tmp_path)
     assert [pair.name for pair in pairs] == ["kitchen", "my_frame", "the_plate.v2"]
@@ -77,7 +77,7 @@ def test_what_zero_depth_means_is_said_and_not_guessed(
     folder: Path, facts: dict[str, str] | None, argument: str | None, infinite: bool
 ) -> None:
     path = folder / "7.json"
-    path.unlink() if facts is None else path.write_text(json.dumps(facts))
+    path.unlink() if facts is None else path.write_text(json.dumps(facts), encoding="utf-8")
     (pair,) = find_pairs(folder, depth_zero=argument)  # type: ignore[arg-type]
     depth = pair.read().plate_depth
     assert depth is not None
@@ -145,7 +145,7 @@ def test_bad_folders_and_facts(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(CleanplateError, match="holds no pair"):
         find_pairs(empty)
     for text, message in (("{", "JSON"), ("[]", "JSON object"), ('{"depth_zero": 0.5}', "0.5")):
-        (folder / "7.json").write_text(text)
+        (folder / "7.json").write_text(text, encoding="utf-8")
         with pytest.raises(CleanplateError, match=message) as caught:
             find_pairs(folder)[0].read()
         assert caught.value.file == folder / "7.json"

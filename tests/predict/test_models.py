@@ -28,11 +28,11 @@ def test_the_hash_tells_weights_apart(tiny: Path, copy: Path) -> None:
     assert models.find_model(copy).hash == models.find_model(tiny).hash
     data = (copy / "frame.onnx").read_bytes() + b"\0"
     (copy / "frame.onnx").write_bytes(data)
-    card = json.loads((copy / "card.json").read_text())
+    card = json.loads((copy / "card.json").read_text(encoding="utf-8"))
     import hashlib
 
     card["sha256"]["frame.onnx"] = hashlib.sha256(data).hexdigest()
-    (copy / "card.json").write_text(json.dumps(card))
+    (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
     assert models.find_model(copy).hash != models.find_model(tiny).hash
 
 
@@ -59,7 +59,7 @@ def test_a_damaged_folder_is_refused(
 ) -> None:
     (copy / name).unlink()
     if content is not None:
-        (copy / name).write_text(content)
+        (copy / name).write_text(content, encoding="utf-8")
     with pytest.raises(CleanplateError, match=message) as caught:
         models.find_model(copy)
     assert caught.value.file == copy / name
@@ -87,8 +87,10 @@ def test_of_several_the_card_says_which(
     monkeypatch.setattr(models, "SHIPPED", tmp_path)
     with pytest.raises(CleanplateError, match="no single default"):
         models.find_model()
-    card = json.loads((tmp_path / "b" / "card.json").read_text())
-    (tmp_path / "b" / "card.json").write_text(json.dumps({**card, "default": True}))
+    card = json.loads((tmp_path / "b" / "card.json").read_text(encoding="utf-8"))
+    (tmp_path / "b" / "card.json").write_text(
+        json.dumps({**card, "default": True}), encoding="utf-8"
+    )
     assert models.find_model().folder == tmp_path / "b"
 
 

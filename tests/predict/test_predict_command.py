@@ -36,7 +36,7 @@ def test_a_folder_of_frames(tiny: Path, files: Path, capsys: pytest.CaptureFixtu
     shown = capsys.readouterr()
     assert "one.png" in shown.out
     assert "two.png" in shown.out
-    report = json.loads((files / "out" / "one.json").read_text())
+    report = json.loads((files / "out" / "one.json").read_text(encoding="utf-8"))
     assert report["frame"] == str(files / "frames" / "one.png")
     assert report["plate_file"] == str(files / "plate.png")
 
@@ -132,7 +132,7 @@ def _started(tiny: Path, files: Path, *extra: str, **popen: object) -> subproces
         *extra,
     ]  # fmt: skip
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
         **popen,  # type: ignore[call-overload]
     )  # fmt: skip
 
@@ -143,7 +143,7 @@ def _all_whole(folder: Path) -> int:
     for path in files:
         assert not path.name.startswith("."), f"left behind: {path.name}"
         if path.suffix == ".json":
-            json.loads(path.read_text())
+            json.loads(path.read_text(encoding="utf-8"))
         elif path.suffix == ".npy":
             np.load(path)
         else:

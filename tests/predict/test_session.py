@@ -61,7 +61,7 @@ def test_threads(tiny: Path) -> None:
 def _with_card(folder: Path) -> Path:
     names = ("plate.onnx", "frame.onnx")
     hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-    (folder / "card.json").write_text(json.dumps({"sha256": hashes}))
+    (folder / "card.json").write_text(json.dumps({"sha256": hashes}), encoding="utf-8")
     return folder
 
 

@@ -56,7 +56,7 @@ def test_all_files_of_a_relative_result(result: Result, tmp_path: Path) -> None:
     np.testing.assert_allclose(
         read_alpha(folder / "a.0001.shadow.png"), result.shadow, atol=0.51 / 255
     )
-    report = json.loads((folder / "a.0001.json").read_text())
+    report = json.loads((folder / "a.0001.json").read_text(encoding="utf-8"))
     assert set(report["files"]) == expected - {"a.0001.json"}
     assert "foreground" in report["seconds"]
 
@@ -124,7 +124,7 @@ def test_a_second_run_replaces(result: Result, metric: Result, tmp_path: Path) -
 
 
 def test_a_file_in_the_folders_place(result: Result, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("not a folder")
+    (tmp_path / "out").write_text("not a folder", encoding="utf-8")
     with pytest.raises(CleanplateError, match="folder") as caught:
         result.save(tmp_path / "out")
     assert caught.value.file == tmp_path / "out"

@@ -31,7 +31,9 @@ def write_model(folder: Path) -> Path:
         data = model.SerializeToString()
         (folder / name).write_bytes(data)
         hashes[name] = hashlib.sha256(data).hexdigest()
-    (folder / "card.json").write_text(json.dumps({"name": "tiny", "sha256": hashes}))
+    (folder / "card.json").write_text(
+        json.dumps({"name": "tiny", "sha256": hashes}), encoding="utf-8"
+    )
     return folder
 
 

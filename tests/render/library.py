@@ -14,7 +14,7 @@ def write_catalogues(folder: Path, scenes: list[tuple], subjects: list[tuple]) -
     """Each row is (path, kind, size or height, notes)."""
     for half, columns, rows in (("scenes", SCENES, scenes), ("subjects", SUBJECTS, subjects)):
         (folder / half).mkdir(parents=True, exist_ok=True)
-        with (folder / half / "CATALOG.csv").open("w", newline="") as stream:
+        with (folder / half / "CATALOG.csv").open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, [*columns, *RIGHTS], restval="")
             writer.writeheader()
             for path, kind, size, notes in rows:

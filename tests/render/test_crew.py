@@ -65,7 +65,7 @@ def stage(tmp_path, monkeypatch):
     """An asset folder, an interpreter that plays Blender, and a diary of the items it began."""
     write_catalogues(tmp_path / "assets", OUTDOORS, THINGS)
     python = tmp_path / "python"
-    python.write_text(PLAYED.format(python=sys.executable, source=str(SOURCE)))
+    python.write_text(PLAYED.format(python=sys.executable, source=str(SOURCE)), encoding="utf-8")
     python.chmod(python.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("DIARY", str(tmp_path / "diary"))
     return tmp_path
@@ -77,7 +77,7 @@ def rendering(stage, count=26, **changes) -> Rendering:
 
 
 def diary(stage) -> list[int]:
-    return [int(line) for line in (stage / "diary").read_text().split()]
+    return [int(line) for line in (stage / "diary").read_text(encoding="utf-8").split()]
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -114,13 +114,13 @@ def test_only_some_kinds_of_scenes(stage):
     python = str(stage / "python")
     some = rendering(stage, 2, scenes=("tabletop", "outdoor"))
     list(crew.run(some, processes=1, python=python))
-    record = json.loads((stage / "out" / "00001.json").read_text())
+    record = json.loads((stage / "out" / "00001.json").read_text(encoding="utf-8"))
     assert record["kinds"] == ["tabletop", "outdoor"]
     with pytest.raises(CleanplateError, match="holds another rendering: scenes"):
         list(crew.run(rendering(stage, 2), python=python))
-    plan = json.loads((stage / "out" / crew.PLAN).read_text())
+    plan = json.loads((stage / "out" / crew.PLAN).read_text(encoding="utf-8"))
     del plan["scenes"]  # as written before there was a choice
-    (stage / "out" / crew.PLAN).write_text(json.dumps(plan))
+    (stage / "out" / crew.PLAN).write_text(json.dumps(plan), encoding="utf-8")
     assert list(crew.run(rendering(stage, 2), python=python)) == [2]
 
 

@@ -35,7 +35,7 @@ def library(tmp_path_factory):
     subjects += [("animals/lion", "animal", "0.1x0.2x0.1", "CC-BY-4.0")]
     subjects += [("vehicles/bus", "vehicle", "2.5x12x3.5", "CC-BY-3.0")]
     subjects += [("hands/hand_left", "hand", "0.08x0.14x0.2", "MIT")]
-    with (folder / "subjects" / "CATALOG.csv").open("w", newline="") as stream:
+    with (folder / "subjects" / "CATALOG.csv").open("w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(COLUMNS)
         for path, kind, box, licence in subjects:
@@ -106,7 +106,7 @@ def test_a_folder_without_subjects_says_so(tmp_path):
     (tmp_path / "scenes").mkdir()
     row = "scenes/a.exr,hdri,a,1x1,repo,path,CC0-1.0,someone,indoor"
     header = "path,kind,name,size_m or scale,source_repo,source_path,license,attribution,notes"
-    (tmp_path / "scenes" / "CATALOG.csv").write_text(f"{header}\n{row}\n")
+    (tmp_path / "scenes" / "CATALOG.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
     with pytest.raises(CleanplateError, match="no subject"):
         Cast(Library(tmp_path), 1)
 
@@ -272,4 +272,4 @@ def test_the_compositor_reads_what_is_written(tmp_path):
     npt.assert_allclose(read.depth[solid], 0.3, atol=6e-5)
     npt.assert_allclose(read.colour[solid] / 255, cut.rgba[..., :3][solid], atol=0.5 / 255 + 1e-6)
     assert read.pixels_per_metre == pytest.approx(100)
-    assert json.loads((tmp_path / "00000.json").read_text())["license"] == "MIT"
+    assert json.loads((tmp_path / "00000.json").read_text(encoding="utf-8"))["license"] == "MIT"

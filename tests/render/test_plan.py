@@ -59,7 +59,7 @@ def test_an_asset_folder_without_catalogue_is_named(tmp_path):
     with pytest.raises(CleanplateError, match=r"scenes/CATALOG\.csv"):
         Library(tmp_path)
     (tmp_path / "scenes").mkdir()
-    (tmp_path / "scenes" / "CATALOG.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "scenes" / "CATALOG.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(CleanplateError, match="is not a catalogue"):
         Library(tmp_path)
 

@@ -63,7 +63,7 @@ def assets(tmp_path_factory):
         "bounds": [[-3, -3, 0], [3, 3, 3]],
         "camera": {"pos": [-2, 0, 1.5], "yaw_deg": 0.0, "fov_deg": 70.0},
     }
-    (folder / "scenes/rooms/box.json").write_text(json.dumps(facts))
+    (folder / "scenes/rooms/box.json").write_text(json.dumps(facts), encoding="utf-8")
     engine.reset()
     bpy.ops.mesh.primitive_cube_add(size=0.7, location=(0, 0, 0.35))
     paint("crate", (0.8, 0.5, 0.1))
@@ -135,7 +135,7 @@ def test_plates_have_their_depth_their_camera_and_their_owners(assets, tmp_path)
     assert account["accepted"] >= 2
     plates = PlateFolder.open(tmp_path / "a")
     for plate, path in zip((plates[i] for i in range(len(plates))), plates.files, strict=True):
-        facts = json.loads(path.with_suffix(".json").read_text())
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert facts["license"] == ["licence of box"]
         assert facts["source"] == ["tests box"]
         depth = depth_files.read_depth(path.with_name(f"{path.stem}_depth.png"))

@@ -48,7 +48,13 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
     process.wait()
     before = {file: file.stat().st_mtime_ns for file in work.glob("runs/*.json")}
     done = subprocess.run(
-        command(work), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        command(work),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert {file: file.stat().st_mtime_ns for file in before} == before, "nothing is done twice"
@@ -62,7 +68,7 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
     for one in results.told["rows"]["longer"]["the report's"]["runs"]:
         assert len(one["course"]["seen"]) == len(one["course"]["depth"])
     write(results, tmp_path / "seed.md", "images")
-    text = (tmp_path / "seed.md").read_text()
+    text = (tmp_path / "seed.md").read_text(encoding="utf-8")
     assert "32 x 32 px" in text
     assert "nan" not in text
 
@@ -90,4 +96,6 @@ def test_known_figures_are_taken_over_but_not_over_what_is_done(tmp_path: Path):
 def test_the_paper_is_what_the_committed_results_say(tmp_path: Path):
     """Every number in it comes from studies/seed/results, by `python -m studies.seed paper`."""
     write(Results(FOLDER / "small.json"), tmp_path / "seed.md", "../images/seed")
-    assert (tmp_path / "seed.md").read_text() == DOCUMENT.read_text()
+    assert (tmp_path / "seed.md").read_text(encoding="utf-8") == DOCUMENT.read_text(
+        encoding="utf-8"
+    )

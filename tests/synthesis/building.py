@@ -38,7 +38,7 @@ def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool 
             )
         facts = {"fx": 100.0, "fy": 100.0, "cx": WIDTH / 2, "cy": HEIGHT / 2, **LICENCE}
         file.with_suffix(".json").write_text(
-            json.dumps({**facts, "camera_height": 1.4, "pitch": -0.15})
+            json.dumps({**facts, "camera_height": 1.4, "pitch": -0.15}), encoding="utf-8"
         )
     for number in range(cutouts):
         file = folder / "cutouts" / f"blob{number}.png"
@@ -50,7 +50,7 @@ def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool 
         write_image(file, rgba)
         facts = {**LICENCE, "kind": "person", "size_m": [0.6, 0.3, 1.7]}
         facts |= {"focal_px": 60.0, "distance_m": 2.0, "foot_xy": [20.0, 55.0]}
-        file.with_suffix(".json").write_text(json.dumps(facts))
+        file.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
 
@@ -93,6 +93,7 @@ def run(arguments: list[str], **options: Any) -> subprocess.CompletedProcess[str
         arguments,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
         env=environment(),
         timeout=400,

@@ -33,10 +33,10 @@ def rewrite(folder: Path, shard: str, change: Callable[[dict[str, bytes]], None]
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     record = folder / "records" / f"{shard}.json"
-    told = json.loads(record.read_text())
+    told = json.loads(record.read_text(encoding="utf-8"))
     told["bytes"] = file.stat().st_size
     told["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
-    record.write_text(json.dumps(told))
+    record.write_text(json.dumps(told), encoding="utf-8")
     settle(folder)
 
 
@@ -45,10 +45,10 @@ def settle(folder: Path) -> None:
     digest, size = hashlib.sha256(), 0
     for record in sorted((folder / "records").iterdir()):
         digest.update(record.read_bytes())
-        size += json.loads(record.read_text())["bytes"]
-    whole = json.loads((folder / "dataset.json").read_text())
+        size += json.loads(record.read_text(encoding="utf-8"))["bytes"]
+    whole = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     whole |= {"records_sha256": digest.hexdigest(), "bytes": size}
-    (folder / "dataset.json").write_text(json.dumps(whole))
+    (folder / "dataset.json").write_text(json.dumps(whole), encoding="utf-8")
 
 
 def png(array: np.ndarray) -> bytes:

@@ -48,7 +48,7 @@ def write_disc(folder: Path, stem: str) -> npt.NDArray[np.float32]:
     thickness = np.where(alpha > 0, (5 - 0.3 + 0.001 * rows) * 10000, 0).astype(np.uint16)
     write_image(folder / f"{stem}_depth.png", thickness)
     facts = {"kind": "object", "license": "CC0-1.0", "height_m": 0.4}
-    (folder / f"{stem}.json").write_text(json.dumps(facts))
+    (folder / f"{stem}.json").write_text(json.dumps(facts), encoding="utf-8")
     return alpha
 
 
@@ -110,7 +110,7 @@ def write_pair(folder: Path, **facts: object) -> npt.NDArray[np.float32]:
     write_alpha(folder / "00007_shadow.png", np.full((48, 64), 0.8, np.float32), bits=16)
     for part, metres in (("plate_depth", 4.0), ("depth", 2.0)):
         write_image(folder / f"00007_{part}.png", np.full((48, 64), metres * 1000, np.uint16))
-    (folder / "00007.json").write_text(json.dumps({"world": "test", **facts}))
+    (folder / "00007.json").write_text(json.dumps({"world": "test", **facts}), encoding="utf-8")
     return alpha
 
 
@@ -128,10 +128,10 @@ def test_pairs_become_a_shard_that_training_reads(tmp_path: Path) -> None:
 def test_a_rendering_is_packed_as_it_lies(tmp_path: Path) -> None:
     """Its plan is no item."""
     write_pair(tmp_path / "pairs", license="CC0-1.0", source="drawn by a test")
-    (tmp_path / "pairs" / "render.json").write_text('{"count": 2}')
+    (tmp_path / "pairs" / "render.json").write_text('{"count": 2}', encoding="utf-8")
     assert pack_pairs(tmp_path / "pairs", tmp_path / "pairs.tar") == 1
     write_asset_card(tmp_path / "pairs", tmp_path / "card.md", "pairs")
-    assert (tmp_path / "card.md").read_text().startswith("# 1 pairs")
+    assert (tmp_path / "card.md").read_text(encoding="utf-8").startswith("# 1 pairs")
 
 
 def test_pairs_are_packed_smaller_with_the_lens_of_their_size(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_pairs_are_packed_smaller_with_the_lens_of_their_size(tmp_path: Path) ->
     np.testing.assert_allclose(sample["disparity"], np.full((24, 32), 0.5), rtol=0.003)
     assert sample["frame"].shape == (24, 32, 3)
     unpacked(tmp_path / "set" / "000000.tar", tmp_path / "out")
-    told = json.loads((tmp_path / "out" / "00007.json").read_text())
+    told = json.loads((tmp_path / "out" / "00007.json").read_text(encoding="utf-8"))
     assert {key: told[key] for key in lens} == {key: value / 2 for key, value in lens.items()}
 
 
@@ -184,15 +184,15 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     command = ["synth", "pack", "cutouts", str(tmp_path / "things"), str(target)]
     assert main([*command, "--card", str(card)]) == 0
     assert capsys.readouterr().out.startswith("1 cutouts, ")
-    assert "- kind: object 1" in card.read_text()
-    assert "CC0-1.0" in card.read_text()
+    assert "- kind: object 1" in card.read_text(encoding="utf-8")
+    assert "CC0-1.0" in card.read_text(encoding="utf-8")
 
 
 def test_a_card_is_refused_where_a_licence_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_disc(tmp_path / "things", "disc")
-    (tmp_path / "things" / "disc.json").write_text(json.dumps({"kind": "object"}))
+    (tmp_path / "things" / "disc.json").write_text(json.dumps({"kind": "object"}), encoding="utf-8")
     target = tmp_path / "things.tar.gz"
     command = ["synth", "pack", "cutouts", str(tmp_path / "things"), str(target)]
     assert main([*command, "--card", str(tmp_path / "card.md")]) == 2

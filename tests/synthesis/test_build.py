@@ -87,12 +87,16 @@ def test_records_and_totals_are_those_of_the_files(stock: Path, tmp_path: Path):
     files = digests(out)
     total = 0
     for shard in range(3):
-        record = json.loads((out / "records" / f"{shard:06}.json").read_text())
+        record = json.loads((out / "records" / f"{shard:06}.json").read_text(encoding="utf-8"))
         assert record["sha256"] == files[f"{shard:06}.tar"]
         assert (record["first"], record["count"]) == (shard * 5, min(5, 12 - shard * 5))
         assert record["bytes"] == (out / record["file"]).stat().st_size
         total += record["bytes"]
-    assert json.loads((out / "dataset.json").read_text())["bytes"] == total == outcome.bytes
+    assert (
+        json.loads((out / "dataset.json").read_text(encoding="utf-8"))["bytes"]
+        == total
+        == outcome.bytes
+    )
     assert "CC0-1.0" in (out / "DATASET_CARD.md").read_text(encoding="utf-8")
     assert unfinished(out) == []
 
@@ -119,7 +123,9 @@ def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
     samples = [
         sample
         for shard in range(plan.shards)
-        for sample in json.loads((out / "records" / f"{shard:06}.json").read_text())["samples"]
+        for sample in json.loads(
+            (out / "records" / f"{shard:06}.json").read_text(encoding="utf-8")
+        )["samples"]
     ]
     files = digests(out)
     for index, sample in enumerate(samples):
@@ -254,8 +260,12 @@ def harmed(folder: Path) -> Path:
     (stock / "plates" / "room1.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
     (stock / "plates" / "room2_depth.png").unlink()
     write_image(stock / "cutouts" / "solid.png", np.full((30, 30, 3), 9, np.uint8))
-    (stock / "cutouts" / "blob1.json").write_text(json.dumps({"size_m": "tall", "license": "MIT"}))
-    (stock / "cutouts" / "catalogue.json").write_text(json.dumps({"license": "CC0-1.0"}))
+    (stock / "cutouts" / "blob1.json").write_text(
+        json.dumps({"size_m": "tall", "license": "MIT"}), encoding="utf-8"
+    )
+    (stock / "cutouts" / "catalogue.json").write_text(
+        json.dumps({"license": "CC0-1.0"}), encoding="utf-8"
+    )
     return stock
 
 
@@ -285,7 +295,10 @@ def test_bad_ones_are_left_out_on_request(tmp_path: Path):
     assert outcome["samples"] == 1 * 1 * 2 * 2
     names = ["plates/room1", "plates/room2", "cutouts/blob1", "cutouts/solid"]
     assert [one["name"] for one in outcome["skipped"]] == names
-    assert outcome["skipped"] == json.loads((out / "dataset.json").read_text())["skipped"]
+    assert (
+        outcome["skipped"]
+        == json.loads((out / "dataset.json").read_text(encoding="utf-8"))["skipped"]
+    )
     for name in names:
         assert f"skipped {name}: " in done.stderr
     assert "no alpha channel" in done.stderr
@@ -308,7 +321,7 @@ def test_plain_photos_and_plain_cutouts(tmp_path: Path):
 
 
 def test_a_folder_that_is_no_set_is_not_written_into(stock: Path, tmp_path: Path):
-    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(CleanplateError, match="is not empty, and holds no set"):
         build(order(stock, tmp_path), run_here)
     assert {f.name for f in tmp_path.iterdir()} == {"thesis.txt", ".lock"}
@@ -352,7 +365,7 @@ def test_no_data_is_needed(tmp_path: Path):
     done = run([*call, "--set", "camera=no", "--set", "subjects=1,0"])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["samples"] == 4
-    plan = json.loads((tmp_path / "set" / "plan.json").read_text())
+    plan = json.loads((tmp_path / "set" / "plan.json").read_text(encoding="utf-8"))
     assert plan["settings"]["camera"] is False
     assert plan["settings"]["subjects"] == [1.0, 0.0]
     wrong = run([*call, "--set", "camera=no", "--set", "subject=1"])

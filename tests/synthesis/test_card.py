@@ -102,7 +102,7 @@ def test_assets_left_out_are_named() -> None:
 
 def test_written_into_the_set_with_its_figures(tmp_path: Path) -> None:
     write_plan(tmp_path, plan_of())
-    (tmp_path / "dataset.json").write_text(json.dumps(DATASET))
+    (tmp_path / "dataset.json").write_text(json.dumps(DATASET), encoding="utf-8")
     first = write_card(tmp_path).read_text("utf-8")
     assert "## Figures" not in first
     assert write_card(tmp_path, DATASET).read_text("utf-8") == first
@@ -114,7 +114,7 @@ def test_written_into_the_set_with_its_figures(tmp_path: Path) -> None:
         "alpha": {"mean": 0.125, "soft": 0.01},
         "depth": {"depth": depth, "plate_depth": {"nearest_m": None}},
     }
-    (tmp_path / "stats" / "stats.json").write_text(json.dumps(stats))
+    (tmp_path / "stats" / "stats.json").write_text(json.dumps(stats), encoding="utf-8")
     card = write_card(tmp_path).read_text("utf-8")
     assert "| frame | 0.5000, 0.2500, 0.1250 | 0.1000, 0.2000, 0.3000 |" in card
     assert "cover 12.5% of a frame on average" in card
@@ -125,7 +125,7 @@ def test_a_folder_without_a_plan_has_no_card(tmp_path: Path) -> None:
     with pytest.raises(CleanplateError, match=r"no plan\.json"):
         write_card(tmp_path)
     write_plan(tmp_path, plan_of())
-    (tmp_path / "dataset.json").write_text("[")
+    (tmp_path / "dataset.json").write_text("[", encoding="utf-8")
     with pytest.raises(CleanplateError, match="cannot be read as JSON"):
         write_card(tmp_path)
 

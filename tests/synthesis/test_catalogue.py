@@ -27,7 +27,7 @@ def plate(folder: Path, name: str = "a", *, depth: bool = True, **facts: object)
         millimetres[:5] = 0
         cv2.imwrite(str(folder / f"{name}_depth.png"), millimetres)
     if facts:
-        (folder / f"{name}.json").write_text(json.dumps(facts))
+        (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
 
@@ -37,7 +37,7 @@ def cutout(folder: Path, name: str = "c", **facts: object) -> Path:
     rgba[4:20, 2:8] = (10, 200, 30, 255)
     write_image(folder / f"{name}.png", rgba)
     if facts:
-        (folder / f"{name}.json").write_text(json.dumps(facts))
+        (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
 
@@ -69,7 +69,7 @@ def test_a_plain_photo(tmp_path: Path):
 def test_large_photos_are_made_smaller_with_their_depth_and_camera(tmp_path: Path):
     write_image(tmp_path / "big.png", np.zeros((960, 2560, 3), np.uint8))
     np.save(tmp_path / "big_depth.npy", np.full((960, 2560), 4, np.float32))
-    (tmp_path / "big.json").write_text(json.dumps({**CAMERA, "fx": 1000.0}))
+    (tmp_path / "big.json").write_text(json.dumps({**CAMERA, "fx": 1000.0}), encoding="utf-8")
     one = PlateFolder.open(tmp_path)[0]
     assert one.picture.shape == (480, 1280, 3)
     assert one.disparity.shape == (480, 1280)
@@ -114,9 +114,14 @@ def test_a_plain_rgba_file_stands_on_its_lowest_pixel(tmp_path: Path):
     ("make", "message"),
     [
         (lambda f: (f / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken"), "a.png"),
-        (lambda f: (f / "a.json").write_text("{"), "a.json"),
-        (lambda f: (f / "a.json").write_text("[]"), "a.json"),
-        (lambda f: (f / "a.json").write_text(json.dumps({**CAMERA, "fx": "wide"})), "a.json"),
+        (lambda f: (f / "a.json").write_text("{", encoding="utf-8"), "a.json"),
+        (lambda f: (f / "a.json").write_text("[]", encoding="utf-8"), "a.json"),
+        (
+            lambda f: (f / "a.json").write_text(
+                json.dumps({**CAMERA, "fx": "wide"}), encoding="utf-8"
+            ),
+            "a.json",
+        ),
         (lambda f: cv2.imwrite(str(f / "a_depth.png"), np.ones((9, 9), np.uint16)), "a_depth.png"),
         (lambda f: (f / "a_depth.png").write_bytes(b"nothing"), "a_depth.png"),
     ],

@@ -55,7 +55,7 @@ def test_each_fault_of_folders_is_named(copied: Callable[[str], Path]) -> None:
     write_image(folder / "fg_bg" / "000077.jpg", np.zeros((48, 64, 3), np.uint8))
     write_image(folder / "bg" / "000088.jpg", np.zeros((48, 64, 3), np.uint8))
     (folder / "mask" / ".000019-0123abcd.jpg").write_bytes(b"?")
-    (folder / "records" / ".000001-0123abcd.json").write_text("{")
+    (folder / "records" / ".000001-0123abcd.json").write_text("{", encoding="utf-8")
     what = {tuple(fault[:2]): [] for fault in check(folder).faults}
     for fault in check(folder).faults:
         what[fault[:2]].append(fault.what)

@@ -48,9 +48,9 @@ def test_records_that_are_none_are_told(
 ) -> None:
     folder = copied("shards")
     record = folder / "records" / "000001.json"
-    told = json.loads(record.read_text())
+    told = json.loads(record.read_text(encoding="utf-8"))
     change(told)
-    record.write_text(json.dumps(told))
+    record.write_text(json.dumps(told), encoding="utf-8")
     faults = [fault for fault in check(folder).faults if fault.part == "records/000001.json"]
     assert len(faults) == 1
     assert said in faults[0].what
@@ -59,19 +59,19 @@ def test_records_that_are_none_are_told(
 def test_totals_that_lie_are_told(copied: Callable[[str], Path]) -> None:
     folder = copied("shards")
     file = folder / "dataset.json"
-    told = json.loads(file.read_text())
-    file.write_text(json.dumps({**told, "samples": 11}))
+    told = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**told, "samples": 11}), encoding="utf-8")
     [fault] = check(folder).faults
     assert str(fault) == "dataset.json: samples is 11, by plan and records 12"
-    file.write_text("{}")
+    file.write_text("{}", encoding="utf-8")
     assert set(found(folder)) == {("", "dataset.json"), ("", "plan.json")}
-    file.write_text("[")
+    file.write_text("[", encoding="utf-8")
     assert found(folder) == [("", "dataset.json")]
 
 
 def test_a_damaged_plan_does_not_stop_the_check(copied: Callable[[str], Path]) -> None:
     folder = copied("folders")
-    (folder / "plan.json").write_text("{")
+    (folder / "plan.json").write_text("{", encoding="utf-8")
     (folder / "mask" / "000003.jpg").write_bytes(b"x")
     verdict = check(folder)
     assert [fault[:2] for fault in verdict.faults] == [("", "plan.json"), ("000003", "mask")]

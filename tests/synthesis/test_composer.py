@@ -163,7 +163,12 @@ def test_another_process_makes_the_same_bytes(procedural: ProceduralComposer, ha
     path = os.pathsep.join([str(root / "src"), str(root), os.environ.get("PYTHONPATH", "")])
     env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
     run = subprocess.run(
-        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, env=env, check=False
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=env,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     here = [digest(procedural.sample(i, (48, 48))) for i in (5, 2)]

@@ -23,10 +23,10 @@ from cleanplate.synthesis.credits import (
 def folder_of(root: Path, catalogue: Any = None, **assets: Any) -> list[Path]:
     """Plates by name with the content of their json (None = no json)."""
     if catalogue is not None:
-        (root / "catalogue.json").write_text(json.dumps(catalogue))
+        (root / "catalogue.json").write_text(json.dumps(catalogue), encoding="utf-8")
     for name, facts in assets.items():
         if facts is not None:
-            (root / f"{name}.json").write_text(json.dumps(facts))
+            (root / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
     return [root / f"{name}.png" for name in assets]
 
 
@@ -103,7 +103,7 @@ def test_a_source_used_twice_by_one_asset_counts_once() -> None:
     [("{", "cannot be read as JSON"), ("[]", "no JSON object"), ('{"license": 3}', "license is 3")],
 )
 def test_damaged_entries_are_named(tmp_path: Path, content: str, complaint: str) -> None:
-    (tmp_path / "a.json").write_text(content)
+    (tmp_path / "a.json").write_text(content, encoding="utf-8")
     with pytest.raises(CleanplateError, match=complaint) as caught:
         read_credits([tmp_path / "a.png"])
     assert caught.value.file == tmp_path / "a.json"

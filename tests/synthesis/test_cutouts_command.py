@@ -92,9 +92,10 @@ def test_a_clip_against_its_plate(tmp_path: Path, capsys):
         "f05": resize(read_image(EXAMPLES / "background.jpg"), frame.shape[:2]),
     }.items():
         write_image(clip / f"{name}.jpg", picture)
-    facts = json.loads((EXAMPLES / "pairs" / "kitchen.json").read_text())
+    facts = json.loads((EXAMPLES / "pairs" / "kitchen.json").read_text(encoding="utf-8"))
     (tmp_path / "plate.json").write_text(
-        json.dumps({key: facts[key] for key in ("fx", "fy", "cx", "cy", "camera_height", "pitch")})
+        json.dumps({key: facts[key] for key in ("fx", "fy", "cx", "cy", "camera_height", "pitch")}),
+        encoding="utf-8",
     )
     (tmp_path / "plate.jpg").write_bytes((EXAMPLES / "plate.jpg").read_bytes())
     code, said, _ = run(
@@ -143,7 +144,7 @@ def test_the_same_command_adds_nothing(tmp_path: Path, capsys):
     assert run(capsys, source, "-o", out, *CREDIT)[1]["cutouts"][0]["name"] == "man-2"
     code, said, _ = run(capsys, source, "-o", out, "--force", "--height", 2, *CREDIT)
     assert said["cutouts"][0]["name"] == "man-2"
-    assert json.loads((out / "man-2.json").read_text())["height_m"] == 2
+    assert json.loads((out / "man-2.json").read_text(encoding="utf-8"))["height_m"] == 2
 
 
 def test_a_licence_is_asked_for(tmp_path: Path, capsys):
@@ -153,7 +154,9 @@ def test_a_licence_is_asked_for(tmp_path: Path, capsys):
         assert code == 2
         assert "man.png: nothing says its" in error
         assert not out.exists()
-    (tmp_path / "in" / "catalogue.json").write_text(json.dumps({"license": "MIT", "source": "us"}))
+    (tmp_path / "in" / "catalogue.json").write_text(
+        json.dumps({"license": "MIT", "source": "us"}), encoding="utf-8"
+    )
     code, said, _ = run(capsys, source, "-o", out, *CREDIT)
     assert code == 0
     assert said["cutouts"][0]["license"] == "MIT", "the folder's own goes before what is given"

@@ -316,7 +316,7 @@ def test_nothing_is_written_over(tmp_path: Path):
     """Names of others are left alone; ours are known by what they were made of."""
     (tmp_path / "a.png").write_bytes(b"a person's own")
     (tmp_path / "B_depth.png").write_bytes(b"a person's own")
-    (tmp_path / "catalogue.json").write_text("{}")
+    (tmp_path / "catalogue.json").write_text("{}", encoding="utf-8")
     shelf = CutoutShelf(tmp_path)
     assert shelf.put(a_cut(), "a", "one", {}) == "a-2"
     assert shelf.put(a_cut(), "a", "two", {}) == "a-3"
@@ -333,7 +333,7 @@ def test_nothing_is_written_over(tmp_path: Path):
     assert not (tmp_path / "a-3_depth.png").exists(), "of the earlier making"
     assert (tmp_path / "a.png").read_bytes() == b"a person's own"
     assert (tmp_path / "B_depth.png").read_bytes() == b"a person's own"
-    assert (tmp_path / "catalogue.json").read_text() == "{}"
+    assert (tmp_path / "catalogue.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_what_a_killed_run_left_is_made_again(tmp_path: Path):

@@ -68,6 +68,7 @@ def started(stock: Path, out: Path, *more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         env=environment(),
         start_new_session=True,
     )
@@ -78,7 +79,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
     file = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     found = []
     with suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
-        for child in map(int, file.read_text().split()):
+        for child in map(int, file.read_text(encoding="utf-8").split()):
             with suppress(FileNotFoundError, ProcessLookupError):
                 if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
                     found.append(child)
@@ -184,7 +185,10 @@ def test_workers_that_die_before_they_have_begun_are_given_up(tmp_path: Path):
     """
     stock = write_stock(tmp_path / "stock")
     facts = stock / "plates" / "room0.json"
-    facts.write_text(json.dumps({**json.loads(facts.read_text()), "source": "x" * 300_000}))
+    facts.write_text(
+        json.dumps({**json.loads(facts.read_text(encoding="utf-8")), "source": "x" * 300_000}),
+        encoding="utf-8",
+    )
     script = f"""
 from functools import partial
 from pathlib import Path
@@ -205,6 +209,7 @@ except CleanplateError as error:
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
         timeout=200,
     )
@@ -234,7 +239,7 @@ def test_orphans_end_with_their_build(
 
 def alive(process: int) -> bool:
     try:
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return False
 
@@ -341,6 +346,7 @@ print(json.dumps([full.returncode, full.stderr, kept, left, done.returncode, dig
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
+        encoding="utf-8",
         env={**os.environ, **env},
         check=False,
         timeout=500,

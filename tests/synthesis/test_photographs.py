@@ -180,7 +180,7 @@ def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
     assert plate.camera.pitch == pytest.approx(worlds.PITCH, abs=2e-3)
     assert plate.camera.intrinsics.fx == pytest.approx(worlds.FOCAL, abs=1e-3)
     assert plate.points is not None, "subjects can stand in it"
-    facts = json.loads((tmp_path / "out" / "a.json").read_text())
+    facts = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
     assert facts["depth_from"]["assumed"] == []
     assert facts["depth_from"]["lens"].startswith("given")
     assert "license" not in facts, "never invented"
@@ -236,11 +236,11 @@ def test_what_a_person_wrote_stays(tmp_path: Path):
     source = photo(tmp_path / "a.png")
     mine = {"fx": 300.0, "fy": 300.0, "cx": 160.0, "cy": 120.0, "pitch": -0.2, "license": "MIT",
             "camera_height": 3.0, "note": "measured"}  # fmt: skip
-    (tmp_path / "a.json").write_text(json.dumps(mine))
+    (tmp_path / "a.json").write_text(json.dumps(mine), encoding="utf-8")
     teacher = Known(1 / worlds.room().disparity, "metric")
     credit = {"license": "CC0-1.0", "source": "a drawer"}
     made = make_plate(source, teacher, None, PhotoSettings(fov=20, credit=credit))
-    facts = json.loads((tmp_path / "a.json").read_text())
+    facts = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert mine.items() <= facts.items()
     assert facts["source"] == "a drawer"
     assert facts["depth_from"]["estimated"] == ["width", "height", "depth_zero"]
@@ -262,7 +262,7 @@ def test_large_photographs(tmp_path: Path):
     """Smaller plates on demand; the teacher never sees more than it needs."""
     source = photo(tmp_path / "in" / "big.PNG", (1200, 2400))
     lens = {"width": 2400, "height": 1200, "fx": 2e3, "fy": 2e3, "cx": 1200, "cy": 600}
-    (tmp_path / "in" / "big.json").write_text(json.dumps(lens))
+    (tmp_path / "in" / "big.json").write_text(json.dumps(lens), encoding="utf-8")
     teacher = Known(1 / worlds.room().disparity, "metric")
     whole = make_plate(source, teacher, tmp_path / "whole", PhotoSettings())
     assert teacher.saw == [(1024, 2048, 3)]

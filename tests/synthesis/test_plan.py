@@ -186,8 +186,10 @@ def test_an_order_that_cannot_be(tmp_path: Path, changes: dict, message: str):
 def test_a_licence_is_asked_for_and_an_assumed_one_is_marked(tmp_path: Path):
     stock = write_stock(tmp_path)
     bare = stock / "plates" / "room1.json"
-    facts = {k: v for k, v in json.loads(bare.read_text()).items() if k != "license"}
-    bare.write_text(json.dumps(facts))
+    facts = {
+        k: v for k, v in json.loads(bare.read_text(encoding="utf-8")).items() if k != "license"
+    }
+    bare.write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"1 of 3 assets have no licence: .*room1"):
         plan_of(stock, tmp_path)
     plan = plan_of(stock, tmp_path, assume_license="CC-BY-4.0")

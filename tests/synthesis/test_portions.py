@@ -70,13 +70,14 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         "if __name__ == '__main__':\n"
         "    list(over_portions(linger, PORTIONS, 2))\n"
     )
-    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
     told = environment()
     told["PYTHONPATH"] = os.pathsep.join([told["PYTHONPATH"], str(Path(__file__).parents[2])])
     with subprocess.Popen(
         [sys.executable, str(tmp_path / "program.py")],
         stdout=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
         env=told,
     ) as parent:
         assert parent.stdout is not None

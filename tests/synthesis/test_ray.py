@@ -47,7 +47,9 @@ def workers() -> list[int]:
 def descends(process: int) -> bool:
     """Whether a process comes from this one, so that no other Ray is disturbed."""
     while process > 1:
-        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        process = int(
+            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+        )
         if process == os.getpid():
             return True
     return False

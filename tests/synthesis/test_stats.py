@@ -129,7 +129,7 @@ def test_depth_of_folders_is_told_in_metres(folders: Path) -> None:
     """From each sample's own scale in the records, pixel by pixel."""
     near, far = [], []
     for record in sorted((folders / "records").iterdir()):
-        for sample in json.loads(record.read_text())["samples"]:
+        for sample in json.loads(record.read_text(encoding="utf-8"))["samples"]:
             codes = cv2.imread(str(folders / "depth" / f"{sample['name']}.jpg"), -1) / 255
             low, high = sample["disparity_low"], sample["disparity_high"]
             disparity = low + codes * (high - low)
@@ -233,7 +233,7 @@ def test_the_report_holds_numbers_and_pictures(
     stored = open_set(folder)
     stats = measure(stored)
     write_report(tmp_path / "stats", stored, stats, rows=3)
-    told = json.loads((tmp_path / "stats" / "stats.json").read_text())
+    told = json.loads((tmp_path / "stats" / "stats.json").read_text(encoding="utf-8"))
     assert told == as_document(stored, stats)
     exact = np.load(tmp_path / "stats" / "moments.npz")
     reference = stacks(folder)
@@ -248,7 +248,7 @@ def test_the_report_holds_numbers_and_pictures(
             picture = read_image(tmp_path / "stats" / f"{what}_{kind}.png")
             assert picture.dtype == np.uint16
             np.testing.assert_allclose(picture / 65535, values * np.ones(3), atol=1e-5)
-    text = (tmp_path / "stats" / "STATS.md").read_text()
+    text = (tmp_path / "stats" / "STATS.md").read_text(encoding="utf-8")
     for name in ("moments.png", "histograms.png", "sheet.jpg"):
         assert f"]({name})" in text
         assert read_image(tmp_path / "stats" / name).std() > 1
@@ -301,8 +301,10 @@ def test_the_command_writes_the_report_and_the_card(shards: Path, tmp_path: Path
     done = run([*program, "--workers", "1", "--json", "--quiet"])
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert json.loads(done.stdout) == json.loads((out / "stats" / "stats.json").read_text())
-    assert "## Figures" in (out / "DATASET_CARD.md").read_text()
+    assert json.loads(done.stdout) == json.loads(
+        (out / "stats" / "stats.json").read_text(encoding="utf-8")
+    )
+    assert "## Figures" in (out / "DATASET_CARD.md").read_text(encoding="utf-8")
     (out / "000001.tar").write_bytes(b"x" * 2000)
     failed = run([*program, "--workers", "1"])
     assert failed.returncode == 2

@@ -22,7 +22,7 @@ def write_assets(folder: Path, count: int) -> tuple[Path, Path]:
     plates, cutouts = folder / "plates", folder / "cutouts"
     for kind in (plates, cutouts):
         kind.mkdir(parents=True)
-        (kind / "catalogue.json").write_text(LICENCE)
+        (kind / "catalogue.json").write_text(LICENCE, encoding="utf-8")
     draw = np.random.default_rng(0)
     depth = np.full((48, 48), 4, np.float32)
     depth[24:] = 30.0 / (np.arange(24) + 7.5)[:, None]
@@ -33,11 +33,13 @@ def write_assets(folder: Path, count: int) -> tuple[Path, Path]:
         write_image(plates / f"p{number:02}.png", picture)
         write_depth(plates / f"p{number:02}_depth.png", depth)
         facts = {**camera, "camera_height": 1.4, "pitch": 0.0}
-        (plates / f"p{number:02}.json").write_text(json.dumps(facts))
+        (plates / f"p{number:02}.json").write_text(json.dumps(facts), encoding="utf-8")
         bar = np.zeros((32, 14, 4), np.uint8)
         bar[2:30, 2:12] = [*draw.integers(0, 255, 3), 255]
         write_image(cutouts / f"c{number:02}.png", bar)
-        (cutouts / f"c{number:02}.json").write_text(json.dumps({"kind": "object"}))
+        (cutouts / f"c{number:02}.json").write_text(
+            json.dumps({"kind": "object"}), encoding="utf-8"
+        )
     return plates, cutouts
 
 

@@ -160,7 +160,7 @@ def test_the_assignment_says_itself_what_its_files_mean(assignment):
     facts = {
         sample["name"]: sample
         for record in sorted((assignment / "records").glob("*.json"))
-        for sample in json.loads(record.read_text())["samples"]
+        for sample in json.loads(record.read_text(encoding="utf-8"))["samples"]
     }
     for number in (0, 7, 400, 1151):
         frame_file, plate_file, _, _ = folders.files(number)
@@ -197,7 +197,7 @@ def test_the_two_sides_of_an_assignment_share_no_plate_and_no_cutout(assignment)
     facts = {
         sample["name"]: sample
         for record in (assignment / "records").glob("*.json")
-        for sample in json.loads(record.read_text())["samples"]
+        for sample in json.loads(record.read_text(encoding="utf-8"))["samples"]
     }
     training, validation = split(folders, seed=0)
     made_of = [

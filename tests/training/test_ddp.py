@@ -78,7 +78,7 @@ def write_one_shard(file, count):
 def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path):
     write_one_shard(tmp_path / "0.tar", 36)
     script = tmp_path / "child.py"
-    script.write_text(CHILD)
+    script.write_text(CHILD, encoding="utf-8")
     path = os.pathsep.join(
         [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
     )
@@ -87,11 +87,12 @@ def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path)
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
+        encoding="utf-8",
         timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    ranks = [json.loads((tmp_path / f"rank{n}.json").read_text()) for n in range(2)]
+    ranks = [json.loads((tmp_path / f"rank{n}.json").read_text(encoding="utf-8")) for n in range(2)]
     assert [rank["backend"] for rank in ranks] == ["gloo", "gloo"]
     numbers = [[n for step in rank["numbers"] for n in step] for rank in ranks]
     assert not set(numbers[0]) & set(numbers[1])

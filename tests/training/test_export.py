@@ -55,21 +55,23 @@ def test_a_model_folder_is_whole_and_accepted(model):
 
 
 def test_the_card_says_what_the_model_is(model, run):
-    card = json.loads((model / "card.json").read_text())
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
     network = read_trained(run).network
     assert card["parameters"] == sum(p.numel() for p in network.parameters())
     assert card["weights_sha256"] == weights_hash(network)
     assert (card["trained_steps"], card["trained_samples"]) == (2, 6)
     assert card["licence"] == "Apache-2.0"
     assert card["recipe"]["data"]["plates"] == ["plates"]
-    assert str(run) not in (model / "card.json").read_text() + (model / "card.md").read_text()
-    text = (model / "card.md").read_text()
+    assert str(run) not in (model / "card.json").read_text(encoding="utf-8") + (
+        model / "card.md"
+    ).read_text(encoding="utf-8")
+    text = (model / "card.md").read_text(encoding="utf-8")
     for said in (f"{card['parameters']:,}", card["licence"], card["command"], "composites of"):
         assert said in text
 
 
 def test_the_graphs_carry_their_origin(model):
-    card = json.loads((model / "card.json").read_text())
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
     for name in ("plate.onnx", "frame.onnx"):
         told = {p.key: p.value for p in onnx.load(model / name).metadata_props}
         assert told["weights_sha256"] == card["weights_sha256"]
@@ -128,7 +130,7 @@ def scores(path, model_hash, mad=0.01):
         "means": {"mad": mad, "iou": 0.93, "aligned_delta1": None},
     }
     options = {"pairs": "pairs", "align": False}
-    path.write_text(json.dumps({"options": options, "results": [result]}))
+    path.write_text(json.dumps({"options": options, "results": [result]}), encoding="utf-8")
     return path
 
 
@@ -144,22 +146,25 @@ def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
 def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
     file = scores(tmp_path / "scores.json", find_model(model).hash)
     told = export(run, tmp_path / "told", facts=Facts("tiny"), figures=[file])
-    card = json.loads((told / "card.json").read_text())
+    card = json.loads((told / "card.json").read_text(encoding="utf-8"))
     assert card["figures"][0]["means"]["mad"] == 0.01
-    assert "| mad | 0.01 |" in (told / "card.md").read_text()
+    assert "| mad | 0.01 |" in (told / "card.md").read_text(encoding="utf-8")
     props = {p.key: p.value for p in onnx.load(told / "frame.onnx").metadata_props}
     assert json.loads(props["figures"]) == card["figures"]
     assert find_model(told).hash != find_model(model).hash
     newer = scores(tmp_path / "newer.json", find_model(told).hash, mad=0.02)
     export(run, told, facts=Facts("tiny"), figures=[newer])
-    assert json.loads((told / "card.json").read_text())["figures"][0]["means"]["mad"] == 0.02
+    assert (
+        json.loads((told / "card.json").read_text(encoding="utf-8"))["figures"][0]["means"]["mad"]
+        == 0.02
+    )
 
 
 def test_figures_of_another_model_are_refused(run, tmp_path):
     file = scores(tmp_path / "scores.json", "f" * 64)
     with pytest.raises(CleanplateError, match="another model"):
         export(run, tmp_path / "model", figures=[file])
-    file.write_text("[]")
+    file.write_text("[]", encoding="utf-8")
     with pytest.raises(CleanplateError, match="no figures"):
         export(run, tmp_path / "model", figures=[file])
     assert not (tmp_path / "model").exists()
@@ -180,7 +185,7 @@ def test_the_command_line_exports(run, tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["name"] == "mine"
-    assert "## Limits\n\nRain." in (tmp_path / "m" / "card.md").read_text()
+    assert "## Limits\n\nRain." in (tmp_path / "m" / "card.md").read_text(encoding="utf-8")
     assert "Example" in CliRunner().invoke(export_command.command, ["--help"]).output
 
 

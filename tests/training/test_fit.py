@@ -141,7 +141,7 @@ def test_another_recipe_is_refused_and_named(whole):
 
 
 def test_the_folder_holds_recipe_checkpoint_and_logs(whole):
-    assert json.loads((whole / "recipe.json").read_text())["name"] == "tiny"
+    assert json.loads((whole / "recipe.json").read_text(encoding="utf-8"))["name"] == "tiny"
     assert list((whole / "tensorboard").glob("events.*"))
     assert sorted(losses(whole)) == list(range(12))
     assert set(losses(whole, "samples/s")) == set(range(1, 12))

@@ -101,7 +101,7 @@ def test_stretches_cover_each_step_once_and_samples_are_numbered_through():
 def test_a_saved_recipe_names_what_changed(tmp_path):
     recipe = tiny_recipe()
     recipes.save(recipe, tmp_path / "recipe.json")
-    saved = json.loads((tmp_path / "recipe.json").read_text())
+    saved = json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))
     assert recipes.changes(saved, recipe) == []
     other = dataclasses.replace(
         recipe, learning_rate=1.0, network=dataclasses.replace(recipe.network, width=0.5)

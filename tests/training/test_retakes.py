@@ -146,7 +146,7 @@ def write_pairs(folder, count, *, world="room"):
         plate_depth[0, 0] = np.nan
         write_depth(f"{name}_plate_depth.png", plate_depth)
         write_depth(f"{name}_depth.png", 1 / made["disparity"])
-        (folder / f"{number:05d}.json").write_text(json.dumps({"world": world}))
+        (folder / f"{number:05d}.json").write_text(json.dumps({"world": world}), encoding="utf-8")
     return folder
 
 

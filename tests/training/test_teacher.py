@@ -35,7 +35,7 @@ def saved(model, folder: Path, processor: dict) -> Path:
         if name.startswith("head.") and name.endswith("bias"):
             torch.nn.init.constant_(weight, 1.0)  # the last layer is cut off at 0
     model.save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), encoding="utf-8")
     return folder
 
 
@@ -228,11 +228,11 @@ def test_the_convention_can_be_given(tmp_path: Path):
 def test_weights_that_do_not_belong(tmp_path: Path):
     folder = dpt(tmp_path / "model")
     bare = transformers.DPTModel.from_pretrained(folder)
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     bare.save_pretrained(tmp_path / "bare")
-    (tmp_path / "bare" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "bare" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (tmp_path / "bare" / "preprocessor_config.json").write_text(
-        (folder / "preprocessor_config.json").read_text()
+        (folder / "preprocessor_config.json").read_text(encoding="utf-8"), encoding="utf-8"
     )
     with pytest.raises(CleanplateError, match=r"lacks \d+ of the \d+ tensors"):
         TransformersTeacher(tmp_path / "bare")
@@ -268,7 +268,7 @@ def test_the_command_takes_a_folder(tmp_path: Path, capsys):
     stored = read_depth(tmp_path / "photo_depth.png")
     near = expected < 60
     assert np.abs(stored - expected)[near].max() < 0.00051 + 1e-4
-    facts = json.loads((tmp_path / "photo.json").read_text())
+    facts = json.loads((tmp_path / "photo.json").read_text(encoding="utf-8"))
     assert facts["depth_from"]["kind"] == "dpt"
     assert main([*call, "--side", "99", "--force"]) == 2
     assert "for ONNX files" in capsys.readouterr().err

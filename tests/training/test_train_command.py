@@ -65,6 +65,7 @@ def test_ctrl_c_ends_with_130_and_a_checkpoint(tmp_path, arguments):
         env={**os.environ, "PYTHONPATH": str(SOURCE)},
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
     try:
         limit = time.monotonic() + 300

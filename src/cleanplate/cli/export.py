@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     chosen = name or exporter.read_trained(source).recipe["name"]
     facts = Facts(chosen, licence, training_data, limits, default)
     folder = exporter.export(source, output, facts=facts, figures=figures)
-    card = json.loads((folder / "card.json").read_text())
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(json.dumps(card))
     elif not quiet:

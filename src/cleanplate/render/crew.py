@@ -146,7 +146,7 @@ class _Crew:
             "indices": indices,
             "parent": os.getpid(),
         }
-        path.write_text(json.dumps(job))
+        path.write_text(json.dumps(job), encoding="utf-8")
         with path.with_suffix(".log").open("wb") as log:
             process = subprocess.Popen(
                 [self.python, "-m", "cleanplate.render.worker", str(path)],
@@ -177,7 +177,7 @@ class _Crew:
                 file=self.rendering.out,
                 cure="What is made stays: the same command goes on.",
             )
-        at = int(started.read_text())
+        at = int(started.read_text(encoding="utf-8"))
         self.crashes[at] += 1
         if at in left and self.crashes[at] >= _CRASHES:
             items.reject(self.rendering.out, items.name_of(at), Rejected("crashed"))
@@ -227,7 +227,7 @@ def _keep_plan(rendering: Rendering) -> None:
     rendering.out.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         try:
-            before = json.loads(path.read_text())
+            before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             before = {}
         before.setdefault("scenes", [])  # not in the plans of older renderings
@@ -239,9 +239,13 @@ def _keep_plan(rendering: Rendering) -> None:
             )
         return
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(plan) + "\n")
+        temporary.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
 def _tail(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line
+        for line in log.read_text(errors="replace", encoding="utf-8").splitlines()
+        if line.strip()
+    ]
     return lines[-1] if lines else "it said nothing"

@@ -52,7 +52,7 @@ def write(folder: Path, name: str, item: Item) -> None:
         with replacing(folder / f"{name}{ending}") as temporary:
             temporary.write_bytes(data)
     with replacing(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(item.facts, indent=1) + "\n")
+        temporary.write_text(json.dumps(item.facts, indent=1) + "\n", encoding="utf-8")
 
 
 def reject(folder: Path, name: str, rejected: Rejected) -> None:
@@ -60,7 +60,8 @@ def reject(folder: Path, name: str, rejected: Rejected) -> None:
     (folder / REJECTED).mkdir(exist_ok=True)
     with replacing(folder / REJECTED / f"{name}.json") as temporary:
         temporary.write_text(
-            json.dumps({"reason": rejected.reason, "tried": rejected.tried}) + "\n"
+            json.dumps({"reason": rejected.reason, "tried": rejected.tried}) + "\n",
+            encoding="utf-8",
         )
 
 
@@ -90,7 +91,7 @@ def account(folder: Path, names: Iterable[str]) -> Account:
             record = folder / REJECTED / f"{name}.json"
             if not record.is_file():
                 continue
-        facts = json.loads(record.read_text())
+        facts = json.loads(record.read_text(encoding="utf-8"))
         tries.update(facts.get("tried", {}))
         if "reason" in facts:
             reasons[facts["reason"]] += 1

@@ -45,7 +45,7 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     width = _TILE[1]
     cells = []
     for name in names:
-        facts = json.loads((folder / f"{name}.json").read_text())
+        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         text = f"{name} {facts.get('world') or facts.get('name')}"[:34]
         for part in _PARTS[task]:
             tile = _fitted(folder / f"{name}{part}")

@@ -35,7 +35,7 @@ class Maker(Protocol):
 
 def main(path: Path) -> None:
     """Do a job: JSON as `render.crew` writes it."""
-    job = json.loads(path.read_text())
+    job = json.loads(path.read_text(encoding="utf-8"))
     out = Path(job["out"])
     module, name = MAKERS[job["task"]]
     library = Library(job["assets"], scenes=job["scenes"])
@@ -46,7 +46,7 @@ def main(path: Path) -> None:
         item_name = items.name_of(index)
         if items.is_done(out, item_name):
             continue
-        path.with_suffix(".started").write_text(str(index))
+        path.with_suffix(".started").write_text(str(index), encoding="utf-8")
         try:
             items.write(out, item_name, maker.make(index))
         except Rejected as rejected:

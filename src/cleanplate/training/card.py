@@ -141,7 +141,7 @@ def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[s
     figures = []
     for file in files:
         try:
-            document = json.loads(file.read_text())
+            document = json.loads(file.read_text(encoding="utf-8"))
             options, results = document["options"], document["results"]
             found = [
                 {

@@ -47,7 +47,7 @@ def read_trained(path: Path) -> Trained:
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = json.loads(beside.read_text())
+        recipe = json.loads(beside.read_text(encoding="utf-8"))
     if recipe is None or "state_dict" not in content:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
     network = build_network(NetworkRecipe(**recipe["network"]))
@@ -105,9 +105,11 @@ def export(
         with replacing(folder / name) as temporary:
             temporary.write_bytes(graph)
     with replacing(folder / CARD) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     with replacing(folder / "card.md") as temporary:
-        temporary.write_text(card.as_markdown(content))
+        temporary.write_text(card.as_markdown(content), encoding="utf-8")
     return folder
 
 

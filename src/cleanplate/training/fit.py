@@ -100,7 +100,7 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
         recipes.save(recipe, path)
         return
     try:
-        old = json.loads(path.read_text())
+        old = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise CleanplateError("not a recipe", file=path, cure="Choose a new folder.") from error
     different = recipes.changes(old, recipe)

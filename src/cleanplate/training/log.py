@@ -44,14 +44,14 @@ class LineLog(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """One line."""
         values = {key: value for key, value in metrics.items() if key != "epoch"}
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a log; a last line that a kill cut short is left out."""
     lines = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(line))
         except json.JSONDecodeError:
@@ -63,4 +63,4 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 def _drop_from(path: Path, start: int) -> None:
     kept = [line for line in read_log(path) if line["step"] < start]
     with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

@@ -227,7 +227,7 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 def save(recipe: Recipe, path: Path) -> None:
     """Write the recipe as JSON, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(to_json(recipe), indent=2) + "\n")
+        temporary.write_text(json.dumps(to_json(recipe), indent=2) + "\n", encoding="utf-8")
 
 
 def changes(old: dict[str, Any], new: Recipe) -> list[str]:
