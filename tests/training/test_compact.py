@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from cleanplate.training.networks.compact import CompactNet, _place  # noqa: E402
+from cleanplate.training.networks import CompactNet  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,3 @@ def test_an_untrained_network_begins_near_nothing_changed(network):
         prediction = network(plate, plate)
     assert prediction.alpha.mean() < 0.3
     assert prediction.shadow.mean() > 0.9
-
-
-def test_place_runs_between_the_outer_pixel_centres():
-    rows, columns = _place(torch.zeros(1, 5, 4, 2))[0]
-    assert rows[:, 0].tolist() == pytest.approx([-0.75, -0.25, 0.25, 0.75])
-    assert columns[0].tolist() == pytest.approx([-0.5, 0.5])

@@ -174,3 +174,28 @@ def test_total_is_the_weighted_sum_and_gradients_are_finite():
     assert parts["total"].item() == pytest.approx(expected.item(), rel=1e-5)
     parts["total"].backward()
     assert all(torch.isfinite(v.grad).all() for v in values if v.grad is not None)
+
+
+def test_jaccard_is_one_less_intersection_over_union():
+    alpha, truth = plane([[1.0, 0.5, 0.0]]), plane([[1.0, 1.0, 0.0]])
+    assert losses.jaccard(alpha, truth).item() == pytest.approx(1 - 1.5 / 2)
+
+
+def test_jaccard_counts_a_small_subject_as_much_as_a_large_one_and_leaves_empty_ones_out():
+    small, large, empty = torch.zeros(3, 1, 8, 8)
+    small[0, 0, 0], large[0] = 1.0, 1.0
+    truth = torch.stack([small, large, empty])
+    alpha = torch.stack([small * 0.5, large * 0.5, empty + 0.3])
+    assert losses.jaccard(alpha, truth).item() == pytest.approx(0.5)
+
+
+def test_the_plate_depth_loss_does_not_see_scale_and_shift():
+    batch = random_batch()
+    truth = Prediction(plate_disparity=batch["plate_disparity"])
+    scaled = Prediction(plate_disparity=3 * batch["plate_disparity"] + 2)
+    none, some = (losses.plate_depth_losses(p, batch) for p in (truth, scaled))
+    assert none["plate_disparity"] < 1e-6
+    assert some["gradient"] < 1e-5
+    # What is left is the light term that holds the scale: 0.1 * mean |2 d + 2|.
+    held = 0.1 * (2 * batch["plate_disparity"] + 2).abs().mean()
+    assert some["plate_disparity"].item() == pytest.approx(held.item(), rel=1e-3)

@@ -22,8 +22,9 @@ from cleanplate.training.networks import PairNetwork
 OPSET = 17
 ODD_SIZES = ((2, 61, 83), (1, 135, 47))
 """(N, H, W) at which graphs are checked."""
+_WHOLE = ("disparity", "alpha", "subject_disparity", "shadow")
+"""Outputs of the picture's own size."""
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
-FRAME_OUTPUTS = ("alpha", "subject_disparity", "shadow")
 
 Array = npt.NDArray[np.float32]
 
@@ -31,13 +32,15 @@ Array = npt.NDArray[np.float32]
 class PlateGraph(nn.Module):
     """What `plate.onnx` computes: the plate's features, and `disparity` as the last output.
 
-    A network without a plate disparity of its own answers with that of an unchanged frame.
+    A network that estimates disparity, but not the plate's own, answers with that of an unchanged
+    frame; one that estimates none gives its features alone.
     """
 
     def __init__(self, network: PairNetwork):
         super().__init__()
         self.network = network
-        self.own = "disparity" in network.plate_outputs
+        estimates = "subject_disparity" in network.frame_outputs
+        self.own = "disparity" in network.plate_outputs or not estimates
         self.outputs = (*network.plate_outputs, *(() if self.own else ("disparity",)))
 
     def forward(self, plate: Tensor, disparity: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
@@ -49,7 +52,7 @@ class PlateGraph(nn.Module):
 
 
 class FrameGraph(nn.Module):
-    """What `frame.onnx` computes: `FRAME_OUTPUTS` from frame, plate and the plate's features.
+    """What `frame.onnx` computes from frame, plate and the plate's features: `frame_outputs`.
 
     What a network does not tell apart is the frame's disparity for the subject's, and no shadow.
     """
@@ -59,11 +62,18 @@ class FrameGraph(nn.Module):
         self.network = network
 
     def forward(self, frame: Tensor, plate: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
-        """Alpha, subject disparity, shadow, each (N, 1, H, W)."""
+        """Give the network's `frame_outputs`, each (N, 1, H, W)."""
         made = self.network.compare(frame, plate, features)
+        assert made.alpha is not None
         subject = made.disparity if made.subject_disparity is None else made.subject_disparity
-        shadow = torch.ones_like(made.alpha) if made.shadow is None else made.shadow
-        return made.alpha, subject, shadow
+        parts = {
+            "alpha": made.alpha,
+            "subject_disparity": subject,
+            "shadow": torch.ones_like(made.alpha) if made.shadow is None else made.shadow,
+        }
+        return tuple(
+            part for name in self.network.frame_outputs if (part := parts[name]) is not None
+        )
 
 
 def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes, bytes]:
@@ -72,6 +82,7 @@ def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes,
     Traced by torch's first ONNX exporter: in seconds, every size dynamic, plain operators. The
     newer one (dynamo) gives an equivalent graph in minutes.
     """
+    network = network.for_inference()
     plate_graph, frame_graph = PlateGraph(network), FrameGraph(network)
     picture, plane = torch.rand(2, 3, 64, 96), torch.rand(2, 1, 64, 96)
     with torch.no_grad():
@@ -80,7 +91,7 @@ def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes,
     plate = _trace(
         plate_graph, (picture, plane, torch.ones_like(plane)), PLATE_INPUTS, plate_graph.outputs
     )
-    frame = _trace(frame_graph, (picture, picture, *features), frame_inputs, FRAME_OUTPUTS)
+    frame = _trace(frame_graph, (picture, picture, *features), frame_inputs, network.frame_outputs)
     return with_metadata(plate, metadata), with_metadata(frame, metadata)
 
 
@@ -91,7 +102,7 @@ def _trace(
     outputs: Sequence[str],
 ) -> bytes:
     axes = {name: {0: "n", 2: f"{name}_h", 3: f"{name}_w"} for name in (*inputs, *outputs)}
-    for name in (*PLATE_INPUTS, "frame", "disparity", *FRAME_OUTPUTS):
+    for name in (*PLATE_INPUTS, "frame", *_WHOLE):
         if name in axes:
             axes[name] = {0: "n", 2: "h", 3: "w"}
     memory = io.BytesIO()
@@ -158,6 +169,7 @@ def largest_difference(network: PairNetwork, plate_graph: bytes, frame_graph: by
 
     The frame's graph is fed by the plate's graph, as in use, half of the plate's depth unknown.
     """
+    network = network.for_inference()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     sessions = [

@@ -35,7 +35,7 @@ def picture_grid(batch: Batch, prediction: Prediction, rows: int = 4) -> Bytes:
     """One row per sample, the columns of `COLUMNS`; unknown disparity is grey.
 
     Truth and prediction of disparity share one colour scale, that of the truth, so a flat or
-    shifted map shows as one. A network without shadow leaves its last column grey.
+    shifted map shows as one. What a network does not estimate is grey.
     """
     count = min(rows, len(batch.plate))
     return np.concatenate([_row(batch, prediction, number) for number in range(count)])
@@ -56,7 +56,10 @@ def _row(batch: Batch, prediction: Prediction, number: int) -> Bytes:
         return coded
 
     truth, valid = plane(batch.disparity), plane(batch.valid) > 0
-    shown = truth[valid] if valid.any() else plane(prediction.disparity)
+    made = prediction.plate_disparity if prediction.disparity is None else prediction.disparity
+    disparity = truth * 0 if made is None else plane(made)
+    known = np.zeros(truth.shape, bool) if made is None else None
+    shown = truth[valid] if valid.any() else disparity
     low, high = (float(q) for q in np.quantile(shown, (0.01, 0.99)))
     high = max(high, low + 1e-3)
     shadow = batch.shadow * 0 + 0.5 if prediction.shadow is None else prediction.shadow
@@ -65,9 +68,9 @@ def _row(batch: Batch, prediction: Prediction, number: int) -> Bytes:
             colour(batch.plate),
             colour(batch.frame),
             grey(batch.alpha),
-            grey(prediction.alpha),
+            grey(batch.alpha * 0 + 0.5 if prediction.alpha is None else prediction.alpha),
             colour_map(truth, valid, low, high),
-            colour_map(plane(prediction.disparity), None, low, high),
+            colour_map(disparity, known, low, high),
             grey(batch.shadow),
             grey(shadow),
         ],

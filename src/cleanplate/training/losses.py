@@ -81,6 +81,19 @@ def false_alarm(alpha: Tensor, truth: Tensor) -> Tensor:
     return (alpha.mean((1, 2, 3)) * empty).sum() / empty.sum().clamp_min(1.0)
 
 
+def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
+    """1 - intersection over union of soft mattes, averaged over pictures that hold a subject.
+
+    Sum of the smaller values over sum of the larger ones (Ruzicka's similarity). A small subject
+    counts as much as a large one, and a hole by its share of the subject.
+    """
+    smaller = torch.minimum(alpha, truth).sum((1, 2, 3))
+    larger = torch.maximum(alpha, truth).sum((1, 2, 3))
+    there = (truth.amax((1, 2, 3)) > 0).float()
+    loss = 1 - smaller / larger.clamp_min(1e-6)
+    return (loss * there).sum() / there.sum().clamp_min(1.0)
+
+
 def shadow_log_l1(shadow: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """|log shadow - log truth|, where the scene is seen: shadow is a factor on light."""
     difference = shadow.clamp_min(1e-3).log() - truth.clamp_min(1e-3).log()
@@ -126,6 +139,7 @@ class LossWeights:
     alpha: float = 1.0
     laplacian: float = 1.0
     false_alarm: float = 0.5
+    jaccard: float = 0.0
     shadow: float = 0.2
     plate_disparity: float = 0.25
     subject_disparity: float = 0.2
@@ -145,15 +159,19 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
     The subject's error counts by its own size beyond one spread of the plate: a face at arm's
     length lies ten spreads before its room, and one such portrait would drown a whole batch.
     """
+    assert prediction.alpha is not None
     alpha, truth = prediction.alpha.float(), batch["alpha"]
     parts = {
         "alpha": alpha_l1(alpha, truth),
         "laplacian": laplacian_l1(alpha, truth),
         "false_alarm": false_alarm(alpha, truth),
+        "jaccard": jaccard(alpha, truth),
     }
     if prediction.shadow is not None:
         seen = 1.0 - truth
         parts["shadow"] = shadow_log_l1(prediction.shadow.float(), batch["shadow"], seen)
+    if prediction.disparity is None:
+        return parts
     if prediction.plate_disparity is None:
         parts.update(_frame_disparity(prediction.disparity.float(), batch))
         return parts
@@ -204,14 +222,42 @@ def _frame_disparity(disparity: Tensor, batch: Mapping[str, Tensor]) -> dict[str
     }
 
 
+def plate_depth_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Loss of the plate's disparity from its picture alone, known up to scale and shift.
+
+    `batch` as for `matte_losses`; only `plate_disparity` and `plate_valid` count (Ranftl et al.
+    2020, eqs. 5 to 11). A light plain L1 holds the free scale near the plate's own.
+    """
+    assert prediction.plate_disparity is not None
+    plate, valid = prediction.plate_disparity.float(), batch["plate_valid"]
+    target = batch["plate_disparity"]
+    (median, spread), (target_median, target_spread) = (
+        scale_and_shift(disparity, valid) for disparity in (plate, target)
+    )
+    difference = (plate - median) / spread - (target - target_median) / target_spread
+    plain = masked_mean_each((plate - target).abs(), valid)
+    return {
+        "plate_disparity": masked_mean_each(difference.abs(), valid) + 0.1 * plain,
+        "gradient": gradient_l1(difference, valid),
+    }
+
+
 class MatteLoss:
     """The weighted sum that a network is trained by."""
+
+    parts = staticmethod(matte_losses)
 
     def __init__(self, weights: LossWeights | None = None):
         self.weights = asdict(weights or LossWeights())
 
     def __call__(self, prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each part, unweighted, and their weighted sum as `total`."""
-        parts = matte_losses(prediction, batch)
+        parts = self.parts(prediction, batch)
         total = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
         return {**parts, "total": total}
+
+
+class PlateDepthLoss(MatteLoss):
+    """The weighted sum that a network of the plate's depth alone is trained by."""
+
+    parts = staticmethod(plate_depth_losses)

@@ -18,14 +18,18 @@ from torch.optim.swa_utils import AveragedModel
 from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import Batch, relative
 from cleanplate.training.cross_entropy import CrossEntropyLoss
-from cleanplate.training.losses import MatteLoss, masked_mean
-from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction
+from cleanplate.training.losses import MatteLoss, PlateDepthLoss, masked_mean
+from cleanplate.training.networks import NETWORKS, PairNetwork, PlateDepthNet, Prediction
 from cleanplate.training.recipes import NetworkRecipe, Recipe, to_json
 from cleanplate.training.schedule import samples_seen
 
 
-def build_network(recipe: NetworkRecipe) -> PairNetwork:
+def build_network(recipe: NetworkRecipe) -> PairNetwork | PlateDepthNet:
     """Make the recipe's network with fresh weights from torch's global generator."""
+    if recipe.name == "plate-depth":
+        return PlateDepthNet(pretrained=recipe.pretrained)
+    if recipe.name == "dual":
+        return NETWORKS[recipe.name](pretrained=recipe.pretrained)
     options: dict[str, Any] = {"width": recipe.width}
     if recipe.name == "seed":
         options.update(
@@ -42,6 +46,12 @@ def weights_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }
+
+
+def _objective(recipe: Recipe) -> MatteLoss | PlateDepthLoss | CrossEntropyLoss:
+    if recipe.objective == "cross-entropy":
+        return CrossEntropyLoss()
+    return (MatteLoss if recipe.objective == "matte" else PlateDepthLoss)(recipe.loss)
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -67,8 +77,7 @@ class PairModule(LightningModule):
             self.average = AveragedModel(
                 self.network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True
             ).requires_grad_(False)
-        matte = MatteLoss(recipe.loss)
-        self.objective = matte if recipe.objective == "matte" else CrossEntropyLoss()
+        self.objective = _objective(recipe)
 
     @property
     def best(self) -> nn.Module:
@@ -221,16 +230,17 @@ def _each(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Predict
 
 def _errors(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
     """Plain figures for a curve; the real ones come from `cleanplate evaluate`."""
-    alpha = prediction.alpha.clamp(0, 1)
-    both = ((alpha >= 0.5) & (batch.alpha >= 0.5)).sum()
-    either = ((alpha >= 0.5) | (batch.alpha >= 0.5)).sum()
-    disparity = (prediction.disparity - batch.disparity).abs()
-    given = batch.depth_given.view(-1, 1, 1, 1)
-    errors = {
-        "alpha-mad": (alpha - batch.alpha).abs().mean(),
-        "alpha-iou": both / either.clamp_min(1),
-        "disparity-given": masked_mean(disparity, batch.valid * given),
-    }
+    errors: dict[str, Tensor] = {}
+    if prediction.alpha is not None:
+        alpha = prediction.alpha.clamp(0, 1)
+        both = ((alpha >= 0.5) & (batch.alpha >= 0.5)).sum()
+        either = ((alpha >= 0.5) | (batch.alpha >= 0.5)).sum()
+        errors["alpha-mad"] = (alpha - batch.alpha).abs().mean()
+        errors["alpha-iou"] = both / either.clamp_min(1)
+    if prediction.disparity is not None:
+        difference = (prediction.disparity - batch.disparity).abs()
+        given = batch.depth_given.view(-1, 1, 1, 1)
+        errors["disparity-given"] = masked_mean(difference, batch.valid * given)
     if prediction.shadow is not None:
         errors["shadow-mad"] = (prediction.shadow - batch.shadow).abs().mean()
     return errors

@@ -59,9 +59,11 @@ _STAGE: tyro.constructors.PrimitiveConstructorSpec[Stage] = (
 class NetworkRecipe:
     """Which network."""
 
-    name: Literal["compact", "seed"] = "compact"
+    name: Literal["compact", "dual", "plate-depth", "seed"] = "compact"
     width: float = 1.0
-    """Factor on all channel counts."""
+    """CompactNet and SeedNet: factor on all channel counts."""
+    pretrained: bool = False
+    """DualResolutionNet and PlateDepthNet: begin with the encoder's ImageNet weights."""
     fusion: Literal["concat", "subtract"] = "concat"
     """SeedNet only."""
     subtract: Literal["features", "pictures"] = "features"
@@ -114,10 +116,11 @@ class Recipe:
     note: tyro.conf.Suppress[str] = ""
     network: NetworkRecipe = NetworkRecipe()
     data: DataRecipe = DataRecipe()
-    objective: Literal["matte", "cross-entropy"] = "matte"
-    """`cross-entropy` is the seed's: of the mask, counted twice, and of depth."""
+    objective: Literal["matte", "plate-depth", "cross-entropy"] = "matte"
+    """`plate-depth` looks at the plate's disparity alone; `cross-entropy` is the seed's: of the
+    mask, counted twice, and of depth."""
     loss: LossWeights = field(default_factory=LossWeights)
-    """Of the objective `matte`."""
+    """Of the objectives `matte` and `plate-depth`."""
     start: Path | None = None
     """A checkpoint whose averaged weights the run begins with; None = fresh weights."""
     stages: tuple[Annotated[Stage, _STAGE], ...] = (
@@ -188,6 +191,30 @@ RECIPES: dict[str, Recipe] = {
         precision="32-true",
         validation_every=10,
         validation_samples=8,
+    ),
+    "dual": Recipe(
+        "dual",
+        "DualResolutionNet on composites of your plates and cutouts, from an ImageNet encoder",
+        network=NetworkRecipe(name="dual", pretrained=True),
+        data=DataRecipe(compositor=CompositorSettings(smallest_crop=0.62)),
+        loss=LossWeights(jaccard=0.2),
+        learning_rate=1e-3,
+        # The encoder sees half of this: below 192 pixels there is little left to recognise.
+        stages=(
+            Stage(192, 144, 24, 0.5),
+            Stage(256, 192, 16, 0.35),
+            Stage(384, 288, 8, 0.15),
+        ),
+    ),
+    "plate-depth": Recipe(
+        "plate-depth",
+        "PlateDepthNet: a plate's relative disparity from its picture, from an ImageNet encoder",
+        network=NetworkRecipe(name="plate-depth", pretrained=True),
+        data=DataRecipe(compositor=CompositorSettings(identical_share=1.0)),
+        objective="plate-depth",
+        loss=LossWeights(plate_disparity=1.0, gradient=0.5),
+        learning_rate=1e-3,
+        stages=(Stage(192, 144, 24, 0.5), Stage(256, 192, 16, 0.5)),
     ),
     "seed": Recipe(
         "seed",

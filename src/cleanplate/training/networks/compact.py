@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cleanplate.training.networks.blocks import coordinate_channels, resize
 from cleanplate.training.networks.contract import PairNetwork, Prediction
 
 _STRIDES = (2, 4, 8, 16, 32)
@@ -33,10 +34,6 @@ def _conv(inputs: int, outputs: int, kernel: int = 1, stride: int = 1) -> nn.Seq
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
-
-
-def _resize(tensor: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(tensor, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class InvertedResidual(nn.Module):
@@ -71,7 +68,7 @@ class Merge(nn.Module):
 
     def forward(self, coarse: Tensor, fine: Tensor, *more: Tensor) -> Tensor:
         """Features at the stride of `fine`."""
-        mixed: Tensor = self.filter(self.mix(torch.cat([_resize(coarse, fine), fine, *more], 1)))
+        mixed: Tensor = self.filter(self.mix(torch.cat([resize(coarse, fine), fine, *more], 1)))
         return mixed
 
 
@@ -150,7 +147,7 @@ class PlateDepth(nn.Module):
             known = stage(known)
             knowns.append(known)
         _, k4, k8, k16, k32 = knowns
-        coarse = self.coarse(torch.cat([f32, k32, _place(f32)], 1))
+        coarse = self.coarse(torch.cat([f32, k32, coordinate_channels(f32)], 1))
         # What kind of place this is, seen from everywhere: receptive fields end before large
         # pictures do.
         coarse = coarse + self.whole(coarse.mean((2, 3), keepdim=True))
@@ -158,23 +155,6 @@ class PlateDepth(nn.Module):
         p8 = self.merge8(p16, f8, k8)
         p4 = self.merge4(p8, f4, k4)
         return p4, p8, p16, self.head(p4)
-
-
-def _place(features: Tensor) -> Tensor:
-    """Two channels, -1 to 1 from top to bottom and from left to right.
-
-    Floors are below and ceilings above: where a pixel stands says much about its depth.
-    Built by cumulative sums of ones, because that exports for any size.
-    """
-    ones = torch.ones_like(features[:, :1])
-    rows, columns = ones.cumsum(2), ones.cumsum(3)
-    return torch.cat(
-        [
-            (2 * rows - 1) / rows[:, :, -1:, :] - 1,
-            (2 * columns - 1) / columns[:, :, :, -1:] - 1,
-        ],
-        1,
-    )
 
 
 class CompactNet(PairNetwork):
@@ -227,7 +207,7 @@ class CompactNet(PairNetwork):
         if disparity is None or valid is None:
             disparity = valid = torch.zeros_like(plate[:, :1])
         p4, p8, p16, coarse = self.plate_depth(features, disparity, valid)
-        return (*features, p4, p8, p16, _resize(coarse, plate))
+        return (*features, p4, p8, p16, resize(coarse, plate))
 
     def encode_plate(
         self,
@@ -257,13 +237,13 @@ class CompactNet(PairNetwork):
         x = self.coarse(f32)
         x = self.merge16(x, f16, p16)
         x = self.merge8(x, f8, p8)
-        x4 = self.merge4(x, f4, p4, _resize(plate_disparity, f4))
+        x4 = self.merge4(x, f4, p4, resize(plate_disparity, f4))
         x2 = self.merge2(x4, f2)
-        subject_disparity = _resize(self.subject(x4), frame)
-        shadow = _resize(torch.exp(-F.softplus(self.shade(x2))), frame)
+        subject_disparity = resize(self.subject(x4), frame)
+        shadow = resize(torch.exp(-F.softplus(self.shade(x2))), frame)
         # Full resolution only for the last, cheap look at the two pictures.
         detail = torch.cat(
-            [_resize(self.detail(x2), frame), frame - 0.5, plate - 0.5, (frame - plate).abs()], 1
+            [resize(self.detail(x2), frame), frame - 0.5, plate - 0.5, (frame - plate).abs()], 1
         )
         logits = self.edge(detail)
         alpha = logits.sigmoid()

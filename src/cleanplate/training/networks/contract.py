@@ -14,8 +14,8 @@ class Prediction(NamedTuple):
     What a network does not estimate is None.
     """
 
-    alpha: Tensor  # (N, 1, H, W) in [0, 1]
-    disparity: Tensor  # (N, 1, H, W)
+    alpha: Tensor | None = None  # (N, 1, H, W) in [0, 1]
+    disparity: Tensor | None = None  # (N, 1, H, W)
     plate_disparity: Tensor | None = None  # (N, 1, H, W)
     subject_disparity: Tensor | None = None  # (N, 1, H, W)
     shadow: Tensor | None = None  # (N, 1, H, W) in (0, 1]
@@ -28,6 +28,9 @@ class PairNetwork(nn.Module):
 
     plate_outputs: ClassVar[tuple[str, ...]] = ()
     """Names of the tensors that `encode_plate` returns, in order."""
+
+    frame_outputs: ClassVar[tuple[str, ...]] = ("alpha", "subject_disparity", "shadow")
+    """What the exported frame graph gives, in order; a part of the three."""
 
     def encode_plate(
         self,
@@ -47,6 +50,10 @@ class PairNetwork(nn.Module):
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
         """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
         raise NotImplementedError
+
+    def for_inference(self) -> PairNetwork:
+        """Give the same function with less work, for export; the network itself stays as it is."""
+        return self
 
     def forward(
         self,
