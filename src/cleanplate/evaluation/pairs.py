@@ -14,7 +14,6 @@ otherwise they are unknown, as in every depth PNG of this package.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth_files import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files import PICTURE_SUFFIXES, natural_key
+from cleanplate.json_files import read_json
 from cleanplate.pictures import read_alpha, read_image, to_float
 
 Array = TypeVar("Array", bound=npt.NDArray[Any])
@@ -121,7 +121,7 @@ class Pair:
         """
         path = self.folder / f"{self.name}.json"
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
+            facts = read_json(path)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

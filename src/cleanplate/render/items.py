@@ -14,6 +14,7 @@ import numpy as np
 
 from cleanplate.arrays import Picture, Plane
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.pictures import to_uint8
 
 REJECTED = "rejected"
@@ -90,7 +91,7 @@ def account(folder: Path, names: Iterable[str]) -> Account:
             record = folder / REJECTED / f"{name}.json"
             if not record.is_file():
                 continue
-        facts = json.loads(record.read_text())
+        facts = read_json(record)
         tries.update(facts.get("tried", {}))
         if "reason" in facts:
             reasons[facts["reason"]] += 1

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.pictures import read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
 
@@ -123,7 +124,7 @@ def _members(records: list[Path], item: Item, coding: Coding) -> Members:
         stem = record.with_suffix("")
         for ending, content in item(stem, coding):
             yield f"{stem.name}{ending}", content
-        facts = json.loads(record.read_text(encoding="utf-8"))
+        facts = read_json(record)
         told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
         yield record.name, told.encode()
 

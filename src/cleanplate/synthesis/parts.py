@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import parse_json
 
 FARTHEST = 65535
 """Of 16-bit depth in millimetres: so far or farther, to infinity."""
@@ -67,7 +67,7 @@ class StoredPart:
             CleanplateError: if it is none.
         """
         try:
-            stored = json.loads(self.data)
+            stored = parse_json(self.data)
         except ValueError as error:
             raise CleanplateError(f"cannot be read as JSON: {error}", file=self.place) from error
         if not isinstance(stored, dict):

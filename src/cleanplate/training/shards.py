@@ -19,7 +19,6 @@ number of shards, and is the order a new one each epoch.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import parse_json
 from cleanplate.training import built, parts
 from cleanplate.training.tarindex import members
 
@@ -135,7 +135,7 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
 
 def _zero_is_far(facts: bytes) -> bool:
     try:
-        told = json.loads(facts)
+        told = parse_json(facts)
     except ValueError:  # whoever wrote them may have meant something else by json
         return False
     if not isinstance(told, dict):
