@@ -171,12 +171,9 @@ def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
     return decode(array, convention)
 
 
-def says_nothing(codes: Codes, convention: Convention) -> bool:
-    """Tell whether codes say of no pixel how far it is: all are unknown or nothing hit."""
-    known = codes > 0
-    if convention.last_is_far:
-        known &= codes < FARTHEST
-    return not known.any()
+def fits(depth: Plane) -> bool:
+    """Tell whether any pixel of depth in metres has a code of its own, from 1 mm to 65.534 m."""
+    return bool(((depth > 0.0005) & (depth < FARTHEST / 1000 - 0.0005)).any())
 
 
 def doubts(disparity: Plane) -> list[str]:

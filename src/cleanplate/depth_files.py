@@ -25,9 +25,9 @@ from cleanplate.depth_codec import (
     convention_named,
     doubts,
     encode,
+    fits,
     metres,
     recorded_convention,
-    says_nothing,
 )
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened, replacing
@@ -85,7 +85,11 @@ def read_depth(path: str | Path, *, convention: Convention | str | None = None) 
 
 
 def write_depth(
-    path: str | Path, depth: npt.NDArray[Any], *, convention: Convention | str = EXCHANGE
+    path: str | Path,
+    depth: npt.NDArray[Any],
+    *,
+    convention: Convention | str = EXCHANGE,
+    warn: bool = True,
 ) -> None:
     """Write depth, (H, W) metres, as the ending says; whole or not at all.
 
@@ -94,12 +98,11 @@ def write_depth(
     than "exchange" records it in the JSON beside the file, `{"depth_convention": "dataset"}`.
     .npy, .exr and .tif: float32 metres, NaN and inf kept.
 
-    A PNG that says of no pixel how far it is, is written and warned of in the log.
-
     Args:
         path: of the file.
         depth: (H, W), floats in metres or integers in millimetres.
         convention: of a PNG.
+        warn: log a warning if a PNG says of no pixel how far it is.
 
     Raises:
         CleanplateError: if the file cannot be written or the ending is another.
@@ -110,10 +113,9 @@ def write_depth(
     if suffix == ".png":
         if isinstance(convention, str):
             convention = convention_named(convention)
-        codes = encode(depth, convention)
-        if says_nothing(codes, convention):
+        if warn and not fits(depth):
             _log.warning("%s: %s", path, EMPTY)
-        write_image(path, codes)
+        write_image(path, encode(depth, convention))
     elif suffix == ".npy":
         _write_npy(path, depth)
     elif suffix == ".exr":

@@ -125,7 +125,7 @@ def shadow_behind(shadow: Plane, alpha: Plane) -> Plane:
     """Carry the scene's shadow in from around the subject, where nobody saw it, smoothly.
 
     What the network says where the subject is opaque was never held to anything. Weight falls
-    from full at alpha 0.1 to nothing at alpha 0.7.
+    from full at alpha 0.3 to nothing at alpha 0.9.
 
     Args:
         shadow: (h, w) in (0, 1] as the network gives it.
@@ -134,7 +134,7 @@ def shadow_behind(shadow: Plane, alpha: Plane) -> Plane:
     Returns:
         (h, w) float32 in (0, 1]; 1 if there is nothing around the subject.
     """
-    weight = np.clip((0.7 - alpha) / 0.6, 0, 1).astype(np.float32)
+    weight = np.clip((0.9 - alpha) / 0.6, 0, 1).astype(np.float32)
     if not weight.any():
         return np.ones_like(shadow, dtype=np.float32)
     return np.clip(fill_outside(shadow, weight), np.float32(1e-3), np.float32(1))

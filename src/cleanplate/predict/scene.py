@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,7 @@ class Scene:
         if self.depth_report is not None:
             share = float(result.depth_measured.mean(dtype=np.float64))
             about = {"holes": self.settings.depth_holes, "measured": round(share, 4)}
-            report["plate_depth"] = {**self.depth_report, **about}
+            report["plate_depth"] = {**deepcopy(self.depth_report), **about}
         return result
 
     def _align(self, frame: Coded | Picture) -> Registration | None:
