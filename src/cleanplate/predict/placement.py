@@ -143,8 +143,8 @@ def shadow_behind(shadow: Plane, alpha: Plane) -> Plane:
 def shadow_seen(shadow: Plane, alpha: Plane) -> Plane:
     """Give the shadow on what is seen of the scene: 1 where the subject hides it.
 
-    `shadow` itself up to alpha 0.9, from there on it goes over to 1, which it is at alpha 1: a
-    matte's error of a few hundredths then shows no shadow on the subject.
+    `shadow` itself up to alpha 0.9, from there on it goes over to 1, which it is from alpha 0.98
+    on: networks rarely say 1 itself.
 
     Args:
         shadow: (H, W) in (0, 1].
@@ -152,7 +152,7 @@ def shadow_seen(shadow: Plane, alpha: Plane) -> Plane:
     """
     result = np.empty(alpha.shape, np.float32)
     for rows in bands(alpha.shape):
-        seen = np.clip((1 - alpha[rows]) / np.float32(0.1), 0, 1)
+        seen = np.clip((np.float32(0.98) - alpha[rows]) / np.float32(0.08), 0, 1)
         result[rows] = 1 - (1 - shadow[rows]) * seen
     return result
 
