@@ -88,7 +88,7 @@ def write_depth(
     path: str | Path,
     depth: npt.NDArray[Any],
     *,
-    convention: Convention | str = EXCHANGE,
+    convention: Convention | str = "exchange",
     warn: bool = True,
 ) -> None:
     """Write depth, (H, W) metres, as the ending says; whole or not at all.

@@ -279,7 +279,8 @@ def test_the_shadow_is_taken_out_of_the_foreground(predictor: Predictor, pair: P
     frame = over(pair.foreground, pair.alpha, darken(pair.plate, shadow))
     result = predictor.scene(pair.plate).predict(frame)
     result._small_shadow[:] = shadow
-    result.alpha = pair.alpha  # the true one, so that only the solving is tested
+    # The true one, so that only the solving is tested.
+    result.alpha = result._small_alpha = pair.alpha
     soft = (pair.alpha > 0.4) & (pair.alpha < 0.9)
     # Under the subject the shadow is carried in, so its own hard edge is not met to the pixel.
     soft[:, 86:94] = False
