@@ -139,6 +139,7 @@ def _result(scores: Scores) -> dict[str, Any]:
         "plate_depth": scores.plate_depth,
         "pairs": len(scores.rows),
         "refused": {row.name: row.refused for row in scores.rows if row.refused},
+        "failed": dict(scores.failed),
         "means": {key: _number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
         "rows": [
