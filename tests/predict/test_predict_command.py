@@ -190,3 +190,31 @@ def test_a_full_disk_is_told_and_leaves_whole_files_only(tiny: Path, files: Path
         "one.alpha.png", "one.json", "two.alpha.png", "two.json",
     }  # fmt: skip
     assert _all_whole(files / "out") == 4
+
+
+@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider"])
+def test_the_report_says_which_execution_provider_ran(tiny: Path, files: Path, name: str) -> None:
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames" / "one.png", "-o", files / "out",
+        "--provider", name, "--save", "alpha", "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    report = json.loads((files / "out" / "one.json").read_text(encoding="utf-8"))
+    assert report["providers"] == ["CPUExecutionProvider"]
+
+
+def test_an_execution_provider_that_cannot_start_is_an_error(
+    tiny: Path, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime was built with it, but falls back to the CPU: its libraries are missing."""
+    import onnxruntime
+
+    there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames", "-o", files / "out",
+        "--provider", "cuda",
+    )  # fmt: skip
+    assert code == 2
+    assert "could not be started" in capsys.readouterr().err
+    assert not (files / "out").exists()
