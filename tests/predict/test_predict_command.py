@@ -158,7 +158,7 @@ def test_ctrl_c_leaves_whole_files_only(tiny: Path, files: Path) -> None:
     process = _started(tiny, files)
     try:
         deadline = time.monotonic() + 60
-        while not list((files / "out").glob("*.json")) and time.monotonic() < deadline:
+        while len(list((files / "out").glob("*.json"))) < 2 and time.monotonic() < deadline:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
@@ -185,8 +185,39 @@ def test_a_full_disk_is_told_and_leaves_whole_files_only(tiny: Path, files: Path
     assert process.returncode == 2, errors
     assert "Traceback" not in errors
     assert "disparity.npy" in errors
-    assert {path.name for path in (files / "out").iterdir()} == {"one.alpha.png"}
-    assert _all_whole(files / "out") == 1
+    assert "2 of 2 frames failed" in errors  # the limit is one of each file, not of the disk
+    assert {path.name for path in (files / "out").iterdir()} == {
+        "one.alpha.png", "one.json", "two.alpha.png", "two.json",
+    }  # fmt: skip
+    assert _all_whole(files / "out") == 4
+
+
+@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider"])
+def test_the_report_says_which_execution_provider_ran(tiny: Path, files: Path, name: str) -> None:
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames" / "one.png", "-o", files / "out",
+        "--provider", name, "--save", "alpha", "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    report = json.loads((files / "out" / "one.json").read_text(encoding="utf-8"))
+    assert report["providers"] == ["CPUExecutionProvider"]
+
+
+def test_an_execution_provider_that_cannot_start_is_an_error(
+    tiny: Path, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime was built with it, but falls back to the CPU: its libraries are missing."""
+    import onnxruntime
+
+    there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames", "-o", files / "out",
+        "--provider", "cuda",
+    )  # fmt: skip
+    assert code == 2
+    assert "could not be started" in capsys.readouterr().err
+    assert not (files / "out").exists()
 
 
 def test_doubtful_depth_is_warned_of_once_and_holes_can_be_kept(
