@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from cleanplate import CleanplateError
-from cleanplate.predict.health import Health, agreeing_blocks, examine, sketch
+from cleanplate.predict.health import Health, examine
+from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
 
 from .conftest import make_pair, textured, to_eight
 from .test_exposure import in_other_light
 
 
 def measured(plate: np.ndarray, frame: np.ndarray) -> Health:
-    return examine(sketch(plate), sketch(frame), plate.shape[:2])
+    return examine(PlateThumbnail(thumbnail(plate)), thumbnail(frame), plate.shape[:2])
 
 
 def test_a_good_plate_is_called_good() -> None:
@@ -24,12 +25,12 @@ def test_a_good_plate_is_called_good() -> None:
     health = measured(pair.plate, pair.frame)
     assert health.verdict == "good"
     assert health.warnings == []
-    assert health.registration.moved == 0
+    assert health.movement.pixels == 0
     assert abs(health.sharpness) < 0.2
     # The subject covers a quarter of the height squared; blocks at its rim count too.
     covered = float((pair.alpha > 0).mean())
     assert covered - 0.03 < health.changed < covered + 0.12
-    health.demand()
+    health.raise_if_unusable()
 
 
 def test_an_identical_pair_is_good() -> None:
@@ -44,7 +45,7 @@ def test_another_scene_is_refused() -> None:
     health = measured(textured(360, 480, 1), make_pair(360, 480, 2).frame)
     assert health.verdict == "wrong"
     with pytest.raises(CleanplateError, match="not the frame's plate") as caught:
-        health.demand()
+        health.raise_if_unusable()
     assert "--force" in str(caught.value)
     assert "same scene" in str(caught.value)
 
@@ -55,9 +56,9 @@ def test_a_blank_plate_or_frame_is_refused(level: int) -> None:
     blank = np.clip(level + noise, 0, 255).astype(np.uint8)
     good = to_eight(textured(240, 320, 1))
     with pytest.raises(CleanplateError, match="plate is blank"):
-        measured(blank, good).demand()
+        measured(blank, good).raise_if_unusable()
     with pytest.raises(CleanplateError, match="frame is blank"):
-        measured(good, blank).demand()
+        measured(good, blank).raise_if_unusable()
 
 
 def test_a_plain_wall_with_a_soft_light_is_not_blank() -> None:
@@ -72,7 +73,7 @@ def test_a_moved_camera_is_measured_and_told() -> None:
     plate, frame = wide[20:380, 20:500], wide[28:388, 14:494]
     health = measured(plate, frame)
     assert health.verdict == "usable"
-    assert health.registration.moved == pytest.approx(10, abs=0.5)
+    assert health.movement.pixels == pytest.approx(10, abs=0.5)
     assert "--align" in " ".join(health.warnings)
     assert health.agreeing > 0.9  # apart from the movement
 

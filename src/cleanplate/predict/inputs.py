@@ -23,6 +23,8 @@ DepthSource: TypeAlias = str | Path | npt.NDArray[Any]
 def as_picture(source: PictureSource, role: str) -> Coded | Picture:
     """(H, W, 3) RGB, sRGB-coded, uint8, uint16 or float32 in [0, 1].
 
+    An array is copied: it may be a buffer that its owner fills again.
+
     Args:
         source: a path or an array.
         role: "plate", "frame", ..., for the error.
@@ -41,7 +43,7 @@ def as_picture(source: PictureSource, role: str) -> Coded | Picture:
             f"the {role} has the shape {source.shape}", cure="a picture is (H, W, 3) in RGB order"
         )
     if source.dtype in (np.uint8, np.uint16):
-        return source
+        return np.array(source, order="C")
     if source.dtype.kind != "f":
         raise CleanplateError(
             f"the {role} is of {source.dtype}", cure="give uint8, uint16, or float in [0, 1]"
@@ -58,6 +60,8 @@ def as_picture(source: PictureSource, role: str) -> Coded | Picture:
 
 def as_disparity(source: DepthSource) -> Plane:
     """(H, W) float32 disparity in 1/m from depth in metres: nan unknown, 0 at infinity.
+
+    An array is copied, as by `as_picture`.
 
     Raises:
         CleanplateError: the file cannot be read, the array is not depth, or nothing is known.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cleanplate.models import Model, find_model
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
+from cleanplate.predict.registration import align_mode
 from cleanplate.predict.scene import Scene, Settings
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, check_working_size
@@ -24,13 +25,15 @@ class Predictor:
         model: a shipped model's name or the folder of an exported one; None = the default.
         threads: CPU threads of the network; None = as many as may be used, at most four.
         working_size: long side in pixels at which the network looks; pictures are never enlarged.
-        align: register the plate to each frame (a hand-held or knocked camera).
+        align: register the plate to the frame: "auto", where plate health measures that the camera
+            moved; "on" (or True), for every frame; "off" (or False), never. A registration that
+            cannot be trusted is not used.
         fit: resample the plate where its size differs from the frame's; shapes must agree.
         providers: ONNX Runtime's execution providers, in order; None = the CPU.
         force: go on even if the plate is plainly not the frame's.
 
     Raises:
-        CleanplateError: no such model, provider or working size.
+        CleanplateError: no such model, provider, working size or way to align.
     """
 
     def __init__(
@@ -39,13 +42,13 @@ class Predictor:
         *,
         threads: int | None = None,
         working_size: int = WORKING_SIZE,
-        align: bool = False,
+        align: bool | str = "auto",
         fit: bool = False,
         providers: Sequence[str] | None = None,
         force: bool = False,
     ):
         check_working_size(working_size)
-        self.settings = Settings(working_size, align, fit, force)
+        self.settings = Settings(working_size, align_mode(align), fit, force)
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 
