@@ -39,7 +39,12 @@ Examples:
     help="Which plates and frames, may be repeated.  [default: all that are there]",
 )
 @click.option("--plate-depth", is_flag=True, help="Give the model the plate's true depth.")
-@click.option("--align", is_flag=True, help="Register the plate to the frame first (model only).")
+@click.option(
+    "--align",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Register the plate to the frame: where the camera is seen to have moved, always, never "
+    "(model only).  [default: auto]",
+)
 @click.option("--working-size", type=click.IntRange(1), help="Of the model, in pixels.")
 @click.option("--threads", type=click.IntRange(1), help="Of the model.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N pairs only.")
@@ -75,7 +80,7 @@ def command(
     baseline: str | None,
     wanted: tuple[str, ...],
     plate_depth: bool,
-    align: bool,
+    align: str | None,
     working_size: int | None,
     threads: int | None,
     limit: int | None,
@@ -121,7 +126,7 @@ def command(
             "limit": limit,
             "baseline": baseline,
             "model": model,
-            "align": align,
+            "align": None if baseline else align or "auto",
             "working_size": working_size,
             "depth_zero": depth_zero,
         }
@@ -144,11 +149,11 @@ def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -
 
 
 def _model(
-    name: str | None, align: bool, working_size: int | None, threads: int | None
+    name: str | None, align: str | None, working_size: int | None, threads: int | None
 ) -> PairPredictor:
     from cleanplate.predict.predictor import Predictor
 
-    options: dict[str, Any] = {"align": align, "threads": threads}
+    options: dict[str, Any] = {"align": align or "auto", "threads": threads}
     if working_size is not None:
         options["working_size"] = working_size
     return Predictor(name, **options)

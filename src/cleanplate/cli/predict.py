@@ -38,7 +38,9 @@ KINDS = "alpha,foreground,depth,shadow,preview,composite"
               "or a picture.")  # fmt: skip
 @click.option("--plate-depth", metavar="FILE", help="Depth of the plate (PNG in mm; NPY or EXR in "
               "m): makes depth metric.")  # fmt: skip
-@click.option("--align", is_flag=True, help="Register the plate to each frame (hand-held camera).")
+@click.option("--align", type=click.Choice(["auto", "on", "off"]), default="auto",
+              show_default=True, help="Register the plate to the frame: where the camera is seen "
+              "to have moved, always, never.")  # fmt: skip
 @click.option("--fit", is_flag=True, help="Resample the plate where its size differs.")
 @click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
               "network looks. [default: 512]")  # fmt: skip
@@ -56,7 +58,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     save: str | None,
     background: str | None,
     plate_depth: str | None,
-    align: bool,
+    align: str,
     fit: bool,
     working_size: int | None,
     bits: str,

@@ -35,6 +35,12 @@ class Structure(NamedTuple):
     similar: Mask
 
     @property
+    def similar_share(self) -> float:
+        """Of the blocks with texture, how many are similar; 0 if there are fewer than four."""
+        count = int(self.textured.sum())
+        return float(self.similar[self.textured].mean()) if count >= 4 else 0.0
+
+    @property
     def unlike(self) -> Mask:
         """Blocks that cannot show the same thing, whatever the light."""
         return np.asarray(self.textured & ~self.similar)

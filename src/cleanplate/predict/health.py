@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.arrays import Mask, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.predict.agreement import agreement, structure
+from cleanplate.predict.agreement import Structure, agreement, block_means, structure
 from cleanplate.predict.exposure import Exposure, match_exposure
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.movement import Movement, follow
@@ -61,13 +61,19 @@ DARK = 64
 NOISY = 12.0
 """Warned of above this standard deviation, in levels, of what differs where both show the same."""
 
-SWAPPED = 1.5
-"""Channels are called swapped if so many times more pixels agree with them swapped."""
+OPPOSITE = 0.5
+"""Red and blue are called exchanged if their ratio in plate and frame correlates below minus this."""
+
+FAR_STOPS = 2.0
+"""A drift of light beyond this is believed only where texture shows that the scene is the same:
+two even walls, one white and one black, look like one wall in another light."""
 
 CONTRADICTED = 0.02
 """Warned of if the matte covers so much of the picture where plate and frame show the same."""
 
 _SURE_BLOCKS = 0.2
+_LIT = 12.0
+_TINTED = 0.03
 
 
 @dataclass(frozen=True)
@@ -246,7 +252,8 @@ def examine(plate: PlateThumbnail, frame: Eight, size: Size) -> Health:
                 refusal=nothing,
                 cure=f"give a {name} that shows the scene",
             )
-    health, matched = _compared(plate.pixels, frame, size)
+    alike = structure(plate.pixels, frame)
+    health, matched = _compared(plate.pixels, frame, size, alike)
     movement = follow(grey_of(matched), grey_of(frame), plate.corners, size)
     proven = movement.measured and health.agreeing >= ANOTHER_SCENE
     matrix: Matrix | None = None
@@ -257,7 +264,7 @@ def examine(plate: PlateThumbnail, frame: Eight, size: Size) -> Health:
         there = moved_plate(health, plate, frame, matrix)
         if there.agreeing > health.agreeing:
             health = there
-    return _judged(health, plate.pixels, frame)
+    return _judged(health, swapped_channels(plate.pixels, frame, alike))
 
 
 def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Matrix) -> Health:
@@ -265,7 +272,7 @@ def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Mat
     coarse = scaled(matrix, plate.pixels.shape[1] / health.size[1])
     moved = np.asarray(warp(plate.pixels, coarse), np.uint8)
     usable = covered((moved.shape[0], moved.shape[1]), coarse)
-    there, _ = _compared(moved, frame, health.size, usable)
+    there, _ = _compared(moved, frame, health.size, structure(moved, frame), usable)
     return replace(
         there,
         movement=health.movement,
@@ -276,16 +283,18 @@ def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Mat
 
 
 def _compared(
-    plate: Eight, frame: Eight, size: Size, usable: Mask | None = None
+    plate: Eight, frame: Eight, size: Size, alike: Structure, usable: Mask | None = None
 ) -> tuple[Health, Eight]:
     """Compare two thumbnails as they lie; also give the plate's in the frame's light."""
-    alike = structure(plate, frame)
     # What cannot be the same thing says nothing about the light; but of a moved plate that may be
     # nearly all.
     weight = None
     if alike.unlike.mean() < 0.8:
         weight = _over_blocks(~alike.unlike, plate.shape[:2])
     exposure = match_exposure(plate, frame, usable, weight)
+    if abs(exposure.stops) > FAR_STOPS and alike.similar_share < _SURE_BLOCKS:
+        why = f"a change of {exposure.stops:+.1f} stops is not borne out by any texture"
+        exposure = Exposure(agreeing=exposure.agreeing, why_not=why)
     matched = np.asarray(exposure.apply(plate), np.uint8)
     found = agreement(matched, frame, alike)
     health = Health(
@@ -316,13 +325,13 @@ def _by_features(
     return by_features, None if found.kind == "none" else found.matrix
 
 
-def _judged(health: Health, plate: Eight, frame: Eight) -> Health:
+def _judged(health: Health, swapped: bool) -> Health:
     """Refuse what is plainly wrong."""
-    if _swapped(health, plate, frame):
+    if swapped:
         return replace(
             health,
-            refusal="plate and frame agree far better with red and blue exchanged in one of them",
-            cure="are the channels swapped? OpenCV reads BGR: frame[..., ::-1] makes RGB of it",
+            refusal="red and blue of plate and frame go opposite ways: are the channels swapped?",
+            cure="give both in RGB order; OpenCV reads BGR, and frame[..., ::-1] makes RGB of it",
         )
     if health.agreeing < ANOTHER_SCENE and not health.movement.measured:
         return replace(
@@ -335,17 +344,18 @@ def _judged(health: Health, plate: Eight, frame: Eight) -> Health:
     return health
 
 
-def _swapped(health: Health, plate: Eight, frame: Eight) -> bool:
-    """Whether the light of plate and frame agrees far better with red and blue exchanged."""
-    light = health.exposure
-    if light.measured and light.white_balance <= DRIFT_WHITE and light.agreeing >= 0.5:
+def swapped_channels(plate: Eight, frame: Eight, alike: Structure) -> bool:
+    """Whether one thumbnail is RGB and the other BGR.
+
+    The logarithm of red over blue, from block to block, then goes opposite ways in the two; a
+    change of exposure or white balance only adds a constant to it.
+    """
+    colours = [block_means(p.astype(np.float32)) for p in (plate, frame)]
+    lit = np.minimum(*colours).min(axis=2) > _LIT
+    tints = [np.log(c[..., 0] / np.maximum(c[..., 2], 1))[lit & ~alike.unlike] for c in colours]
+    if tints[0].size < 8 or min(float(t.std()) for t in tints) < _TINTED:
         return False
-    other = match_exposure(plate, np.ascontiguousarray(frame[..., ::-1]))
-    if not other.measured or other.agreeing < 0.3:
-        return False
-    return other.agreeing >= SWAPPED * light.agreeing and (
-        not light.measured or other.white_balance < light.white_balance
-    )
+    return float(np.corrcoef(*tints)[0, 1]) < -OPPOSITE
 
 
 def _blind(plate: Eight, frame: Eight) -> tuple[float, float]:
