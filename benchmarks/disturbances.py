@@ -63,7 +63,8 @@ def disturbances() -> Iterator[Disturbance]:
             ),
         )
     yield _on("frame", "noise, sigma 20 levels", lambda p: noisy(p, 20, 2))
-    yield _on("frame", "JPEG, quality 10", lambda p: compressed(p, 10))
+    for quality in (50, 25, 10):
+        yield _on("frame", f"JPEG, quality {quality}", lambda p, q=quality: compressed(p, q))
     for stops in (-2, -4, -6):
         yield Disturbance(
             f"both: darkness, {stops} stops, noise 3", lambda one, other, s=stops: _dark(one, s)
@@ -148,22 +149,21 @@ def enlarged_subject(one: Sample, share: float) -> Sample:
     box = cv2.boundingRect((one.alpha > 0.5).astype(np.uint8))
     x, y, wide, high = box
     colour, alpha = one.frame[y : y + high, x : x + wide], one.alpha[y : y + high, x : x + wide]
-    low, high_scale = 0.05, 40.0
-    for _ in range(40):
-        scale = float(np.sqrt(low * high_scale))
-        placed = _placed(alpha, scale, one.alpha.shape, 0.0)
-        if float((placed > 0.5).mean()) < share:
-            low = scale
-        else:
-            high_scale = scale
-    scale = high_scale
-    matte = _placed(alpha, scale, one.alpha.shape, 0.0)
-    subject = _placed(colour, scale, one.alpha.shape, 0.0)
+    # Not by bisection: where a subject has a hole, a larger scale may cover less.
+    best, scale = 0.0, 1.0
+    for candidate in 0.2 * 1.05 ** np.arange(90):
+        covered = float((_placed(alpha, candidate, one.alpha.shape) > 0.5).mean())
+        if covered > best:
+            best, scale = covered, float(candidate)
+        if covered >= share:
+            break
+    matte = _placed(alpha, scale, one.alpha.shape)
+    subject = _placed(colour, scale, one.alpha.shape)
     frame = to_uint8(over(subject, matte, one.plate))
     return Sample(one.plate, noisy(frame, 1, 5), matte)
 
 
-def _placed(array: npt.NDArray[Any], scale: float, size: tuple[int, int], fill: float) -> Any:
+def _placed(array: npt.NDArray[Any], scale: float, size: tuple[int, ...]) -> Any:
     """Scale about the array's centre, laid on the picture's centre."""
     height, width = array.shape[:2]
     matrix = np.array(
@@ -173,7 +173,7 @@ def _placed(array: npt.NDArray[Any], scale: float, size: tuple[int, int], fill: 
         ]
     )
     return cv2.warpAffine(
-        array, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderValue=(fill,) * 3
+        array, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cleanplate import CleanplateError
+from cleanplate.predict.agreement import agreement, structure
 from cleanplate.predict.health import Health, examine
 from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
 
@@ -105,7 +106,7 @@ def test_blocks_that_agree() -> None:
     plate = to_eight(textured(64, 96, 1))
     frame = plate.copy()
     frame[16:32, 32:64] = to_eight(textured(16, 32, 9))
-    agree = agreeing_blocks(plate, frame)
+    agree = agreement(plate, frame, structure(plate, frame)).blocks
     assert agree.shape == (4, 6)
     assert not agree[1, 2]
     assert not agree[1, 3]

@@ -52,7 +52,7 @@ LOST = 0.05
 """Warned of if more than this share of the plate is clipped or crushed so that no exposure brings
 it back."""
 
-BLIND = 0.3
+BLIND = 0.2
 """Warned of if more than this share of the picture is clipped, or black, in plate and frame."""
 
 DARK = 64
@@ -68,8 +68,13 @@ FAR_STOPS = 2.0
 """A drift of light beyond this is believed only where texture shows that the scene is the same:
 two even walls, one white and one black, look like one wall in another light."""
 
-CONTRADICTED = 0.02
-"""Warned of if the matte covers so much of the picture where plate and frame show the same."""
+CONTRADICTED, CONTRADICTED_MATTE = 0.02, 0.2
+"""Warned of if the matte covers more than this share of the picture where plate and frame show the
+same, and that is more than this share of the matte. (Even parts of a subject before an even wall of
+its colour are no contradiction.)"""
+
+BLOCKY = 1.8
+"""Warned of if levels step so many times more at the borders of JPEG's blocks than within them."""
 
 _SURE_BLOCKS = 0.2
 _LIT = 12.0
@@ -89,8 +94,10 @@ class Health:
     lost: shares of the plate that are clipped and crushed beyond what exposure brings back.
     blind: shares of the picture that are clipped, and black, in both.
     bright: level below which nineteen of twenty pixels of the frame lie.
+    blockiness: of the plate or the frame, whichever is more; see `thumbnail.blockiness`.
     contradicted: share of the picture where both show the same and the matte says subject; None
         before there is a matte.
+    matte: share of the picture that the matte covers.
     refusal: why the plate is plainly wrong, or "".
     aligned: whether the plate was registered to the frame, so that movement does no harm.
     """
@@ -104,7 +111,9 @@ class Health:
     lost: tuple[float, float] = (0.0, 0.0)
     blind: tuple[float, float] = (0.0, 0.0)
     bright: float = 255.0
+    blockiness: float = 1.0
     contradicted: float | None = None
+    matte: float = 0.0
     refusal: str = ""
     cure: str = ""
     aligned: bool = False
@@ -149,6 +158,8 @@ class Health:
                 f"plate and frame differ by noise of {self.noise:.0f} levels where they show the "
                 "same: use more light or lower gain"
             )
+        if self.blockiness > BLOCKY:
+            found.append("the picture is heavily compressed: use a higher quality")
         return found
 
     def _of_the_light(self) -> list[str]:
@@ -179,7 +190,8 @@ class Health:
         return found
 
     def _of_the_matte(self) -> list[str]:
-        if self.contradicted is None or self.contradicted <= CONTRADICTED:
+        least = max(CONTRADICTED, CONTRADICTED_MATTE * self.matte)
+        if self.contradicted is None or self.contradicted <= least:
             return []
         return [
             f"the matte covers {self.contradicted:.0%} of the picture where plate and frame show "
@@ -197,7 +209,12 @@ class Health:
         """Add what the matte (h, w), at any size of this shape, says against the measurements."""
         rows, columns = self.agreed.shape
         covers = cv2.resize(alpha, (columns, rows), interpolation=cv2.INTER_AREA)
-        return replace(self, contradicted=float(((covers > 0.5) & self.agreed).mean()))
+        subject = covers > 0.5
+        return replace(
+            self,
+            contradicted=float((subject & self.agreed).mean()),
+            matte=float(subject.mean()),
+        )
 
     def as_report(self) -> dict[str, Any]:
         """Plain numbers and words for the report; what was not measured is None."""
@@ -212,6 +229,7 @@ class Health:
             "exposure": self.exposure.as_report(),
             "sharpness_log2": round(self.sharpness, 3),
             "noise_levels": round(self.noise, 2),
+            "blockiness": round(self.blockiness, 2),
             "plate_clipped_share": round(self.lost[0], 3),
             "plate_crushed_share": round(self.lost[1], 3),
             "both_clipped_share": round(self.blind[0], 3),
@@ -234,13 +252,14 @@ def smallest_movement(size: Size) -> float:
     return max(MOVED * max(size), MOVED_LEAST)
 
 
-def examine(plate: PlateThumbnail, frame: Eight, size: Size) -> Health:
+def examine(plate: PlateThumbnail, frame: Eight, size: Size, blockiness: float = 1.0) -> Health:
     """Measure how well `plate` fits `frame`, thumbnails of one size.
 
     Args:
         plate: of the plate.
         frame: (h, w, 3), from `thumbnail`.
         size: (height, width) of the full pictures.
+        blockiness: of the frame.
     """
     for span, name in ((plate.span, "plate"), (span_of(frame), "frame")):
         if span < BLANK:
@@ -264,6 +283,7 @@ def examine(plate: PlateThumbnail, frame: Eight, size: Size) -> Health:
         there = moved_plate(health, plate, frame, matrix)
         if there.agreeing > health.agreeing:
             health = there
+    health = replace(health, blockiness=max(plate.blockiness, blockiness))
     return _judged(health, swapped_channels(plate.pixels, frame, alike))
 
 
@@ -278,7 +298,7 @@ def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Mat
         movement=health.movement,
         refusal=health.refusal,
         cure=health.cure,
-        contradicted=health.contradicted,
+        blockiness=health.blockiness,
     )
 
 

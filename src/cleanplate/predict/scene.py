@@ -34,7 +34,7 @@ from cleanplate.predict.result import Result
 from cleanplate.predict.session import PairSession, PlateFeatures
 from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
 from cleanplate.predict.stages import Stages
-from cleanplate.predict.thumbnail import Eight, PlateThumbnail, thumbnail
+from cleanplate.predict.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
 from cleanplate.predict.upsample import upsample_alpha
 from cleanplate.predict.view import REACH, PlateView
 
@@ -91,7 +91,7 @@ class Scene:
             _same_shape(disparity, plate)
             self.normalisation = Normalisation.of(disparity)
         with self.seconds.stage("plate thumbnail"):
-            self._thumbnail = PlateThumbnail(thumbnail(plate))
+            self._thumbnail = PlateThumbnail.of(plate)
 
     def __reduce__(self) -> tuple[Callable[..., Scene], tuple[Any, ...]]:
         return Scene, (self._session, self.settings, self.plate, self._depth_map)
@@ -144,7 +144,7 @@ class Scene:
     def _predict(self, frame: Coded | Picture, seconds: Stages) -> Result:
         with seconds.stage("health"):
             small = thumbnail(frame)
-            health = examine(self._thumbnail, small, self.size)
+            health = examine(self._thumbnail, small, self.size, blockiness(frame))
             if not self.settings.force:
                 health.raise_if_unusable()
         with seconds.stage("register"):
