@@ -371,8 +371,8 @@ def swapped_channels(plate: Eight, frame: Eight, alike: Structure) -> bool:
     change of exposure or white balance only adds a constant to it.
     """
     colours = [block_means(p.astype(np.float32)) for p in (plate, frame)]
-    lit = np.minimum(*colours).min(axis=2) > _LIT
-    tints = [np.log(c[..., 0] / np.maximum(c[..., 2], 1))[lit & ~alike.unlike] for c in colours]
+    used = (np.minimum(*colours).min(axis=2) > _LIT) & ~alike.unlike
+    tints = [np.log(c[used, 0] / c[used, 2]) for c in colours]
     if tints[0].size < 8 or min(float(t.std()) for t in tints) < _TINTED:
         return False
     return float(np.corrcoef(*tints)[0, 1]) < -OPPOSITE
