@@ -276,7 +276,7 @@ def examine(plate: PlateThumbnail, frame: Eight, size: Size, blockiness: float =
     movement = follow(grey_of(matched), grey_of(frame), plate.corners, size)
     proven = movement.measured and health.agreeing >= ANOTHER_SCENE
     matrix: Matrix | None = None
-    if not proven or (health.agreeing < DOUBTFUL and movement.share < 2 * _SURE_BLOCKS):
+    if not proven:
         movement, matrix = _by_features(plate, frame, size, movement)
     health = replace(health, movement=movement)
     if matrix is not None:
@@ -373,7 +373,9 @@ def swapped_channels(plate: Eight, frame: Eight, alike: Structure) -> bool:
     colours = [block_means(p.astype(np.float32)) for p in (plate, frame)]
     used = (np.minimum(*colours).min(axis=2) > _LIT) & ~alike.unlike
     tints = [np.log(c[used, 0] / c[used, 2]) for c in colours]
-    if tints[0].size < 8 or min(float(t.std()) for t in tints) < _TINTED:
+    # Cut off, so that a subject of strong colour weighs no more than others.
+    tints = [np.clip(t - np.median(t), -0.7, 0.7) for t in tints if t.size >= 8]
+    if len(tints) < 2 or min(float(t.std()) for t in tints) < _TINTED:
         return False
     return float(np.corrcoef(*tints)[0, 1]) < -OPPOSITE
 
