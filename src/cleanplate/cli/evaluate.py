@@ -134,6 +134,7 @@ def command(
             "limit": limit,
             "baseline": baseline,
             **{key: value for key, value in of_model.items() if key != "threads"},
+            "align": None if baseline else of_model["align"] or "auto",
             "depth_zero": depth_zero,
         }
         document = {"options": options, "failed": faults, **evaluation.as_document(scores)}
@@ -180,6 +181,7 @@ def _model(
     from cleanplate.predict.session import providers_for
 
     options["providers"] = None if provider is None else providers_for(provider)
+    options["align"] = options["align"] or "auto"
     if working_size is not None:
         options["working_size"] = working_size
     return Predictor(model, **options)

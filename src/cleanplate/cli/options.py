@@ -26,8 +26,9 @@ overwrite_option = click.option(
 
 model_options = _group(
     click.option("--model", metavar="NAME|FOLDER", help="A shipped or an exported model."),
-    click.option("--align", is_flag=True, help="Register the plate to each frame first, for a "
-                 "hand-held or knocked camera."),
+    click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate to "
+                 "the frame: where the camera is seen to have moved, always, or never. [default: "
+                 "auto]"),
     click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
                  "network sees plate and frame. [default: 512]"),
     click.option("--threads", type=int, metavar="N", help="CPU threads of the network. [default: "

@@ -135,7 +135,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
             "model": chosen["model"],
             "threads": chosen["threads"],
             "working_size": WORKING_SIZE if size is None else size,
-            "align": chosen["align"],
+            "align": chosen["align"] or "auto",
             "fit": chosen["fit"],
             "providers": None if provider is None else providers_for(provider),
             "force": chosen["force"],

@@ -27,6 +27,8 @@ MaskSource: TypeAlias = str | Path | npt.NDArray[Any]
 def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) -> Coded | Picture:
     """(H, W, 3) RGB, sRGB-coded, uint8, uint16 or float32 in [0, 1].
 
+    An array is copied: it may be a buffer that its owner fills again.
+
     Args:
         source: a path or an array.
         role: "plate", "frame", ..., for the error.
@@ -46,7 +48,7 @@ def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) 
             f"the {role} has the shape {source.shape}", cure="a picture is (H, W, 3) in RGB order"
         )
     if source.dtype in (np.uint8, np.uint16):
-        return source
+        return np.array(source, order="C")
     if source.dtype.kind != "f":
         raise CleanplateError(
             f"the {role} is of {source.dtype}", cure="give uint8, uint16, or float in [0, 1]"
@@ -65,6 +67,8 @@ def as_disparity(source: DepthSource) -> Plane:
     """(H, W) float32 disparity in 1/m from depth: nan unknown, 0 at infinity.
 
     Floats are metres, integers millimetres, in files and arrays alike; see docs/depth.md.
+
+    An array is copied, as by `as_picture`.
 
     Raises:
         CleanplateError: the file cannot be read, the array is not depth, or nothing is known.

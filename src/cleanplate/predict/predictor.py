@@ -9,6 +9,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
 from cleanplate.predict.placement import HOLES, Holes
+from cleanplate.predict.registration import align_mode
 from cleanplate.predict.scene import Scene, Settings
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, check_working_size
@@ -26,7 +27,9 @@ class Predictor:
         model: a shipped model's name or the folder of an exported one; None = the default.
         threads: CPU threads of the network; None = as many as may be used, at most four.
         working_size: long side in pixels at which the network looks; pictures are never enlarged.
-        align: register the plate to each frame (a hand-held or knocked camera).
+        align: register the plate to the frame: "auto", where plate health measures that the camera
+            moved; "on" (or True), for every frame; "off" (or False), never. A registration that
+            cannot be trusted is not used.
         fit: resample the plate where its size differs from the frame's; shapes must agree.
         providers: ONNX Runtime's execution providers, in order; None = the CPU.
         force: go on even if the plate is plainly not the frame's.
@@ -37,7 +40,7 @@ class Predictor:
             tells measured from estimated depth.
 
     Raises:
-        CleanplateError: no such model, provider, working size or way with holes.
+        CleanplateError: no such model, provider, working size, way to align or way with holes.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class Predictor:
         *,
         threads: int | None = None,
         working_size: int = WORKING_SIZE,
-        align: bool = False,
+        align: bool | str = "auto",
         fit: bool = False,
         providers: Sequence[str] | None = None,
         force: bool = False,
@@ -58,7 +61,9 @@ class Predictor:
             raise CleanplateError(
                 f"depth_holes is {depth_holes!r}", cure=f"choose one of: {', '.join(HOLES)}"
             )
-        self.settings = Settings(working_size, align, fit, force, max_pixels, depth_holes)
+        self.settings = Settings(
+            working_size, align_mode(align), fit, force, max_pixels, depth_holes
+        )
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 

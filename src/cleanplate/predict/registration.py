@@ -8,18 +8,22 @@ Psarakis 2008). A registration that cannot be trusted is not used, and says why.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
+from cleanplate.errors import CleanplateError
 from cleanplate.predict.landmarks import Landmarks, Points, matches
 from cleanplate.predict.size import Size
 
 Matrix = npt.NDArray[np.float64]
 """(3, 3), from plate pixels to frame pixels, pixel centres at integers + 0.5."""
+
+Align = Literal["auto", "on", "off"]
+"""When the plate is registered: where plate health measures movement, for every frame, never."""
 
 REGISTRATION_SIZE = 1024
 """Long side at which features are found when registering for use."""
@@ -77,6 +81,22 @@ class Registration:
             "matrix": [[float(f"{v:.8g}") for v in row] for row in self.matrix],
             **({"why_not": self.why_not} if self.why_not else {}),
         }
+
+
+def align_mode(value: bool | str) -> Align:
+    """Check a choice of `Align`; True is "on" and False "off".
+
+    Raises:
+        CleanplateError: another word.
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    for mode in get_args(Align):
+        if value == mode:
+            return mode  # type: ignore[no-any-return]
+    raise CleanplateError(
+        f"align cannot be {value!r}", cure=f"choose of: {', '.join(get_args(Align))}"
+    )
 
 
 def register(
@@ -177,14 +197,14 @@ def _fit(plate: Points, frame: Points, size: Size) -> Registration:
     matrix, kind, inside = _simplest(np.asarray(homography, np.float64), plate, frame, inside, size)
     inliers = int(inside.sum())
     share = inliers / count
-    spread = _spread(frame[inside], size)
+    covers = spread(frame[inside], size)
     distance = np.linalg.norm(_transform(matrix, plate[inside]) - frame[inside], axis=1)
     why = ""
     if inliers < FEWEST_INLIERS:
         why = f"only {inliers} matches agree on one movement"
     elif share < SMALLEST_SHARE:
         why = f"only {share:.0%} of the matches agree on one movement"
-    elif spread < SMALLEST_SPREAD:
+    elif covers < SMALLEST_SPREAD:
         why = "the agreeing matches lie in one small part of the picture"
     elif not _plausible(matrix, size):
         why = "the movement found is larger than a moved camera explains"
@@ -216,7 +236,7 @@ def _simplest(
     for kind, matrix in candidates:
         distance = np.linalg.norm(_transform(matrix, plate) - frame, axis=1)
         close = distance < _TOLERANCE
-        narrow = kind == "similarity" and _spread(frame[inside], size) < WIDE_SPREAD
+        narrow = kind == "similarity" and spread(frame[inside], size) < WIDE_SPREAD
         if close.sum() >= 0.9 * inside.sum() and (
             narrow or np.median(distance[inside]) <= 1.3 * np.median(best[inside]) + 0.1
         ):
@@ -280,7 +300,7 @@ def _plausible(matrix: Matrix, size: Size) -> bool:
     return bool(cv2.isContourConvex(moved.astype(np.float32).reshape(-1, 1, 2)))
 
 
-def _spread(points: Points, size: Size, cells: int = 6) -> float:
+def spread(points: Points, size: Size, cells: int = 6) -> float:
     """Share of the picture's cells that hold a point."""
     rows = np.clip((points[:, 1] / size[0] * cells).astype(int), 0, cells - 1)
     columns = np.clip((points[:, 0] / size[1] * cells).astype(int), 0, cells - 1)

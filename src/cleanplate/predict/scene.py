@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
 from cleanplate.predict import placement
-from cleanplate.predict.exposure import Exposure, match_exposure
+from cleanplate.predict.exposure import Exposure
 from cleanplate.predict.glance import glance
-from cleanplate.predict.health import FEATURES, examine, sketch
+from cleanplate.predict.health import Health, examine, moved_plate
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.registration import (
     REGISTRATION_SIZE,
+    Align,
+    Matrix,
     Registration,
-    covered,
     register,
     scaled,
     warp,
@@ -33,6 +35,7 @@ from cleanplate.predict.result import Result
 from cleanplate.predict.session import PairSession, PlateFeatures
 from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
 from cleanplate.predict.stages import Stages
+from cleanplate.predict.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
 from cleanplate.predict.upsample import upsample_alpha
 from cleanplate.predict.view import REACH, PlateView
 
@@ -45,7 +48,7 @@ class Settings:
     """How a predictor works; see `Predictor`."""
 
     working_size: int = WORKING_SIZE
-    align: bool = False
+    align: Align = "auto"
     fit: bool = False
     force: bool = False
     max_pixels: int | None = None
@@ -57,7 +60,11 @@ class Scene:
 
     Made by `Predictor.scene`; give it frames with `predict`. Plate features are kept for each
     exposure that frames bring (a steady camera brings one), so they are computed anew only where
-    `align` really moves the plate.
+    registration really moves the plate. Everything kept depends on the plate and an exposure
+    alone: a frame's result is the same whatever frames came before it.
+
+    Threads may share a scene: a lock guards what is kept. A scene can be pickled: the plate, its
+    depth and the settings go along, and the model is opened again from its folder.
     """
 
     def __init__(
@@ -70,23 +77,28 @@ class Scene:
         seconds: Stages | None = None,
     ):
         self.plate = plate
+        # A result hands out this very array where nothing was changed.
+        self.plate.flags.writeable = False
         self.settings = settings
         self.normalisation: Normalisation | None = None
         self.seconds = Stages() if seconds is None else seconds
         self._session = session
         self._depth_map = disparity
+        self._lock = threading.RLock()
         self._disparity: Plane | None = None
-        self._features: OrderedDict[Exposure | None, PlateFeatures] = OrderedDict()
-        self._glanced: Plane | None = None
+        self._features: OrderedDict[Exposure, PlateFeatures] = OrderedDict()
+        self._estimated: Plane | None = None
+        self._fine: Landmarks | None = None
         self._other_size: Scene | None = None
         if disparity is not None:
             _same_shape(disparity, plate)
             self.normalisation = Normalisation.of(disparity)
         self.depth_report = None if disparity is None else placement.depth_report(disparity)
-        with self.seconds.stage("plate sketch"):
-            self._sketch = sketch(plate)
-            self._landmarks = Landmarks.of(self._sketch, FEATURES)
-            self._fine_landmarks = _fine_landmarks(plate) if settings.align else None
+        with self.seconds.stage("plate thumbnail"):
+            self._thumbnail = PlateThumbnail.of(plate)
+
+    def __reduce__(self) -> tuple[Callable[..., Scene], tuple[Any, ...]]:
+        return Scene, (self._session, self.settings, self.plate, self._depth_map)
 
     @property
     def size(self) -> Size:
@@ -106,15 +118,17 @@ class Scene:
     @property
     def disparity(self) -> Plane | None:
         """(H, W) the given disparity of the plate in 1/m, nan where unknown; None if not given."""
-        if self._disparity is None and self._depth_map is not None:
-            self._disparity = placement.at_size(self._depth_map, self.size)
-        return self._disparity
+        with self._lock:
+            if self._disparity is None and self._depth_map is not None:
+                self._disparity = placement.at_size(self._depth_map, self.size)
+            return self._disparity
 
     def predict(self, frame: PictureSource) -> Result:
         """Compare one frame with the plate.
 
         Args:
-            frame: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1].
+            frame: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1]. An array is
+                copied, so its buffer may be filled again.
 
         Raises:
             CleanplateError: the frame cannot be read, its size differs (see `fit`), or the plate
@@ -133,17 +147,19 @@ class Scene:
 
     def _predict(self, frame: Coded | Picture, seconds: Stages) -> Result:
         with seconds.stage("health"):
-            frame_sketch = sketch(frame)
-            health = examine(self._sketch, frame_sketch, self.size, self._landmarks)
+            small = thumbnail(frame)
+            health = examine(self._thumbnail, small, self.size, blockiness(frame))
             if not self.settings.force:
-                health.demand()
+                health.raise_if_unusable()
         with seconds.stage("register"):
-            alignment = self._align(frame)
-        with seconds.stage("exposure"):
-            view = self._view(frame_sketch, alignment)
+            health, alignment = self._align(frame, small, health)
+        moves = alignment is not None and alignment.trusted and alignment.kind != "none"
+        matrix = alignment.matrix if alignment is not None and moves else None
+        view = PlateView(self.plate, matrix, health.exposure)
         working = self.working_size
         with seconds.stage("size"):
-            small_frame = to_float(resize(frame, working))
+            at_hand = frame.dtype == np.uint8 and small.shape[:2] == working
+            small_frame = to_float(small if at_hand else resize(frame, working))
         with seconds.stage("plate network"):
             features, hidden = self._encode(view, small_frame)
         with seconds.stage("network"):
@@ -153,15 +169,15 @@ class Scene:
             if hidden is not None:
                 alpha = placement.carry_over_edge(alpha, ~hidden, REACH)
             full_alpha = upsample_alpha(alpha, small_frame, frame)
+        health = health.with_matte(alpha)
         report: dict[str, Any] = {
             "model": {"name": self._session.model.name, "sha256": self._session.model.hash},
             "providers": self._session.providers,
             "threads": self._session.threads,
             "size": _plain(self.size),
             "working_size": _plain(working),
-            "health": replace(
-                health, aligned=alignment is not None and alignment.trusted
-            ).as_report(),
+            "health": health.as_report(),
+            "align": self.settings.align,
             "alignment": alignment.as_report() if alignment else None,
             "exposure": view.exposure.as_report(),
             "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
@@ -194,32 +210,41 @@ class Scene:
             report["plate_depth"] = {**deepcopy(self.depth_report), **about}
         return result
 
-    def _align(self, frame: Coded | Picture) -> Registration | None:
-        if self._fine_landmarks is None:
-            return None
-        return register(self._fine_landmarks, _fine_landmarks(frame), self.size)
+    def _align(
+        self, frame: Coded | Picture, small: Eight, health: Health
+    ) -> tuple[Health, Registration | None]:
+        """Register the plate to the frame where that is wanted, and measure health again."""
+        wanted = health.moved if self.settings.align == "auto" else self.settings.align == "on"
+        if not wanted:
+            return health, None
+        with self._lock:
+            if self._fine is None:
+                self._fine = _fine_landmarks(self.plate)
+        found = register(self._fine, _fine_landmarks(frame), self.size)
+        if found.trusted and found.kind != "none":
+            health = moved_plate(health, self._thumbnail, small, found.matrix)
+        return replace(health, aligned=found.trusted), found
 
-    def _view(
-        self, frame_sketch: npt.NDArray[np.uint8], alignment: Registration | None
-    ) -> PlateView:
-        """Find how this frame's camera would have seen the plate."""
-        matrix = None
-        if alignment is not None and alignment.trusted and alignment.kind != "none":
-            matrix = alignment.matrix
-        plate, usable = self._sketch, None
-        if matrix is not None:
-            coarse = scaled(matrix, plate.shape[1] / self.size[1])
-            usable = covered((plate.shape[0], plate.shape[1]), coarse)
-            plate = np.asarray(warp(plate, coarse), np.uint8)
-        return PlateView(self.plate, matrix, match_exposure(plate, frame_sketch, usable))
-
-    def _encode(
-        self, view: PlateView, small_frame: Picture
-    ) -> tuple[PlateFeatures, npt.NDArray[np.bool_] | None]:
+    def _encode(self, view: PlateView, small_frame: Picture) -> tuple[PlateFeatures, Mask | None]:
         """Give the plate's features for this view, and what of the frame it does not cover."""
-        if view.matrix is None and view.exposure in self._features:
+        if view.matrix is not None:
+            return self._encode_moved(view, view.matrix, small_frame)
+        with self._lock:
+            features = self._features.get(view.exposure)
+            if features is None:
+                plate, _ = view.small(self.working_size)
+                disparity, valid = self._small_disparity()
+                features = self._session.encode_plate(plate, disparity, valid)
+                self._features[view.exposure] = features
+                while len(self._features) > KEPT_EXPOSURES:
+                    self._features.popitem(last=False)
             self._features.move_to_end(view.exposure)
-            return self._features[view.exposure], None
+        return features, None
+
+    def _encode_moved(
+        self, view: PlateView, matrix: Matrix, small_frame: Picture
+    ) -> tuple[PlateFeatures, Mask | None]:
+        """Do the same for a plate that was moved; nothing of it is kept."""
         working = self.working_size
         plate, covers = view.small(working)
         hidden = None if covers is None or covers.all() else ~covers
@@ -227,35 +252,39 @@ class Scene:
             # Nothing is known there: the network shall see no difference; see `carry_over_edge`.
             plate = np.where(hidden[..., None], small_frame, plate)
         if self.normalisation is None:
-            disparity = self._glanced
-            if disparity is None or view.matrix is not None:
-                disparity = glance(self._session, plate)
-            if view.matrix is None:
-                self._glanced = disparity
-            valid = np.ones(disparity.shape, np.bool_)
+            disparity, valid = self._small_disparity()
+            coarse = scaled(matrix, working[1] / self.size[1])
+            disparity = np.asarray(warp(disparity, coarse), np.float32)
         else:
-            given = self._depth_map if view.matrix is None else None
-            if given is None:
-                assert self.disparity is not None
-                given = view.moved_disparity(self.disparity)
+            assert self.disparity is not None
+            given = view.moved_disparity(self.disparity)
             disparity, valid = placement.for_network(given, self.normalisation, working)
-        features = self._session.encode_plate(plate, disparity, valid)
-        if view.matrix is None:
-            self._features[view.exposure] = features
-            while len(self._features) > KEPT_EXPOSURES:
-                self._features.popitem(last=False)
-        return features, hidden
+        return self._session.encode_plate(plate, disparity, valid), hidden
+
+    def _small_disparity(self) -> tuple[Plane, Mask]:
+        """Relative disparity of the plate at working size, and where it is known.
+
+        Without a given depth it is estimated once, from the plate in its own light.
+        """
+        if self.normalisation is not None and self._depth_map is not None:
+            return placement.for_network(self._depth_map, self.normalisation, self.working_size)
+        with self._lock:
+            if self._estimated is None:
+                own = to_float(resize(self.plate, self.working_size))
+                self._estimated = glance(self._session, own)
+            return self._estimated, np.ones(self._estimated.shape, np.bool_)
 
     def _at(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""
-        if self._other_size is None or self._other_size.size != size:
-            plate = resize(self.plate, size)
-            self._other_size = Scene(self._session, self.settings, plate, self._depth_map)
-        return self._other_size
+        with self._lock:
+            if self._other_size is None or self._other_size.size != size:
+                plate = resize(self.plate, size)
+                self._other_size = Scene(self._session, self.settings, plate, self._depth_map)
+            return self._other_size
 
 
 def _fine_landmarks(picture: Coded | Picture) -> Landmarks:
-    return Landmarks.of(sketch(picture, REGISTRATION_SIZE))
+    return Landmarks.of(thumbnail(picture, REGISTRATION_SIZE))
 
 
 def _same_shape(disparity: Plane, plate: Coded | Picture) -> None:

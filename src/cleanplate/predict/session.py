@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import onnxruntime as ort
 
 from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.models import Model
+from cleanplate.models import Model, find_model
 from cleanplate.predict.size import SMALLEST_SIDE
 
 CPU = "CPUExecutionProvider"
@@ -41,6 +42,9 @@ class Compared(NamedTuple):
 
 class PairSession:
     """A model ready to run.
+
+    It can be pickled: another process opens the model's folder again, once per process. Threads
+    may share it.
 
     Args:
         model: what `cleanplate.models.find_model` found.
@@ -88,6 +92,10 @@ class PairSession:
                 cure="export both graphs together",
             )
         self._wanted, self._given = wanted, given
+        self._chosen = tuple(chosen)
+
+    def __reduce__(self) -> tuple[Callable[..., PairSession], tuple[Any, ...]]:
+        return _reopened, (self.model.folder.resolve(), self.threads, self._chosen)
 
     def encode_plate(
         self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
@@ -145,6 +153,12 @@ def providers_for(name: str) -> list[str]:
     raise CleanplateError(
         f"ONNX Runtime here has no execution provider {name!r}", cure=f"it has: {', '.join(there)}"
     )
+
+
+@lru_cache(maxsize=4)
+def _reopened(folder: Path, threads: int, providers: tuple[str, ...]) -> PairSession:
+    """Open a pickled session's model again; what comes with many tasks is opened once."""
+    return PairSession(find_model(folder), threads, providers)
 
 
 def available_cores() -> int:

@@ -198,11 +198,16 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+_ALIGNED = {True: ", registered", "on": ", registered", "off": ", not registered"}
+"""What a column says of `--align`; nothing where registration came by itself, or was off before
+it could (False)."""
+
+
 def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for figure in figures for name in figure["means"]))
     titles = [
         f"{figure['pairs']}, {figure['variant']}{', plate depth' if figure['plate_depth'] else ''}"
-        f"{', registered' if figure['align'] else ''}"
+        f"{_ALIGNED.get(figure['align'], '')}"
         for figure in figures
     ]
     lines = ["| figure | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]

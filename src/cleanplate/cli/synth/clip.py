@@ -9,7 +9,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import to_float, to_uint8
-from cleanplate.predict.health import MOVED
+from cleanplate.predict.health import smallest_movement
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 from cleanplate.synthesis.cutting import Matted, Refused
@@ -76,9 +76,10 @@ class Clip:
     def _check_camera(result: Result) -> None:
         health, alignment = result.report["health"], result.report["alignment"]
         aligned = alignment is not None and alignment["trusted"]
-        if not aligned and health["moved_px"] > MOVED * max(result.alpha.shape):
-            cure = "and --align found no trustworthy way back" if alignment else "use --align"
-            raise Refused(f"the camera moved by {health['moved_px']:.0f} pixels; {cure}")
+        moved = health["moved_px"]
+        if not aligned and moved is not None and moved > smallest_movement(result.alpha.shape):
+            cure = "no trustworthy way back was found" if alignment else "use --align auto"
+            raise Refused(f"the camera moved by {moved:.0f} pixels; {cure}")
 
 
 def _bytes(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

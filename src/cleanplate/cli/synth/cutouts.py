@@ -54,7 +54,8 @@ _FILE_PART = 0.005
 @click.option("--relief", is_flag=True, help="Keep the depth within the subject too, as predicted; "
               "without, subjects are flat.")  # fmt: skip
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Take each Nth frame.")
-@click.option("--align", is_flag=True, help="Register the plate to each frame.")
+@click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate to the "
+              "frame: where the camera is seen to have moved, always, never.  [default: auto]")  # fmt: skip
 @click.option("--model", metavar="NAME|FOLDER", help="That predicts: shipped or exported.")
 @click.option("--threads", type=click.IntRange(1), help="Of the model.")
 @click.option("--height", type=click.FloatRange(0, 100, min_open=True), metavar="METRES",
@@ -88,7 +89,7 @@ def command(
     fov: float | None,
     relief: bool,
     every: int | None,
-    align: bool,
+    align: str | None,
     model: str | None,
     threads: int | None,
     height: float | None,
@@ -119,7 +120,7 @@ def command(
 
     _check_forms(masks, plate, {"--plate-depth": plate_depth, "--fov": fov, "--every": every,
                                 "--relief": relief or None,
-                                "--align": align or None, "--model": model,
+                                "--align": align, "--model": model,
                                 "--threads": threads})  # fmt: skip
     usual = _CLIP_PART if plate else _FILE_PART
     settings = CutSettings(
@@ -139,7 +140,9 @@ def command(
         from cleanplate.cli.synth.clip import Clip
         from cleanplate.predict.predictor import Predictor
 
-        clip = Clip(Predictor(model, threads=threads, align=align), plate, plate_depth, fov)
+        clip = Clip(
+            Predictor(model, threads=threads, align=align or "auto"), plate, plate_depth, fov
+        )
         sources = _frames(sources, clip, [plate, *([plate_depth] if plate_depth else [])])
     bar = tqdm(
         zip(sources, credits, strict=True),
