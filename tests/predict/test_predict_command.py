@@ -192,6 +192,24 @@ def test_a_full_disk_is_told_and_leaves_whole_files_only(tiny: Path, files: Path
     assert _all_whole(files / "out") == 4
 
 
+def test_doubtful_depth_is_warned_of_once_and_holes_can_be_kept(
+    tiny: Path, files: Path, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    depth = np.full(pair.alpha.shape, 4752.0, np.float32)
+    depth[:20] = np.nan
+    np.save(files / "depth.npy", depth)
+    arguments = ["--plate", files / "plate.png", files / "frames", "-o", files / "out",
+                 "--save", "depth", "--plate-depth", files / "depth.npy"]  # fmt: skip
+    assert predict(tiny, *arguments, "--depth-holes", "keep") == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("is it in millimetres") == 1
+    assert shown.err.count("says of no pixel") == 2
+    assert np.isnan(np.load(files / "out" / "one.depth.npy")[:20]).all()
+    assert predict(tiny, *arguments, "--quiet") == 0
+    assert capsys.readouterr().err == ""
+    assert not np.isnan(np.load(files / "out" / "one.depth.npy")).any()
+
+
 @pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider"])
 def test_the_report_says_which_execution_provider_ran(tiny: Path, files: Path, name: str) -> None:
     code = predict(
@@ -218,21 +236,3 @@ def test_an_execution_provider_that_cannot_start_is_an_error(
     assert code == 2
     assert "could not be started" in capsys.readouterr().err
     assert not (files / "out").exists()
-
-
-def test_doubtful_depth_is_warned_of_once_and_holes_can_be_kept(
-    tiny: Path, files: Path, pair: Pair, capsys: pytest.CaptureFixture[str]
-) -> None:
-    depth = np.full(pair.alpha.shape, 4752.0, np.float32)
-    depth[:20] = np.nan
-    np.save(files / "depth.npy", depth)
-    arguments = ["--plate", files / "plate.png", files / "frames", "-o", files / "out",
-                 "--save", "depth", "--plate-depth", files / "depth.npy"]  # fmt: skip
-    assert predict(tiny, *arguments, "--depth-holes", "keep") == 0
-    shown = capsys.readouterr()
-    assert shown.err.count("is it in millimetres") == 1
-    assert shown.err.count("says of no pixel") == 2
-    assert np.isnan(np.load(files / "out" / "one.depth.npy")[:20]).all()
-    assert predict(tiny, *arguments, "--quiet") == 0
-    assert capsys.readouterr().err == ""
-    assert not np.isnan(np.load(files / "out" / "one.depth.npy")).any()

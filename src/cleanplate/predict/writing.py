@@ -130,6 +130,8 @@ def save_result(result: Result, folder: Path, stem: str, writing: Writing) -> li
     earlier, fresh = dict(owns), not report.exists()
     owns |= dict.fromkeys(names)
     result.report["files"] = names
+    if f"{stem}.depth.png" in names:
+        _record_depth(result, f"{stem}.depth.png")
     result.report["foreground"] = {
         "space": result.foreground_space,
         "alpha": "premultiplied" if writing.premultiplied else "straight",
@@ -210,12 +212,7 @@ def _writers(
         elif kind == "foreground":
             write = partial(_write_foreground, result, writing)
         elif kind == "depth":
-            depth = result.depth
-            write = partial(_swapped, partial(write_depth, convention=EXCHANGE, warn=False), depth)
-            if suffix == "png":  # what its 0 means; the report lies beside it
-                result.report[RECORD] = EXCHANGE.name
-                if not fits(depth):
-                    result.report["plate_depth"]["warnings"] += [f"{name}: {EMPTY}"]
+            write = partial(_swapped, _write_depth, result.depth)
         elif kind == "disparity":
             disparity = result.disparity
             if suffix == "npy":
@@ -227,6 +224,19 @@ def _writers(
             write = partial(_swapped, partial(write_alpha, bits=writing.bits), plane)
         with timed("write"):
             yield name, write
+
+
+def _write_depth(path: Path, depth: Plane) -> None:
+    write_depth(path, depth, convention=EXCHANGE, warn=False)  # warned of in the report
+
+
+def _record_depth(result: Result, name: str) -> None:
+    """Tell in the report what the PNG's 0 means, and if the PNG says nothing."""
+    result.report[RECORD] = EXCHANGE.name
+    about = result.report["plate_depth"]
+    warning = f"{name}: {EMPTY}"
+    if not fits(result.depth) and warning not in about["warnings"]:
+        result.report["plate_depth"] = {**about, "warnings": [*about["warnings"], warning]}
 
 
 def _swapped(write: Callable[[Path, Any], None], array: Any, path: Path) -> None:
