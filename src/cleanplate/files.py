@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -62,13 +62,16 @@ def opened(path: str | Path) -> BinaryIO:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(
+    path: str | Path, *, publish: Callable[[Path, Path], None] = os.replace
+) -> Iterator[Path]:
     """Give a temporary path; when the block ends well, it takes the place of `path`.
 
     The temporary file lies in the same folder (a hidden name with the same suffix), so
     the last step is one atomic rename: a reader sees the old file or the whole new one.
     It is synced to the disk before, and removed on any exception, Ctrl-C included.
-    A link is followed: what it points at is replaced.
+    A link is followed: what it points at is replaced. `publish(temporary, target)` is that
+    last step; `cleanplate.ownership` has one that replaces only the package's own files.
 
     Raises:
         CleanplateError: if the file cannot be written (disk full, no permission, no such
@@ -91,7 +94,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
             yield temporary
             _sync(temporary)
-            os.replace(temporary, target)
+            publish(temporary, target)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()

@@ -1,4 +1,4 @@
-"""Formulas of the matte: mixing, un-mixing, shadow, trimap. Light is mixed in linear light.
+"""Formulas of the matte: mixing, un-mixing, shadow, trimap. Mixed in linear light by default.
 
 Every picture may be uint8, uint16 or float32 in [0, 1], (H, W, 3), sRGB-coded; every
 result is float32. Large pictures are worked through in bands of rows, so that beside
@@ -7,7 +7,7 @@ arguments and result only a few megabytes are needed.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,13 +18,22 @@ from cleanplate.bands import bands
 from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
 from cleanplate.pictures import resize, to_float
 
+MixingSpace: TypeAlias = Literal["linear", "display"]
+"""In which values alpha mixes colours: in light, or in the sRGB-coded values of the display."""
+
 _TRUSTED = np.float32(0.3)  # alpha from which the division alone decides
 _NOTHING = np.float32(1e-4)  # alpha under which there is nothing to divide
 _PRIOR_SIDE = 1024  # pixels of the long side at which colour is spread
 
 
-def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture) -> Picture:
-    """Lay a foreground over a background: `a F + (1 - a) B`, mixed in linear light.
+def over(
+    foreground: Coded | Picture,
+    alpha: Plane,
+    background: Coded | Picture,
+    *,
+    space: MixingSpace = "linear",
+) -> Picture:
+    """Lay a foreground over a background: `a F + (1 - a) B`.
 
     Porter & Duff 1984, "Compositing digital images", with straight colour.
 
@@ -32,6 +41,7 @@ def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture)
         foreground: (H, W, 3), straight colour.
         alpha: (H, W) in [0, 1].
         background: (H, W, 3).
+        space: in which values they are mixed; the foreground must have been solved for the same.
 
     Raises:
         ValueError: if the sizes differ.
@@ -40,9 +50,31 @@ def over(foreground: Coded | Picture, alpha: Plane, background: Coded | Picture)
     out = np.empty((*alpha.shape, 3), np.float32)
     for band in bands(alpha.shape):
         a = alpha[band][..., None]
-        mixed = _linear(background[band])
-        mixed += a * (_linear(foreground[band]) - mixed)
-        out[band] = linear_to_srgb(mixed)
+        mixed = _decoded(background[band], space)
+        mixed += a * (_decoded(foreground[band], space) - mixed)
+        out[band] = _encoded(mixed, space)
+    return out
+
+
+def premultiply(
+    foreground: Coded | Picture, alpha: Plane, *, space: MixingSpace = "linear"
+) -> Picture:
+    """Multiply a straight foreground by its alpha: `a F`, coded again; (H, W, 3).
+
+    Laid over a background in the same `space`, it is `(a F) + (1 - a) B`.
+
+    Args:
+        foreground: (H, W, 3), straight colour.
+        alpha: (H, W) in [0, 1].
+        space: in which values it is multiplied.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    _same_size(foreground, alpha)
+    out = np.empty((*alpha.shape, 3), np.float32)
+    for band in bands(alpha.shape):
+        out[band] = _encoded(_decoded(foreground[band], space) * alpha[band][..., None], space)
     return out
 
 
@@ -68,6 +100,8 @@ def solve_foreground(
     plate: Coded | Picture,
     alpha: Plane,
     shadow: Plane | None = None,
+    *,
+    space: MixingSpace = "linear",
 ) -> Picture:
     """Take the plate's share out of the frame: the subject's straight colour everywhere.
 
@@ -82,7 +116,10 @@ def solve_foreground(
         frame: (H, W, 3).
         plate: (H, W, 3), registered and matched to the frame.
         alpha: (H, W) in [0, 1].
-        shadow: (H, W), a factor in (0, 1] on the plate, None = untouched.
+        shadow: (H, W), a factor in (0, 1] on the plate's linear light, None = untouched.
+        space: in which values the result will be mixed with a new background; the equation is
+            solved in these. In "display" a soft edge over the plate itself gives the frame again
+            when editors mix coded values.
 
     Returns:
         (H, W, 3) float32, sRGB; the frame itself if alpha is below 0.01 everywhere.
@@ -91,7 +128,7 @@ def solve_foreground(
         ValueError: if the sizes differ.
     """
     _same_size(frame, plate, alpha, *(() if shadow is None else (shadow,)))
-    prior = _surroundings(frame, plate, alpha, shadow)
+    prior = _surroundings(frame, plate, alpha, shadow, space)
     out = np.empty((*alpha.shape, 3), np.float32)
     for band in bands(alpha.shape):
         out[band] = to_float(frame[band])
@@ -105,14 +142,14 @@ def solve_foreground(
         if soft.size == 0:
             continue
         share = a[soft, None]
-        behind = _linear(plate[band].reshape(-1, 3)[soft]) * (1 - share)
-        if shadow is not None:
-            behind *= shadow[band].ravel()[soft, None]
-        solved = (_linear(frame[band].reshape(-1, 3)[soft]) - behind) / share
+        dark = None if shadow is None else shadow[band].ravel()[soft, None]
+        behind = _shadowed(plate[band].reshape(-1, 3)[soft], dark, space)
+        behind *= 1 - share
+        solved = (_decoded(frame[band].reshape(-1, 3)[soft], space) - behind) / share
         np.clip(solved, 0, 1, out=solved)
-        nearby = srgb_to_linear(fill[soft])
+        nearby = _decoded(fill[soft], space)
         trust = np.minimum(share / _TRUSTED, 1) ** 2
-        colour[soft] = linear_to_srgb(nearby + trust * (solved - nearby))
+        colour[soft] = _encoded(nearby + trust * (solved - nearby), space)
     return out
 
 
@@ -165,7 +202,11 @@ def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[n
 
 
 def _surroundings(
-    frame: Coded | Picture, plate: Coded | Picture, alpha: Plane, shadow: Plane | None
+    frame: Coded | Picture,
+    plate: Coded | Picture,
+    alpha: Plane,
+    shadow: Plane | None,
+    space: MixingSpace,
 ) -> Picture | None:
     """Coded colour of the nearest opaque parts at every pixel, at a reduced size.
 
@@ -182,11 +223,9 @@ def _surroundings(
         a = np.asarray(alpha[band, :, None], dtype=np.float32)
         if not a.any():
             continue
-        share = 1 - a
-        if shadow is not None:
-            share = share * shadow[band, :, None]
-        own = _linear(frame[band])
-        own -= _linear(plate[band]) * share
+        dark = None if shadow is None else shadow[band, :, None]
+        own = _decoded(frame[band], space)
+        own -= _shadowed(plate[band], dark, space) * (1 - a)
         # Premultiplied colour within what is possible; a^3 times it is a^4 F.
         np.clip(own, 0, a, out=own)
         own *= a**3
@@ -194,7 +233,7 @@ def _surroundings(
         rows = slice(top, top - (-len(a) // step))
         colour[rows] = resize(own, (rows.stop - rows.start, size[1]))
         weight[rows] = resize(a[..., 0] ** 4, (rows.stop - rows.start, size[1]))
-    return linear_to_srgb(push_pull(colour, weight))
+    return _encoded(push_pull(colour, weight), space)
 
 
 def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
@@ -207,6 +246,28 @@ def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
     lower = np.minimum(upper + 1, len(prior) - 1)
     grown: Picture = resize(prior[upper] * (1 - share) + prior[lower] * share, (len(y), width))
     return grown
+
+
+def _decoded(picture: npt.NDArray[Any], space: MixingSpace) -> npt.NDArray[np.float32]:
+    """Give the values that mix, in an array of its own."""
+    if space == "linear":
+        return _linear(picture)
+    return np.array(to_float(picture))
+
+
+def _encoded(mixed: npt.NDArray[np.float32], space: MixingSpace) -> npt.NDArray[np.float32]:
+    return linear_to_srgb(mixed) if space == "linear" else mixed
+
+
+def _shadowed(
+    plate: npt.NDArray[Any], shadow: npt.NDArray[np.float32] | None, space: MixingSpace
+) -> npt.NDArray[np.float32]:
+    """Give the darkened plate's values that mix: a shadow is a factor on light in either space."""
+    if shadow is None:
+        return _decoded(plate, space)
+    light = _linear(plate)
+    light *= shadow
+    return _encoded(light, "linear") if space == "display" else light
 
 
 def _linear(picture: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

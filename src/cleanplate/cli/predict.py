@@ -4,146 +4,208 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
 
 from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.options import matte_options, model_options, writing_options
 from cleanplate.errors import CleanplateError
 
-KINDS = "alpha,foreground,depth,shadow,preview,composite"
+if TYPE_CHECKING:
+    from cleanplate.predict.batch import Job, Outcome, Task
+
+_EPILOG = """\b
+Examples:
+  cleanplate predict --plate plate.jpg frame.jpg -o out --background white
+  cleanplate predict --plate plate.jpg frames -o out --workers 4 --skip-existing
+  cleanplate predict --plate plate.jpg frames/*.png -o out --foreground-space display
+  cleanplate predict --plate plate.jpg - -o - --save alpha < frame.jpg > alpha.png
+"""
+_LISTED = 20
+"""Failures that are told one by one."""
 
 
-@click.command(
-    epilog="Example: cleanplate predict --plate plate.jpg frames/*.jpg -o out --background white"
-)
+@click.command(epilog=_EPILOG)
 @click.argument("frames", nargs=-1, required=True, metavar="FRAME...")
 @click.option("--plate", required=True, metavar="FILE", help="The picture of the empty scene.")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FOLDER",
-    type=click.Path(path_type=Path),
-    help="Where the files go; made if it is not there.",
-)
-@click.option(
-    "--save",
-    metavar="LIST",
-    help=f"What to write, of {KINDS}. [default: all; composite only with --background]",
-)
-@click.option("--background", metavar="COLOUR|FILE", help="For the composite: #rrggbb, a CSS name "
-              "or a picture.")  # fmt: skip
 @click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
               "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
 @click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
               show_default=True, help="Pixels that --plate-depth does not know: fill with the "
               "network's estimate, or keep unknown.")  # fmt: skip
-@click.option("--align", is_flag=True, help="Register the plate to each frame (hand-held camera).")
-@click.option("--fit", is_flag=True, help="Resample the plate where its size differs.")
-@click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
-              "network looks. [default: 512]")  # fmt: skip
-@click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True,
-              help="Of alpha, foreground and shadow.")  # fmt: skip
-@click.option("--model", metavar="NAME|FOLDER", help="A shipped or an exported model.")
-@click.option("--threads", type=int, metavar="N", help="Of the network. [default: up to 4]")
+@click.option("-o", "--output", required=True, metavar="FOLDER|-", type=click.Path(path_type=Path),
+              help="Where the files go, made if it is not there; - writes one PNG to the standard "
+              "output.")  # fmt: skip
+@writing_options
+@matte_options
+@model_options
 @max_pixels_option
+@click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
+              "frame's.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Go on even if the plate is plainly wrong.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Processes that share the frames.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Write the reports to stdout as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no warnings, no summary.")
-def command(  # noqa: PLR0917 - click passes them by name
+def command(
+    *,
     frames: tuple[str, ...],
     plate: str,
-    output: Path,
-    save: str | None,
-    background: str | None,
     plate_depth: str | None,
-    depth_holes: Any,
-    align: bool,
-    fit: bool,
-    working_size: int | None,
-    bits: str,
-    model: str | None,
-    threads: int | None,
-    force: bool,
+    output: Path,
+    workers: int,
     as_json: bool,
     quiet: bool,
+    **chosen: Any,
 ) -> None:
     """Find the subject of each FRAME, given the PLATE: a picture of the empty scene.
 
-    FRAME is a picture, a folder or a pattern. For each, <name>.alpha.png,
-    <name>.foreground.png, <name>.shadow.png, <name>.preview.jpg, the report <name>.json and,
-    with --plate-depth, <name>.depth.png and .npy in metres, else <name>.disparity.npy (relative)
-    and a coloured <name>.disparity.png to look at.
-    """
-    from cleanplate.listing import find_pictures
-    from cleanplate.predict.predictor import Predictor
-    from cleanplate.predict.size import WORKING_SIZE
-    from cleanplate.predict.still import check_background
-    from cleanplate.predict.writing import check_kinds, stems
+    FRAME is a picture, a folder or a pattern; - is one picture on the standard input. For each,
+    <name>.alpha.png, <name>.foreground.png, <name>.shadow.png, <name>.preview.jpg, the report
+    <name>.json and, with --plate-depth, <name>.depth.png and .npy in metres, else
+    <name>.disparity.npy (relative) and a coloured <name>.disparity.png to look at.
 
-    kinds = check_kinds(save.replace(" ", "").strip(",").split(",") if save else None, background)
-    if background is not None:
-        check_background(background)
-    paths = find_pictures(frames)
-    if not quiet:
-        for remark in paths.remarks():
-            click.echo(remark, err=True)
-    names = stems(paths)
-    predictor = Predictor(
-        model,
-        threads=threads,
-        working_size=WORKING_SIZE if working_size is None else working_size,
-        align=align,
-        fit=fit,
-        force=force,
-        depth_holes=depth_holes,
-    )
-    scene = predictor.scene(plate, plate_depth)
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, str]] = []
-    told: set[str] = set()
-    for path, name in _progress(zip(paths, names, strict=True), len(paths), quiet):
-        try:
-            result = scene.predict(path)
-        except CleanplateError as error:
-            if len(paths) == 1:
-                raise
-            failed.append({"frame": str(path), "error": str(error)})
-            continue
-        result.report = {
-            "frame": str(path),
-            "plate_file": plate,
-            "plate_depth_file": plate_depth,
-            **result.report,
-        }
-        result.save(output, save=kinds, background=background, bits=int(bits), stem=name)
-        if not quiet:
-            for warning in result.report["health"]["warnings"]:
-                tqdm.write(f"Warning: {path}: {warning}", file=sys.stderr)
-            about_depth = result.report["plate_depth"] or {"warnings": []}
-            for warning in about_depth["warnings"]:
-                if warning not in told:  # what is said of the plate holds for every frame
-                    tqdm.write(f"Warning: {plate_depth}: {warning}", file=sys.stderr)
-                told.add(warning)
-        done.append(result.report)
+    Files that are there are replaced only if Cleanplate wrote them and nobody changed them since.
+    The plate and Cleanplate's own files among the frames are left out. A frame that fails is
+    told at the end, and the others are done (exit code 2).
+    """
+    from cleanplate.predict.frames import STDIN, find_frames
+
+    job = _job(plate, plate_depth, output, chosen)
+    to_stdout = output == Path("-")
+    if to_stdout:
+        _check_stdout(job, as_json)
+    job.check()
+    found = find_frames(
+        frames,
+        {"is the plate": plate, "is the plate's depth": plate_depth,
+         "is the known mask": job.known_mask, "is the background": chosen["background"]},
+    )  # fmt: skip
+    if found.left_out and not quiet:
+        click.echo(f"Left out: {found.summary()}.", err=True)
+    if to_stdout:
+        _write_stdout(job, found.paths)
+        return
+    tasks = _named(found.paths, stdin=STDIN)
+    done, skipped, failed = [], [], []
+    for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
+        if outcome.report is not None:
+            done.append(outcome.report)
+            if not quiet:
+                for warning in outcome.report["health"]["warnings"]:
+                    tqdm.write(f"Warning: {outcome.frame}: {warning}", file=sys.stderr)
+        elif outcome.error is None:
+            skipped.append(str(outcome.frame))
+        elif len(tasks) == 1:
+            raise outcome.error
+        else:
+            failed.append({"frame": str(outcome.frame), "error": str(outcome.error)})
     if as_json:
-        click.echo(json.dumps({"frames": done, "failed": failed}, indent=2))
+        click.echo(json.dumps({"frames": done, "skipped": skipped, "failed": failed}, indent=2))
     elif not quiet:
         for report in done:
             click.echo(_summary(report, output))
+        if skipped:
+            click.echo(f"{len(skipped)} frames were there already.")
     if failed:
-        lines = [f"{one['frame']}: {one['error']}" for one in failed]
-        raise CleanplateError(f"{len(failed)} of {len(paths)} frames failed:\n" + "\n".join(lines))
+        raise CleanplateError(_told(failed, len(tasks)))
 
 
-def _progress(
-    frames: Iterable[tuple[Path, str]], total: int, quiet: bool
-) -> Iterable[tuple[Path, str]]:
-    return tqdm(frames, total=total, unit="frame", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
+def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, Any]) -> Job:
+    from cleanplate.predict.batch import Job
+    from cleanplate.predict.session import providers_for
+    from cleanplate.predict.size import WORKING_SIZE
+    from cleanplate.predict.still import check_background
+    from cleanplate.predict.writing import Writing
+
+    save, background = chosen["save"], chosen["background"]
+    kinds = save.replace(" ", "").strip(",").split(",") if save else None
+    writing = Writing.of(
+        kinds,
+        background,
+        bits=int(chosen["bits"]),
+        premultiplied=chosen["premultiplied"],
+        overwrite=chosen["overwrite"],
+    )
+    if background is not None:
+        check_background(background)
+    size, provider = chosen["working_size"], chosen["provider"]
+    return Job(
+        plate=plate,
+        plate_depth=plate_depth,
+        output=output,
+        writing=writing,
+        predictor={
+            "model": chosen["model"],
+            "threads": chosen["threads"],
+            "working_size": WORKING_SIZE if size is None else size,
+            "align": chosen["align"],
+            "fit": chosen["fit"],
+            "providers": None if provider is None else providers_for(provider),
+            "force": chosen["force"],
+            "depth_holes": chosen["depth_holes"],
+        },
+        known_mask=chosen["known_mask"],
+        controls={name: chosen[name] for name in ("choke", "feather", "despill")},
+        foreground_space=chosen["foreground_space"],
+        skip_existing=chosen["skip_existing"],
+    )
+
+
+def _named(paths: list[Path], stdin: Path) -> list[Task]:
+    from cleanplate.predict.writing import stems
+
+    names = ["frame"] if paths == [stdin] else stems(paths)
+    return list(zip(paths, names, strict=True))
+
+
+def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
+    from cleanplate.predict.batch import process_all
+
+    # Also before workers start: mistakes about plate and model are told once, and at once.
+    scene = job.scene()
+    if workers == 1 or len(tasks) == 1:
+        return process_all(job, scene, tasks)
+    from cleanplate.predict.workers import process_parallel
+
+    del scene
+    return process_parallel(job, tasks, workers)
+
+
+def _check_stdout(job: Job, as_json: bool) -> None:
+    if as_json:
+        raise click.UsageError("--json and -o - both write to the standard output.")
+    if len(job.writing.kinds) != 1:
+        raise click.UsageError("-o - writes one picture: name it with --save.")
+    if job.writing.kinds == ("depth",) and job.plate_depth is None:
+        raise click.UsageError("Relative disparity has no PNG: give --plate-depth, or a folder.")
+    if sys.stdout.isatty():
+        raise click.UsageError("-o - writes a PNG, which no terminal can show: redirect it.")
+
+
+def _write_stdout(job: Job, paths: list[Path]) -> None:
+    from cleanplate.predict.writing import as_png
+
+    if len(paths) != 1:
+        raise click.UsageError(f"-o - writes the picture of one frame, and these are {len(paths)}.")
+    result = job.predict(job.scene(), paths[0])
+    sys.stdout.buffer.write(as_png(result, job.writing))
+    sys.stdout.buffer.flush()
+
+
+def _progress(outcomes: Iterator[Outcome], total: int, quiet: bool) -> Iterable[Outcome]:
+    return tqdm(outcomes, total=total, unit="frame", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
+
+
+def _told(failed: list[dict[str, str]], total: int) -> str:
+    lines = [f"{one['frame']}: {one['error']}" for one in failed[:_LISTED]]
+    if len(failed) > _LISTED:
+        lines.append(f"... and {len(failed) - _LISTED} more (--json lists all)")
+    return f"{len(failed)} of {total} frames failed:\n" + "\n".join(lines)
 
 
 def _summary(report: dict[str, Any], output: Path) -> str:

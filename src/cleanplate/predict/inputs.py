@@ -20,6 +20,9 @@ PictureSource: TypeAlias = str | Path | npt.NDArray[Any]
 DepthSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A file, or (H, W) floats in metres, nan = unknown, +inf = nothing hit; or integers in mm."""
 
+MaskSource: TypeAlias = str | Path | npt.NDArray[Any]
+"""A grey picture, or (H, W): uint8, uint16, or float in [0, 1]; black = out, white = in."""
+
 
 def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) -> Coded | Picture:
     """(H, W, 3) RGB, sRGB-coded, uint8, uint16 or float32 in [0, 1].

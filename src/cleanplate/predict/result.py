@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation, disparity_to_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.matte import solve_foreground
+from cleanplate.matte import MixingSpace, solve_foreground
+from cleanplate.matte_controls import despill
 from cleanplate.predict import placement
 from cleanplate.predict.stages import Stages
 from cleanplate.predict.upsample import enlarge
 from cleanplate.predict.view import PlateView
 
 if TYPE_CHECKING:
+    from cleanplate.predict.inputs import MaskSource
     from cleanplate.predict.still import BackgroundSource, Still
 
 
@@ -30,7 +32,12 @@ class Result:
         frame: (H, W, 3), as given.
         report: what was measured and done; see docs/prediction.md.
         name: the frame's file without folder and suffix, or "frame".
+        foreground_space: in which values `foreground` is meant to be mixed; see `adjusted`.
     """
+
+    foreground_space: MixingSpace = "linear"
+    _measured: Plane | None = None
+    _despill: float = 0.0
 
     def __init__(
         self,
@@ -92,10 +99,18 @@ class Result:
 
     @cached_property
     def foreground(self) -> Picture:
-        """(H, W, 3) float32 sRGB in [0, 1], straight: the subject's colour without the plate's."""
+        """(H, W, 3) float32 sRGB in [0, 1], straight: the subject's colour without the plate's.
+
+        Solved for mixing in `foreground_space`.
+        """
         plate, shadow = self.plate, self._shadow_behind
+        # A choked or feathered matte is no coverage: colour is solved from the one measured.
+        alpha = self.alpha if self._measured is None else self._measured
         with self._seconds.stage("foreground"):
-            return solve_foreground(self.frame, plate, self.alpha, shadow)
+            solved = solve_foreground(
+                self.frame, plate, alpha, shadow, space=self.foreground_space
+            )
+            return despill(solved, plate, self._despill) if self._despill else solved
 
     @cached_property
     def disparity(self) -> Plane:
@@ -148,8 +163,43 @@ class Result:
             )
         return disparity_to_depth(self.disparity)
 
+    def adjusted(
+        self,
+        *,
+        known_mask: MaskSource | None = None,
+        choke: float = 0.0,
+        feather: float = 0.0,
+        despill: float = 0.0,
+        foreground_space: MixingSpace | None = None,
+    ) -> Result:
+        """Give the result after matte controls; this one stays as it is. See docs/predict.md.
+
+        Args:
+            known_mask: a path or (H, W) array of the plate's size: black (0) = always out, white
+                = always in, mid-grey = as found.
+            choke: pixels by which the matte shrinks; below 0 it grows.
+            feather: pixels to each side over which its edge is softened.
+            despill: 0 to 1, how much of a one-coloured plate's reflection is taken out of the
+                foreground.
+            foreground_space: "linear" or "display": in which values the foreground will be laid
+                over a new background; it is solved for that. None = as it is.
+
+        Raises:
+            CleanplateError: a value is out of range, or the mask does not fit the frame.
+        """
+        from cleanplate.predict.adjustment import adjust
+
+        return adjust(
+            self,
+            known_mask=known_mask,
+            choke=choke,
+            feather=feather,
+            despill=despill,
+            foreground_space=foreground_space,
+        )
+
     def composite(self, background: BackgroundSource) -> Still:
-        """Lay the subject before another background, mixed in linear light.
+        """Lay the subject before another background, mixed in `foreground_space`.
 
         Args:
             background: a path or (H', W', 3) array, scaled to cover the frame and cut to it; or
@@ -175,8 +225,13 @@ class Result:
         background: BackgroundSource | None = None,
         bits: int = 8,
         stem: str | None = None,
+        premultiplied: bool = False,
+        overwrite: bool = False,
     ) -> list[Path]:
         """Write files named `<stem>.<what>.<suffix>` and the report `<stem>.json` to `folder`.
+
+        Files that are there are replaced if an earlier `save` wrote them and nobody changed them
+        since; see docs/predict.md.
 
         Args:
             folder: made if it is not there.
@@ -185,19 +240,23 @@ class Result:
             background: for the composite, as `composite` takes it.
             bits: 8 or 16, of alpha, foreground and shadow.
             stem: by default the frame's own name.
+            premultiplied: multiply the foreground's colour by alpha.
+            overwrite: replace files whoever wrote them.
 
         Returns:
             the files written, the report last.
 
         Raises:
-            CleanplateError: an unknown name in `save`, or a file cannot be written. What was
-                being written then is removed, what was there before stays.
+            CleanplateError: an unknown name in `save`, a file is there that is not ours, or one
+                cannot be written. What was being written then is removed, what was there before
+                stays.
         """
-        from cleanplate.predict.writing import save_result
+        from cleanplate.predict.writing import Writing, save_result
 
-        return save_result(
-            self, Path(folder), stem or self.name, save=save, background=background, bits=bits
+        chosen = Writing.of(
+            save, background, bits=bits, premultiplied=premultiplied, overwrite=overwrite
         )
+        return save_result(self, Path(folder), stem or self.name, chosen)
 
     def _repr_png_(self) -> bytes:
         """Give a notebook the preview."""

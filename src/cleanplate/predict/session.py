@@ -68,6 +68,12 @@ class PairSession:
         self._plate = _open(model.plate_graph, self.threads, chosen)
         self._frame = _open(model.frame_graph, self.threads, chosen)
         self.providers: list[str] = self._frame.get_providers()
+        # ONNX Runtime falls back to the CPU with no more than a log line.
+        if chosen[0] not in self.providers:
+            raise CleanplateError(
+                f"{chosen[0]} is part of ONNX Runtime here but could not be started",
+                cure="check its libraries and the device; the CPU works without either",
+            )
         wanted = {value.name for value in self._frame.get_inputs()}
         given = [output.name for output in self._plate.get_outputs()]
         _demand(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
@@ -120,6 +126,25 @@ class PairSession:
             tensor[0, 0, :height, :width] for tensor in self._frame.run(list(FRAME_OUTPUTS), feed)
         )
         return Compared(np.clip(alpha, 0, 1), subject.copy(), np.clip(shadow, SMALLEST_SHADOW, 1))
+
+
+def providers_for(name: str) -> list[str]:
+    """Execution providers for one that a person names, the CPU behind it for what it lacks.
+
+    Args:
+        name: in full or without "ExecutionProvider", in any case: "cuda", "CoreML", "cpu".
+
+    Raises:
+        CleanplateError: ONNX Runtime here has no such provider.
+    """
+    there = ort.get_available_providers()
+    wanted = name.casefold().removesuffix("executionprovider")
+    for provider in there:
+        if provider.removesuffix("ExecutionProvider").casefold() == wanted:
+            return [provider] if provider == CPU else [provider, CPU]
+    raise CleanplateError(
+        f"ONNX Runtime here has no execution provider {name!r}", cure=f"it has: {', '.join(there)}"
+    )
 
 
 def available_cores() -> int:

@@ -16,6 +16,8 @@ from cleanplate.bands import bands
 from cleanplate.depth import colour_map
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import over
+from cleanplate.ownership import replacing_own
+from cleanplate.picture_text import with_seal
 from cleanplate.pictures import read_rgba, resize, to_float, to_uint8, to_uint16, write_image
 from cleanplate.predict.inputs import as_picture
 from cleanplate.predict.size import Size, working_size
@@ -42,14 +44,28 @@ class Still:
 
     pixels: Coded
 
-    def save(self, path: str | Path, *, quality: int = 95) -> None:
+    def save(self, path: str | Path, *, quality: int = 95, overwrite: bool = False) -> None:
         """Write it; the suffix decides the format.
 
+        A PNG or JPEG that this method wrote and nobody changed since is replaced; any other file
+        that is there is not.
+
+        Args:
+            path: ends in .png, .jpg, .webp, .tif or .bmp.
+            quality: 1 to 100, of JPEG and WebP.
+            overwrite: replace the file whoever wrote it.
+
         Raises:
-            CleanplateError: the file cannot be written.
+            CleanplateError: the file is not ours, or cannot be written.
         """
+        with replacing_own(path, overwrite=overwrite) as temporary:
+            self.write(temporary, quality=quality)
+            temporary.write_bytes(with_seal(temporary.read_bytes()))
+
+    def write(self, path: Path, *, quality: int = 95) -> None:
+        """Write it where the caller has made sure that it may, without a seal."""
         pixels = self.pixels
-        if pixels.dtype == np.uint16 and Path(path).suffix.lower() not in (".png", ".tif", ".tiff"):
+        if pixels.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
             pixels = to_uint8(to_float(pixels))
         write_image(path, pixels, quality=quality)
 
@@ -66,7 +82,9 @@ def composite(result: Result, background: BackgroundSource) -> Still:
     pixels = np.empty((height, width, 3), np.uint16 if deep else np.uint8)
     foreground = result.foreground
     for rows in bands(pixels.shape):
-        mixed = over(foreground[rows], result.alpha[rows], behind[rows])
+        mixed = over(
+            foreground[rows], result.alpha[rows], behind[rows], space=result.foreground_space
+        )
         pixels[rows] = to_uint16(mixed) if deep else to_uint8(mixed)
     return Still(pixels)
 
@@ -79,7 +97,7 @@ def preview(result: Result, background: BackgroundSource | None = None) -> Still
     foreground = np.asarray(resize(result.foreground, size))
     behind = _background(PREVIEW_BACKGROUND if background is None else background, size)
     # Light is averaged premultiplied, or the colour beyond the edge would come in.
-    mixed = to_uint8(over(foreground, alpha, behind))
+    mixed = to_uint8(over(foreground, alpha, behind, space=result.foreground_space))
     disparity = resize_nearest(result.disparity, size)
     panels = [
         ("plate", _eight(resize(result.plate, size))),

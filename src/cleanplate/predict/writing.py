@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +19,17 @@ from cleanplate.bands import bands
 from cleanplate.depth import colour_map, write_depth, write_disparity
 from cleanplate.depth_codec import EMPTY, EXCHANGE, RECORD, fits
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
+from cleanplate.files import telling_write_faults
+from cleanplate.matte import premultiply
+from cleanplate.ownership import (
+    check_replaceable,
+    fingerprint,
+    owned_by,
+    read_record,
+    replacing_own,
+    write_sealed,
+)
+from cleanplate.picture_text import with_text
 from cleanplate.pictures import to_uint8, to_uint16, write_alpha, write_image
 from cleanplate.predict.still import BackgroundSource
 
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
 
 KINDS = ("alpha", "foreground", "depth", "shadow", "preview", "composite")
 DEFAULT_KINDS = KINDS[:-1]
+_RELATIVE = (".disparity.npy", ".disparity.png")
 
 
 def check_kinds(save: Iterable[str] | None, background: object) -> tuple[str, ...]:
@@ -49,86 +63,205 @@ def check_kinds(save: Iterable[str] | None, background: object) -> tuple[str, ..
     return tuple(kind for kind in KINDS if kind in wanted)
 
 
-def save_result(
-    result: Result,
-    folder: Path,
-    stem: str,
-    *,
-    save: Iterable[str] | None,
-    background: BackgroundSource | None,
-    bits: int,
-) -> list[Path]:
-    """Write a result's files; see `Result.save`."""
-    kinds = check_kinds(save, background)
-    if bits not in (8, 16):
-        raise CleanplateError(f"{bits} bits are not possible", cure="choose 8 or 16")
+@dataclass(frozen=True)
+class Writing:
+    """What to write of a result, and how; see `Result.save`."""
+
+    kinds: tuple[str, ...] = DEFAULT_KINDS
+    background: BackgroundSource | None = None
+    bits: int = 8
+    premultiplied: bool = False
+    overwrite: bool = False
+
+    @classmethod
+    def of(
+        cls, save: Iterable[str] | None, background: BackgroundSource | None = None, **how: Any
+    ) -> Writing:
+        """Check what was asked for.
+
+        Raises:
+            CleanplateError: an unknown kind, no background for a composite, impossible bits.
+        """
+        chosen = cls(check_kinds(save, background), background, **how)
+        if chosen.bits not in (8, 16):
+            raise CleanplateError(f"{chosen.bits} bits are not possible", cure="choose 8 or 16")
+        return chosen
+
+    def names(self, stem: str, *, metric: bool) -> list[str]:
+        """Names of the files, without the report."""
+        found: list[str] = []
+        for kind in self.kinds:
+            if kind == "depth":
+                endings = (".depth.png", ".depth.npy") if metric else _RELATIVE
+                found += [stem + ending for ending in endings]
+            else:
+                found.append(f"{stem}.{kind}.{'jpg' if kind == 'preview' else 'png'}")
+        return found
+
+    def check(self, folder: Path, stem: str, *, metric: bool) -> None:
+        """Refuse, before any work, to write over files that are not ours.
+
+        Raises:
+            CleanplateError: naming the file.
+        """
+        report = folder / f"{stem}.json"
+        paths = [folder / name for name in self.names(stem, metric=metric)]
+        check_replaceable(
+            [*paths, report], owned_by(read_record(report)), overwrite=self.overwrite
+        )
+
+
+def save_result(result: Result, folder: Path, stem: str, writing: Writing) -> list[Path]:
+    """Write a result's files; see `Result.save`.
+
+    The report comes first, as a claim on the names (so that a run that is killed leaves nothing
+    that the next one would take for somebody else's), and last, with size and SHA-256 of each.
+    """
+    writing.check(folder, stem, metric=result.metric)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CleanplateError(
             f"the folder cannot be made: {error.strerror}", file=folder, cure="choose another"
         ) from error
-    written: list[Path] = []
-    for kind in kinds:
-        written += _write(result, kind, folder / stem, background, bits)
-    report = _beside(folder / stem, ".json")
-    result.report["files"] = [path.name for path in written]
-    seconds = {name: round(value, 4) for name, value in result.report["seconds"].items()}
-    content = json.dumps({**result.report, "seconds": seconds}, indent=2) + "\n"
-    with replacing(report) as temporary:
-        temporary.write_text(content, encoding="utf-8")
-    return [*written, report]
+    report = folder / f"{stem}.json"
+    names = writing.names(stem, metric=result.metric)
+    before = owned_by(read_record(report))
+    # Files of an earlier run that this one does not write stay ours.
+    owns = {name: known for name, known in before.items() if (folder / name).exists()}
+    earlier, fresh = dict(owns), not report.exists()
+    owns |= dict.fromkeys(names)
+    result.report["files"] = names
+    if f"{stem}.depth.png" in names:
+        _record_depth(result, f"{stem}.depth.png")
+    result.report["foreground"] = {
+        "space": result.foreground_space,
+        "alpha": "premultiplied" if writing.premultiplied else "straight",
+    }
+
+    def tell(complete: bool, owns: Mapping[str, Any]) -> None:
+        seconds = {name: round(value, 4) for name, value in result.report["seconds"].items()}
+        content = {**result.report, "seconds": seconds, "complete": complete}
+        write_sealed(report, content, owns, overwrite=writing.overwrite)
+
+    tell(False, owns)
+    written: dict[str, Any] = {}
+    try:
+        for name, write in _writers(result, names, writing):
+            path = folder / name
+            with (
+                replacing_own(path, before, overwrite=writing.overwrite) as temporary,
+                telling_write_faults(path),
+            ):
+                write(temporary)
+                known = fingerprint(temporary)
+            written[name] = known
+        tell(True, owns | written)
+    except BaseException:
+        with suppress(CleanplateError, OSError):
+            result.report["files"] = list(written)
+            if fresh and not written:
+                report.unlink()
+            else:
+                tell(False, earlier | written)
+        raise
+    return [*(folder / name for name in names), report]
 
 
-def _write(
-    result: Result, kind: str, base: Path, background: BackgroundSource | None, bits: int
-) -> list[Path]:
-    if kind == "depth":
-        return _write_depth(result, base)
-    path = _beside(base, ".preview.jpg" if kind == "preview" else f".{kind}.png")
+def as_png(result: Result, writing: Writing) -> bytes:
+    """Encode the one picture that `writing` names as PNG."""
+    (kind,) = writing.kinds
     if kind == "preview":
-        still = result.preview(background)
-        with result.report["seconds"].stage("write"):
-            still.save(path, quality=90)
-    elif kind == "composite":
-        assert background is not None
-        still = result.composite(background)
-        with result.report["seconds"].stage("write"):
-            still.save(path)
-    elif kind == "foreground":
-        pixels = straight_rgba(result, bits)
-        with result.report["seconds"].stage("write"):
-            write_image(path, pixels)
-    else:
-        plane = result.alpha if kind == "alpha" else result.shadow
-        with result.report["seconds"].stage("write"):
-            write_alpha(path, plane, bits=bits)
-    return [path]
+        return result.preview(writing.background).png()
+    # By way of a file: the writers know formats by their names.
+    with TemporaryDirectory() as folder:
+        for name, write in _writers(result, writing.names("one", metric=result.metric), writing):
+            if name.endswith(".png"):
+                write(Path(folder) / name)
+                return (Path(folder) / name).read_bytes()
+    raise AssertionError(kind)
 
 
-def _write_depth(result: Result, base: Path) -> list[Path]:
-    disparity = result.disparity
-    with result.report["seconds"].stage("write"):
-        if result.metric:
-            depth = result.depth
-            paths = [_beside(base, ".depth.png"), _beside(base, ".depth.npy")]
-            for path in paths:
-                write_depth(path, depth, convention=EXCHANGE, warn=False)
-            # What the PNG's 0 means; the report lies beside it.
-            result.report[RECORD] = EXCHANGE.name
-            if not fits(depth):
-                result.report["plate_depth"]["warnings"] += [f"{paths[0].name}: {EMPTY}"]
+def is_complete(folder: Path, stem: str, names: Iterable[str], options: Mapping[str, Any]) -> bool:
+    """Whether files of these names were written to the end with these options, and still stand."""
+    record = read_record(folder / f"{stem}.json")
+    if record is None or not record.get("complete") or record.get("options") != options:
+        return False
+    owns = owned_by(record)
+    try:
+        return all(owns[name]["bytes"] == (folder / name).stat().st_size for name in names)
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def _writers(
+    result: Result, names: list[str], writing: Writing
+) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Give each file's name and what writes it to a path, timed; made when it is its turn."""
+    timed = result.report["seconds"].stage
+    for name in names:
+        kind, suffix = name.split(".")[-2:]
+        if kind in ("preview", "composite"):
+            background = writing.background
+            if kind == "preview":
+                still = result.preview(background)
+            else:
+                assert background is not None
+                still = result.composite(background)
+            write: Callable[[Path], None] = partial(
+                still.write, quality=90 if kind == "preview" else 95
+            )
+        elif kind == "foreground":
+            write = partial(_write_foreground, result, writing)
+        elif kind == "depth":
+            write = partial(_swapped, _write_depth, result.depth)
+        elif kind == "disparity":
+            disparity = result.disparity
+            if suffix == "npy":
+                write = partial(_swapped, write_disparity, disparity)
+            else:
+                write = partial(_swapped, write_image, coloured(disparity))
         else:
-            paths = [_beside(base, ".disparity.npy"), _beside(base, ".disparity.png")]
-            write_disparity(paths[0], disparity)
-            write_image(paths[1], coloured(disparity))
-    return paths
+            plane = result.alpha if kind == "alpha" else result.shadow
+            write = partial(_swapped, partial(write_alpha, bits=writing.bits), plane)
+        with timed("write"):
+            yield name, write
 
 
-def straight_rgba(result: Result, bits: int) -> npt.NDArray[Any]:
-    """(H, W, 4) uint8 or uint16: straight colour and alpha."""
+def _write_depth(path: Path, depth: Plane) -> None:
+    write_depth(path, depth, convention=EXCHANGE, warn=False)  # warned of in the report
+
+
+def _record_depth(result: Result, name: str) -> None:
+    """Tell in the report what the PNG's 0 means, and if the PNG says nothing."""
+    result.report[RECORD] = EXCHANGE.name
+    about = result.report["plate_depth"]
+    warning = f"{name}: {EMPTY}"
+    if not fits(result.depth) and warning not in about["warnings"]:
+        result.report["plate_depth"] = {**about, "warnings": [*about["warnings"], warning]}
+
+
+def _swapped(write: Callable[[Path, Any], None], array: Any, path: Path) -> None:
+    write(path, array)
+
+
+def _write_foreground(result: Result, writing: Writing, path: Path) -> None:
+    """Write RGBA; the file says how its colour was made, which its pixels do not."""
+    write_image(path, foreground_rgba(result, writing.bits, premultiplied=writing.premultiplied))
+    alpha = "premultiplied" if writing.premultiplied else "straight"
+    values = "linear light" if result.foreground_space == "linear" else "display (sRGB) values"
+    text = f"{alpha} alpha; colour solved for mixing in {values}"
+    path.write_bytes(with_text(path.read_bytes(), text))
+
+
+def foreground_rgba(
+    result: Result, bits: int, *, premultiplied: bool = False
+) -> npt.NDArray[Any]:
+    """(H, W, 4) uint8 or uint16: colour, straight or multiplied by alpha, and alpha."""
     coded = to_uint8 if bits == 8 else to_uint16
     foreground = result.foreground
+    if premultiplied:
+        foreground = premultiply(foreground, result.alpha, space=result.foreground_space)
     pixels = np.empty((*result.alpha.shape, 4), np.uint8 if bits == 8 else np.uint16)
     for rows in bands(pixels.shape):
         pixels[rows, :, :3] = coded(foreground[rows])
@@ -193,8 +326,3 @@ def _alike(names: list[str]) -> list[int]:
     for i, name in enumerate(names):
         seen.setdefault(name.casefold(), []).append(i)
     return sorted(i for group in seen.values() if len(group) > 1 for i in group)
-
-
-def _beside(base: Path, ending: str) -> Path:
-    # Not `with_suffix`: a frame may be called `shot.0001.png`.
-    return base.with_name(base.name + ending)
