@@ -136,6 +136,41 @@ def check_replaceable(
             raise _foreign(path)
 
 
+def check_target(
+    path: str | Path, suffixes: Iterable[str] | None = None, *, overwrite: bool = False
+) -> None:
+    """Refuse, before any work, a file that could not be written after it.
+
+    Args:
+        path: of a single file whose folder must be there.
+        suffixes: endings that it may have, lower case; None = any.
+        overwrite: whether it may replace what is not ours.
+
+    Raises:
+        CleanplateError: its folder is not there or may not be written in, the name is a folder's
+            or of no such ending, or what is there is not ours.
+    """
+    path = Path(path)
+    allowed = None if suffixes is None else tuple(suffixes)
+    if allowed is not None and path.suffix.lower() not in allowed:
+        raise CleanplateError(
+            f"cannot be written as {path.suffix!r}", file=path, cure=f"Use {', '.join(allowed)}."
+        )
+    if path.is_dir():
+        raise CleanplateError("is a folder", file=path, cure="Give the name of a file.")
+    check_replaceable([path], overwrite=overwrite)
+    if not path.parent.is_dir():
+        raise CleanplateError(
+            "its folder does not exist", file=path, cure="Create the folder first."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise CleanplateError(
+            "may not be written here",
+            file=path,
+            cure="Check the permissions or write elsewhere.",
+        )
+
+
 @contextmanager
 def replacing_own(
     path: str | Path, owns: Owns | None = None, *, overwrite: bool = False
@@ -172,7 +207,8 @@ def write_sealed(
     indent: int = 2,
 ) -> None:
     """Write a JSON document with its seal; see `sealed` and `replacing_own`."""
-    text = json.dumps(sealed(document, owns), indent=indent, ensure_ascii=False) + "\n"
+    content = sealed(document, owns)
+    text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     with replacing_own(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
@@ -186,16 +222,11 @@ def _checksum(document: Mapping[str, Any]) -> str:
 
 def _standing(path: Path) -> os.stat_result | None:
     """What stands at `path` (a link: what it points at); None if nothing does."""
-    try:
-        return os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return None  # told by the writer
-        with telling_write_faults(path):
-            raise
-    return None
+    with telling_write_faults(path):
+        try:
+            return os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def _publish(

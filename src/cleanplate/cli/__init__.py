@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
+from cleanplate.cli.console import escape_unknown_characters
 from cleanplate.errors import CleanplateError
 
 COMMANDS = {
@@ -51,6 +53,18 @@ class LazyGroup(click.Group):
         command = import_module(f"{self.package}.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; for a mistyped name, say which are near it."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = get_close_matches(args[0], self.list_commands(ctx))
+            told = f"No such command {args[0]!r}."
+            if near:
+                told += f" Did you mean {' or '.join(repr(name) for name in near)}?"
+            ctx.fail(told)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, importing none of them."""
@@ -96,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; by default those of the process.
     """
+    escape_unknown_characters()
     try:
         code = command.main(
             args=None if arguments is None else list(arguments),

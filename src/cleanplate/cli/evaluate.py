@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.options import model_options, overwrite_option
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("pairs", type=click.Path(path_type=Path))
-@click.option("--model", metavar="NAME|FOLDER", help="A shipped or an exported model.")
 @click.option(
     "--baseline",
     type=click.Choice(["difference", "aligned", "mog2", "constant", "row"]),
@@ -40,9 +40,7 @@ Examples:
     help="Which plates and frames, may be repeated.  [default: all that are there]",
 )
 @click.option("--plate-depth", is_flag=True, help="Give the model the plate's true depth.")
-@click.option("--align", is_flag=True, help="Register the plate to the frame first (model only).")
-@click.option("--working-size", type=click.IntRange(1), help="Of the model, in pixels.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@model_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N pairs only.")
 @click.option(
     "--convention",
@@ -69,43 +67,55 @@ Examples:
     help="Draw best, median and worst pair of each variant (PNG or JPEG).",
 )
 @max_pixels_option
+@overwrite_option
 @click.option("--quiet", is_flag=True, help="No progress bar, no table.")
 def command(
     *,
     pairs: Path,
-    model: str | None,
     baseline: str | None,
     wanted: tuple[str, ...],
     plate_depth: bool,
-    align: bool,
-    working_size: int | None,
-    threads: int | None,
     limit: int | None,
     convention: str,
     depth_zero: Any,
     json_path: str | None,
     sheet: Path | None,
+    overwrite: bool,
     quiet: bool,
+    **of_model: Any,
 ) -> None:
     """Score a model, or a baseline, on the folder PAIRS, whose truth is known.
 
     PAIRS holds NAME_plate.*, NAME_frame.* and NAME_alpha.*; for depth also NAME_depth.* and
     NAME_plate_depth.*; further variants as NAME_plate.VARIANT.* and NAME_frame.VARIANT.*.
+
+    A pair that cannot be scored is named, here and in the JSON, and the others are scored (exit
+    code 2).
     """
     from cleanplate import evaluation, metrics
 
-    if baseline and (model or align or working_size or threads):
-        raise click.UsageError("--model, --align, --working-size and --threads are for models.")
-    found = evaluation.find_pairs(pairs, depth_zero=depth_zero)
+    if baseline and any(of_model.values()):
+        raise click.UsageError(
+            "--model, --align, --working-size, --threads and --provider are for models."
+        )
+    _check_targets(json_path, sheet, overwrite)
+    faults: dict[str, str] = {}
+    found = evaluation.find_pairs(
+        pairs,
+        depth_zero=depth_zero,
+        on_fault=lambda name, error: faults.__setitem__(name, str(error)),
+    )
     if not quiet:
         for remark in found.remarks():
             click.echo(remark, err=True)
+    if not found:
+        raise CleanplateError(_told(faults, len(faults)))
     chosen = wanted or evaluation.variants(found)
     _check_variants(chosen, evaluation.variants(found), pairs)
     if baseline:
         predictor = evaluation.BASELINES[baseline]()
     else:
-        predictor = _model(model, align, working_size, threads)
+        predictor = _model(**of_model)
     rules = evaluation.Rules(convention=getattr(metrics, convention.upper()))
     scores = [
         evaluation.evaluate(
@@ -115,6 +125,7 @@ def command(
             with_plate_depth=plate_depth,
             rules=rules,
             progress=_progress(variant, quiet),
+            keep_going=True,
         )
         for variant in dict.fromkeys(chosen)
     ]
@@ -125,17 +136,34 @@ def command(
             "pairs": pairs.name,
             "limit": limit,
             "baseline": baseline,
-            "model": model,
-            "align": align,
-            "working_size": working_size,
+            **{key: value for key, value in of_model.items() if key != "threads"},
             "depth_zero": depth_zero,
         }
-        document = {"options": options, **evaluation.as_document(scores)}
-        _write_json(json_path, json.dumps(document, indent=1, allow_nan=False))
-    if sheet:
-        from cleanplate.pictures import write_image
+        document = {"options": options, "failed": faults, **evaluation.as_document(scores)}
+        _write_json(json_path, document, overwrite)
+    if sheet and any(one.rows for one in scores):
+        from cleanplate.predict.still import Still
 
-        write_image(sheet, evaluation.draw_sheet(predictor, found, scores))
+        Still(evaluation.draw_sheet(predictor, found, scores)).save(sheet, overwrite=overwrite)
+    for one in scores:
+        faults |= {f"{name} ({one.variant})": why for name, why in one.failed.items()}
+    if faults:
+        raise CleanplateError(_told(faults, len(faults) + sum(len(one.rows) for one in scores)))
+
+
+def _check_targets(json_path: str | None, sheet: Path | None, overwrite: bool) -> None:
+    """Refuse, before the work, what could not be written after it."""
+    from cleanplate.ownership import check_target
+
+    if json_path not in (None, "-"):
+        check_target(json_path, overwrite=overwrite)
+    if sheet is not None:
+        check_target(sheet, (".png", ".jpg", ".jpeg"), overwrite=overwrite)
+
+
+def _told(faults: dict[str, str], total: int) -> str:
+    lines = [f"{name}: {why}" for name, why in faults.items()]
+    return "\n".join([f"{len(faults)} of {total} pairs could not be scored:", *lines])
 
 
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:
@@ -149,14 +177,15 @@ def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -
 
 
 def _model(
-    name: str | None, align: bool, working_size: int | None, threads: int | None
+    *, model: str | None, working_size: int | None, provider: str | None, **options: Any
 ) -> PairPredictor:
     from cleanplate.predict.predictor import Predictor
+    from cleanplate.predict.session import providers_for
 
-    options: dict[str, Any] = {"align": align, "threads": threads}
+    options["providers"] = None if provider is None else providers_for(provider)
     if working_size is not None:
         options["working_size"] = working_size
-    return Predictor(name, **options)
+    return Predictor(model, **options)
 
 
 def _progress(variant: str, quiet: bool) -> Callable[[Sequence[Pair]], Iterable[Pair]]:
@@ -166,11 +195,10 @@ def _progress(variant: str, quiet: bool) -> Callable[[Sequence[Pair]], Iterable[
     return bar
 
 
-def _write_json(path: str, text: str) -> None:
-    if path == "-":
-        click.echo(text)
-        return
-    from cleanplate.files import replacing
+def _write_json(path: str, document: dict[str, Any], overwrite: bool) -> None:
+    from cleanplate.ownership import sealed, write_sealed
 
-    with replacing(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+    if path == "-":
+        click.echo(json.dumps(sealed(document), indent=1, allow_nan=False))
+    else:
+        write_sealed(path, document, overwrite=overwrite, indent=1)

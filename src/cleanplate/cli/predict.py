@@ -82,8 +82,8 @@ def command(
     job.check()
     found = find_frames(
         frames,
-        {"is the plate": plate, "is the plate's depth": plate_depth,
-         "is the known mask": job.known_mask, "is the background": chosen["background"]},
+        {"the plate": plate, "the plate's depth": plate_depth,
+         "the known mask": job.known_mask, "the background": chosen["background"]},
     )  # fmt: skip
     if found.left_out and not quiet:
         click.echo(f"Left out: {found.summary()}.", err=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +154,7 @@ def find_pairs(
     *,
     depth_zero: DepthZero | None = None,
     max_pixels: int | None = None,
+    on_fault: Callable[[str, CleanplateError], None] | None = None,
 ) -> Found[Pair]:
     """Find the pairs that lie in a folder, sorted by name.
 
@@ -161,20 +162,23 @@ def find_pairs(
         folder: holds the files, not in sub-folders. Hidden files are not looked at.
         depth_zero: what zeros in depth PNGs mean, for all pairs; None = as their JSON says.
         max_pixels: larger pictures are refused when a pair is read; None = as `read_image`.
+        on_fault: is told the name of each pair that lacks a file or has two for one thing, and
+            what is wrong; such pairs are left out. None = the first one is raised.
 
     Returns:
         the pairs; `passed_over` are the files whose part of a pair is known by their names, but
         whose endings are not those of pictures or depth.
 
     Raises:
-        CleanplateError: if there is no such folder, no pair in it, a pair without its plate,
-            frame or alpha, or two files for one thing; names what is missing.
+        CleanplateError: if there is no such folder, no pair in it or, without `on_fault`, a pair
+            without its plate, frame or alpha, or two files for one thing; names what is missing.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise CleanplateError("is not a folder", file=folder, cure=_FORM)
     passed_over: list[Path] = []
     parts: dict[str, dict[tuple[str, str], Path]] = {}
+    faults: dict[str, CleanplateError] = {}
     for path in sorted(folder.iterdir()):
         found = None if is_hidden(path.name) else _NAME.fullmatch(path.name)
         if not found:
@@ -185,15 +189,21 @@ def find_pairs(
         key = (found["part"], found["variant"] or CLEAN)
         other = parts.setdefault(found["name"], {}).setdefault(key, path)
         if other is not path:
-            raise CleanplateError(
+            faults[found["name"]] = CleanplateError(
                 f"says the same as {other.name}", file=path, cure="Keep one of them."
             )
     if not parts:
         raise CleanplateError("holds no pair", file=folder, cure=_FORM)
-    pairs = Found(
-        _pair(name, folder, parts[name], depth_zero, max_pixels)
-        for name in sorted(parts, key=natural_key)
-    )
+    pairs: Found[Pair] = Found()
+    for name in sorted(parts, key=natural_key):
+        try:
+            if name in faults:
+                raise faults[name]
+            pairs.append(_pair(name, folder, parts[name], depth_zero, max_pixels))
+        except CleanplateError as error:
+            if on_fault is None:
+                raise
+            on_fault(name, error)
     pairs.passed_over = passed_over
     return pairs
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,8 @@ class Scores:
     plate_depth: bool
     rules: Rules
     rows: tuple[Row, ...] = field(repr=False)
+    failed: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Name -> what is wrong, of pairs that could not be scored; they count nowhere."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -109,6 +111,7 @@ def evaluate(
     identical: bool = True,
     rules: Rules | None = None,
     progress: Callable[[Sequence[Pair]], Iterable[Pair]] = iter,
+    keep_going: bool = False,
 ) -> Scores:
     """Score a predictor on every pair that has the variant.
 
@@ -120,10 +123,11 @@ def evaluate(
         identical: also compare each plate with itself.
         rules: the conventions.
         progress: wraps the pairs, for a progress bar.
+        keep_going: score the others when a pair's files are bad, and name it in `Scores.failed`.
 
     Raises:
-        CleanplateError: if no pair has the variant, a file is bad, or plate depth is asked for
-            and missing.
+        CleanplateError: if no pair has the variant or, unless `keep_going`, a file is bad, or
+            plate depth is asked for and missing.
     """
     rules = rules or Rules()
     chosen = [pair for pair in pairs if variant in pair.views]
@@ -131,19 +135,26 @@ def evaluate(
         raise CleanplateError(
             f"no pair has a variant {variant!r}", cure=f"There are: {', '.join(variants(pairs))}."
         )
-    rows = tuple(
-        score_pair(
-            predictor,
-            pair,
-            variant,
-            with_plate_depth=with_plate_depth,
-            identical=identical,
-            rules=rules,
-        )
-        for pair in progress(chosen)
-    )
+    rows: list[Row] = []
+    failed: dict[str, str] = {}
+    for pair in progress(chosen):
+        try:
+            rows.append(
+                score_pair(
+                    predictor,
+                    pair,
+                    variant,
+                    with_plate_depth=with_plate_depth,
+                    identical=identical,
+                    rules=rules,
+                )
+            )
+        except CleanplateError as error:
+            if not keep_going:
+                raise
+            failed[pair.name] = str(error)
     name, model_hash = _identity(predictor)
-    return Scores(name, model_hash, variant, with_plate_depth, rules, rows)
+    return Scores(name, model_hash, variant, with_plate_depth, rules, tuple(rows), failed)
 
 
 def score_pair(

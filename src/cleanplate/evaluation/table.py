@@ -175,6 +175,7 @@ def _result(scores: Scores) -> dict[str, Any]:
         "pairs": len(scores.rows),
         "refused": {row.name: row.refused for row in scores.rows if row.refused},
         "notes": {row.name: list(row.notes) for row in scores.rows if row.notes},
+        "failed": dict(scores.failed),
         "means": {key: _number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
         "rows": [

@@ -29,7 +29,8 @@ class Frames(NamedTuple):
         counts: dict[str, int] = {}
         for reason in self.left_out.values():
             counts[reason] = counts.get(reason, 0) + 1
-        return ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        outputs = counts.pop(OUTPUT, 0)
+        return ", ".join([*counts, *([f"{outputs} {OUTPUT}"] if outputs else [])])
 
 
 def find_frames(given: Sequence[str], inputs: dict[str, str | None]) -> Frames:
@@ -40,7 +41,7 @@ def find_frames(given: Sequence[str], inputs: dict[str, str | None]) -> Frames:
 
     Args:
         given: what was named; "-" alone is the standard input.
-        inputs: role -> file, of pictures that are given for something else.
+        inputs: role ("the plate") -> file, of pictures that are given for something else.
 
     Raises:
         CleanplateError: something does not exist, or no frame is left.
