@@ -12,6 +12,7 @@ ask: they are for callers who have settled it.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import json
@@ -65,6 +66,9 @@ def read_record(path: str | Path, *, changed: bool = False) -> dict[str, Any] | 
         the document; None if there is none, or it is another tool's, or changed.
     """
     try:
+        with open(path, "rb") as stream:
+            if not stream.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+                return None  # not worth reading on
         document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return None
@@ -115,11 +119,9 @@ def is_own(path: str | Path, owns: Owns | None = None) -> bool:
                 return True
             if known.get("bytes") == path.stat().st_size and dict(known) == fingerprint(path):
                 return True
-        if path.suffix.lower() == ".json":
-            return read_record(path) is not None
         if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
             return is_sealed(path.read_bytes())
-    return False
+        return read_record(path) is not None
 
 
 def check_replaceable(
@@ -163,10 +165,28 @@ def check_target(
         raise CleanplateError(
             "its folder does not exist", file=path, cure="Create the folder first."
         )
-    if not os.access(path.parent, os.W_OK):
+    _check_access(path.parent)
+
+
+def check_folder(folder: str | Path) -> None:
+    """Refuse, before any work, a folder that could not be made or written in.
+
+    Raises:
+        CleanplateError: it is a file, lies in one, or may not be written in.
+    """
+    folder = Path(folder)
+    with telling_write_faults(folder):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise CleanplateError("is not a folder", file=there, cure="Choose another folder.")
+    _check_access(there)
+
+
+def _check_access(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise CleanplateError(
             "may not be written here",
-            file=path,
+            file=folder,
             cure="Check the permissions or write elsewhere.",
         )
 
@@ -208,7 +228,7 @@ def write_sealed(
 ) -> None:
     """Write a JSON document with its seal; see `sealed` and `replacing_own`."""
     content = sealed(document, owns)
-    text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
     with replacing_own(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from cleanplate.cli.options import overwrite_option
 from cleanplate.errors import require
 from cleanplate.json_files import read_json
 
@@ -40,6 +41,7 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A JSON file of `cleanplate evaluate`; may be given many times.",
 )
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 def command(  # noqa: PLR0917 - click passes them by name
@@ -51,6 +53,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limits: str,
     default: bool,
     figures: tuple[Path, ...],
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -65,7 +68,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     chosen = name or exporter.read_trained(source).recipe["name"]
     facts = Facts(chosen, licence, training_data, limits, default)
-    folder = exporter.export(source, output, facts=facts, figures=figures)
+    folder = exporter.export(source, output, facts=facts, figures=figures, overwrite=overwrite)
     card = read_json(folder / "card.json")
     if as_json:
         click.echo(json.dumps(card))

@@ -73,10 +73,11 @@ def command(
     The plate and Cleanplate's own files among the frames are left out. A frame that fails is
     told at the end, and the others are done (exit code 2).
     """
+    from cleanplate.predict.batch import STDOUT
     from cleanplate.predict.frames import STDIN, find_frames
 
     job = _job(plate, plate_depth, output, chosen)
-    to_stdout = output == Path("-")
+    to_stdout = output == STDOUT
     if to_stdout:
         _check_stdout(job, as_json)
     job.check()

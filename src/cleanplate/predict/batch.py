@@ -12,6 +12,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace
+from cleanplate.ownership import check_folder
 from cleanplate.pictures import read_image
 from cleanplate.predict.adjustment import check_controls, check_known_size, known_of
 from cleanplate.predict.frames import STDIN
@@ -22,6 +23,9 @@ from cleanplate.predict.writing import Writing, is_complete, save_result
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Faults after which no other frame can be written either."""
+
+STDOUT = Path("-")
+"""As a job's output: nothing is written to a folder."""
 
 Task = tuple[Path, str]
 """A frame, and the stem of its files."""
@@ -64,7 +68,9 @@ class Job:
         }
 
     def check(self) -> None:
-        """Refuse controls that cannot be, before any work."""
+        """Refuse controls that cannot be and a folder that cannot take files, before any work."""
+        if self.output != STDOUT:
+            check_folder(self.output)
         check_controls(
             self.controls.get("choke", 0),
             self.controls.get("feather", 0),

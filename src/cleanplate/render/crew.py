@@ -215,7 +215,7 @@ def _keep_plan(rendering: Rendering) -> None:
     """Write down what this folder holds, or see that it holds the same.
 
     Raises:
-        CleanplateError: if it holds another rendering.
+        CleanplateError: if it holds another rendering, or anything else.
     """
     plan: dict[str, Any] = {
         "format": 1,
@@ -239,6 +239,12 @@ def _keep_plan(rendering: Rendering) -> None:
                 f"holds another rendering: {differs}", file=path, cure="Choose another folder."
             )
         return
+    if any(not one.name.startswith(".") for one in rendering.out.iterdir()):
+        raise CleanplateError(
+            "is not empty, and holds no rendering",
+            file=rendering.out,
+            cure="Give a new or an empty folder.",
+        )
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 

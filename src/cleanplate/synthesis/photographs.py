@@ -107,6 +107,7 @@ def make_plate(
             floor where `camera_height` wants one, or something cannot be written.
     """
     target = place_of(photo, folder, settings)
+    _check_own(photo, target)
     picture = read_image(photo)
     before = picture.shape[1]
     if settings.long_side is not None:
@@ -245,6 +246,22 @@ def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSet
             part.write_bytes(photo.read_bytes())
     else:
         write_image(target, picture if picture.dtype == np.uint8 else to_uint8(to_float(picture)))
+
+
+def _check_own(photo: Path, target: Path) -> None:
+    """Refuse to put a plate over a picture that is neither this photo nor an earlier plate of it.
+
+    Raises:
+        CleanplateError: naming the picture.
+    """
+    if not target.exists() or "depth_from" in facts_in(target.with_suffix(".json")):
+        return
+    if target.read_bytes() != photo.read_bytes():
+        raise CleanplateError(
+            "is there already, and Cleanplate did not make it",
+            file=target,
+            cure="Choose another folder, or move the picture away.",
+        )
 
 
 def _at_most(picture: Coded, long_side: int) -> Coded:

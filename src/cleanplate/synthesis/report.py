@@ -7,9 +7,9 @@ The per-pixel moments stand twice: as pictures to look at, and in `moments.npz` 
 from __future__ import annotations
 
 import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,15 @@ import numpy.typing as npt
 
 from cleanplate.depth import colour_map, depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
+from cleanplate.ownership import (
+    check_folder,
+    check_replaceable,
+    fingerprint,
+    owned_by,
+    read_record,
+    replacing_own,
+    write_sealed,
+)
 from cleanplate.pictures import to_uint16, write_image
 from cleanplate.synthesis.dataset import PICTURES, StoredSet
 from cleanplate.synthesis.moments import Moments
@@ -31,19 +39,53 @@ OVERVIEW, HISTOGRAMS, SHEET = "moments.png", "histograms.png", "sheet.jpg"
 _TILE = 256
 
 
-def write_report(out: str | Path, stored: StoredSet, stats: Stats, *, rows: int = 8) -> None:
+def check_report(out: str | Path, *, overwrite: bool = False) -> None:
+    """Refuse, before a set is measured, to write its report over files that are not ours.
+
+    Raises:
+        CleanplateError: naming the file.
+    """
+    out = Path(out)
+    check_folder(out)
+    pictures = [f"{what}_{kind}.png" for kind in PICTURES for what in ("mean", "std")]
+    names = (JSON, MARKDOWN, MOMENTS, OVERVIEW, HISTOGRAMS, SHEET, *pictures)
+    check_replaceable(
+        (out / name for name in names), owned_by(read_record(out / JSON)), overwrite=overwrite
+    )
+
+
+def write_report(
+    out: str | Path, stored: StoredSet, stats: Stats, *, rows: int = 8, overwrite: bool = False
+) -> None:
     """Write everything that is known of a set into a folder, which is made if need be.
+
+    A report that is there is replaced if this function wrote it and nobody changed it since.
 
     Args:
         out: the folder.
         stored: the set.
         stats: of it.
         rows: samples on the contact sheet.
+        overwrite: replace files whoever wrote them.
 
     Raises:
-        CleanplateError: if something cannot be written.
+        CleanplateError: if a file is there that is not ours, or something cannot be written.
     """
     out = Path(out)
+    check_report(out, overwrite=overwrite)
+    before = owned_by(read_record(out / JSON))
+    owns: dict[str, Any] = {name: known for name, known in before.items() if (out / name).exists()}
+
+    @contextmanager
+    def own(name: str) -> Iterator[Path]:
+        with replacing_own(out / name, before, overwrite=overwrite) as path:
+            yield path
+            owns[name] = fingerprint(path)
+
+    def draw(name: str, picture: npt.NDArray[Any], quality: int = 95) -> None:
+        with own(name) as path:
+            write_image(path, picture, quality=quality)
+
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -54,20 +96,19 @@ def write_report(out: str | Path, stored: StoredSet, stats: Stats, *, rows: int 
         mean, std = moments_of(stats.moments[kind], kind)
         exact[f"{kind}_mean"], exact[f"{kind}_std"] = mean, std
         if not _metric(kind, stats.moments[kind]):
-            write_image(out / f"mean_{kind}.png", to_uint16(_picture(mean)))
-            write_image(out / f"std_{kind}.png", to_uint16(_picture(std)))
+            draw(f"mean_{kind}.png", to_uint16(_picture(mean)))
+            draw(f"std_{kind}.png", to_uint16(_picture(std)))
     coded = io.BytesIO()
     np.savez_compressed(coded, **exact)  # type: ignore[arg-type]
-    with replacing(out / MOMENTS) as path:
+    with own(MOMENTS) as path:
         path.write_bytes(coded.getbuffer())
-    write_image(out / OVERVIEW, draw_moments(stored, stats))
-    write_image(out / HISTOGRAMS, draw_histograms(document))
-    write_image(out / SHEET, draw_sheet(stored, rows), quality=88)
-    with replacing(out / MARKDOWN) as path:
+    draw(OVERVIEW, draw_moments(stored, stats))
+    draw(HISTOGRAMS, draw_histograms(document))
+    draw(SHEET, draw_sheet(stored, rows), 88)
+    with own(MARKDOWN) as path:
         path.write_text(as_markdown(document), encoding="utf-8")
     # Last: where it stands, the rest stands.
-    with replacing(out / JSON) as path:
-        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_sealed(out / JSON, document, owns, overwrite=overwrite, indent=1)
 
 
 def moments_of(

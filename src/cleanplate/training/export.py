@@ -12,9 +12,17 @@ from typing import Any
 from torch import nn
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
 from cleanplate.json_files import read_json
 from cleanplate.models import CARD, GRAPHS, find_model
+from cleanplate.ownership import (
+    check_folder,
+    check_replaceable,
+    fingerprint,
+    owned_by,
+    read_record,
+    replacing_own,
+    write_sealed,
+)
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
 from cleanplate.training.graphs import ODD_SIZES, build_graphs, largest_difference, with_metadata
@@ -66,20 +74,33 @@ def read_trained(path: Path) -> Trained:
 
 
 def export(
-    source: Path, folder: Path, *, facts: card.Facts | None = None, figures: Sequence[Path] = ()
+    source: Path,
+    folder: Path,
+    *,
+    facts: card.Facts | None = None,
+    figures: Sequence[Path] = (),
+    overwrite: bool = False,
 ) -> Path:
     """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into `folder`.
+
+    A model that is there is replaced if an earlier export wrote it and nobody changed it since.
 
     Args:
         source: a run folder or a checkpoint.
         facts: what the card says beyond what can be measured.
         figures: JSON files of `cleanplate evaluate --json`, of this model.
+        overwrite: replace files whoever wrote them.
 
     Raises:
         CleanplateError: if a graph differs from torch by more than `TOLERANCE` at any of
-            `ODD_SIZES`, if figures are of another model, or if a file cannot be written.
-            Nothing is written then.
+            `ODD_SIZES`, if figures are of another model, if a file is there that is not ours, or
+            if one cannot be written. Nothing is written then.
     """
+    check_folder(folder)
+    before = owned_by(read_record(folder / CARD))
+    check_replaceable(
+        (folder / name for name in (*GRAPHS, CARD, "card.md")), before, overwrite=overwrite
+    )
     trained = read_trained(source)
     facts = facts or card.Facts(name=trained.recipe["name"])
     weights = weights_hash(trained.network)
@@ -102,15 +123,13 @@ def export(
         }
     content["sha256"] = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, graph in graphs.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_bytes(graph)
-    with replacing(folder / CARD) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-    with replacing(folder / "card.md") as temporary:
-        temporary.write_text(card.as_markdown(content), encoding="utf-8")
+    owns = {}
+    texts = {"card.md": card.as_markdown(content).encode()}
+    for name, data in {**graphs, **texts}.items():
+        with replacing_own(folder / name, before, overwrite=overwrite) as temporary:
+            temporary.write_bytes(data)
+            owns[name] = fingerprint(temporary)
+    write_sealed(folder / CARD, content, owns, overwrite=overwrite)
     return folder
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.options import overwrite_option
 
 
 @click.command(
@@ -38,6 +39,7 @@ from cleanplate.cli.max_pixels import max_pixels_option
     metavar="PIXELS",
     help="Make larger plates and pairs this long.  [default: as they are]",
 )
+@overwrite_option
 def command(
     *,
     kind: str,
@@ -47,17 +49,23 @@ def command(
     quality: int,
     depth_step: float,
     long_side: int | None,
+    overwrite: bool,
 ) -> None:
     """Write the KIND of assets that lie in FOLDER to ARCHIVE.
 
     Plates and cutouts become a .tar.gz that unpacks to a folder of the same name; pairs become a
-    shard (.tar) that training reads as it is. Items are whole if they have their .json.
+    shard (.tar) that training reads as it is. Items are whole if they have their .json. An
+    ARCHIVE or card that is there is replaced only with --overwrite: neither says who wrote it.
     """
+    from cleanplate.ownership import check_target
     from cleanplate.synthesis import archive as archives
 
     if kind == "cutouts" and long_side is not None:
         raise click.UsageError("--long-side is for plates and pairs.")
 
+    for target in (archive, card):
+        if target is not None:
+            check_target(target, overwrite=overwrite)
     pack = {
         "plates": archives.pack_plates,
         "cutouts": archives.pack_cutouts,

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.options import overwrite_option
+
 
 @click.command(epilog="Example: cleanplate synth stats set --workers 4")
 @click.argument("folder", metavar="SET", type=click.Path(path_type=Path, file_okay=False))
@@ -20,6 +22,7 @@ from tqdm import tqdm
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Of the sheet.")
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 @click.option("--skip-bad", is_flag=True, help="Leave out samples that cannot be used; list them.")
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Say the figures as JSON on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 def command(
@@ -29,6 +32,7 @@ def command(
     rows: int,
     workers: int | None,
     skip_bad: bool,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -41,14 +45,15 @@ def command(
     from cleanplate.synthesis.card import STATS, write_card
     from cleanplate.synthesis.dataset import open_set
     from cleanplate.synthesis.engines.local import cores
-    from cleanplate.synthesis.report import JSON, MARKDOWN, as_document, write_report
+    from cleanplate.synthesis.report import JSON, MARKDOWN, as_document, check_report, write_report
     from cleanplate.synthesis.stats import measure
 
+    out = out or folder / STATS.parent
     stored = open_set(folder)
+    check_report(out, overwrite=overwrite)
     with tqdm(total=stored.count, unit=" samples", disable=True if quiet else None) as bar:
         stats = measure(stored, workers=workers or cores(), skip_bad=skip_bad, tick=bar.update)
-    out = out or folder / STATS.parent
-    write_report(out, stored, stats, rows=rows)
+    write_report(out, stored, stats, rows=rows, overwrite=overwrite)
     if stored.plan is not None and (folder / STATS).resolve() == (out / JSON).resolve():
         write_card(folder)
     if as_json:
