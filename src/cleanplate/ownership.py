@@ -158,8 +158,9 @@ def check_target(
         raise CleanplateError(
             f"cannot be written as {path.suffix!r}", file=path, cure=f"Use {', '.join(allowed)}."
         )
-    if path.is_dir():
-        raise CleanplateError("is a folder", file=path, cure="Give the name of a file.")
+    with telling_write_faults(path):
+        if path.is_dir():
+            raise CleanplateError("is a folder", file=path, cure="Give the name of a file.")
     check_replaceable([path], overwrite=overwrite)
     if not path.parent.is_dir():
         raise CleanplateError(
