@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,72 @@ def test_shared_pairs_hold_what_their_card_says(shared: Path) -> None:
     assert view.depth is not None
     assert not np.isnan(view.depth).any()
     assert float(view.alpha.mean()) == pytest.approx(pairs[0].facts["coverage"], abs=1e-3)
+
+
+def _with_faults(pairs_folder: Path, folder: Path) -> Path:
+    """The pairs, the second of them damaged, and a fourth without its matte."""
+    shutil.copytree(pairs_folder, folder)
+    (folder / "00001_frame.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    for part in ("plate", "frame"):
+        shutil.copy(folder / f"00000_{part}.png", folder / f"00003_{part}.png")
+    return folder
+
+
+def test_the_other_pairs_are_scored_when_some_are_bad(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _with_faults(pairs_folder, tmp_path / "pairs")
+    written, sheet = tmp_path / "scores.json", tmp_path / "sheet.jpg"
+    options = ["--json", str(written), "--sheet", str(sheet), "--variant", "clean"]
+    for _ in range(2):  # our own files are replaced
+        assert main(["evaluate", str(folder), "--baseline", "difference", *options]) == 2
+        shown = capsys.readouterr()
+        assert "2 of 4 pairs could not be scored" in shown.err
+        assert "00001_frame.png" in shown.err
+        assert "'00003' lacks 00003_alpha.*" in shown.err
+        document = json.loads(written.read_text(encoding="utf-8"))
+        (result,) = document["results"]
+        assert [row["name"] for row in result["rows"]] == ["00000", "00002"]
+        assert list(result["failed"]) == ["00001"]
+        assert list(document["failed"]) == ["00003"]
+        assert sheet.exists()
+
+
+def test_no_pair_at_all_that_can_be_scored_is_told(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = _with_faults(pairs_folder, tmp_path / "pairs")
+    for path in folder.glob("*_alpha.png"):
+        path.unlink()
+    assert main(["evaluate", str(folder), "--baseline", "difference"]) == 2
+    assert "4 of 4 pairs could not be scored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--json", "--sheet"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("no/such.png", "its folder does not exist"), ("mine.png", "did not write it")],
+)
+def test_targets_are_checked_before_the_work(
+    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str,
+    message: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    from cleanplate import evaluation
+
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("this is the work")
+
+    monkeypatch.setattr(evaluation, "find_pairs", work)
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    assert main(["evaluate", str(pairs_folder), option, str(tmp_path / name)]) == 2
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
+
+
+def test_an_execution_provider_that_is_not_there_is_an_error(
+    pairs_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(pairs_folder), "--provider", "warp"]) == 2
+    told = capsys.readouterr().err
+    assert "no execution provider 'warp'" in told
+    assert "CPUExecutionProvider" in told

@@ -208,3 +208,31 @@ def test_doubtful_depth_is_warned_of_once_and_holes_can_be_kept(
     assert predict(tiny, *arguments, "--quiet") == 0
     assert capsys.readouterr().err == ""
     assert not np.isnan(np.load(files / "out" / "one.depth.npy")).any()
+
+
+@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider"])
+def test_the_report_says_which_execution_provider_ran(tiny: Path, files: Path, name: str) -> None:
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames" / "one.png", "-o", files / "out",
+        "--provider", name, "--save", "alpha", "--quiet",
+    )  # fmt: skip
+    assert code == 0
+    report = json.loads((files / "out" / "one.json").read_text(encoding="utf-8"))
+    assert report["providers"] == ["CPUExecutionProvider"]
+
+
+def test_an_execution_provider_that_cannot_start_is_an_error(
+    tiny: Path, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime was built with it, but falls back to the CPU: its libraries are missing."""
+    import onnxruntime
+
+    there = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    code = predict(
+        tiny, "--plate", files / "plate.png", files / "frames", "-o", files / "out",
+        "--provider", "cuda",
+    )  # fmt: skip
+    assert code == 2
+    assert "could not be started" in capsys.readouterr().err
+    assert not (files / "out").exists()
