@@ -80,7 +80,9 @@ def test_a_record_is_known_until_somebody_changes_it(tmp_path: Path) -> None:
     assert own_names(tmp_path) == {"a.npy"}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"tool": "cleanplate"}', "{", '{"version": "5"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"tool": "cleanplate"}', "{", '{"version": "5"}']
+)
 def test_json_of_other_tools_is_no_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "other.json").write_text(text, encoding="utf-8")
     assert read_record(tmp_path / "other.json", changed=True) is None
@@ -120,20 +122,21 @@ def test_a_file_that_comes_while_ours_is_written_stays(
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     path = tmp_path / "a.png"
-    with pytest.raises(CleanplateError, match="is there already"), replacing_own(path) as temporary:
-        temporary.write_bytes(b"ours")
-        path.write_bytes(b"theirs")
+
+    def disturbed(ours: bytes, theirs: bytes, owns: dict | None = None) -> None:
+        with replacing_own(path, owns) as temporary:
+            temporary.write_bytes(ours)
+            path.write_bytes(theirs)
+
+    with pytest.raises(CleanplateError, match="is there already"):
+        disturbed(b"ours", b"theirs")
     assert path.read_bytes() == b"theirs"
     path.unlink()
     with replacing_own(path) as temporary:
         temporary.write_bytes(b"ours")
     assert path.read_bytes() == b"ours"
-    with (
-        pytest.raises(CleanplateError, match="is there already"),
-        replacing_own(path, {"a.png": fingerprint(path)}) as temporary,
-    ):
-        temporary.write_bytes(b"newer")
-        path.write_bytes(b"edited meanwhile")
+    with pytest.raises(CleanplateError, match="is there already"):
+        disturbed(b"newer", b"edited meanwhile", {"a.png": fingerprint(path)})
     assert path.read_bytes() == b"edited meanwhile"
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 

@@ -155,6 +155,4 @@ def _morphed(alpha: Plane, radius: int, shrink: bool) -> Plane:
 
 
 def _out_of_range(name: str, value: float, low: float, high: float) -> CleanplateError:
-    return CleanplateError(
-        f"{name} {value:g} is not possible", cure=f"give {low:g} to {high:g}"
-    )
+    return CleanplateError(f"{name} {value:g} is not possible", cure=f"give {low:g} to {high:g}")

@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,7 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
 
 def sealed(document: Mapping[str, Any], owns: Owns | None = None) -> dict[str, Any]:
     """Make a record of a JSON document: add "tool", "owns" (if given) and its checksum, "seal"."""
-    from cleanplate import __version__
-
-    content = {"tool": {"name": TOOL, "version": __version__}, **document}
+    content = {"tool": {"name": TOOL, "version": _version()}, **document}
     if owns is not None:
         content["owns"] = dict(owns)
     content.pop("seal", None)
@@ -85,7 +84,7 @@ def read_record(path: str | Path, *, changed: bool = False) -> dict[str, Any] | 
 
 
 def owned_by(record: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What a record owns: name -> fingerprint or None; empty without a record."""
+    """Give what a record owns: name -> fingerprint or None; empty without a record."""
     owns = (record or {}).get("owns")
     return dict(owns) if isinstance(owns, dict) else {}
 
@@ -234,6 +233,14 @@ def write_sealed(
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def _version() -> str:
+    # Not `cleanplate.__version__`: the package's own module knows all layers.
+    try:
+        return version("cleanplate")
+    except PackageNotFoundError:
+        return "0+source"
+
+
 def _checksum(document: Mapping[str, Any]) -> str:
     # Through JSON once, so that what is written and what is read back are the same.
     plain = json.loads(json.dumps(document))
@@ -242,7 +249,7 @@ def _checksum(document: Mapping[str, Any]) -> str:
 
 
 def _standing(path: Path) -> os.stat_result | None:
-    """What stands at `path` (a link: what it points at); None if nothing does."""
+    """Look at what stands at `path` (a link: what it points at); None if nothing does."""
     with telling_write_faults(path):
         try:
             return os.stat(path)
@@ -250,9 +257,7 @@ def _standing(path: Path) -> os.stat_result | None:
             return None
 
 
-def _publish(
-    path: Path, standing: os.stat_result | None, temporary: Path, target: Path
-) -> None:
+def _publish(path: Path, standing: os.stat_result | None, temporary: Path, target: Path) -> None:
     """Rename `temporary` to `target` if there still stands what was checked."""
     if standing is None:
         try:

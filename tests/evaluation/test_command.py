@@ -177,8 +177,8 @@ def test_no_pair_at_all_that_can_be_scored_is_told(
     [("no/such.png", "its folder does not exist"), ("mine.png", "did not write it")],
 )
 def test_targets_are_checked_before_the_work(
-    pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, name: str,
-    message: str, monkeypatch: pytest.MonkeyPatch,
+    *, pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str,
+    name: str, message: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     from cleanplate import evaluation
 

@@ -112,10 +112,7 @@ def command(
         raise CleanplateError(_told(faults, len(faults)))
     chosen = wanted or evaluation.variants(found)
     _check_variants(chosen, evaluation.variants(found), pairs)
-    if baseline:
-        predictor = evaluation.BASELINES[baseline]()
-    else:
-        predictor = _model(**of_model)
+    predictor = evaluation.BASELINES[baseline]() if baseline else _model(**of_model)
     rules = evaluation.Rules(convention=getattr(metrics, convention.upper()))
     scores = [
         evaluation.evaluate(

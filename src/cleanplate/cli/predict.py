@@ -92,28 +92,25 @@ def command(
         _write_stdout(job, found.paths)
         return
     tasks = _named(found.paths, stdin=STDIN)
-    done, skipped, failed = [], [], []
+    outcomes: dict[str, list[Any]] = {"frames": [], "skipped": [], "failed": []}
     for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
         if outcome.report is not None:
-            done.append(outcome.report)
-            if not quiet:
-                for warning in outcome.report["health"]["warnings"]:
-                    tqdm.write(f"Warning: {outcome.frame}: {warning}", file=sys.stderr)
+            outcomes["frames"].append(outcome.report)
+            for warning in () if quiet else outcome.report["health"]["warnings"]:
+                tqdm.write(f"Warning: {outcome.frame}: {warning}", file=sys.stderr)
         elif outcome.error is None:
-            skipped.append(str(outcome.frame))
+            outcomes["skipped"].append(str(outcome.frame))
         elif len(tasks) == 1:
             raise outcome.error
         else:
-            failed.append({"frame": str(outcome.frame), "error": str(outcome.error)})
+            told = {"frame": str(outcome.frame), "error": str(outcome.error)}
+            outcomes["failed"].append(told)
     if as_json:
-        click.echo(json.dumps({"frames": done, "skipped": skipped, "failed": failed}, indent=2))
+        click.echo(json.dumps(outcomes, indent=2))
     elif not quiet:
-        for report in done:
-            click.echo(_summary(report, output))
-        if skipped:
-            click.echo(f"{len(skipped)} frames were there already.")
-    if failed:
-        raise CleanplateError(_told(failed, len(tasks)))
+        _summarise(outcomes, output)
+    if outcomes["failed"]:
+        raise CleanplateError(_told(outcomes["failed"], len(tasks)))
 
 
 def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, Any]) -> Job:
@@ -207,6 +204,13 @@ def _told(failed: list[dict[str, str]], total: int) -> str:
     if len(failed) > _LISTED:
         lines.append(f"... and {len(failed) - _LISTED} more (--json lists all)")
     return f"{len(failed)} of {total} frames failed:\n" + "\n".join(lines)
+
+
+def _summarise(outcomes: dict[str, list[Any]], output: Path) -> None:
+    for report in outcomes["frames"]:
+        click.echo(_summary(report, output))
+    if outcomes["skipped"]:
+        click.echo(f"{len(outcomes['skipped'])} frames were there already.")
 
 
 def _summary(report: dict[str, Any], output: Path) -> str:

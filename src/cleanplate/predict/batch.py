@@ -50,7 +50,7 @@ class Job:
     skip_existing: bool = False
 
     def options(self) -> dict[str, Any]:
-        """What decides the files' content, for the report; equal for equal files."""
+        """Tell what decides the files' content, for the report; equal for equal files."""
         model = self.predictor.get("model")
         return {
             **{k: v for k, v in self.predictor.items() if k != "threads"},
@@ -61,9 +61,7 @@ class Job:
             **self.controls,
             "foreground_space": self.foreground_space,
             "premultiplied": self.writing.premultiplied,
-            "background": None
-            if self.writing.background is None
-            else str(self.writing.background),
+            "background": None if self.writing.background is None else str(self.writing.background),
             "bits": self.writing.bits,
         }
 

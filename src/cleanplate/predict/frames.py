@@ -25,7 +25,7 @@ class Frames(NamedTuple):
     left_out: dict[Path, str]
 
     def summary(self) -> str:
-        """What was left out, in one line; empty if nothing was."""
+        """Tell what was left out, in one line; empty if nothing was."""
         counts: dict[str, int] = {}
         for reason in self.left_out.values():
             counts[reason] = counts.get(reason, 0) + 1

@@ -107,9 +107,7 @@ class Result:
         # A choked or feathered matte is no coverage: colour is solved from the one measured.
         alpha = self.alpha if self._measured is None else self._measured
         with self._seconds.stage("foreground"):
-            solved = solve_foreground(
-                self.frame, plate, alpha, shadow, space=self.foreground_space
-            )
+            solved = solve_foreground(self.frame, plate, alpha, shadow, space=self.foreground_space)
             return despill(solved, plate, self._despill) if self._despill else solved
 
     @cached_property

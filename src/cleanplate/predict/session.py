@@ -129,7 +129,7 @@ class PairSession:
 
 
 def providers_for(name: str) -> list[str]:
-    """Execution providers for one that a person names, the CPU behind it for what it lacks.
+    """Give the execution providers for one that a person names, the CPU behind it for what it lacks.
 
     Args:
         name: in full or without "ExecutionProvider", in any case: "cuda", "CoreML", "cpu".

@@ -106,9 +106,7 @@ class Writing:
         """
         report = folder / f"{stem}.json"
         paths = [folder / name for name in self.names(stem, metric=metric)]
-        check_replaceable(
-            [*paths, report], owned_by(read_record(report)), overwrite=self.overwrite
-        )
+        check_replaceable([*paths, report], owned_by(read_record(report)), overwrite=self.overwrite)
 
 
 def save_result(result: Result, folder: Path, stem: str, writing: Writing) -> list[Path]:
@@ -254,9 +252,7 @@ def _write_foreground(result: Result, writing: Writing, path: Path) -> None:
     path.write_bytes(with_text(path.read_bytes(), text))
 
 
-def foreground_rgba(
-    result: Result, bits: int, *, premultiplied: bool = False
-) -> npt.NDArray[Any]:
+def foreground_rgba(result: Result, bits: int, *, premultiplied: bool = False) -> npt.NDArray[Any]:
     """(H, W, 4) uint8 or uint16: colour, straight or multiplied by alpha, and alpha."""
     coded = to_uint8 if bits == 8 else to_uint16
     foreground = result.foreground
