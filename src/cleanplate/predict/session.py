@@ -129,7 +129,7 @@ class PairSession:
 
 
 def providers_for(name: str) -> list[str]:
-    """Give the execution providers for one that a person names, the CPU behind it for what it lacks.
+    """Give the execution providers for one that a person names, with the CPU behind it.
 
     Args:
         name: in full or without "ExecutionProvider", in any case: "cuda", "CoreML", "cpu".
