@@ -170,6 +170,17 @@ def test_figures_of_another_model_are_refused(run, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+def test_a_model_replaces_only_a_model_of_ours(run, tmp_path):
+    export(run, tmp_path, facts=Facts("tiny"))
+    export(run, tmp_path, facts=Facts("tiny"), overwrite=False)
+    (tmp_path / "card.md").write_text("my notes", encoding="utf-8")
+    with pytest.raises(CleanplateError, match=r"card\.md: is there already"):
+        export(run, tmp_path, facts=Facts("tiny"))
+    assert (tmp_path / "card.md").read_text(encoding="utf-8") == "my notes"
+    export(run, tmp_path, facts=Facts("tiny"), overwrite=True)
+    assert find_model(tmp_path).name == "tiny"
+
+
 def test_what_is_no_run_is_named(tmp_path):
     with pytest.raises(CleanplateError, match=r"last\.ckpt: there is no checkpoint"):
         export(tmp_path, tmp_path / "model")
