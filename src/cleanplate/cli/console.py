@@ -12,7 +12,7 @@ class _AsciiConsole(io.TextIOWrapper):
     """A stream of ASCII that does not call itself so: Click writes UTF-8 where it reads "ascii"."""
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]
         return "ascii, the rest escaped"
 
 
