@@ -167,8 +167,10 @@ def test_a_killed_worker_is_told(tiny: Path, files: Path) -> None:
     try:
         workers = [
             int(pid)
-            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            .read_text("utf-8")
+            .split()
+            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
         ]
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)

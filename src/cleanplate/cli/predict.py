@@ -74,24 +74,17 @@ def command(
     told at the end, and the others are done (exit code 2).
     """
     from cleanplate.predict.batch import STDOUT
-    from cleanplate.predict.frames import STDIN, find_frames
 
     job = _job(plate, plate_depth, output, chosen)
     to_stdout = output == STDOUT
     if to_stdout:
         _check_stdout(job, as_json)
     job.check()
-    found = find_frames(
-        frames,
-        {"the plate": plate, "the plate's depth": plate_depth,
-         "the known mask": job.known_mask, "the background": chosen["background"]},
-    )  # fmt: skip
-    if found.left_out and not quiet:
-        click.echo(f"Left out: {found.summary()}.", err=True)
+    paths = _frames(frames, job, quiet)
     if to_stdout:
-        _write_stdout(job, found.paths)
+        _write_stdout(job, paths)
         return
-    tasks = _named(found.paths, stdin=STDIN)
+    tasks = _named(paths)
     outcomes: dict[str, list[Any]] = {"frames": [], "skipped": [], "failed": []}
     for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
         if outcome.report is not None:
@@ -154,10 +147,29 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
     )
 
 
-def _named(paths: list[Path], stdin: Path) -> list[Task]:
+def _frames(given: tuple[str, ...], job: Job, quiet: bool) -> list[Path]:
+    """Find the frames, and say which of the pictures are none."""
+    from cleanplate.predict.frames import find_frames
+
+    background = job.writing.background
+    others = {
+        "the plate": job.plate,
+        "the plate's depth": job.plate_depth,
+        "the known mask": job.known_mask,
+        "the background": None if background is None else str(background),
+    }
+    found = find_frames(given, others)
+    left_out = [f"Left out: {found.summary()}."] if found.left_out else []
+    for remark in () if quiet else (*found.remarks, *left_out):
+        click.echo(remark, err=True)
+    return found.paths
+
+
+def _named(paths: list[Path]) -> list[Task]:
+    from cleanplate.predict.frames import STDIN
     from cleanplate.predict.writing import stems
 
-    names = ["frame"] if paths == [stdin] else stems(paths)
+    names = ["frame"] if paths == [STDIN] else stems(paths)
     return list(zip(paths, names, strict=True))
 
 

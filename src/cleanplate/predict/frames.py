@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import find_pictures, opened
+from cleanplate.files import opened
+from cleanplate.listing import find_pictures
 from cleanplate.ownership import own_names
 from cleanplate.picture_text import HEAD, bears_seal
 
@@ -19,10 +20,14 @@ OUTPUT = "written by Cleanplate"
 
 
 class Frames(NamedTuple):
-    """The frames, and the pictures among those named that are none, each with the reason."""
+    """The frames, and the pictures among those named that are none, each with the reason.
+
+    remarks: what else is to be said of the search.
+    """
 
     paths: list[Path]
     left_out: dict[Path, str]
+    remarks: Sequence[str] = ()
 
     def summary(self) -> str:
         """Tell what was left out, in one line; empty if nothing was."""
@@ -55,7 +60,7 @@ def find_frames(given: Sequence[str], inputs: dict[str, str | None]) -> Frames:
         return Frames([STDIN], {})
     found = find_pictures(given)
     if len(given) == 1 and found == [Path(given[0])]:
-        return Frames(found, {})
+        return Frames(list(found), {})
     left_out: dict[Path, str] = {}
     for role, other in inputs.items():
         for path in found:
@@ -71,7 +76,7 @@ def find_frames(given: Sequence[str], inputs: dict[str, str | None]) -> Frames:
             file=given[0] if len(given) == 1 else None,
             cure="Name one file alone to take it as a frame all the same.",
         )
-    return Frames(paths, left_out)
+    return Frames(paths, left_out, found.remarks())
 
 
 def _outputs(paths: Iterable[Path]) -> list[Path]:
