@@ -104,7 +104,11 @@ def test_cores_are_shared_out_among_workers() -> None:
 def started(tiny: Path, *arguments: str | Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cleanplate", "predict", "--model", tiny, *arguments]
     return subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     )
 
 
