@@ -82,15 +82,16 @@ def command(
     job.check()
     paths = _frames(frames, job, quiet)
     if to_stdout:
-        _write_stdout(job, paths)
+        _write_stdout(job, paths, quiet)
         return
     tasks = _named(paths)
+    said: set[str] = set()
     outcomes: dict[str, list[Any]] = {"frames": [], "skipped": [], "failed": []}
     for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
         if outcome.report is not None:
             outcomes["frames"].append(outcome.report)
-            for warning in () if quiet else outcome.report["health"]["warnings"]:
-                tqdm.write(f"Warning: {outcome.frame}: {warning}", file=sys.stderr)
+            if not quiet:
+                _warn(outcome.report, said)
         elif outcome.error is None:
             outcomes["skipped"].append(str(outcome.frame))
         elif len(tasks) == 1:
@@ -197,18 +198,31 @@ def _check_stdout(job: Job, as_json: bool) -> None:
         raise click.UsageError("-o - writes a PNG, which no terminal can show: redirect it.")
 
 
-def _write_stdout(job: Job, paths: list[Path]) -> None:
+def _write_stdout(job: Job, paths: list[Path], quiet: bool) -> None:
     from cleanplate.predict.writing import as_png
 
     if len(paths) != 1:
         raise click.UsageError(f"-o - writes the picture of one frame, and these are {len(paths)}.")
     result = job.predict(job.scene(), paths[0])
+    if not quiet:
+        _warn(result.report, set())
     sys.stdout.buffer.write(as_png(result, job.writing))
     sys.stdout.buffer.flush()
 
 
 def _progress(outcomes: Iterator[Outcome], total: int, quiet: bool) -> Iterable[Outcome]:
     return tqdm(outcomes, total=total, unit="frame", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
+
+
+def _warn(report: dict[str, Any], said: set[str]) -> None:
+    """Write a report's warnings; what was `said` of the plate holds for every frame."""
+    for warning in report["health"]["warnings"]:
+        tqdm.write(f"Warning: {report['frame']}: {warning}", file=sys.stderr)
+    about_depth = report["plate_depth"] or {"warnings": []}
+    for warning in about_depth["warnings"]:
+        if warning not in said:
+            tqdm.write(f"Warning: {report['plate_depth_file']}: {warning}", file=sys.stderr)
+        said.add(warning)
 
 
 def _told(failed: list[dict[str, str]], total: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -21,8 +22,8 @@ from cleanplate.predict.size import Size
 if TYPE_CHECKING:
     from cleanplate.predict.result import Result
 
-_DERIVED = ("foreground", "disparity")
-"""What a result keeps that depends on its matte."""
+_KEPT = ("plate", "_moved_given", "_shadow_behind")
+"""What a result has computed that does not depend on its final matte."""
 
 
 def adjust(
@@ -37,8 +38,9 @@ def adjust(
     """Give a result after matte controls; see `Result.adjusted`."""
     check_controls(choke, feather, despill, foreground_space)
     new = copy.copy(result)
-    for name in _DERIVED:
-        new.__dict__.pop(name, None)
+    for name in list(new.__dict__):
+        if name not in _KEPT and isinstance(getattr(type(new), name, None), cached_property):
+            del new.__dict__[name]
     if foreground_space is not None:
         new.foreground_space = foreground_space
     new._despill = despill
