@@ -14,6 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.light import coded_from_linear
+from cleanplate.synthesis.asset_cache import with_cache
 from cleanplate.synthesis.assets import Bytes
 from cleanplate.synthesis.camera import Pass, draw_passes, expose, tone
 from cleanplate.synthesis.casting import Cutouts, Plates, draw_subject, weighted
@@ -100,11 +101,14 @@ class Composer:
         seed: int,
         settings: CompositorSettings | None = None,
         part: Part = "all",
+        cache: Path | None = None,
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
 
         Of several folders each counts by its number of assets. `part` takes those alone that
-        train or that validate (`cleanplate.synthesis.holdout`).
+        train or that validate (`cleanplate.synthesis.holdout`). `cache` is a folder for decoded
+        assets, which every process and run shares (`cleanplate.synthesis.asset_cache`); the
+        samples are the same with and without it.
 
         Raises:
             CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
@@ -113,8 +117,12 @@ class Composer:
         settings = settings or CompositorSettings()
         rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
         subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
-        scenes = part_of([PlateFolder.open(folder) for folder in _folders(plates)], part)
-        kinds = part_of([CutoutFolder.open(folder) for folder in _folders(cutouts)], part)
+        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
+        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
+        if cache is not None:
+            scenes = [with_cache(folder, cache) for folder in scenes]
+            kinds = [with_cache(folder, cache) for folder in kinds]
+        scenes, kinds = part_of(scenes, part), part_of(kinds, part)
         share = settings.procedural_share
         return cls(
             [*scenes, rooms],
