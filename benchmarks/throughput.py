@@ -39,6 +39,7 @@ def measure(
     cutouts: list[Path],
     cache: Path | None,
     share: float,
+    *,
     size: tuple[int, int],
     count: int,
 ) -> Rates:
@@ -74,15 +75,14 @@ def main() -> None:
         }
         context = multiprocessing.get_context("spawn")
         with context.Pool(1, maxtasksperchild=1) as pool:
-            pool.apply(measure, (*ways["mapped"], SIZES[0], 1))  # fills the cache
+            pool.apply(measure, ways["mapped"], {"size": SIZES[0], "count": 1})  # fills the cache
             print("| size | " + " | ".join(f"{way}, {n}" for way in ways for n in Rates._fields))
             print("|---" * (1 + 2 * len(ways)) + "|")
             for size in SIZES:
                 best = []
                 for way in ways.values():
-                    runs = [
-                        pool.apply(measure, (*way, size, given.count)) for _ in range(given.repeats)
-                    ]
+                    work = {"size": size, "count": given.count}
+                    runs = [pool.apply(measure, way, work) for _ in range(given.repeats)]
                     best += [max(one) for one in zip(*runs, strict=True)]
                 told = " | ".join(f"{rate:.0f}" for rate in best)
                 print(f"| {size[1]} x {size[0]} | {told} |", flush=True)

@@ -45,7 +45,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_image(cutouts / "half.jpg", rgba[..., :3])
     write_image(cutouts / "half_alpha.png", rgba[..., 3])
     facts = {"kind": "person", "framing": "half", "cut": {"bottom": True}, "height_m": 0.9}
-    (cutouts / "half.json").write_text(json.dumps({**facts, "license": ["CC0-1.0", "MIT"]}))
+    (cutouts / "half.json").write_text(
+        json.dumps({**facts, "license": ["CC0-1.0", "MIT"]}), "utf-8"
+    )
     return home
 
 
@@ -116,8 +118,8 @@ def test_what_has_changed_is_decoded_again(made: Path, tmp_path: Path, what: str
     elif what == "depth":
         cv2.imwrite(str(plates / "000000_depth.png"), np.full((288, 384), 2500, np.uint16))
     elif what == "facts":
-        facts = json.loads((plates / "000000.json").read_text())
-        (plates / "000000.json").write_text(json.dumps({**facts, "camera_height": 0.31}))
+        facts = json.loads((plates / "000000.json").read_text("utf-8"))
+        (plates / "000000.json").write_text(json.dumps({**facts, "camera_height": 0.31}), "utf-8")
     else:
         cv2.imwrite(str(plates / "photo_depth.png"), np.full((90, 120), 2500, np.uint16))
     after = samples(composer(home, cache))
@@ -157,7 +159,7 @@ def test_a_damaged_or_older_file_is_made_anew(
 ):
     if damage == "older":
         with monkeypatch.context() as other:
-            other.setattr(asset_cache, "_MADE_BY", "0 another version")
+            other.setattr(asset_cache, "MADE_BY", "0 another version")
             composer(made, tmp_path)
     else:
         composer(made, tmp_path)
@@ -217,7 +219,7 @@ def test_the_longest_unused_files_make_room(made: Path, tmp_path: Path):
 def test_without_a_place_for_it_everything_works_all_the_same(
     made: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "file").write_text("no folder", "utf-8")
     with caplog.at_level(logging.WARNING, "cleanplate"):
         cached = composer(made, tmp_path / "file" / "cache")
     assert "without a cache" in caplog.text

@@ -103,7 +103,8 @@ def test_textures_bring_their_licences(tmp_path: Path):
     with pytest.raises(CleanplateError, match="no licence"):
         list(write_assets("plates", tmp_path / "a", 1, seed=0, textures=textures))
     (textures / "catalogue.json").write_text(
-        json.dumps({"license": "CC-BY-4.0", "source": "Woods", "attribution": "A. Carpenter"})
+        json.dumps({"license": "CC-BY-4.0", "source": "Woods", "attribution": "A. Carpenter"}),
+        "utf-8",
     )
     list(write_assets("plates", tmp_path / "a", 1, seed=0, textures=textures))
     [credit] = read_credits([tmp_path / "a" / "000000.jpg"])

@@ -16,7 +16,7 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, TypeGuard, TypeVar
@@ -39,7 +39,7 @@ _FILES = 4
 _PATIENCE = 3600.0
 """Seconds that another process may take to fill the cache."""
 _ENDING = ".assets"
-_MADE_BY = f"1 cleanplate {__version__} opencv {cv2.__version__} numpy {np.__version__}"
+MADE_BY = f"1 cleanplate {__version__} opencv {cv2.__version__} numpy {np.__version__}"
 """Whose entries are good: the number rises when assets are read otherwise than before."""
 
 _log = logging.getLogger(__name__)
@@ -91,21 +91,39 @@ def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
     noun = "plates" if isinstance(folder, PlateFolder) else "cutouts"
     digest = hashlib.sha256(f"{noun} {place}".encode("utf-8", "surrogateescape")).hexdigest()
     file = cache / f"{place.name[:40]}-{noun}-{digest[:16]}{_ENDING}"
+
+    def is_whole() -> bool:
+        arrays = ArrayFile.open(file)
+        return arrays is not None and all(_is_good(arrays, path) for path in folder.files)
+
+    def write() -> None:
+        _log.info("decoding %d %s of %s once", len(folder), noun, place)
+        write_arrays(file, MADE_BY, _items(folder, ArrayFile.open(file), limit))
+
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        if not _is_whole(ArrayFile.open(file), folder.files):
-            with held_alone(cache, _PATIENCE):
-                before = ArrayFile.open(file)
-                if not _is_whole(before, folder.files):
-                    _log.info("decoding %d %s of %s once", len(folder), noun, place)
-                    write_arrays(file, _MADE_BY, _items(folder, before, limit))
-                    _make_room(cache, file, _FILES * limit)
-        os.utime(file)  # in use: the last to make room for others
+        fill(cache, file, is_whole, write, limit)
     except (OSError, CleanplateError) as error:
         _log.warning("assets are decoded in every process, without a cache: %s", error)
         return folder
     folder.cache = AssetCache(file)
     return folder
+
+
+def fill(
+    cache: Path, file: Path, is_whole: Callable[[], bool], write: Callable[[], None], limit: int
+) -> None:
+    """Let `write` make a file of the cache if it is not whole; one process at a time.
+
+    Raises:
+        CleanplateError, OSError: if the cache cannot be used.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    if not is_whole():
+        with held_alone(cache, _PATIENCE):
+            if not is_whole():  # nobody else has done it meanwhile
+                write()
+                _make_room(cache, file, _FILES * limit)
+    os.utime(file)  # in use: the last to make room for others
 
 
 def default_cache() -> Path:
@@ -130,17 +148,12 @@ def _stamp(path: Path) -> list[list[Any]]:
 
 
 def _is_good(arrays: ArrayFile | None, path: Path) -> TypeGuard[ArrayFile]:
-    if arrays is None or arrays.made_by != _MADE_BY or path.name not in arrays:
+    if arrays is None or arrays.made_by != MADE_BY or path.name not in arrays:
         return False
     try:
         return bool(arrays.stamp(path.name) == _stamp(path))
     except OSError:
         return False
-
-
-def _is_whole(arrays: ArrayFile | None, files: Sequence[Path]) -> bool:
-    """Whether nothing is to be done: all assets were looked at as they are now."""
-    return arrays is not None and all(_is_good(arrays, path) for path in files)
 
 
 def _items(

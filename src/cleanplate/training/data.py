@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import collate
 from cleanplate.training.folders import Folders
+from cleanplate.training.mapped_pairs import mapped_pairs
 from cleanplate.training.recipes import Recipe
 from cleanplate.training.retakes import Mixture, Retakes, open_pairs
 from cleanplate.training.schedule import step_samples
@@ -168,7 +169,10 @@ def open_sources(recipe: Recipe, cache: Path | None = None) -> tuple[Source, Sou
     training, validation = _main_sources(recipe, cache)
     data = recipe.data
     if data.pairs is not None:
-        pairs = Retakes(open_pairs(data.pairs), recipe.seed, data.compositor)
+        stored = open_pairs(data.pairs)
+        if cache is not None:
+            stored = mapped_pairs(stored, data.pairs, cache)
+        pairs = Retakes(stored, recipe.seed, data.compositor)
         training = Mixture(training, pairs, data.pairs_share, recipe.seed)
     return training, validation
 
