@@ -8,8 +8,8 @@ those of the processor, so that other work on the machine disturbs less; the bes
 
 - decoded: each process decodes what it needs, and makes procedural rooms and subjects in memory
   for the share of samples that the recipe `compact` gives them
-- mapped: assets and as many procedural ones, written to folders before, come from one file for
-  each folder that processes share
+- mapped: the folders' assets, and procedural ones that were written to folders before, come from
+  one file for each folder that processes share
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def measure(
 
     cv2.setNumThreads(1)
     settings = replace(CompositorSettings(), smallest_crop=0.62, procedural_share=share)
+    settings = replace(settings, procedural_rooms=400)
     made = Composer.from_folders(plates, cutouts, seed=1, settings=settings, cache=cache)
     taken = []
     for _ in range(2):
@@ -63,15 +64,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plates", type=Path, nargs="+", required=True)
     parser.add_argument("--cutouts", type=Path, nargs="+", required=True)
-    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--rooms", type=int, default=100, help="procedural plates to write")
+    parser.add_argument("--count", type=int, default=300, help="samples of each figure")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--scratch", type=Path, help="keeps the procedural folders and the cache")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         scratch = given.scratch or Path(temporary)
+        more = with_procedural(given.plates, given.cutouts, scratch, given.rooms)
         ways = {
             "decoded": (given.plates, given.cutouts, None, SHARE),
-            "mapped": (*with_procedural(given.plates, given.cutouts, scratch), scratch / "c", 0.0),
+            "mapped": (*more, scratch / "cache", 0.0),
         }
         context = multiprocessing.get_context("spawn")
         with context.Pool(1, maxtasksperchild=1) as pool:
@@ -89,17 +92,14 @@ def main() -> None:
 
 
 def with_procedural(
-    plates: list[Path], cutouts: list[Path], scratch: Path
+    plates: list[Path], cutouts: list[Path], scratch: Path, count: int
 ) -> tuple[list[Path], list[Path]]:
-    """Write so many procedural assets that they have the share that they are drawn with."""
-    from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
+    """Write procedural assets beside the others."""
     from cleanplate.synthesis.procedural.asset_files import write_assets
 
-    rooms = sum(len(PlateFolder.open(one)) for one in plates) * SHARE / (1 - SHARE)
-    subjects = sum(len(CutoutFolder.open(one)) for one in cutouts) * SHARE / (2 - SHARE)
-    for _ in write_assets("plates", scratch / "rooms", round(rooms), seed=0):
+    for _ in write_assets("plates", scratch / "rooms", count, seed=0):
         pass
-    for _ in write_assets("cutouts", scratch / "subjects", round(subjects), seed=0):
+    for _ in write_assets("cutouts", scratch / "subjects", count // 2, seed=0):
         pass
     return [*plates, scratch / "rooms"], [*cutouts, scratch / "subjects"]
 

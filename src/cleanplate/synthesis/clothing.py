@@ -111,7 +111,7 @@ def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> Picture:
         side = max(4, round(max(height, width) / count))
         small = np.asarray(cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA))
         repeats = -(-height // side), -(-width // side), 1
-        return np.tile(small, repeats)[:height, :width]
+        return np.asarray(np.tile(small, repeats)[:height, :width], np.float32)
     first, second = muted_colour(rng), muted_colour(rng)
     mix = _pattern(rng, shape)[..., None] if rng.random() < 0.8 else np.float32(0)
     return np.asarray(np.broadcast_to(first + mix * (second - first), (*shape, 3)), np.float32)

@@ -25,7 +25,7 @@ def darkened_like(
         for light in (colour, behind)
     )
     gain = np.float32(np.exp(rng.normal(0, 0.35)) * here / own)
-    return np.minimum(colour * gain, 1)
+    return np.asarray(np.minimum(colour * gain, 1), np.float32)
 
 
 def dark_curve(
