@@ -25,7 +25,7 @@ from cleanplate.synthesis.archive import (
 )
 from cleanplate.synthesis.asset_card import write_asset_card
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.procedural.pool import write_plates
+from cleanplate.synthesis.procedural.asset_files import write_plates
 from cleanplate.training.shards import Shards
 
 

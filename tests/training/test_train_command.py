@@ -18,6 +18,7 @@ pytest.importorskip("lightning")
 from click.testing import CliRunner  # noqa: E402
 
 from cleanplate.cli import train  # noqa: E402
+from cleanplate.synthesis.procedural.asset_files import write_assets  # noqa: E402
 from cleanplate.training.fit import read_checkpoint  # noqa: E402
 from cleanplate.training.log import read_log  # noqa: E402
 from training.test_stored import write_shards  # noqa: E402
@@ -47,6 +48,25 @@ def test_a_run_says_how_it_ended_and_is_not_repeated(tmp_path, arguments):
     told = json.loads(again.stdout)
     assert (told["status"], told["step"]) == ("already complete", 3)
     assert Path(told["checkpoint"]).is_file()
+
+
+@pytest.mark.parametrize("how", ["given", "usual", "none"])
+def test_decoded_assets_lie_where_the_person_wants_them(tmp_path, arguments, how, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "usual"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    for noun in ("plates", "cutouts"):
+        list(write_assets(noun, tmp_path / noun, 1, seed=0))
+    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "1", "--data.kind"]
+    words += ["composites", "--data.plates", str(tmp_path / "plates")]
+    words += ["--data.cutouts", str(tmp_path / "cutouts")]
+    given = tmp_path / "given"
+    words += {"given": ["--asset-cache", str(given)], "usual": [], "none": ["--no-asset-cache"]}[
+        how
+    ]
+    done = CliRunner().invoke(train.command, words)
+    assert done.exit_code == 0, done.output
+    found = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.assets")}
+    assert found == ({how} if how != "none" else set())
 
 
 def test_without_a_recipe_it_shows_its_help():

@@ -89,6 +89,14 @@ Examples:
     help="Draw picture grids every N steps (0 = never).",
 )
 @max_pixels_option
+@click.option(
+    "--asset-cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where decoded plates and cutouts lie for all workers and runs.  "
+    "[default: cleanplate/assets in the system's place for caches]",
+)
+@click.option("--no-asset-cache", is_flag=True, help="Every worker decodes what it needs.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
 @click.option(
@@ -105,6 +113,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     recipe: str | None,
     fields: tuple[str, ...],
     run: Path | None,
+    asset_cache: Path | None,
+    no_asset_cache: bool,
     as_json: bool,
     wants_help: bool,
     **launch: Any,
@@ -128,9 +138,11 @@ def command(  # noqa: PLR0917 - click passes them by name
         for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
             for remark in find_pictures(folder).remarks():
                 click.echo(f"{folder}: {remark}", err=True)
+    from cleanplate.synthesis.asset_cache import default_cache
     from cleanplate.training.fit import Launch, fit
 
-    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch))
+    cache = None if no_asset_cache else asset_cache or default_cache()
+    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch, asset_cache=cache))
     if outcome.rank:
         pass  # The first process speaks for all.
     elif as_json:

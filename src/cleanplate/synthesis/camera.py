@@ -170,6 +170,17 @@ def _draw_motion(
     return motion
 
 
+def draw_crop(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Draw a motion as `draw_passes` does: cut and zoomed apart from the frame, by up to 1 %."""
+    height, width = size
+    grow = 1 + rng.uniform(-0.01, 0.01)
+    motion = np.array([[grow, 0.0, 0.0], [0.0, grow, 0.0]])
+    centre = np.array([width / 2, height / 2])
+    shift = rng.uniform(-0.01, 0.01, 2) * (width, height)
+    motion[:, 2] = centre + shift - motion[:, :2] @ centre
+    return motion
+
+
 def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
     """Send a picture through a pass: (H, W, 3) uint8 sRGB.
 

@@ -47,12 +47,20 @@ class _Sized(Protocol):
 Asset = TypeVar("Asset", bound=_Sized)
 
 
-class _Folder(ABC, Generic[Asset]):
-    """Files in natural order; each is read once while memory lasts."""
+class _Cache(Protocol):
+    def get(self, path: Path, /) -> Any | None: ...
 
-    def __init__(self, files: list[Path], memory: int = _MEMORY):
-        self.files, self.memory = files, memory
+
+class _Folder(ABC, Generic[Asset]):
+    """Files in natural order; each is read once while memory lasts.
+
+    `cache` is asked first: what it gives takes no memory of this process.
+    """
+
+    def __init__(self, files: list[Path], memory: int = _MEMORY, cache: _Cache | None = None):
+        self.files, self.memory, self.cache = files, memory, cache
         self._kept: OrderedDict[int, Asset] = OrderedDict()
+        self._mapped: dict[int, Asset] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -62,6 +70,13 @@ class _Folder(ABC, Generic[Asset]):
         if index in self._kept:
             self._kept.move_to_end(index)
             return self._kept[index]
+        if index in self._mapped:
+            return self._mapped[index]
+        if self.cache is not None:
+            mapped: Asset | None = self.cache.get(self.files[index])
+            if mapped is not None:
+                self._mapped[index] = mapped
+                return mapped
         asset = self.read(self.files[index])
         self._kept[index] = asset
         self._bytes += asset.nbytes
@@ -70,7 +85,8 @@ class _Folder(ABC, Generic[Asset]):
         return asset
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"files": self.files, "memory": self.memory}
+        state: dict[str, Any] = {"files": self.files, "memory": self.memory}
+        return state if self.cache is None else {**state, "cache": self.cache}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -118,8 +134,8 @@ class CutoutFolder(_Folder[Cutout]):
         CleanplateError: if there is no such folder or it holds no picture.
     """
 
-    def __init__(self, files: list[Path], memory: int = _MEMORY):
-        super().__init__(files, memory)
+    def __init__(self, files: list[Path], memory: int = _MEMORY, cache: _Cache | None = None):
+        super().__init__(files, memory, cache)
         self._kinds: dict[str, list[int]] | None = None
 
     @classmethod

@@ -14,18 +14,21 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.light import coded_from_linear
-from cleanplate.synthesis.assets import Bytes
-from cleanplate.synthesis.camera import Pass, draw_passes, expose, tone
+from cleanplate.synthesis.appearance import Surroundings, appear
+from cleanplate.synthesis.asset_cache import with_cache
+from cleanplate.synthesis.assets import Bytes, Cutout
+from cleanplate.synthesis.camera import Pass, draw_crop, draw_passes, expose, tone
 from cleanplate.synthesis.casting import Cutouts, Plates, draw_subject, weighted
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.edges import change_edges
+from cleanplate.synthesis.frame_light import draw_light
 from cleanplate.synthesis.holdout import Part, part_of
 from cleanplate.synthesis.layer import Layer
+from cleanplate.synthesis.low_light import dark_curve, noisy
 from cleanplate.synthesis.merge import Subjects, add_layer, visible
 from cleanplate.synthesis.placement import Placement
 from cleanplate.synthesis.procedural.pool import ProceduralCutouts, ProceduralPlates
 from cleanplate.synthesis.reflection import add_reflection, add_shine
-from cleanplate.synthesis.relight import draw_look, light_of, linear_by
+from cleanplate.synthesis.relight import draw_look, linear_by
 from cleanplate.synthesis.settings import CompositorSettings
 from cleanplate.synthesis.shadow import shadows
 from cleanplate.synthesis.view import View, draw_view
@@ -50,9 +53,9 @@ class Composition:
     """A sample before the camera. Pictures are linear light, (H, W, 3) float32.
 
     `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
-    times `shadow_colour`, but for faint reflections. `name` is the plate's; `look` (256, 3) is the
-    curve of codes that its picture went through, `seen` the result (H, W, 3) uint8. `placements`
-    from far to near.
+    times `shadow_colour`, but for faint reflections and new light. `name` is the plate's; `look`
+    (256, 3) is the curve of codes that its picture went through, `seen` the result (H, W, 3)
+    uint8. `placements` from far to near.
     """
 
     name: str
@@ -66,6 +69,8 @@ class Composition:
     shadow_colour: Picture | None
     look: npt.NDArray[np.float32]
     placements: tuple[Placement, ...]
+    dark: bool = False
+    """Whether it is in low light, and wants the noise of that."""
 
 
 class Composer:
@@ -100,11 +105,14 @@ class Composer:
         seed: int,
         settings: CompositorSettings | None = None,
         part: Part = "all",
+        cache: Path | None = None,
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
 
         Of several folders each counts by its number of assets. `part` takes those alone that
-        train or that validate (`cleanplate.synthesis.holdout`).
+        train or that validate (`cleanplate.synthesis.holdout`). `cache` is a folder for decoded
+        assets, which every process and run shares (`cleanplate.synthesis.asset_cache`); the
+        samples are the same with and without it.
 
         Raises:
             CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
@@ -113,8 +121,12 @@ class Composer:
         settings = settings or CompositorSettings()
         rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
         subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
-        scenes = part_of([PlateFolder.open(folder) for folder in _folders(plates)], part)
-        kinds = part_of([CutoutFolder.open(folder) for folder in _folders(cutouts)], part)
+        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
+        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
+        if cache is not None:
+            scenes = [with_cache(folder, cache) for folder in scenes]
+            kinds = [with_cache(folder, cache) for folder in kinds]
+        scenes, kinds = part_of(scenes, part), part_of(kinds, part)
         share = settings.procedural_share
         return cls(
             [*scenes, rooms],
@@ -138,6 +150,10 @@ class Composer:
             plate_pass, frame_pass, motion = draw_passes(
                 rng, size, clean=self.settings.clean_share, drift=self.settings.drift_share
             )
+            if made.dark:
+                plate_pass, frame_pass = noisy(rng, plate_pass, frame_pass)
+        if _happens(rng, self.settings.crop_share):
+            motion = draw_crop(rng, size)
         coded, disparity = made.seen, made.view.disparity
         if motion is not None:
             picture, disparity = made.view.moved(motion)
@@ -173,6 +189,22 @@ class Composer:
         """Sample `index` before the camera."""
         return self._compose(self._rng(index, size), size)
 
+    def _layers(self, rng: np.random.Generator, view: View) -> list[Layer]:
+        """Draw the subjects, from far to near."""
+        layers: list[Layer] = []
+        if rng.random() >= self.settings.identical_share:
+            for _ in range(1 + weighted(rng, np.array(self.settings.subjects))):
+                layer = draw_subject(rng, self._cutouts(rng), view, self.settings)
+                if layer is not None:
+                    layers.append(layer)
+        layers.sort(key=lambda layer: -(layer.placement.z or 0))
+        return layers
+
+    def _cutout(self, rng: np.random.Generator) -> Cutout:
+        """Draw any cutout, for its shadow."""
+        found = self._cutouts(rng)
+        return found[int(rng.integers(len(found)))]
+
     def _cutouts(self, rng: np.random.Generator) -> Cutouts:
         return self.cutouts[weighted(rng, self.cutout_shares)]
 
@@ -189,28 +221,33 @@ class Composer:
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
         look = draw_look(rng, view.picture, settings.look)
+        dark = _happens(rng, settings.dark_share)
+        if dark:
+            look = dark_curve(rng, view.picture, look)
         light = linear_by(view.picture, look)
         seen = np.asarray(cv2.LUT(view.picture, _codes(look)), np.uint8)
-        layers: list[Layer] = []
-        if rng.random() >= settings.identical_share:
-            for _ in range(1 + weighted(rng, np.array(settings.subjects))):
-                layer = draw_subject(rng, self._cutouts(rng), view, settings)
-                if layer is not None:
-                    layers.append(layer)
-        layers.sort(key=lambda layer: -(layer.placement.z or 0))
+        layers = self._layers(rng, view)
         subjects = Subjects.none(size, depth=view.disparity is not None)
         background, shade, factor = light, np.ones(size, np.float32), None
         if layers:
-            cast = shadows(rng, view, layers, settings.shadow_share)
+            strong = _happens(rng, settings.strong_shadow_share)
+            share = 1.0 if strong else settings.shadow_share
+            cast = shadows(rng, view, layers, share, strong=strong)
             if cast is not None:
                 factor, shade = cast
                 background = np.asarray(cv2.multiply(light, factor), np.float32)
+        new = draw_light(rng, view, self._cutout, settings)
+        if new is not None:
+            background = new.on(background)
+            factor = new.dims if factor is None else factor * new.dims
+            shade = shade * new.shade
+        lamp = None if new is None else new.lamp
+        around = Surroundings(seen, light, background, lamp, dark)
         for layer in layers:
-            change_edges(rng, layer, settings)
-            colour = light_of(rng, layer, seen, settings)
-            if settings.reflection_share and rng.random() < settings.reflection_share:
+            colour = appear(rng, layer, around, settings)
+            if _happens(rng, settings.reflection_share):
                 background = add_reflection(rng, background, view, layer, colour)
-            if settings.shine_share and rng.random() < settings.shine_share:
+            if _happens(rng, settings.shine_share):
                 background = add_shine(rng, background, layer, colour)
             add_layer(subjects, layer, colour, visible(layer, view, subjects))
         frame = background
@@ -234,7 +271,13 @@ class Composer:
             factor,
             look,
             tuple(layer.placement for layer in layers),
+            dark,
         )
+
+
+def _happens(rng: np.random.Generator, share: float) -> bool:
+    """Draw whether something happens; a share of 0 draws nothing."""
+    return bool(share and rng.random() < share)
 
 
 def _folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:

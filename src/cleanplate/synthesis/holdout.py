@@ -41,6 +41,7 @@ def part_of(folders: Sequence[Folder], part: Part) -> list[Folder]:
         type(folder)(
             [file for file in folder.files if (file.stem in held) == (part == "validation")],
             folder.memory,
+            folder.cache,
         )
         for folder in folders
     )

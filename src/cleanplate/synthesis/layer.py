@@ -84,6 +84,25 @@ def level_and_map(
     return level, matrix
 
 
+def grow(layer: Layer, margin: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Widen a layer's box by `margin` pixels, as far as the picture of `size` (H, W) goes.
+
+    Colour and depth are carried outwards, alpha is 0 there. Returns by how many columns and rows
+    the box's upper left corner has moved outwards.
+    """
+    rows, columns = layer.rows, layer.columns
+    left, above = min(margin, columns.start), min(margin, rows.start)
+    right, below = min(margin, size[1] - columns.stop), min(margin, size[0] - rows.stop)
+    by, edge = (above, below, left, right), cv2.BORDER_REPLICATE
+    layer.colour = np.asarray(cv2.copyMakeBorder(layer.colour, *by, edge), np.uint8)
+    layer.alpha = np.pad(layer.alpha, ((above, below), (left, right)))
+    if layer.disparity is not None:
+        layer.disparity = np.pad(layer.disparity, ((above, below), (left, right)), mode="edge")
+    layer.rows = slice(rows.start - above, rows.stop + below)
+    layer.columns = slice(columns.start - left, columns.stop + right)
+    return left, above
+
+
 def solid_share(layer: Layer) -> float:
     """Pixels that the subject covers within the picture."""
     return float(layer.alpha.sum())

@@ -53,6 +53,22 @@ def draw_lights(rng: np.random.Generator) -> list[Light]:
     return lights
 
 
+def draw_strong_lights(rng: np.random.Generator) -> list[Light]:
+    """Draw lights that all cast plain shadows: one that gives most of the light, or two to four."""
+    count = 1 + int(rng.random() < 0.6) * int(rng.integers(1, 4))
+    shares = rng.uniform(0.6, 1.0, count)
+    shares *= rng.uniform(0.55, 0.85) / shares.sum()
+    return [
+        Light(
+            float(rng.uniform(0, 2 * np.pi)),
+            float(rng.uniform(0.2, 1.1)),
+            float(share),
+            float(np.exp(rng.uniform(np.log(0.006), np.log(0.12)))),
+        )
+        for share in shares
+    ]
+
+
 def draw_contact(rng: np.random.Generator) -> Contact:
     """Draw how dark and how wide the ground is shaded around what stands on it."""
     return Contact(float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6))))

@@ -60,6 +60,24 @@ class CompositorSettings:
     """Grounded subjects that are mirrored faintly in the floor (no part of the shadow's truth)."""
     shine_share: float = 0.1
     """Frames in which a subject throws light or colour on the scene, making it no darker."""
+    cloth_share: float = 0.0
+    """Subjects of which a part is covered with another cloth: plain, striped, with letters."""
+    print_share: float = 0.0
+    """Subjects of which a part has the colours of the plate behind it, plain or in a pattern."""
+    hair_share: float = 0.0
+    """Subjects with loose hair along their upper outline, in locks."""
+    dark_share: float = 0.0
+    """Pairs in low light, with noise, whose subjects are about as dark as what they hide."""
+    strong_shadow_share: float = 0.0
+    """Frames whose subjects all cast shadows, of one strong light or of several."""
+    foreign_shadow_share: float = 0.0
+    """Frames with shadows of things out of view (part of the shadow's truth, not of alpha)."""
+    lamp_share: float = 0.0
+    """Frames in which lamps or patches of sun have come or gone. What gets darker is part of the
+    shadow's truth."""
+    crop_share: float = 0.0
+    """Pairs whose plate is shifted by up to 1 % of the picture and zoomed by up to 1 %."""
+
     camera: bool = True
     """Plate and frame each pass through a camera; False keeps them as composed."""
     clean_share: float = 0.2
@@ -93,6 +111,22 @@ class CompositorSettings:
             raise CleanplateError("all weights of placement or of the number of subjects are zero")
         if self.procedural_rooms < 1 or self.procedural_cutouts < 1:
             raise CleanplateError("procedural_rooms and procedural_cutouts must be at least 1")
+
+    @classmethod
+    def hard(cls) -> CompositorSettings:
+        """Give what networks that compare pixels fail at its share, beside all that is usual."""
+        return cls(
+            identical_share=0.08,
+            reflection_share=0.12,
+            cloth_share=0.3,
+            print_share=0.22,
+            hair_share=0.12,
+            dark_share=0.1,
+            strong_shadow_share=0.25,
+            foreign_shadow_share=0.15,
+            lamp_share=0.12,
+            crop_share=0.12,
+        )
 
     @classmethod
     def exact(cls) -> CompositorSettings:

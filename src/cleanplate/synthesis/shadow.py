@@ -14,7 +14,13 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.assets import BORDER
 from cleanplate.synthesis.layer import Layer, level_and_map
-from cleanplate.synthesis.lights import Contact, Light, draw_contact, draw_lights
+from cleanplate.synthesis.lights import (
+    Contact,
+    Light,
+    draw_contact,
+    draw_lights,
+    draw_strong_lights,
+)
 from cleanplate.synthesis.placement import Placement
 from cleanplate.synthesis.view import View
 
@@ -199,16 +205,23 @@ def flat_cast(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> 
 
 
 def shadows(
-    rng: np.random.Generator, view: View, layers: list[Layer], share: float
+    rng: np.random.Generator,
+    view: View,
+    layers: list[Layer],
+    share: float,
+    *,
+    strong: bool = False,
 ) -> tuple[Picture, Plane] | None:
     """Give the scene's factors of light under all subjects' shadows.
 
     Returns (H, W, 3) per channel and (H, W) luminance, both in (0, 1]; None if no subject casts
-    any. Each subject casts with probability `share`, all under the same lights.
+    any. Each subject casts with probability `share`, all under the same lights, which are one
+    strong light or several where shadows shall be `strong`.
     """
     height, width = view.size
     shape = ((height + 1) // 2, (width + 1) // 2)
-    lights, contact = draw_lights(rng), draw_contact(rng)
+    lights = draw_strong_lights(rng) if strong else draw_lights(rng)
+    contact = draw_contact(rng)
     haze = rng.uniform(0, 0.18) if rng.random() < 0.35 else 0.0
     kept: list[Plane] | None = None
     # Shadows of one light do not add up where two subjects stand in it.

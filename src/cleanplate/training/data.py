@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import cv2
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import collate
 from cleanplate.training.folders import Folders
+from cleanplate.training.mapped_pairs import mapped_pairs
 from cleanplate.training.recipes import Recipe
 from cleanplate.training.retakes import Mixture, Retakes, open_pairs
 from cleanplate.training.schedule import step_samples
@@ -154,24 +156,28 @@ def _start_worker(number: int) -> None:
         cv2.setNumThreads(1)
 
 
-def open_sources(recipe: Recipe) -> tuple[Source, Source | None]:
+def open_sources(recipe: Recipe, cache: Path | None = None) -> tuple[Source, Source | None]:
     """Open the recipe's sources for training and validation.
 
     Validation composes plates and cutouts that training never sees, and no stored pairs, so that
-    runs with and without those can be compared.
+    runs with and without those can be compared. `cache` is a folder for decoded assets, which
+    changes no sample (`cleanplate.synthesis.asset_cache`).
 
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
     """
-    training, validation = _main_sources(recipe)
+    training, validation = _main_sources(recipe, cache)
     data = recipe.data
     if data.pairs is not None:
-        pairs = Retakes(open_pairs(data.pairs), recipe.seed, data.compositor)
+        stored = open_pairs(data.pairs)
+        if cache is not None:
+            stored = mapped_pairs(stored, data.pairs, cache)
+        pairs = Retakes(stored, recipe.seed, data.compositor)
         training = Mixture(training, pairs, data.pairs_share, recipe.seed)
     return training, validation
 
 
-def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
+def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | None]:
     from cleanplate.synthesis import Composer, ProceduralComposer
 
     data = recipe.data
@@ -181,7 +187,12 @@ def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
         if data.kind == "procedural":
             return ProceduralComposer(seed, settings=data.compositor)
         return Composer.from_folders(
-            data.plates, data.cutouts, seed=seed, settings=data.compositor, part=part
+            data.plates,
+            data.cutouts,
+            seed=seed,
+            settings=data.compositor,
+            part=part,
+            cache=cache,
         )
 
     if data.kind in ("composites", "procedural"):

@@ -49,6 +49,8 @@ class Launch:
     log_every: int = 10
     pictures_every: int = 500
     quiet: bool = False
+    asset_cache: Path | None = None
+    """A folder for decoded assets, which workers and runs share; None = each decodes its own."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def fit(
         logging.getLogger(name).setLevel(logging.WARNING)
     if getattr(rank_zero_only, "rank", 0):  # the first process speaks for all
         logging.getLogger("cleanplate").setLevel(logging.ERROR)
-    training, validation = sources or open_sources(recipe)
+    training, validation = sources or open_sources(recipe, launch.asset_cache)
     data = PairData(recipe, training, validation, workers=launch.workers)
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
     watching: list[Callback] = [

@@ -11,6 +11,7 @@ COMMANDS = {
     "stats": "Measure a data set: counts, means, coverage, depth.",
     "check": "Prove a data set whole, or name its faults.",
     "render": "Render plates, cutouts and pairs with Blender.",
+    "procedural": "Make plates and cutouts from nothing but numbers.",
     "depth": "Give plain photographs a depth, from a depth network.",
     "cutouts": "Make cutouts of RGBA files, photos with masks, or a clip and its plate.",
     "pack": "Keep plates, cutouts or pairs as one small file.",

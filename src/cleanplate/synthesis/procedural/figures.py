@@ -34,6 +34,11 @@ Vector = npt.NDArray[np.float64]
 
 def draw_cutout(seed: int, number: int) -> Cutout:
     """Cutout `number` of a seed: straight colour, soft alpha, depth relative to its foot."""
+    return draw_shot(seed, number)[0]
+
+
+def draw_shot(seed: int, number: int) -> tuple[Cutout, float]:
+    """Cutout `number` of a seed, and the camera's distance in metres, along the floor."""
     rng = np.random.default_rng([0xC07, seed, number])
     kind = KINDS[number % len(KINDS)]
     scene = Scene(Camera(Intrinsics(1, 1, 0, 0), 1.0, 0.0), (1, 1))
@@ -64,8 +69,8 @@ def _photographed(
     kind: str,
     number: int,
     hair: tuple[Vector, float] | None,
-) -> Cutout:
-    """Set up a camera and lights around the solids, and take the cutout."""
+) -> tuple[Cutout, float]:
+    """Set up a camera and lights around the solids; take the cutout, and tell its distance."""
     reach = np.array([np.abs(s.centre) + np.max(s.half) for s in solids]).max(0)
     tall, wide = float(max(s.centre[1] + s.half[1] for s in solids)), float(max(reach[0], reach[2]))
     size = max(tall, 2.0 * wide)
@@ -110,7 +115,7 @@ def _photographed(
     foot_depth = distance * np.cos(pitch) - eye * np.sin(pitch)
     down = (distance * np.sin(pitch) + eye * np.cos(pitch)) / foot_depth
     foot = (frame / 2 - x0, frame / 2 + focal * down - y0)
-    return Cutout(
+    cutout = Cutout(
         f"procedural {number}",
         kind,
         coded_from_linear(np.minimum(small(light), 1).astype(np.float32)),
@@ -121,6 +126,7 @@ def _photographed(
         (2 * float(reach[0]), 2 * float(reach[2]), tall),
         float(np.arctan2(eye, distance)),
     )
+    return cutout, float(distance)
 
 
 def _strands(

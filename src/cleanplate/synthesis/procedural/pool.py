@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from cleanplate.depth_codec import DATASET, RECORD, encode_disparity
-from cleanplate.files import replacing
-from cleanplate.pictures import write_image
 from cleanplate.synthesis.assets import Cutout, Plate
 from cleanplate.synthesis.procedural.figures import KINDS, draw_cutout
 from cleanplate.synthesis.procedural.shading import draw_plate
@@ -63,38 +59,3 @@ class ProceduralCutouts(_Pool[Cutout]):
         for number in range(self.count):
             kinds.setdefault(KINDS[number % len(KINDS)], []).append(number)
         return kinds
-
-
-def write_plates(
-    folder: Path, count: int, *, seed: int, textures: Path | None = None, start: int = 0
-) -> None:
-    """Write procedural plates in the catalogue's form, to be read instead of made again.
-
-    Each is `NNNNNN.jpg`, `NNNNNN_depth.png` (convention `dataset`) and `NNNNNN.json`,
-    which is written last: a plate that has it is whole, and is not made again.
-
-    Raises:
-        CleanplateError: if a file cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(start, start + count):
-        facts = folder / f"{number:06}.json"
-        if facts.exists():
-            continue
-        plate = draw_plate(seed, number, textures=textures)
-        assert plate.camera is not None
-        assert plate.disparity is not None
-        write_image(facts.with_suffix(".jpg"), plate.picture, quality=95)
-        codes = encode_disparity(plate.disparity, DATASET)
-        write_image(folder / f"{number:06}_depth.png", codes)
-        camera = plate.camera
-        record = {
-            "world": "procedural",
-            RECORD: DATASET.name,
-            "seed": seed,
-            **camera.intrinsics._asdict(),
-            "camera_height": camera.height,
-            "pitch": camera.pitch,
-        }
-        with replacing(facts) as path:
-            path.write_text(json.dumps(record), encoding="utf-8")
