@@ -21,7 +21,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
 from cleanplate.training import recipes
-from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast
+from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
 from cleanplate.training.data import PairData, Source, open_sources
 from cleanplate.training.grids import PictureGrids
 from cleanplate.training.log import LineLog
@@ -93,11 +93,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _check_recipe(recipe: Recipe, run: Path) -> None:
-    """Save the recipe in a new run; in an old one, refuse another."""
+    """Refuse a run that was started with another recipe."""
     path = run / RECIPE
     if not path.exists():
-        run.mkdir(parents=True, exist_ok=True)
-        recipes.save(recipe, path)
         return
     try:
         old = read_json(path)
@@ -153,6 +151,9 @@ def fit(
     if getattr(rank_zero_only, "rank", 0):  # the first process speaks for all
         logging.getLogger("cleanplate").setLevel(logging.ERROR)
     training, validation = sources or open_sources(recipe)
+    if not (run / RECIPE).exists():  # only now: with data that cannot be used no run begins
+        run.mkdir(parents=True, exist_ok=True)
+        recipes.save(recipe, run / RECIPE)
     data = PairData(recipe, training, validation, workers=launch.workers)
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
     watching: list[Callback] = [
@@ -191,11 +192,18 @@ def fit(
     module = PairModule(recipe)
     if recipe.start is not None and not checkpoint.exists():
         module.begin_with(recipe.start, read_checkpoint(recipe.start))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), saver.listening():
         # Of the libraries about themselves; and how many workers there are is the person's choice.
         warnings.filterwarnings("ignore", message=".*LeafSpec")
         warnings.filterwarnings("ignore", message=".*does not have many workers")
-        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+        try:
+            trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+        except Stopped:  # the step before this validation is saved
+            return Outcome("interrupted", trainer.global_step, checkpoint, trainer.global_rank)
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # as Lightning ends on it
+                raise KeyboardInterrupt from None
+            raise
     status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
     return Outcome(status, trainer.global_step, checkpoint, trainer.global_rank)
 
