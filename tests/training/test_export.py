@@ -189,6 +189,25 @@ def test_what_is_no_run_is_named(tmp_path):
         export(tmp_path / "x.ckpt", tmp_path / "model")
 
 
+def test_a_network_that_is_not_registered_is_named(run, tmp_path, capsys):
+    content = torch.load(run / "last.ckpt", weights_only=True)
+    content["recipe"]["network"]["name"] = "mine"
+    torch.save(content, tmp_path / "mine.ckpt")
+    assert main(["export", str(tmp_path / "mine.ckpt"), "-o", str(tmp_path / "model")]) == 2
+    said = capsys.readouterr().err
+    assert "mine.ckpt: there is no network 'mine'" in said
+    assert "compact" in said
+    content["recipe"]["network"] = {"name": "compact", "newer": 1}
+    torch.save(content, tmp_path / "newer.ckpt")
+    with pytest.raises(CleanplateError, match=r"newer\.ckpt: its network has fields"):
+        export(tmp_path / "newer.ckpt", tmp_path / "model")
+    del content["recipe"]["network"]
+    torch.save(content, tmp_path / "none.ckpt")
+    with pytest.raises(CleanplateError, match=r"none\.ckpt: not a checkpoint of a run"):
+        export(tmp_path / "none.ckpt", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def test_the_command_line_exports(run, tmp_path):
     done = CliRunner().invoke(
         export_command.command,

@@ -13,7 +13,6 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cleanplate.errors import CleanplateError
 from cleanplate.training.batch import collate
 from cleanplate.training.folders import Folders
 from cleanplate.training.recipes import Recipe
@@ -175,6 +174,7 @@ def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
     from cleanplate.synthesis import Composer, ProceduralComposer
 
     data = recipe.data
+    data.demand_places()
 
     def composer(part: Literal["training", "validation"]) -> Source:
         seed = recipe.seed + (_VALIDATION_SEED if part == "validation" else 0)
@@ -186,9 +186,6 @@ def _main_sources(recipe: Recipe) -> tuple[Source, Source | None]:
 
     if data.kind in ("composites", "procedural"):
         return composer("training"), composer("validation")
-    if data.path is None:
-        raise CleanplateError(
-            f"data of kind {data.kind!r} lie in a folder", cure="--data.path FOLDER"
-        )
+    assert data.path is not None
     collection = Shards(data.path) if data.kind == "shards" else Folders(data.path, data.depth)
     return split(collection, recipe.seed)

@@ -22,6 +22,7 @@ from cleanplate.ownership import (
     replacing_own,
     write_sealed,
 )
+from cleanplate.synthesis.facts import facts_in
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
 from cleanplate.training.graphs import ODD_SIZES, build_graphs, largest_difference, with_metadata
@@ -55,10 +56,19 @@ def read_trained(path: Path) -> Trained:
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = read_json(beside)
-    if recipe is None or "state_dict" not in content:
+        recipe = facts_in(beside)
+    if "state_dict" not in content or not isinstance(recipe, dict) or "network" not in recipe:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
-    network = build_network(NetworkRecipe(**recipe["network"]))
+    try:
+        network = build_network(NetworkRecipe(**recipe["network"]))
+    except CleanplateError as error:
+        raise CleanplateError(error.what, file=file, cure=error.cure) from None
+    except TypeError as error:
+        raise CleanplateError(
+            f"its network has fields that this version does not know ({error})",
+            file=file,
+            cure="Export with the version of Cleanplate that trained it.",
+        ) from error
     try:
         network.load_state_dict(weights_of(content))
     except RuntimeError as error:
