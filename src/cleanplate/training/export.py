@@ -26,6 +26,7 @@ from cleanplate.synthesis.facts import facts_in
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
 from cleanplate.training.graphs import ODD_SIZES, build_graphs, largest_difference, with_metadata
+from cleanplate.training.licensing import KEY, DataLicensing, licensing_of
 from cleanplate.training.module import build_network, weights_of
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import NetworkRecipe
@@ -43,6 +44,8 @@ class Trained:
     step: int
     samples: int
     saved_at: str
+    licensing: DataLicensing
+    """Of what it learned from."""
 
 
 def read_trained(path: Path) -> Trained:
@@ -79,6 +82,7 @@ def read_trained(path: Path) -> Trained:
         int(content["global_step"]),
         int(content.get("samples", 0)),
         str(content.get("saved_at", "")),
+        DataLicensing.from_json(content[KEY]) if KEY in content else licensing_of(recipe),
     )
 
 
@@ -102,8 +106,9 @@ def export(
 
     Raises:
         CleanplateError: if a graph differs from torch by more than `TOLERANCE` at any of
-            `ODD_SIZES`, if figures are of another model, if a file is there that is not ours, or
-            if one cannot be written. Nothing is written then.
+            `ODD_SIZES`, if figures are of another model, if the training data do not decide the
+            licence and `facts` name none, if a file is there that is not ours, or if one cannot
+            be written. Nothing is written then.
     """
     check_folder(folder)
     before = owned_by(read_record(folder / CARD))
@@ -113,7 +118,10 @@ def export(
     trained = read_trained(source)
     facts = facts or card.Facts(name=trained.recipe["name"])
     weights = weights_hash(trained.network)
-    content = card.describe(trained, facts, weights)
+    try:
+        content = card.describe(trained, facts, weights)
+    except CleanplateError as error:
+        raise CleanplateError(error.what, file=source, cure=error.cure) from None
     graphs = dict(zip(GRAPHS, build_graphs(trained.network, card.metadata(content)), strict=True))
     difference = largest_difference(trained.network, *graphs.values())
     if not difference <= TOLERANCE:

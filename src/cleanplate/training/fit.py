@@ -20,7 +20,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
-from cleanplate.training import recipes
+from cleanplate.training import licensing, recipes
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
 from cleanplate.training.data import PairData, Source, open_sources
 from cleanplate.training.grids import PictureGrids
@@ -155,7 +155,8 @@ def fit(
         run.mkdir(parents=True, exist_ok=True)
         recipes.save(recipe, run / RECIPE)
     data = PairData(recipe, training, validation, workers=launch.workers)
-    saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
+    told = {licensing.KEY: _licensing(recipe, checkpoint, own=sources is not None)}
+    saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes, told)
     watching: list[Callback] = [
         Pace(),
         CollapseWatch(),
@@ -206,6 +207,19 @@ def fit(
             raise
     status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
     return Outcome(status, trainer.global_step, checkpoint, trainer.global_rank)
+
+
+def _licensing(recipe: Recipe, checkpoint: Path, *, own: bool) -> dict[str, Any]:
+    """Say what the data are licensed under: as the run began, even if folders have moved since."""
+    if checkpoint.exists():
+        content = read_checkpoint(checkpoint)
+        if licensing.KEY in content:
+            told: dict[str, Any] = content[licensing.KEY]
+            return told
+    if own:
+        unknown = ("the samples came from a source that the caller made",)
+        return licensing.DataLicensing(unknown=unknown).as_json()
+    return licensing.licensing_of(recipes.to_json(recipe)).as_json()
 
 
 def _loggers(run: Path, start: int) -> list[Logger]:
