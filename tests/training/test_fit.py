@@ -11,7 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
@@ -20,11 +22,13 @@ pytest.importorskip("tensorboard")
 from lightning.pytorch import Callback  # noqa: E402
 
 from cleanplate.errors import CleanplateError  # noqa: E402
+from cleanplate.synthesis.procedural.pool import write_plates  # noqa: E402
 from cleanplate.training import fit as fitting  # noqa: E402
 from cleanplate.training.export import read_trained, weights_hash  # noqa: E402
 from cleanplate.training.fit import Launch, fit, read_checkpoint  # noqa: E402
 from cleanplate.training.log import read_log  # noqa: E402
 from cleanplate.training.module import PairModule, learning_rate_factor  # noqa: E402
+from cleanplate.training.recipes import DataRecipe  # noqa: E402
 from training.discs import Discs, tiny_recipe  # noqa: E402
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -234,6 +238,38 @@ def test_a_run_stopped_in_a_validation_goes_on(tmp_path, whole):
     assert losses(tmp_path) == losses(whole)
     (line,) = [line for line in read_log(tmp_path / fitting.LOG) if "val/total" in line]
     assert line["step"] >= 10
+
+
+def test_a_run_that_would_meet_a_damaged_asset_is_refused_before_it_begins(tmp_path):
+    write_plates(tmp_path / "plates", 3, seed=1)
+    cutouts = tmp_path / "cutouts"
+    cutouts.mkdir()
+    rgba = np.full((60, 60, 4), 255, np.uint8)
+    rgba[:10, :, 3] = 0
+    for name in ("a", "b"):
+        Image.fromarray(rgba).save(cutouts / f"{name}.png")
+    (tmp_path / "plates" / "000001.jpg").write_bytes(b"no picture")
+    (cutouts / "b.json").write_text("{")
+    data = DataRecipe(plates=(tmp_path / "plates",), cutouts=(cutouts,))
+    with pytest.raises(CleanplateError, match="2 of 5 plates, cutouts and pairs") as caught:
+        fit(tiny_recipe(data=data), tmp_path / "run", LAUNCH)
+    assert "000001.jpg: is not a picture" in str(caught.value)
+    assert "b.json: cannot be read as JSON" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sample_that_cannot_be_read_is_named_without_a_traceback(tmp_path, workers):
+    class Damaged(Discs):
+        def sample(self, index, size):
+            if index == 9:
+                raise CleanplateError("is damaged", file="set/000009.tar", cure="Copy it again.")
+            return super().sample(index, size)
+
+    launch = dataclasses.replace(LAUNCH, workers=workers)
+    with pytest.raises(CleanplateError) as caught:
+        fit(tiny_recipe(), tmp_path, launch, sources=(Damaged(), None))
+    assert str(caught.value) == "set/000009.tar: is damaged\nCopy it again."
 
 
 def test_a_complete_run_is_left_alone(whole):

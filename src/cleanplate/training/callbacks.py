@@ -21,6 +21,7 @@ from torch import Tensor
 
 from cleanplate.training.batch import Batch
 from cleanplate.training.networks.contract import Prediction
+from cleanplate.training.recipes import Recipe
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -99,7 +100,7 @@ class SaveLast(Callback):
             trainer.should_stop = True
             trainer.limit_val_batches = 0  # else Lightning would validate before it stops
         every = self.every_steps
-        validates = trainer.enable_validation and step % int(trainer.val_check_batch) == 0
+        validates = trainer.enable_validation and step % _recipe(pl_module).validation_every == 0
         if stop or late or validates or (every and step % every == 0):
             self._save(trainer)
 
@@ -112,7 +113,7 @@ class SaveLast(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Leave a validation that is asked to stop; its figures would be of a part of it."""
-        recipe = pl_module.recipe
+        recipe = _recipe(pl_module)
         # Processes decide together, so only at batches that each of them has.
         common = recipe.validation_samples // trainer.world_size // recipe.stages[-1].batch
         if trainer.world_size > 1 and batch_idx >= common:
@@ -139,6 +140,12 @@ class SaveLast(Callback):
         if self._saved_step != trainer.global_step:
             trainer.save_checkpoint(self.path)
         self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
+
+
+def _recipe(module: LightningModule) -> Recipe:
+    recipe = module.recipe
+    assert isinstance(recipe, Recipe)
+    return recipe
 
 
 class Pace(Callback):

@@ -16,6 +16,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
+from tqdm import tqdm
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
@@ -23,6 +24,7 @@ from cleanplate.json_files import read_json
 from cleanplate.training import licensing, recipes
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
 from cleanplate.training.data import PairData, Source, open_sources
+from cleanplate.training.examination import demand_usable
 from cleanplate.training.grids import PictureGrids
 from cleanplate.training.log import LineLog
 from cleanplate.training.module import PairModule
@@ -110,6 +112,15 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
         )
 
 
+def _check_batches(recipe: Recipe, ranks: int) -> None:
+    for stage in recipe.stages:
+        if stage.batch % ranks:
+            raise CleanplateError(
+                f"a batch of {stage.batch} cannot be shared by {ranks} devices",
+                cure="choose a batch that is a multiple of them",
+            )
+
+
 def fit(
     recipe: Recipe,
     run: Path,
@@ -133,12 +144,7 @@ def fit(
     launch = launch or Launch()
     ranks = launch.devices * launch.nodes
     torch.set_num_threads(launch.threads or max(1, (os.cpu_count() or 1) // ranks - 1))
-    for stage in recipe.stages:
-        if stage.batch % ranks:
-            raise CleanplateError(
-                f"a batch of {stage.batch} cannot be shared by {ranks} devices",
-                cure="choose a batch that is a multiple of them",
-            )
+    _check_batches(recipe, ranks)
     _check_recipe(recipe, run)
     checkpoint = run / CHECKPOINT
     start = 0
@@ -151,6 +157,8 @@ def fit(
     if getattr(rank_zero_only, "rank", 0):  # the first process speaks for all
         logging.getLogger("cleanplate").setLevel(logging.ERROR)
     training, validation = sources or open_sources(recipe)
+    if sources is None and not start and not getattr(rank_zero_only, "rank", 0):
+        demand_usable(recipe.data, lambda files: tqdm(files, "check", disable=launch.quiet or None))
     if not (run / RECIPE).exists():  # only now: with data that cannot be used no run begins
         run.mkdir(parents=True, exist_ok=True)
         recipes.save(recipe, run / RECIPE)
