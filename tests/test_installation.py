@@ -43,7 +43,7 @@ def installed(monkeypatch):
 def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "a checkout"
     folder.mkdir()
-    (folder / "constraints.txt").write_text("torch==1\n")
+    (folder / "constraints.txt").write_text("torch==1\n", encoding="utf-8")
     return folder
 
 

@@ -164,6 +164,18 @@ def test_pairs_become_a_shard_that_training_reads(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample["disparity"], 0.5, rtol=0.003)
 
 
+def test_what_a_catalogue_says_of_pairs_goes_into_each(tmp_path: Path) -> None:
+    write_pair(tmp_path / "pairs", attribution="by me")
+    told = {"licence": "CC-BY-4.0", "source": "us", "attribution": "by us", "title": "Pairs"}
+    (tmp_path / "pairs" / "catalogue.json").write_text(json.dumps(told), encoding="utf-8")
+    pack_pairs(tmp_path / "pairs", tmp_path / "0.tar")
+    unpacked(tmp_path / "0.tar", tmp_path / "out")
+    facts = json.loads((tmp_path / "out" / "00007.json").read_text(encoding="utf-8"))
+    assert facts == {
+        "world": "test", "license": "CC-BY-4.0", "source": "us", "attribution": "by me"
+    }  # fmt: skip
+
+
 def test_a_rendering_is_packed_as_it_lies(tmp_path: Path) -> None:
     """Its plan is no item."""
     write_pair(tmp_path / "pairs", license="CC0-1.0", source="drawn by a test")

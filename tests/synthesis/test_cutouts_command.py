@@ -168,7 +168,7 @@ def test_a_damaged_picture_is_named_and_the_others_are_made(tmp_path: Path, caps
     source = rgba(tmp_path / "in" / "man.png", figure())
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG nothing")
     rgba(tmp_path / "in" / "odd.png", figure(), seed=4)
-    (tmp_path / "in" / "odd.json").write_text("{")
+    (tmp_path / "in" / "odd.json").write_text("{", encoding="utf-8")
     code, said, error = run(capsys, source.parent, "-o", tmp_path / "out", *CREDIT)
     assert code == 2
     assert [one["name"] for one in said["cutouts"]] == ["man"]

@@ -31,7 +31,7 @@ def pictures(folder: Path, **facts: dict[str, Any]) -> Path:
     """Pictures with their json; `catalogue` speaks for the folder."""
     folder.mkdir()
     for name, told in facts.items():
-        (folder / f"{name}.json").write_text(json.dumps(told))
+        (folder / f"{name}.json").write_text(json.dumps(told), encoding="utf-8")
         if name != "catalogue":
             write_image(folder / f"{name}.png", np.zeros((8, 8, 3), np.uint8))
     return folder
@@ -44,7 +44,7 @@ def write_pair(folder: Path, **facts: Any) -> Path:
         is_depth = "depth" in part
         picture = plane if is_depth else np.zeros((32, 32, 3), np.uint8)
         write_image(folder / f"room.001_{part}.png", picture)
-    (folder / "room.001.json").write_text(json.dumps(facts))
+    (folder / "room.001.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
 
@@ -90,7 +90,7 @@ def test_pairs_say_it_loose_and_packed(tmp_path):
 
 def test_a_built_set_says_it_in_its_plan(tmp_path):
     write_plates(tmp_path / "rooms", 2, seed=3)
-    (tmp_path / "rooms" / "catalogue.json").write_text(json.dumps(BY))
+    (tmp_path / "rooms" / "catalogue.json").write_text(json.dumps(BY), encoding="utf-8")
     words = ["--plates", str(tmp_path / "rooms"), "--count", "2", "--size", "48x32"]
     words += ["--workers", "1", "--quiet"]
     assert main(["synth", "build", "-o", str(tmp_path / "set"), *words]) == 0
@@ -103,7 +103,7 @@ def test_folders_without_any_statement_do_not_decide(tmp_path):
     assert licensing("folders", path=tmp_path / "set").objections() == [
         "folders set: 1 of 1 have no licence: set"
     ]
-    (tmp_path / "set" / "catalogue.json").write_text(json.dumps(BY))
+    (tmp_path / "set" / "catalogue.json").write_text(json.dumps(BY), encoding="utf-8")
     assert licensing("folders", path=tmp_path / "set").objections() == []
 
 

@@ -12,7 +12,7 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,11 @@ import numpy.typing as npt
 from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
-from cleanplate.json_files import read_json
 from cleanplate.listing import is_hidden
 from cleanplate.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
+from cleanplate.synthesis.credits import CATALOGUE
+from cleanplate.synthesis.facts import facts_in
 
 _LEVELS = 64
 """Steps of depth over a cutout's own thickness."""
@@ -49,6 +50,8 @@ class Coding(NamedTuple):
 
 _OF_FOLDERS = frozenset({"catalogue", "render"})
 """Stems of files that tell of a whole folder: a list of assets, the plan of a rendering."""
+_CREDIT = frozenset({"license", "source", "attribution"})
+"""Keys of `catalogue.json` that hold for each item."""
 
 Members = Iterator[tuple[str, bytes]]
 Item = Callable[[Path, str, Coding], Members]
@@ -125,12 +128,16 @@ def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: C
     names = {record: record.name.removesuffix(".json") for record in records}
     if prefix is None:
         names = _sample_names(names)
-    members = _members(names, item, coding)
+    catalogue = folder / CATALOGUE
+    # A shard has no place for a file of the whole folder: each sample says what that says.
+    told = facts_in(catalogue)
+    told.setdefault("license", told.pop("licence", None))
+    whole = {key: text for key, text in told.items() if key in _CREDIT and text}
+    members = _members(names, item, coding, whole if prefix is None else {})
     with replacing(archive) as path, path.open("wb") as raw:
         if prefix is None:
             _fill(raw, members)
         else:
-            catalogue = folder / "catalogue.json"
             if catalogue.exists():
                 members = chain([(catalogue.name, catalogue.read_bytes())], members)
             # Without time and name in its head, the same items are the same bytes.
@@ -158,11 +165,16 @@ def _sample_names(names: dict[Path, str]) -> dict[Path, str]:
     return {record: name for name, record in taken.items()}
 
 
-def _members(names: dict[Path, str], item: Item, coding: Coding) -> Members:
+def _members(
+    names: dict[Path, str], item: Item, coding: Coding, whole: Mapping[str, Any]
+) -> Members:
     for record, name in names.items():
         for ending, content in item(record.parent, record.name.removesuffix(".json"), coding):
             yield f"{name}{ending}", content
-        facts = read_json(record)
+        facts = facts_in(record)
+        if "licence" in facts:  # the key's old spelling
+            facts.setdefault("license", facts.pop("licence"))
+        facts = {**whole, **facts}
         told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
         yield f"{name}.json", told.encode()
 

@@ -11,7 +11,6 @@ from typing import Any
 from torch import nn
 
 from cleanplate.errors import CleanplateError
-from cleanplate.json_files import read_json
 from cleanplate.models import CARD, GRAPHS, find_model
 from cleanplate.ownership import (
     check_folder,

@@ -159,9 +159,9 @@ def command(
     elif not quiet:
         click.echo(_summary(done, output))
     if not done["cutouts"] and not done["kept"]:
-        others = [*done["failed"], *done["refused"]][:10]
-        reasons = "\n".join(f"{one['file']}: {one['reason']}" for one in others)
-        raise CleanplateError(f"no picture makes a cutout\n{reasons}")
+        reasons = [one["error"] for one in done["failed"]]
+        reasons += [f"{one['file']}: {one['reason']}" for one in done["refused"]]
+        raise CleanplateError("\n".join(["no picture makes a cutout", *reasons[:10]]))
     if done["failed"]:
         raise CleanplateError(
             f"{len(done['failed'])} of {len(sources)} pictures could not be used, see above",
@@ -223,9 +223,10 @@ def _make(
         except (Refused, CleanplateError) as error:
             # No subject, or one too small, is what many pictures have; a damaged one is a fault.
             refused = isinstance(error, Refused)
-            done["refused" if refused else "failed"].append(
-                {"file": str(path), "reason": str(error)}
-            )
+            if refused:
+                done["refused"].append({"file": str(path), "reason": str(error)})
+            else:
+                done["failed"].append({"file": str(path), "error": str(error)})
             if not quiet or not refused:
                 word = "Refused" if refused else "Failed"
                 tqdm.write(f"{word}: {path.name}: {error}", file=sys.stderr)
