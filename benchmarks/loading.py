@@ -35,8 +35,7 @@ def loading(rounds: int, scratch: Path) -> list[Row]:
 
     Ours are read in shuffled order, each sample to all its arrays; the others in the files' order.
     """
-    for library in ("torch", "webdataset"):
-        require(library, "train")
+    require("torch", "train")
     logging.getLogger("cleanplate").setLevel(logging.ERROR)
     shards = _built(scratch / "shards", "realistic")
     folders = _built(scratch / "folders", "assignment")

@@ -6,15 +6,16 @@ import re
 import signal
 import subprocess
 import sys
+from email.message import Message
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import click
 import pytest
 
-from cleanplate import cli
+from cleanplate import cli, installation
 from cleanplate.cli import doctor, main
-from cleanplate.errors import CleanplateError, MissingExtraError
+from cleanplate.errors import CleanplateError, MissingExtraError, install_command
 
 THERE = cli.command.list_commands(click.Context(cli.command))
 
@@ -23,7 +24,7 @@ TRIAL = """
 import sys, click
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from cleanplate import cli
+from cleanplate import cli, installation
 
 @click.command()
 def command():
@@ -144,7 +145,7 @@ def test_a_persons_mistake_is_told_without_traceback(trial, capsys):
 
 def test_a_missing_extra_is_told_with_its_name(trial, capsys):
     assert trial(MissingExtraError("torch", "train")) == 2
-    assert "pip install 'cleanplate[train]'" in capsys.readouterr().err
+    assert install_command("train") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["--no-such-option"], ["doctor", "x"]])
@@ -225,13 +226,27 @@ def told(capsys) -> dict:
     return found
 
 
+class Installed:
+    """What `importlib.metadata` tells of a package."""
+
+    def __init__(self, requires: list[str]):
+        extras = dict.fromkeys(re.findall(r"""extra == ['"](\w+)""", " ".join(requires)))
+        self.requires = requires
+        self.metadata = Message()
+        for extra in extras:
+            self.metadata["Provides-Extra"] = extra
+
+    def read_text(self, name: str) -> None:
+        assert name == "direct_url.json"
+
+
 def declare(monkeypatch, lines: list[str], versions: dict[str, str]) -> None:
     def version(name: str) -> str:
         if name not in versions:
             raise doctor.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(doctor, "requires", lambda _: lines)
+    monkeypatch.setattr(installation, "distribution", lambda _: Installed(lines))
     monkeypatch.setattr(doctor, "version", version)
 
 
@@ -261,8 +276,38 @@ def test_doctor_names_the_extra_that_is_missing(monkeypatch, capsys):
     main(["doctor"])
     out = capsys.readouterr().out
     assert re.search(r"opencv-python-headless +missing", out)
-    assert re.search(r"Extra train +-> pip install 'cleanplate\[train\]'", out)
+    assert re.search(r'Extra train  -> .*pip install "cleanplate\[train\]"\n', out)
     assert re.search(r"Extra exr\n +openexr +3\.4", out)
+
+
+def test_doctor_lists_what_is_for_this_system_and_python_alone(monkeypatch, capsys):
+    lines = [
+        "numpy>=1.26",
+        "pywin32>=300; sys_platform == 'nowhere'",
+        "bpy<5.1,>=5.0; python_version == '2.7' and extra == 'render'",
+        "numpy<2; extra == 'render'",
+        "torch>=2.4; (python_version >= '3.0') and extra == 'train'",
+    ]
+    declare(monkeypatch, lines, {"numpy": "1.26.4"})
+    found = told(capsys)
+    assert found["libraries"] == {"numpy": "1.26.4"}
+    assert found["extras"] == {"render": {"numpy": "1.26.4"}, "train": {"torch": None}}
+    assert found["elsewhere"] == {"render": {"bpy": 'python_version == "2.7"'}}
+    main(["doctor"])
+    out = capsys.readouterr().out
+    assert 'Extra render (bpy is for python_version == "2.7" alone)\n' in out
+    assert "missing" in out.split("Extra train")[1]
+    assert "pywin32" not in out
+
+
+def test_doctor_names_a_library_of_another_version_than_an_extra_wants(monkeypatch, capsys):
+    lines = ["numpy>=1.26", "numpy<2; extra == 'render'"]
+    declare(monkeypatch, lines, {"numpy": "2.1"})
+    assert told(capsys)["unfit"] == {"render": {"numpy": "<2"}}
+    main(["doctor"])
+    base, _, extra = capsys.readouterr().out.partition("Extra render")
+    assert "not" not in base.partition("Libraries")[2]
+    assert re.match(r'  -> .*pip install "cleanplate\[render\]"\n  numpy +2\.1, not <2\n', extra)
 
 
 def model(problem: str | None) -> dict:
@@ -296,6 +341,6 @@ def test_doctor_works_from_a_source_tree(monkeypatch, capsys):
     def missing(_: str) -> list[str]:
         raise doctor.PackageNotFoundError
 
-    monkeypatch.setattr(doctor, "requires", missing)
+    monkeypatch.setattr(installation, "distribution", missing)
     found = told(capsys)
     assert found["libraries"] == found["extras"] == {}

@@ -30,12 +30,12 @@ MODULES = {
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "onnxscript": "onnxscript",
+    "packaging": "packaging",
     "PIL": "pillow",
     "tensorboard": "tensorboard",
     "torch": "torch",
     "tqdm": "tqdm",
     "tyro": "tyro",
-    "webdataset": "webdataset",
 }
 """Import name -> distribution."""
 
@@ -77,6 +77,17 @@ def test_what_a_file_imports_is_declared(path: Path) -> None:
 def test_every_base_library_is_used() -> None:
     used = {MODULES.get(name) for path in SOURCE.rglob("*.py") for name in imports(path)}
     assert used >= BASE
+
+
+def test_every_library_of_training_is_used() -> None:
+    places = [*(SOURCE / "training").rglob("*.py"), *(SOURCE / "cli").rglob("*.py")]
+    used = {MODULES.get(name) for path in places for name in imports(path)}
+    asked = {
+        MODULES.get(name)
+        for path in places
+        for name in re.findall(r'"(\w+)"', path.read_text("utf-8"))
+    }
+    assert used | asked >= EXTRAS["train"]
 
 
 def test_errors_name_extras_that_exist() -> None:

@@ -23,6 +23,18 @@ class CleanplateError(Exception):
         super().__init__("\n".join(lines))
 
 
+def install_command(extra: str, pip: str | None = None) -> str:
+    """Give the command that adds an extra to this installation; every message takes it from here.
+
+    Args:
+        extra: its name, as in `pyproject.toml`.
+        pip: of another environment; by default that of the running Python.
+    """
+    from cleanplate import installation  # reads the package's metadata: only when it is needed
+
+    return installation.install_command(extra, pip)
+
+
 class MissingExtraError(CleanplateError):
     """A part of Cleanplate that needs libraries outside the base install."""
 
@@ -30,7 +42,7 @@ class MissingExtraError(CleanplateError):
         super().__init__(
             f"this needs {library}, which is not installed",
             file=file,
-            cure=f"pip install 'cleanplate[{extra}]'",
+            cure=install_command(extra),
         )
         self.extra = extra
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from PIL import Image
 
-from cleanplate.errors import CleanplateError, MissingExtraError
+from cleanplate.errors import CleanplateError, MissingExtraError, install_command
 
 HEAD = 400
 """So many first bytes tell the kind of a file."""
@@ -110,7 +110,7 @@ def _load_heif(name: str) -> None:
             raise CleanplateError(
                 f"is HEIC, and {plugin} does not load ({error})",
                 file=name,
-                cure="pip install --upgrade 'cleanplate[heif]'",
+                cure=install_command("heif"),
             ) from error
         return
     raise MissingExtraError("pi-heif (the picture is HEIC)", "heif", file=name)

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from cleanplate import CleanplateError
 from cleanplate.cli.synth.render import command
+from cleanplate.errors import install_command
 from cleanplate.render import crew
 from cleanplate.render.crew import Rendering
 
@@ -179,7 +180,7 @@ def test_an_interpreter_without_blender_is_named(stage, monkeypatch):
     monkeypatch.setenv("NO_BLENDER", "1")
     with pytest.raises(CleanplateError, match="has no Blender") as caught:
         list(crew.run(rendering(stage), python=str(stage / "python")))
-    assert "cleanplate[render]" in str(caught.value)
+    assert install_command("render", f"{stage / 'python'} -m pip") in str(caught.value)
     with pytest.raises(CleanplateError, match="cannot be started"):
         list(crew.run(rendering(stage), python=str(stage / "nothing")))
 

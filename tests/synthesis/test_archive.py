@@ -98,19 +98,58 @@ def test_cutouts_come_back_with_the_very_same_alpha(tmp_path: Path) -> None:
     assert (first.kind, first.foot, first.size) == (second.kind, second.foot, second.size)
 
 
-def write_pair(folder: Path, **facts: object) -> npt.NDArray[np.float32]:
+def test_names_with_dots_stay_themselves(tmp_path: Path) -> None:
+    write_plates(tmp_path / "made", 2, seed=3)
+    rooms = tmp_path / "rooms"
+    rooms.mkdir()
+    for old, new in (("000000", "room"), ("000001", "room.001")):
+        for file in (tmp_path / "made").glob(f"{old}*"):
+            file.rename(rooms / file.name.replace(old, new, 1))
+    assert len(list(rooms.glob("*.jpg"))) == 2
+    pack_plates(rooms, tmp_path / "rooms.tar.gz", Coding(100, 0))
+    there = PlateFolder.open(unpacked(tmp_path / "rooms.tar.gz", tmp_path / "there") / "rooms")
+    assert [file.name for file in there.files] == ["room.001.jpg", "room.jpg"]
+    for packed, plate in zip(there, PlateFolder.open(rooms), strict=True):
+        assert packed.name == plate.name
+        assert np.abs(packed.picture.astype(float) - plate.picture).mean() < 2
+        np.testing.assert_allclose(packed.disparity, plate.disparity, rtol=0.004, atol=1e-4)
+    write_disc(tmp_path / "things", "disc.001")
+    pack_cutouts(tmp_path / "things", tmp_path / "things.tar.gz")
+    there = CutoutFolder.open(unpacked(tmp_path / "things.tar.gz", tmp_path / "there") / "things")
+    assert [cutout.name for cutout in there] == ["disc.001"]
+
+
+def test_pairs_whose_names_have_dots_are_all_in_the_shard(tmp_path: Path) -> None:
+    write_pair(tmp_path / "pairs", "room")
+    write_pair(tmp_path / "pairs", "room.001")
+    (tmp_path / "set").mkdir()
+    assert pack_pairs(tmp_path / "pairs", tmp_path / "set" / "0.tar") == 2
+    shards = Shards(tmp_path / "set")
+    assert [shards.name(number) for number in range(len(shards))] == ["room", "room_001"]
+    write_pair(tmp_path / "pairs", "room_001")
+    with pytest.raises(CleanplateError, match=r"room_001\.json: would have the same name"):
+        pack_pairs(tmp_path / "pairs", tmp_path / "set" / "0.tar")
+
+
+def test_hidden_files_are_no_items(tmp_path: Path) -> None:
+    write_disc(tmp_path / "things", "disc")
+    (tmp_path / "things" / "._disc.json").write_bytes(b"\x00\x05\x16\x07")
+    assert pack_cutouts(tmp_path / "things", tmp_path / "things.tar.gz") == 1
+
+
+def write_pair(folder: Path, name: str = "00007", **facts: object) -> npt.NDArray[np.float32]:
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     for part in ("plate", "frame", "foreground"):
         smooth = np.kron(rng.random((6, 8, 3)), np.ones((8, 8, 1))).astype(np.float32)
-        write_image(folder / f"00007_{part}.png", smooth)
+        write_image(folder / f"{name}_{part}.png", smooth)
     alpha = np.zeros((48, 64), np.float32)
     alpha[10:30, 20:40] = 1
-    write_alpha(folder / "00007_alpha.png", alpha)
-    write_alpha(folder / "00007_shadow.png", np.full((48, 64), 0.8, np.float32), bits=16)
+    write_alpha(folder / f"{name}_alpha.png", alpha)
+    write_alpha(folder / f"{name}_shadow.png", np.full((48, 64), 0.8, np.float32), bits=16)
     for part, metres in (("plate_depth", 4.0), ("depth", 2.0)):
-        write_image(folder / f"00007_{part}.png", np.full((48, 64), metres * 1000, np.uint16))
-    (folder / "00007.json").write_text(json.dumps({"world": "test", **facts}), encoding="utf-8")
+        write_image(folder / f"{name}_{part}.png", np.full((48, 64), metres * 1000, np.uint16))
+    (folder / f"{name}.json").write_text(json.dumps({"world": "test", **facts}), encoding="utf-8")
     return alpha
 
 
@@ -123,6 +162,18 @@ def test_pairs_become_a_shard_that_training_reads(tmp_path: Path) -> None:
     np.testing.assert_allclose(sample["shadow"], 0.8, atol=0.003)
     np.testing.assert_allclose(sample["plate_disparity"], 0.25, rtol=0.003)
     np.testing.assert_allclose(sample["disparity"], 0.5, rtol=0.003)
+
+
+def test_what_a_catalogue_says_of_pairs_goes_into_each(tmp_path: Path) -> None:
+    write_pair(tmp_path / "pairs", attribution="by me")
+    told = {"licence": "CC-BY-4.0", "source": "us", "attribution": "by us", "title": "Pairs"}
+    (tmp_path / "pairs" / "catalogue.json").write_text(json.dumps(told), encoding="utf-8")
+    pack_pairs(tmp_path / "pairs", tmp_path / "0.tar")
+    unpacked(tmp_path / "0.tar", tmp_path / "out")
+    facts = json.loads((tmp_path / "out" / "00007.json").read_text(encoding="utf-8"))
+    assert facts == {
+        "world": "test", "license": "CC-BY-4.0", "source": "us", "attribution": "by me"
+    }  # fmt: skip
 
 
 def test_a_rendering_is_packed_as_it_lies(tmp_path: Path) -> None:

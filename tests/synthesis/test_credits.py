@@ -115,3 +115,15 @@ def test_stored_and_read_again() -> None:
         Credit("b", ("MIT",), ("x", "y"), ("by A",), "title", assumed=True),
     ):
         assert Credit.from_json(json.loads(json.dumps(credit.as_json()))) == credit
+
+
+def test_the_old_key_is_still_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(
+        json.dumps({"licence": "MIT", "source": "x"}), encoding="utf-8"
+    )
+    (tmp_path / "b.json").write_text(
+        json.dumps({"licence": "MIT", "license": "CC0-1.0"}), encoding="utf-8"
+    )
+    found = read_credits([tmp_path / "a.jpg", tmp_path / "b.jpg"])
+    assert [credit.licences for credit in found] == [("MIT",), ("CC0-1.0",)]
+    assert Credit.from_json({"asset": "a", "licence": ["MIT"]}).licences == ("MIT",)

@@ -164,6 +164,20 @@ def test_a_licence_is_asked_for(tmp_path: Path, capsys):
     assert (code, said["cutouts"][0]["source"]) == (0, "us")
 
 
+def test_a_damaged_picture_is_named_and_the_others_are_made(tmp_path: Path, capsys):
+    source = rgba(tmp_path / "in" / "man.png", figure())
+    (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG nothing")
+    rgba(tmp_path / "in" / "odd.png", figure(), seed=4)
+    (tmp_path / "in" / "odd.json").write_text("{", encoding="utf-8")
+    code, said, error = run(capsys, source.parent, "-o", tmp_path / "out", *CREDIT)
+    assert code == 2
+    assert [one["name"] for one in said["cutouts"]] == ["man"]
+    assert [Path(one["file"]).name for one in said["failed"]] == ["broken.png", "odd.png"]
+    assert "2 of 3 pictures could not be used" in error
+    assert "odd.json" in error
+    assert (tmp_path / "out" / "man.png").exists()
+
+
 def test_when_nothing_comes_out(tmp_path: Path, capsys):
     flat = rgba(tmp_path / "in" / "flat.png", np.ones((90, 90), np.float32))
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG nothing")
@@ -172,9 +186,8 @@ def test_when_nothing_comes_out(tmp_path: Path, capsys):
     assert code == 2
     assert "no picture makes a cutout" in error
     assert "plain.jpg: it has no alpha channel" in error
-    assert [Path(one["file"]).name for one in said["refused"]] == [
-        "broken.png", "flat.png", "plain.jpg",
-    ]  # fmt: skip
+    assert [Path(one["file"]).name for one in said["failed"]] == ["broken.png"]
+    assert [Path(one["file"]).name for one in said["refused"]] == ["flat.png", "plain.jpg"]
     assert not (tmp_path / "out").exists()
 
 

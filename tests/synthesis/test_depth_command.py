@@ -91,11 +91,14 @@ def test_a_bad_photo(photos: Path, model: str, capsys):
     (photos / "aaa.jpg").write_bytes(b"no picture")
     Image.new("RGB", (96, 64), (90, 90, 90)).save(photos / "flat.png")
     call = ["synth", "depth", str(photos), "--model", model]
-    assert main(call) == 2
-    assert "aaa.jpg: is not a picture" in capsys.readouterr().err
+    assert main([*call, "--json"]) == 2
+    told = capsys.readouterr()
+    assert "aaa.jpg: is not a picture" in told.err
+    assert "2 of 4 photos could not be used" in told.err
+    assert len(json.loads(told.out)["plates"]) == 2, "a bad one does not stop the others"
     assert main([*call, "--skip-bad", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert len(said["plates"]) == 2
+    assert (len(said["plates"]), len(said["kept"])) == (0, 2)
     assert [Path(one["photo"]).name for one in said["failed"]] == ["aaa.jpg", "flat.png"]
     assert "same depth everywhere" in said["failed"][1]["error"]
     assert sorted(p.name for p in photos.glob("*_depth.png")) == [

@@ -19,14 +19,19 @@ from cleanplate.cli import export as export_command  # noqa: E402
 from cleanplate.cli import main  # noqa: E402
 from cleanplate.errors import CleanplateError  # noqa: E402
 from cleanplate.models import find_model  # noqa: E402
+from cleanplate.pictures import write_image  # noqa: E402
+from cleanplate.synthesis.credits import SourceUse  # noqa: E402
 from cleanplate.training import export as exporting  # noqa: E402
 from cleanplate.training import graphs  # noqa: E402
 from cleanplate.training.card import Facts, giga_macs, read_figures, without_places  # noqa: E402
 from cleanplate.training.export import export, read_trained, weights_hash  # noqa: E402
 from cleanplate.training.fit import Launch, fit  # noqa: E402
+from cleanplate.training.licensing import KEY, DataLicensing  # noqa: E402
 from cleanplate.training.networks import NETWORKS, CompactNet  # noqa: E402
 from cleanplate.training.recipes import DataRecipe, NetworkRecipe  # noqa: E402
 from training.discs import Discs, tiny_recipe  # noqa: E402
+
+TINY = Facts("tiny", "Apache-2.0")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(run, tmp_path_factory):
-    return export(run, tmp_path_factory.mktemp("model") / "tiny", facts=Facts("tiny"))
+    return export(run, tmp_path_factory.mktemp("model") / "tiny", facts=TINY)
 
 
 def test_a_model_folder_is_whole_and_accepted(model):
@@ -60,13 +65,13 @@ def test_the_card_says_what_the_model_is(model, run):
     assert card["parameters"] == sum(p.numel() for p in network.parameters())
     assert card["weights_sha256"] == weights_hash(network)
     assert (card["trained_steps"], card["trained_samples"]) == (2, 6)
-    assert card["licence"] == "Apache-2.0"
+    assert card["license"] == "Apache-2.0"
     assert card["recipe"]["data"]["plates"] == ["plates"]
     assert str(run) not in (model / "card.json").read_text(encoding="utf-8") + (
         model / "card.md"
     ).read_text(encoding="utf-8")
     text = (model / "card.md").read_text(encoding="utf-8")
-    for said in (f"{card['parameters']:,}", card["licence"], card["command"], "composites of"):
+    for said in (f"{card['parameters']:,}", card["license"], card["command"], "composites of"):
         assert said in text
 
 
@@ -75,14 +80,14 @@ def test_the_graphs_carry_their_origin(model):
     for name in ("plate.onnx", "frame.onnx"):
         told = {p.key: p.value for p in onnx.load(model / name).metadata_props}
         assert told["weights_sha256"] == card["weights_sha256"]
-        assert told["licence"] == "Apache-2.0"
+        assert told["license"] == "Apache-2.0"
         assert told["training_data"] == card["training_data"]
         assert told["date"] == card["trained_until"]
         assert json.loads(told["recipe"])["steps"] == 2
 
 
 def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
-    again = export(run, tmp_path / "again", facts=Facts("tiny"))
+    again = export(run, tmp_path / "again", facts=TINY)
     for name in ("plate.onnx", "frame.onnx", "card.json"):
         assert (again / name).read_bytes() == (model / name).read_bytes()
 
@@ -90,7 +95,7 @@ def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
 def test_a_checkpoint_alone_is_enough(run, tmp_path, model):
     alone = tmp_path / "alone.ckpt"
     alone.write_bytes((run / "last.ckpt").read_bytes())
-    other = export(alone, tmp_path / "model", facts=Facts("tiny"))
+    other = export(alone, tmp_path / "model", facts=TINY)
     assert find_model(other).hash == find_model(model).hash
 
 
@@ -101,7 +106,7 @@ def test_a_model_that_differs_from_torch_is_not_written(run, tmp_path, monkeypat
 
     monkeypatch.setattr(exporting, "build_graphs", spoilt)
     with pytest.raises(CleanplateError, match="nothing was written"):
-        export(run, tmp_path / "model")
+        export(run, tmp_path / "model", facts=TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +121,7 @@ class Frozen(CompactNet):
 def test_a_size_that_tracing_froze_is_found(run, tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, "compact", Frozen)
     with pytest.raises(CleanplateError, match="differ from the network"):
-        export(run, tmp_path / "model")
+        export(run, tmp_path / "model", facts=TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -145,7 +150,7 @@ def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
 
 def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
     file = scores(tmp_path / "scores.json", find_model(model).hash)
-    told = export(run, tmp_path / "told", facts=Facts("tiny"), figures=[file])
+    told = export(run, tmp_path / "told", facts=TINY, figures=[file])
     card = json.loads((told / "card.json").read_text(encoding="utf-8"))
     assert card["figures"][0]["means"]["mad"] == 0.01
     assert "| mad | 0.01 |" in (told / "card.md").read_text(encoding="utf-8")
@@ -153,7 +158,7 @@ def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
     assert json.loads(props["figures"]) == card["figures"]
     assert find_model(told).hash != find_model(model).hash
     newer = scores(tmp_path / "newer.json", find_model(told).hash, mad=0.02)
-    export(run, told, facts=Facts("tiny"), figures=[newer])
+    export(run, told, facts=TINY, figures=[newer])
     assert (
         json.loads((told / "card.json").read_text(encoding="utf-8"))["figures"][0]["means"]["mad"]
         == 0.02
@@ -163,21 +168,21 @@ def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
 def test_figures_of_another_model_are_refused(run, tmp_path):
     file = scores(tmp_path / "scores.json", "f" * 64)
     with pytest.raises(CleanplateError, match="another model"):
-        export(run, tmp_path / "model", figures=[file])
+        export(run, tmp_path / "model", facts=TINY, figures=[file])
     file.write_text("[]", encoding="utf-8")
     with pytest.raises(CleanplateError, match="no figures"):
-        export(run, tmp_path / "model", figures=[file])
+        export(run, tmp_path / "model", facts=TINY, figures=[file])
     assert not (tmp_path / "model").exists()
 
 
 def test_a_model_replaces_only_a_model_of_ours(run, tmp_path):
-    export(run, tmp_path, facts=Facts("tiny"))
-    export(run, tmp_path, facts=Facts("tiny"), overwrite=False)
+    export(run, tmp_path, facts=TINY)
+    export(run, tmp_path, facts=TINY, overwrite=False)
     (tmp_path / "card.md").write_text("my notes", encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"card\.md: is there already"):
-        export(run, tmp_path, facts=Facts("tiny"))
+        export(run, tmp_path, facts=TINY)
     assert (tmp_path / "card.md").read_text(encoding="utf-8") == "my notes"
-    export(run, tmp_path, facts=Facts("tiny"), overwrite=True)
+    export(run, tmp_path, facts=TINY, overwrite=True)
     assert find_model(tmp_path).name == "tiny"
 
 
@@ -189,13 +194,122 @@ def test_what_is_no_run_is_named(tmp_path):
         export(tmp_path / "x.ckpt", tmp_path / "model")
 
 
+def test_a_network_that_is_not_registered_is_named(run, tmp_path, capsys):
+    content = torch.load(run / "last.ckpt", weights_only=True)
+    content["recipe"]["network"]["name"] = "mine"
+    torch.save(content, tmp_path / "mine.ckpt")
+    assert main(["export", str(tmp_path / "mine.ckpt"), "-o", str(tmp_path / "model")]) == 2
+    said = capsys.readouterr().err
+    assert "mine.ckpt: there is no network 'mine'" in said
+    assert "compact" in said
+    content["recipe"]["network"] = {"name": "compact", "newer": 1}
+    torch.save(content, tmp_path / "newer.ckpt")
+    with pytest.raises(CleanplateError, match=r"newer\.ckpt: its network has fields"):
+        export(tmp_path / "newer.ckpt", tmp_path / "model")
+    del content["recipe"]["network"]
+    torch.save(content, tmp_path / "none.ckpt")
+    with pytest.raises(CleanplateError, match=r"none\.ckpt: not a checkpoint of a run"):
+        export(tmp_path / "none.ckpt", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_licences_and_attributions_of_the_data_are_on_the_card(run, tmp_path, capsys):
+    content = torch.load(run / "last.ckpt", weights_only=True)
+    uses = (
+        SourceUse("CC-BY-4.0", "scans", ("Scans, (c) A | B", "by C"), 3, 0),
+        SourceUse("MIT", "avatars", (), 2, 0),
+    )
+    content[KEY] = DataLicensing(uses).as_json()
+    torch.save(content, tmp_path / "x.ckpt")
+    assert main(["export", str(tmp_path / "x.ckpt"), "-o", str(tmp_path / "model")]) == 0
+    model = find_model(tmp_path / "model")
+    assert model.license == model.card["license"] == "Apache-2.0"
+    assert model.card["data_licenses"][0] == {
+        "license": "CC-BY-4.0",
+        "attribution": ["Scans, (c) A | B", "by C"],
+        "sources": ["scans (3)"],
+    }
+    text = (tmp_path / "model" / "card.md").read_text(encoding="utf-8")
+    assert "| CC-BY-4.0 | Scans, (c) A \\| B; by C | scans (3) |" in text
+    told = {p.key: p.value for p in onnx.load(model.frame_graph).metadata_props}
+    assert told["attribution"].splitlines() == ["Scans, (c) A | B (CC-BY-4.0)", "by C (CC-BY-4.0)"]
+
+
+def test_where_the_data_do_not_decide_the_licence_is_asked_for(run, tmp_path, capsys):
+    content = torch.load(run / "last.ckpt", weights_only=True)
+    uses = (
+        SourceUse("CC-BY-4.0", "scans", (), 3, 0),
+        SourceUse("CC-BY-NC-4.0", "pets", ("D",), 1, 0),
+    )
+    content[KEY] = DataLicensing(uses, ("plates rooms: 1 of 2 have no licence: a",)).as_json()
+    torch.save(content, tmp_path / "x.ckpt")
+    words = ["export", str(tmp_path / "x.ckpt"), "-o", str(tmp_path / "model")]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    for reason in (
+        "plates rooms: 1 of 2 have no licence: a",
+        "scans: CC-BY-4.0 asks for attribution, and none is given",
+        "pets: CC-BY-NC-4.0",
+        "--license",
+    ):
+        assert reason in said
+    assert not (tmp_path / "model").exists()
+    assert main([*words, "--license", "CC-BY-NC-4.0"]) == 0
+    assert find_model(tmp_path / "model").license == "CC-BY-NC-4.0"
+    text = (tmp_path / "model" / "card.md").read_text(encoding="utf-8")
+    assert "**missing, and asked for**" in text
+    assert "- pets: CC-BY-NC-4.0" in text
+    assert main([*words, "--license", "free for all"]) == 2
+    assert "no SPDX licence" in capsys.readouterr().err
+
+
+def test_the_shipped_card_tells_its_licence():
+    assert find_model().license == "Apache-2.0"
+
+
+def test_a_run_keeps_what_its_data_say(tmp_path, monkeypatch):
+    from cleanplate.training import fit as fitting
+
+    monkeypatch.setattr(fitting, "open_sources", lambda _: (Discs(), None))
+    plates, cutouts = tmp_path / "plates", tmp_path / "cutouts"
+    for folder in (plates, cutouts):
+        folder.mkdir()
+        write_image(folder / "one.png", np.zeros((8, 8, 3), np.uint8))
+        credit = {"license": "CC-BY-4.0", "source": folder.name, "attribution": "by A"}
+        (folder / "one.json").write_text(json.dumps(credit))
+    recipe = tiny_recipe(steps=1, data=DataRecipe(plates=(plates,), cutouts=(cutouts,)))
+    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, tmp_path / "run", launch)
+    (plates / "one.json").unlink()  # what the run began with counts
+    later = tiny_recipe(
+        steps=1, start=tmp_path / "run" / "last.ckpt", data=DataRecipe("procedural")
+    )
+    fit(later, tmp_path / "later", launch)
+    for folder in ("run", "later"):
+        found = read_trained(tmp_path / folder).licensing
+        assert [use.source for use in found.uses] == ["cutouts", "plates"]
+        assert found.objections() == []
+
+
 def test_the_command_line_exports(run, tmp_path):
     done = CliRunner().invoke(
         export_command.command,
-        [str(run), "-o", str(tmp_path / "m"), "--name", "mine", "--limits", "Rain.", "--json"],
+        [
+            str(run),
+            "-o",
+            str(tmp_path / "m"),
+            "--name",
+            "mine",
+            "--limits",
+            "Rain.",
+            "--license",
+            "mit",
+            "--json",
+        ],
     )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["name"] == "mine"
+    assert json.loads(done.stdout)["license"] == "MIT"  # as SPDX writes it
     assert "## Limits\n\nRain." in (tmp_path / "m" / "card.md").read_text(encoding="utf-8")
     assert "Example" in CliRunner().invoke(export_command.command, ["--help"]).output
 
@@ -223,7 +337,7 @@ def test_seednet_fits_the_same_two_graphs(tmp_path):
     recipe = tiny_recipe(network=NetworkRecipe("seed", 0.125), objective="cross-entropy", steps=1)
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(recipe, tmp_path / "run", launch, sources=(Discs(), None))
-    folder = export(tmp_path / "run", tmp_path / "model")
+    folder = export(tmp_path / "run", tmp_path / "model", facts=TINY)
     from cleanplate.predict import Predictor
 
     made = Discs().sample(0, (64, 80))

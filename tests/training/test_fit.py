@@ -11,7 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
@@ -20,11 +22,13 @@ pytest.importorskip("tensorboard")
 from lightning.pytorch import Callback  # noqa: E402
 
 from cleanplate.errors import CleanplateError  # noqa: E402
+from cleanplate.synthesis.procedural.pool import write_plates  # noqa: E402
 from cleanplate.training import fit as fitting  # noqa: E402
 from cleanplate.training.export import read_trained, weights_hash  # noqa: E402
 from cleanplate.training.fit import Launch, fit, read_checkpoint  # noqa: E402
 from cleanplate.training.log import read_log  # noqa: E402
 from cleanplate.training.module import PairModule, learning_rate_factor  # noqa: E402
+from cleanplate.training.recipes import DataRecipe  # noqa: E402
 from training.discs import Discs, tiny_recipe  # noqa: E402
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -77,13 +81,44 @@ fit(tiny_recipe(), Path(sys.argv[1]), launch, sources=(Discs(0, delay=0.05), Non
 """
 
 
-def start_child(folder, workers):
+VALIDATING = """
+import sys, time
+from pathlib import Path
+from training.discs import Discs, tiny_recipe
+from cleanplate.training.fit import Launch, fit
+
+folder, every = Path(sys.argv[1]), int(sys.argv[2])
+
+class Endless(Discs):
+    def sample(self, index, size):
+        with (folder / "validated").open("a") as file:
+            file.write(f"{index}\\n")
+        time.sleep(0.02)
+        return super().sample(index, size)
+
+class Stuck(Discs):
+    def sample(self, index, size):
+        if index >= 8 and not every:
+            (folder / "stuck").touch()
+            time.sleep(3600)
+        time.sleep(0.02)
+        return super().sample(index, size)
+
+recipe = tiny_recipe(steps=10**6, validation_every=every or 10**6, validation_samples=10**6)
+launch = Launch(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
+outcome = fit(recipe, folder, launch, sources=(Stuck(0), Endless(9)))
+print(outcome.status, outcome.step)
+"""
+
+
+def start_child(folder, workers, code=CHILD):
     path = os.pathsep.join(
         [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
     )
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder), str(workers)],
+        [sys.executable, "-c", code, str(folder), str(workers)],
         env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
@@ -110,6 +145,7 @@ def test_a_killed_run_goes_on_with_the_losses_of_an_uninterrupted_one(tmp_path, 
     finally:
         os.killpg(child.pid, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL
+        child.stdout.close()
         child.stderr.close()
     assert 4 <= read_checkpoint(tmp_path / "last.ckpt")["global_step"] < 12
     outcome = run(tmp_path)
@@ -126,6 +162,114 @@ def test_ctrl_c_finishes_the_step_saves_and_the_run_goes_on(tmp_path, whole):
     assert read_checkpoint(outcome.checkpoint)["global_step"] == 7
     assert run(tmp_path).status == "complete"
     assert losses(tmp_path) == losses(whole)
+
+
+def wait_for_file(child, file):
+    limit = time.monotonic() + 300
+    while time.monotonic() < limit and child.poll() is None:
+        if file.exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{file.name} never came: {child.stderr.read().decode()}")
+
+
+def ended(child, *signals):
+    """What the child says on stdout once it has the signals, and its exit code."""
+    try:
+        for number in signals:
+            child.send_signal(number)
+        out, err = child.communicate(timeout=120)
+    finally:
+        child.kill()
+        child.wait()
+    return out.decode().split(), child.returncode, err.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_after_the_step_and_validates_no_more(tmp_path, number):
+    child = start_child(tmp_path, 10**6, VALIDATING)
+    wait_for_step(child, tmp_path, 3)
+    said, code, err = ended(child, number)
+    assert (said[0], code) == ("interrupted", 0), err
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == int(said[1]) > 3
+    assert not (tmp_path / "validated").exists()
+
+
+def test_a_signal_leaves_a_validation_whose_step_is_saved(tmp_path):
+    child = start_child(tmp_path, 2, VALIDATING)
+    wait_for_file(child, tmp_path / "validated")
+    said, code, err = ended(child, signal.SIGTERM)
+    assert (said, code) == (["interrupted", "2"], 0), err
+    assert read_checkpoint(tmp_path / "last.ckpt")["global_step"] == 2
+    assert not any(name.startswith("val") for name in known_figures(tmp_path))
+
+
+def known_figures(folder):
+    return {name for line in read_log(folder / fitting.LOG) for name in line}
+
+
+def test_a_second_signal_stops_at_once(tmp_path):
+    child = start_child(tmp_path, 0, VALIDATING)
+    wait_for_file(child, tmp_path / "stuck")
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.5)  # else the two may come as one
+    assert child.poll() is None
+    said, code, err = ended(child, signal.SIGINT)
+    assert (said, code) == ([], -signal.SIGINT), err
+    assert "KeyboardInterrupt" in err
+
+
+def test_signals_are_given_back(tmp_path):
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    run(tmp_path, tiny_recipe(steps=1))
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_run_stopped_in_a_validation_goes_on(tmp_path, whole):
+    class StopInValidation(Callback):
+        def on_validation_batch_start(self, *_):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    recipe = tiny_recipe(validation_every=6, validation_samples=8)
+    launch = dataclasses.replace(LAUNCH, checkpoint_steps=0)
+    outcome = run(tmp_path, recipe, launch=launch, callbacks=(StopInValidation(),))
+    assert (outcome.status, outcome.step) == ("interrupted", 6)
+    assert run(tmp_path, recipe, launch=launch).status == "complete"
+    assert losses(tmp_path) == losses(whole)
+    (line,) = [line for line in read_log(tmp_path / fitting.LOG) if "val/total" in line]
+    assert line["step"] >= 10
+
+
+def test_a_run_that_would_meet_a_damaged_asset_is_refused_before_it_begins(tmp_path):
+    write_plates(tmp_path / "plates", 3, seed=1)
+    cutouts = tmp_path / "cutouts"
+    cutouts.mkdir()
+    rgba = np.full((60, 60, 4), 255, np.uint8)
+    rgba[:10, :, 3] = 0
+    for name in ("a", "b"):
+        Image.fromarray(rgba).save(cutouts / f"{name}.png")
+    (tmp_path / "plates" / "000001.jpg").write_bytes(b"no picture")
+    (cutouts / "b.json").write_text("{")
+    data = DataRecipe(plates=(tmp_path / "plates",), cutouts=(cutouts,))
+    with pytest.raises(CleanplateError, match="2 of 5 plates, cutouts and pairs") as caught:
+        fit(tiny_recipe(data=data), tmp_path / "run", LAUNCH)
+    assert "000001.jpg: is not a picture" in str(caught.value)
+    assert "b.json: cannot be read as JSON" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sample_that_cannot_be_read_is_named_without_a_traceback(tmp_path, workers):
+    class Damaged(Discs):
+        def sample(self, index, size):
+            if index == 9:
+                raise CleanplateError("is damaged", file="set/000009.tar", cure="Copy it again.")
+            return super().sample(index, size)
+
+    launch = dataclasses.replace(LAUNCH, workers=workers)
+    with pytest.raises(CleanplateError) as caught:
+        fit(tiny_recipe(), tmp_path, launch, sources=(Damaged(), None))
+    assert str(caught.value) == "set/000009.tar: is damaged\nCopy it again."
 
 
 def test_a_complete_run_is_left_alone(whole):

@@ -17,10 +17,12 @@ pytest.importorskip("lightning")
 
 from click.testing import CliRunner  # noqa: E402
 
-from cleanplate.cli import train  # noqa: E402
+from cleanplate.cli import main, train  # noqa: E402
+from cleanplate.errors import CleanplateError  # noqa: E402
 from cleanplate.synthesis.procedural.asset_files import write_assets  # noqa: E402
 from cleanplate.training.fit import read_checkpoint  # noqa: E402
 from cleanplate.training.log import read_log  # noqa: E402
+from cleanplate.training.recipes import RECIPES, DataRecipe  # noqa: E402
 from training.test_stored import write_shards  # noqa: E402
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
@@ -73,6 +75,40 @@ def test_without_a_recipe_it_shows_its_help():
     done = CliRunner().invoke(train.command, [])
     assert done.exit_code == 2
     assert "RECIPE" in done.output
+
+
+@pytest.mark.parametrize("recipe", ["compact", "seed"])
+def test_without_data_a_recipe_is_refused_with_the_cure(tmp_path, recipe, capsys):
+    run = tmp_path / "run"
+    assert main(["train", recipe, "--run", str(run)]) == 2
+    said = capsys.readouterr().err
+    assert "no plates and no cutouts" in said
+    assert "--data.plates FOLDER --data.cutouts FOLDER, or --data.kind procedural" in said
+    assert not run.exists()  # so that the same folder takes the command that is right
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (DataRecipe(plates=(Path("p"),)), "there is no cutouts"),
+        (DataRecipe("shards"), "there is no path"),
+        (DataRecipe("folders"), "there is no path"),
+        (DataRecipe("procedural", plates=(Path("p"),)), "do not use --data.plates"),
+        (DataRecipe("shards", path=Path("s"), cutouts=(Path("c"),)), "do not use --data.cutouts"),
+    ],
+)
+def test_data_of_a_kind_have_the_folders_of_that_kind(data, said):
+    with pytest.raises(CleanplateError, match=said):
+        data.demand_places()
+
+
+def test_drawn_scenes_are_asked_for(tmp_path):
+    DataRecipe("procedural").demand_places()
+    for name, recipe in RECIPES.items():
+        if name.endswith("-smoke"):
+            recipe.data.demand_places()
+    said = CliRunner().invoke(train.command, ["--help"]).output
+    assert "--data.kind procedural" in said
 
 
 def test_ctrl_c_ends_with_130_and_a_checkpoint(tmp_path, arguments):

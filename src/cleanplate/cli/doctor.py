@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
-from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Any
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cleanplate import __version__
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, install_command
+from cleanplate.installation import declared
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # Other distributions of the same library, which serve as well.
 _TWINS = {
@@ -47,14 +51,19 @@ def examine() -> dict[str, Any]:
         `cores`: the processor cores that this process may use;
         `threads`: the value of OMP_NUM_THREADS, or None;
         `libraries`: name -> version, or None if it is missing;
-        `extras`: name of the extra -> the same for its libraries;
+        `extras`: name of the extra -> the same for its libraries, as far as they are for this
+        system and this Python;
+        `elsewhere`: name of the extra -> its libraries for other systems or Pythons alone ->
+        which those are, as an environment marker;
+        `unfit`: "base" or name of the extra -> those of its libraries that are there in another
+        version than it asks for -> what it asks for;
         `providers`: what ONNX Runtime can compute on, empty if it does not load;
         `exr`: whether EXR files can be read;
         `models`: name -> `{"problem": None or what is wrong}`, and `"default": bool`;
         `healthy`: whether prediction has all it needs.
     """
-    base, extras = _requirements()
-    libraries = {name: _version(name) for name in base}
+    needs = declared()
+    libraries = _versions(needs.base)
     providers = _providers()
     models = _models()
     return {
@@ -64,8 +73,15 @@ def examine() -> dict[str, Any]:
         "cores": _cores(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "libraries": libraries,
-        "extras": {
-            extra: {name: _version(name) for name in names} for extra, names in extras.items()
+        "extras": {extra: _versions(some) for extra, some in needs.extras.items()},
+        "elsewhere": {
+            extra: {need.name: _where(need, extra) for need in some}
+            for extra, some in needs.elsewhere.items()
+        },
+        "unfit": {
+            group: unfit
+            for group, some in {"base": needs.base, **needs.extras}.items()
+            if (unfit := _unfit(some))
         },
         "providers": providers,
         "exr": _reads_exr(),
@@ -78,20 +94,23 @@ def examine() -> dict[str, Any]:
     }
 
 
-def _requirements() -> tuple[list[str], dict[str, list[str]]]:
-    """Names of the base libraries and of each extra's, as the package itself declares them."""
-    try:
-        declared = requires("cleanplate") or []
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        declared = []
-    base: list[str] = []
-    extras: dict[str, list[str]] = {}
-    for line in declared:
-        name = re.match(r"[\w.-]+", line)
-        extra = re.search(r"""extra\s*==\s*['"]([\w.-]+)['"]""", line)
-        if name:
-            (extras.setdefault(extra[1], []) if extra else base).append(name[0])
-    return sorted(base), {extra: sorted(names) for extra, names in sorted(extras.items())}
+def _versions(needs: Iterable[Requirement]) -> dict[str, str | None]:
+    return {name: _version(name) for name in sorted(need.name for need in needs)}
+
+
+def _unfit(needs: Iterable[Requirement]) -> dict[str, str]:
+    found = {need: _version(need.name) for need in needs}
+    return {
+        need.name: str(need.specifier)
+        for need, there in found.items()
+        if there is not None and not need.specifier.contains(there, prereleases=True)
+    }
+
+
+def _where(need: Requirement, extra: str) -> str:
+    """Give a requirement's marker without the extra's own part."""
+    clauses = str(need.marker).split(" and ")
+    return " and ".join(one.strip("()") for one in clauses if one != f'extra == "{extra}"')
 
 
 def _version(name: str) -> str | None:
@@ -155,11 +174,14 @@ def _page(found: dict[str, Any]) -> str:
     ]
     if not found["libraries"]:
         lines.append("  run from a source tree that is not installed, so none is declared")
-    lines += _rows(found["libraries"])
+    lines += _rows(found["libraries"], found["unfit"].get("base", {}))
     for extra, libraries in found["extras"].items():
-        whole = None not in libraries.values()
-        cure = "" if whole else f"  -> pip install 'cleanplate[{extra}]'"
-        lines += ["", f"Extra {extra}{cure}", *_rows(libraries)]
+        elsewhere = found["elsewhere"].get(extra, {})
+        only = ", ".join(f"{name} is for {where} alone" for name, where in elsewhere.items())
+        unfit = found["unfit"].get(extra, {})
+        whole = None not in libraries.values() and not unfit
+        cure = f" ({only})" if only else "" if whole else f"  -> {install_command(extra)}"
+        lines += ["", f"Extra {extra}{cure}", *_rows(libraries, unfit)]
     lines += ["", "Models"]
     lines += [
         f"  {name}{' (default)' if model['default'] else ''}: {model['problem'] or 'whole'}"
@@ -169,5 +191,8 @@ def _page(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(libraries: dict[str, str | None]) -> list[str]:
-    return [f"  {name:24}{got or 'missing'}" for name, got in libraries.items()]
+def _rows(libraries: dict[str, str | None], unfit: dict[str, str]) -> list[str]:
+    return [
+        f"  {name:24}{got or 'missing'}{f', not {unfit[name]}' if name in unfit else ''}"
+        for name, got in libraries.items()
+    ]

@@ -30,9 +30,12 @@ Examples:
 )
 @click.option("--name", help="The model's name.  [default: the recipe's]")
 @click.option(
-    "--licence", default="Apache-2.0", show_default=True, help="Of the weights, by SPDX name."
+    "--license",
+    "license_",
+    metavar="NAME",
+    help="Of the weights, by SPDX name.  [default: Apache-2.0 where the training data allow it]",
 )
-@click.option("--training-data", default="", help="What it learned from, and its licences.")
+@click.option("--training-data", default="", help="What it learned from, in words.")
 @click.option("--limits", default="", help="What it is known to be bad at.")
 @click.option("--default", is_flag=True, help="The model of people who choose none.")
 @click.option(
@@ -48,7 +51,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     source: Path,
     output: Path,
     name: str | None,
-    licence: str,
+    license_: str | None,
     training_data: str,
     limits: str,
     default: bool,
@@ -60,6 +63,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
 
     The averaged weights are taken. A model that does not answer as the network does is refused.
+    The card lists the licences and attributions of the training data; where these do not decide
+    the licence of the weights, --license is needed.
     """
     for library in ("torch", "lightning", "tyro", "onnx", "onnxscript"):
         require(library, "train")
@@ -67,7 +72,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from cleanplate.training.card import Facts
 
     chosen = name or exporter.read_trained(source).recipe["name"]
-    facts = Facts(chosen, licence, training_data, limits, default)
+    facts = Facts(chosen, license_, training_data, limits, default)
     folder = exporter.export(source, output, facts=facts, figures=figures, overwrite=overwrite)
     card = read_json(folder / "card.json")
     if as_json:

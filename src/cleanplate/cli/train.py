@@ -22,7 +22,7 @@ _EPILOG = """\b
 Examples:
   cleanplate train compact-smoke
   cleanplate train compact --data.plates plates --data.cutouts cutouts --run runs/first
-  cleanplate train compact --overfit-one-batch --steps 200 --run runs/learns-at-all
+  cleanplate train compact --data.kind procedural --overfit-one-batch --steps 200 --run runs/one
   cleanplate train compact --help             all fields of the recipe
 """
 
@@ -121,10 +121,12 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Train a network by RECIPE, each of whose FIELDS can be overridden.
 
-    Recipes: compact, compact-smoke, seed, seed-smoke.
+    Recipes: compact, compact-smoke, seed, seed-smoke. compact and seed train on your folders of
+    plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke recipes need
+    nothing.
 
-    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C saves
-    one first.
+    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
+    ends it after the current step, saved; the second one at once.
     """
     if recipe is None:
         click.echo(context.get_help())

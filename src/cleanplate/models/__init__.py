@@ -34,6 +34,12 @@ class Model:
         return str(self.card.get("name") or self.folder.name)
 
     @property
+    def license(self) -> str | None:
+        """The weights' licence by SPDX name; older cards call it `licence`."""
+        named = self.card.get("license", self.card.get("licence"))
+        return None if named is None else str(named)
+
+    @property
     def plate_graph(self) -> Path:
         """The graph that sees a plate once."""
         return self.folder / GRAPHS[0]

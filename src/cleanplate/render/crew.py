@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import cleanplate
-from cleanplate.errors import CleanplateError
+from cleanplate.errors import CleanplateError, install_command
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
 from cleanplate.render import items
@@ -206,8 +206,8 @@ def _check_python(python: str) -> None:
         raise CleanplateError(
             "has no Blender (the module bpy)",
             file=python,
-            cure="pip install 'cleanplate[render]' for Python 3.11, best in an environment of its "
-            "own, whose interpreter --python names.",
+            cure=f"{install_command('render', f'{python} -m pip')}\nBlender's module is for Python "
+            "3.11 alone, best in an environment of its own, whose interpreter --python names.",
         )
 
 

@@ -12,7 +12,7 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +24,11 @@ import numpy.typing as npt
 from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
-from cleanplate.json_files import read_json
 from cleanplate.listing import is_hidden
 from cleanplate.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
+from cleanplate.synthesis.credits import CATALOGUE
+from cleanplate.synthesis.facts import facts_in
 
 _LEVELS = 64
 """Steps of depth over a cutout's own thickness."""
@@ -49,10 +50,15 @@ class Coding(NamedTuple):
 
 _OF_FOLDERS = frozenset({"catalogue", "render"})
 """Stems of files that tell of a whole folder: a list of assets, the plan of a rendering."""
+_CREDIT = frozenset({"license", "source", "attribution"})
+"""Keys of `catalogue.json` that hold for each item."""
 
 Members = Iterator[tuple[str, bytes]]
-Item = Callable[[Path, Coding], Members]
-"""From an item's path without ending to the endings and contents of its files."""
+Item = Callable[[Path, str, Coding], Members]
+"""From a folder and an item's name in it to the endings and contents of its files.
+
+A name is not a path: `room.001` would lose its number to `Path.with_suffix`.
+"""
 
 
 def pack_plates(folder: Path, archive: Path, coding: Coding | None = None) -> int:
@@ -78,8 +84,11 @@ def pack_cutouts(folder: Path, archive: Path, coding: Coding | None = None) -> i
 def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
     """Write full-scene pairs (as `data/pairs` has them) as a WebDataset shard.
 
+    A sample's name ends at its first dot there, so dots in the names of pairs become underscores.
+
     Raises:
-        CleanplateError: if there is no whole pair, or a file cannot be read or written.
+        CleanplateError: if there is no whole pair, two get one name, or a file cannot be read or
+            written.
     """
     coding = coding or Coding()
     return _pack(folder, shard, _pair, None, coding)
@@ -101,7 +110,10 @@ def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.ui
 
 
 def records_of(folder: Path) -> list[Path]:
-    """Give the `.json` of every item in a folder, in order; not those of the folder itself."""
+    """Give the `.json` of every item in a folder, in order; not those of the folder itself.
+
+    Hidden files are passed over.
+    """
     return sorted(
         file
         for file in folder.glob("*.json")
@@ -113,12 +125,19 @@ def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: C
     records = records_of(folder)
     if not records:
         raise CleanplateError("holds no item with its .json", file=folder)
-    members = _members(records, item, coding)
+    names = {record: record.name.removesuffix(".json") for record in records}
+    if prefix is None:
+        names = _sample_names(names)
+    catalogue = folder / CATALOGUE
+    # A shard has no place for a file of the whole folder: each sample says what that says.
+    told = facts_in(catalogue)
+    told.setdefault("license", told.pop("licence", None))
+    whole = {key: text for key, text in told.items() if key in _CREDIT and text}
+    members = _members(names, item, coding, whole if prefix is None else {})
     with replacing(archive) as path, path.open("wb") as raw:
         if prefix is None:
             _fill(raw, members)
         else:
-            catalogue = folder / "catalogue.json"
             if catalogue.exists():
                 members = chain([(catalogue.name, catalogue.read_bytes())], members)
             # Without time and name in its head, the same items are the same bytes.
@@ -127,14 +146,37 @@ def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: C
     return len(records)
 
 
-def _members(records: list[Path], item: Item, coding: Coding) -> Members:
-    for record in records:
-        stem = record.with_suffix("")
-        for ending, content in item(stem, coding):
-            yield f"{stem.name}{ending}", content
-        facts = read_json(record)
+def _sample_names(names: dict[Path, str]) -> dict[Path, str]:
+    """Give each pair a name without dots, as WebDataset wants it.
+
+    Raises:
+        CleanplateError: if two would have the same.
+    """
+    taken: dict[str, Path] = {}
+    for record, name in names.items():
+        first = taken.setdefault(name.replace(".", "_"), record)
+        if first != record:
+            raise CleanplateError(
+                f"would have the same name in the shard as {first.name}: a dot there ends a name "
+                "and becomes an underscore",
+                file=record,
+                cure="Rename one of the two pairs.",
+            )
+    return {record: name for name, record in taken.items()}
+
+
+def _members(
+    names: dict[Path, str], item: Item, coding: Coding, whole: Mapping[str, Any]
+) -> Members:
+    for record, name in names.items():
+        for ending, content in item(record.parent, record.name.removesuffix(".json"), coding):
+            yield f"{name}{ending}", content
+        facts = facts_in(record)
+        if "licence" in facts:  # the key's old spelling
+            facts.setdefault("license", facts.pop("licence"))
+        facts = {**whole, **facts}
         told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
-        yield record.name, told.encode()
+        yield f"{name}.json", told.encode()
 
 
 def _fill(out: Any, members: Members) -> None:
@@ -149,22 +191,23 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _plate(stem: Path, coding: Coding) -> Members:
-    picture = _picture(stem.with_suffix(".jpg"))
+def _plate(folder: Path, name: str, coding: Coding) -> Members:
+    picture = _picture(folder / f"{name}.jpg")
     yield ".jpg", _jpeg(_fitted(picture, coding.long_side), coding.quality)
-    depth = stem.with_name(f"{stem.name}_depth.png")
+    depth = folder / f"{name}_depth.png"
     if depth.exists():
         yield "_depth.png", _png(_depth(_grey(depth), coding))
 
 
-def _cutout(stem: Path, coding: Coding) -> Members:
-    colour, alpha = read_rgba(stem.with_suffix(".png"))
+def _cutout(folder: Path, name: str, coding: Coding) -> Members:
+    picture = folder / f"{name}.png"
+    colour, alpha = read_rgba(picture)
     if alpha is None:
-        raise CleanplateError("has no alpha channel", file=stem.with_suffix(".png"))
+        raise CleanplateError("has no alpha channel", file=picture)
     spread = _spread(np.asarray(colour, np.uint8), alpha > 0.2)
     yield ".jpg", _jpeg(spread, coding.quality)
     yield "_alpha.png", _png(to_uint8(alpha))
-    file = stem.with_name(f"{stem.name}_depth.png")
+    file = folder / f"{name}_depth.png"
     if file.exists():
         depth = _grey(file)
         known = depth[depth > 0].astype(np.float64)
@@ -174,9 +217,9 @@ def _cutout(stem: Path, coding: Coding) -> Members:
         yield "_depth.png", _png(np.where(depth > 0, stairs, 0).astype(np.uint16))
 
 
-def _pair(stem: Path, coding: Coding) -> Members:
+def _pair(folder: Path, name: str, coding: Coding) -> Members:
     def beside(part: str) -> Path:
-        return stem.with_name(f"{stem.name}_{part}.png")
+        return folder / f"{name}_{part}.png"
 
     def fitted(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return _fitted(plane, coding.long_side)

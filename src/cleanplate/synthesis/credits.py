@@ -57,7 +57,7 @@ class Credit:
         """Undo `as_json`."""
         return cls(
             str(stored["asset"]),
-            tuple(stored.get("license", ())),
+            tuple(stored.get("license", stored.get("licence", ()))),
             tuple(stored.get("source", ())),
             tuple(stored.get("attribution", ())),
             str(stored.get("title", "")),
@@ -89,20 +89,39 @@ def read_credits(files: Iterable[Path]) -> list[Credit]:
     for file in files:
         if file.parent not in folders:
             folders[file.parent] = facts_in(file.parent / CATALOGUE)
-        own = facts_in(file.with_suffix(".json"))
-        whole = folders[file.parent]
-        texts = [
-            _texts(own.get(key), file.with_suffix(".json"), key)
-            or _texts(whole.get(key), file.parent / CATALOGUE, key)
-            for key in ("license", "source", "attribution")
-        ]
-        licences = texts[0]
-        if any(licence.casefold() in _NO_LICENCE for licence in licences):
-            licences = ()  # one part without a licence leaves the whole without one
-        credits.append(
-            Credit(file.stem, licences, texts[1], texts[2], str(whole.get("title") or ""))
-        )
+        own, whole = facts_in(file.with_suffix(".json")), folders[file.parent]
+        credits.append(credit_from(file.stem, own, whole, file.with_suffix(".json")))
     return credits
+
+
+def credit_from(asset: str, own: Mapping[str, Any], whole: Mapping[str, Any], file: Path) -> Credit:
+    """Give the credit that an asset's own json and that of its folder state.
+
+    The old key `licence` is read where `license` is not there.
+
+    Args:
+        asset: its name.
+        own: the json beside it.
+        whole: `catalogue.json` of its folder.
+        file: named in errors.
+
+    Raises:
+        CleanplateError: if an entry is no text.
+    """
+    texts = {
+        key: _texts(_entry(own, key), file, key)
+        or _texts(_entry(whole, key), file.with_name(CATALOGUE), key)
+        for key in ("license", "source", "attribution")
+    }
+    licences = texts["license"]
+    if any(licence.casefold() in _NO_LICENCE for licence in licences):
+        licences = ()  # one part without a licence leaves the whole without one
+    title = str(whole.get("title") or "")
+    return Credit(asset, licences, texts["source"], texts["attribution"], title)
+
+
+def _entry(facts: Mapping[str, Any], key: str) -> Any:
+    return facts.get(key, facts.get("licence") if key == "license" else None)
 
 
 def unlicensed(credits: Iterable[Credit]) -> list[str]:

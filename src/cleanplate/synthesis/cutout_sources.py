@@ -18,6 +18,10 @@ from cleanplate.synthesis.cutting import Matted, Refused
 from cleanplate.synthesis.rims import straightened, without_scene
 
 
+class Unlicensed(CleanplateError):
+    """Nothing says a picture's licence or source."""
+
+
 def from_rgba(path: Path) -> tuple[Matted, dict[str, Any]]:
     """Read a picture with alpha; colour that is mixed with black or white is made straight.
 
@@ -69,7 +73,8 @@ def credit_of(
     """Give licence, source and attribution of a picture: its own, else its folder's, else given.
 
     Raises:
-        CleanplateError: if licence or source is nowhere to be found, unless `unlicensed`.
+        Unlicensed: if licence or source is nowhere to be found, unless `unlicensed`.
+        CleanplateError: if the json beside it is damaged.
     """
     own = read_credits([path])[0]
     told = {"license": own.licences, "source": own.sources, "attribution": own.attributions}
@@ -81,7 +86,7 @@ def credit_of(
             credit[key] = text
     missing = [key for key in ("license", "source") if key not in credit]
     if missing and not unlicensed:
-        raise CleanplateError(
+        raise Unlicensed(
             f"nothing says its {' and '.join(missing)}",
             file=path,
             cure="Give --license and --source, or state them in its json or in a catalogue.json "

@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,28 +21,66 @@ from torch import Tensor
 
 from cleanplate.training.batch import Batch
 from cleanplate.training.networks.contract import Prediction
+from cleanplate.training.recipes import Recipe
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(Exception):
+    """A validation was asked to stop; the step before it is saved."""
 
 
 class SaveLast(Callback):
     """Keep `last.ckpt` fresh: every so many steps or minutes, at the end and on Ctrl-C.
 
     The state is saved between two steps only, so that a run goes on exactly where it was.
-    On the first Ctrl-C the current step is finished and saved; `interrupted` is then True.
-    A second one stops at once.
+    On the first Ctrl-C or SIGTERM the current step is finished and saved, and no validation
+    begins; in a validation, whose step is saved before it, `Stopped` ends the run.
+    `interrupted` is then True. On the second one KeyboardInterrupt ends it at once.
+
+    Args:
+        path: of the checkpoint.
+        every_steps: between two savings; 0 = by time only.
+        every_minutes: likewise.
+        saved_for_all: what every checkpoint holds besides, plain values by key.
     """
 
-    def __init__(self, path: Path, every_steps: int, every_minutes: float):
+    def __init__(
+        self,
+        path: Path,
+        every_steps: int,
+        every_minutes: float,
+        saved_for_all: Mapping[str, Any] | None = None,
+    ):
         self.path, self.every_steps, self.every_seconds = path, every_steps, every_minutes * 60
+        self.saved_for_all = dict(saved_for_all or {})
         self.interrupted = False
         self._saved_at = time.monotonic()
         self._saved_step = -1
-        self._before: Any = None
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen for Ctrl-C."""
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Give Ctrl-C and SIGTERM back as they were when the block is left.
+
+        They are taken when training starts: Lightning sets handlers of its own before.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in _STOPPING}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                if handler is not None:  # None: of a library in C, which Python cannot set again
+                    signal.signal(number, handler)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen for Ctrl-C and SIGTERM."""
         self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
+            for number in _STOPPING:
+                signal.signal(number, self._interrupt)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self.interrupted:
@@ -50,33 +90,62 @@ class SaveLast(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time."""
+        """Save if it is time, if a validation comes next, or to stop."""
         step = trainer.global_step
         late = time.monotonic() - self._saved_at >= self.every_seconds
-        stop = self.interrupted
         if trainer.world_size > 1:
             late = trainer.strategy.reduce_boolean_decision(late, all=False)
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
-        self.interrupted = stop
+        stop = self._asked_to_stop(trainer)
         if stop:
             trainer.should_stop = True
-        if stop or late or (self.every_steps and step % self.every_steps == 0):
+            trainer.limit_val_batches = 0  # else Lightning would validate before it stops
+        every = self.every_steps
+        validates = trainer.enable_validation and step % _recipe(pl_module).validation_every == 0
+        if stop or late or validates or (every and step % every == 0):
             self._save(trainer)
+
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Leave a validation that is asked to stop; its figures would be of a part of it."""
+        recipe = _recipe(pl_module)
+        # Processes decide together, so only at batches that each of them has.
+        common = recipe.validation_samples // trainer.world_size // recipe.stages[-1].batch
+        if trainer.world_size > 1 and batch_idx >= common:
+            return
+        if self._asked_to_stop(trainer):
+            raise Stopped
+
+    def _asked_to_stop(self, trainer: Trainer) -> bool:
+        if trainer.world_size > 1:
+            self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
+        return self.interrupted
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the end."""
         self._save(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add what every checkpoint holds besides."""
+        checkpoint.update(self.saved_for_all)
 
     def _save(self, trainer: Trainer) -> None:
         if self._saved_step != trainer.global_step:
             trainer.save_checkpoint(self.path)
         self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give Ctrl-C back."""
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+
+def _recipe(module: LightningModule) -> Recipe:
+    recipe = module.recipe
+    assert isinstance(recipe, Recipe)
+    return recipe
 
 
 class Pace(Callback):

@@ -15,6 +15,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
 from cleanplate.json_files import read_json
+from cleanplate.synthesis.card import asks_attribution
+from cleanplate.training.licensing import DEFAULT_LICENSE, DataLicensing
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import command_of, listed
 
@@ -34,8 +36,8 @@ class Facts:
     """What cannot be measured: a person says it."""
 
     name: str
-    licence: str = "Apache-2.0"
-    """Of the weights, as an SPDX name."""
+    license: str | None = None
+    """Of the weights, an SPDX expression; None = as the training data decide."""
     training_data: str = ""
     """What it learned from, and under which licences."""
     limits: str = ""
@@ -45,7 +47,13 @@ class Facts:
 
 
 def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
-    """Collect the card's content, but for figures and the hashes of files."""
+    """Collect the card's content, but for figures and the hashes of files.
+
+    Raises:
+        CleanplateError: if the licence is no SPDX expression, or there is none and the training
+            data do not decide it.
+    """
+    license_, objections = license_of_weights(trained.licensing, facts.license)
     return {
         "name": facts.name,
         "default": facts.default,
@@ -53,8 +61,10 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in trained.network.parameters()),
         "gmac_frame_256": giga_macs(trained.network, "frame"),
         "gmac_plate_256": giga_macs(trained.network, "plate"),
-        "licence": facts.licence,
+        "license": license_,
         "training_data": facts.training_data or _kind_of_data(trained.recipe),
+        "data_licenses": trained.licensing.rows(),
+        "data_objections": objections,
         "limits": facts.limits,
         "trained_steps": trained.step,
         "trained_samples": trained.samples,
@@ -76,6 +86,33 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
             "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
         },
     }
+
+
+def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, list[str]]:
+    """Give the weights' licence, and what the training data leave open about it.
+
+    Raises:
+        CleanplateError: if `given` is no SPDX expression, or is None where the data do not decide.
+    """
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    objections = data.objections()
+    if given is None:
+        if not objections:
+            return DEFAULT_LICENSE, []
+        shown = [*objections[:10], *([f"and {len(objections) - 10} more"] * (len(objections) > 10))]
+        raise CleanplateError(
+            "the training data do not decide the licence of the weights:\n  " + "\n  ".join(shown),
+            cure="Say it: --license Apache-2.0, or whatever you may give them under, by its SPDX "
+            "name. The card lists the data's own licences and attributions all the same.",
+        )
+    try:
+        return str(canonicalize_license_expression(given)), objections
+    except InvalidLicenseExpression as error:
+        raise CleanplateError(
+            f"{given!r} is no SPDX licence",
+            cure="Such as Apache-2.0 or CC-BY-4.0; LicenseRef-NAME for terms of your own.",
+        ) from error
 
 
 def giga_macs(network: PairNetwork, part: str, size: int = 256) -> float:
@@ -121,9 +158,14 @@ def _kind_of_data(recipe: Mapping[str, Any]) -> str:
 
 def metadata(content: Mapping[str, Any]) -> dict[str, str]:
     """Collect what a graph carries in itself (ONNX `metadata_props`)."""
-    keys = ("name", "licence", "training_data", "weights_sha256", "parameters", "cleanplate")
+    keys = ("name", "license", "training_data", "weights_sha256", "parameters", "cleanplate")
     lines = {key: str(content[key]) for key in keys}
     lines["date"] = content["trained_until"]
+    lines["attribution"] = "\n".join(
+        f"{line} ({row['license']})"
+        for row in content["data_licenses"]
+        for line in row["attribution"]
+    )
     for key in ("recipe", "figures"):
         if key in content:
             lines[key] = json.dumps(content[key], sort_keys=True, ensure_ascii=False)
@@ -178,7 +220,7 @@ def as_markdown(content: Mapping[str, Any]) -> str:
         ("parameters", f"{content['parameters']:,}"),
         ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),
         ("work per 256 x 256 plate", f"{content['gmac_plate_256']:.3g} GMAC"),
-        ("licence of the weights", content["licence"]),
+        ("licence of the weights", content["license"]),
         ("trained", f"{content['trained_steps']:,} steps, {content['trained_samples']:,} samples"),
         ("until", content["trained_until"] or "unknown"),
         ("weights (SHA-256)", f"`{content['weights_sha256']}`"),
@@ -190,12 +232,33 @@ def as_markdown(content: Mapping[str, Any]) -> str:
         "| | |\n| --- | --- |\n" + "\n".join(f"| {key} | {value} |" for key, value in rows),
         f"## Training data\n\n{content['training_data']}",
     ]
+    if content["data_licenses"]:
+        parts.append(f"## Licences of the training data\n\n{_owed(content['data_licenses'])}")
+    if content["data_objections"]:
+        listing = "\n".join(f"- {one}" for one in content["data_objections"])
+        parts.append(
+            "The licence of the weights was given by whoever exported them. The training data "
+            f"leave open:\n\n{listing}"
+        )
     if content.get("limits"):
         parts.append(f"## Limits\n\n{content['limits']}")
     parts.append(f"## Command\n\n```\n{content['command']}\n```")
     if content.get("figures"):
         parts.append(f"## Figures\n\n{_FIGURES_FROM}\n\n{_figure_table(content['figures'])}")
     return "\n\n".join(parts) + "\n"
+
+
+def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| licence | attribution | sources (assets) |", "| --- | --- | --- |"]
+    for row in rows:
+        missing = "**missing, and asked for**" if asks_attribution(row["license"]) else "none given"
+        cells = (
+            row["license"] or "**none**",
+            "; ".join(row["attribution"]) or missing,
+            ", ".join(row["sources"]),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
 
 
 _ALIGNED = {True: ", registered", "on": ", registered", "off": ", not registered"}

@@ -15,7 +15,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cleanplate.errors import CleanplateError
-from cleanplate.training.batch import collate
+from cleanplate.training.batch import Batch, collate
 from cleanplate.training.folders import Folders
 from cleanplate.training.mapped_pairs import mapped_pairs
 from cleanplate.training.recipes import Recipe
@@ -72,14 +72,18 @@ class _One(Sampler[list[Key]]):
             yield self.keys
 
 
-class Samples(Dataset[dict[str, Any]]):
+class Samples(Dataset["dict[str, Any] | CleanplateError"]):
     """A source behind torch's interface; decides which samples hide their plate's depth."""
 
     def __init__(self, source: Source, seed: int, plate_depth_dropout: float):
         self.source, self.seed, self.dropout = source, seed, plate_depth_dropout
 
-    def __getitem__(self, key: Key) -> dict[str, Any]:
-        sample = self.source.sample(key.number, (key.height, key.width))
+    def __getitem__(self, key: Key) -> dict[str, Any] | CleanplateError:
+        try:
+            sample = self.source.sample(key.number, (key.height, key.width))
+        except CleanplateError as error:
+            # Raised here, it would come to the training process wrapped in a worker's traceback.
+            return CleanplateError(str(error))
         draw = np.random.default_rng([self.seed, key.number, 0xD0]).random()
         given = sample.get("depth_given", True) and draw >= self.dropout
         return {**sample, "index": key.number, "depth_given": bool(given)}
@@ -133,6 +137,12 @@ class PairData(LightningDataModule):
         batches = [keys[i : i + stage.batch] for i in range(0, len(keys), stage.batch)]
         return [self._loader(self.validation, batches, 0.5)]
 
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Raise what a worker could not read, when its step comes."""
+        if isinstance(batch, CleanplateError):
+            raise batch
+        return batch
+
     def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Any]:
         seed = self.recipe.seed + (_VALIDATION_SEED if source is self.validation else 0)
         # One thread to each worker. Set here, before they are forked: a forked worker that closes
@@ -141,12 +151,21 @@ class PairData(LightningDataModule):
         return DataLoader(
             Samples(source, seed, dropout),
             batch_sampler=order,
-            collate_fn=collate,
+            collate_fn=_collate,
             num_workers=self.workers,
             worker_init_fn=_start_worker,
             prefetch_factor=3 if self.workers else None,
             pin_memory=torch.cuda.is_available(),
         )
+
+
+def _collate(samples: list[dict[str, Any] | CleanplateError]) -> Batch | CleanplateError:
+    good: list[dict[str, Any]] = []
+    for sample in samples:
+        if isinstance(sample, CleanplateError):
+            return sample
+        good.append(sample)
+    return collate(good)
 
 
 def _start_worker(number: int) -> None:
@@ -181,6 +200,7 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
     from cleanplate.synthesis import Composer, ProceduralComposer
 
     data = recipe.data
+    data.demand_places()
 
     def composer(part: Literal["training", "validation"]) -> Source:
         seed = recipe.seed + (_VALIDATION_SEED if part == "validation" else 0)
@@ -197,9 +217,6 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
 
     if data.kind in ("composites", "procedural"):
         return composer("training"), composer("validation")
-    if data.path is None:
-        raise CleanplateError(
-            f"data of kind {data.kind!r} lie in a folder", cure="--data.path FOLDER"
-        )
+    assert data.path is not None
     collection = Shards(data.path) if data.kind == "shards" else Folders(data.path, data.depth)
     return split(collection, recipe.seed)

@@ -11,7 +11,6 @@ from typing import Any
 from torch import nn
 
 from cleanplate.errors import CleanplateError
-from cleanplate.json_files import read_json
 from cleanplate.models import CARD, GRAPHS, find_model
 from cleanplate.ownership import (
     check_folder,
@@ -22,9 +21,11 @@ from cleanplate.ownership import (
     replacing_own,
     write_sealed,
 )
+from cleanplate.synthesis.facts import facts_in
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
 from cleanplate.training.graphs import ODD_SIZES, build_graphs, largest_difference, with_metadata
+from cleanplate.training.licensing import KEY, DataLicensing, licensing_of
 from cleanplate.training.module import build_network, weights_of
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import NetworkRecipe
@@ -42,6 +43,8 @@ class Trained:
     step: int
     samples: int
     saved_at: str
+    licensing: DataLicensing
+    """Of what it learned from."""
 
 
 def read_trained(path: Path) -> Trained:
@@ -55,10 +58,19 @@ def read_trained(path: Path) -> Trained:
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = read_json(beside)
-    if recipe is None or "state_dict" not in content:
+        recipe = facts_in(beside)
+    if "state_dict" not in content or not isinstance(recipe, dict) or "network" not in recipe:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
-    network = build_network(NetworkRecipe(**recipe["network"]))
+    try:
+        network = build_network(NetworkRecipe(**recipe["network"]))
+    except CleanplateError as error:
+        raise CleanplateError(error.what, file=file, cure=error.cure) from None
+    except TypeError as error:
+        raise CleanplateError(
+            f"its network has fields that this version does not know ({error})",
+            file=file,
+            cure="Export with the version of Cleanplate that trained it.",
+        ) from error
     try:
         network.load_state_dict(weights_of(content))
     except RuntimeError as error:
@@ -69,6 +81,7 @@ def read_trained(path: Path) -> Trained:
         int(content["global_step"]),
         int(content.get("samples", 0)),
         str(content.get("saved_at", "")),
+        DataLicensing.from_json(content[KEY]) if KEY in content else licensing_of(recipe),
     )
 
 
@@ -92,8 +105,9 @@ def export(
 
     Raises:
         CleanplateError: if a graph differs from torch by more than `TOLERANCE` at any of
-            `ODD_SIZES`, if figures are of another model, if a file is there that is not ours, or
-            if one cannot be written. Nothing is written then.
+            `ODD_SIZES`, if figures are of another model, if the training data do not decide the
+            licence and `facts` name none, if a file is there that is not ours, or if one cannot
+            be written. Nothing is written then.
     """
     check_folder(folder)
     before = owned_by(read_record(folder / CARD))
@@ -103,7 +117,10 @@ def export(
     trained = read_trained(source)
     facts = facts or card.Facts(name=trained.recipe["name"])
     weights = weights_hash(trained.network)
-    content = card.describe(trained, facts, weights)
+    try:
+        content = card.describe(trained, facts, weights)
+    except CleanplateError as error:
+        raise CleanplateError(error.what, file=source, cure=error.cure) from None
     graphs = dict(zip(GRAPHS, build_graphs(trained.network, card.metadata(content)), strict=True))
     difference = largest_difference(trained.network, *graphs.values())
     if not difference <= TOLERANCE:

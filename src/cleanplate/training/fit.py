@@ -16,13 +16,15 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
+from tqdm import tqdm
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
-from cleanplate.training import recipes
-from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast
+from cleanplate.training import licensing, recipes
+from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
 from cleanplate.training.data import PairData, Source, open_sources
+from cleanplate.training.examination import demand_usable
 from cleanplate.training.grids import PictureGrids
 from cleanplate.training.log import LineLog
 from cleanplate.training.module import PairModule
@@ -95,11 +97,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _check_recipe(recipe: Recipe, run: Path) -> None:
-    """Save the recipe in a new run; in an old one, refuse another."""
+    """Refuse a run that was started with another recipe."""
     path = run / RECIPE
     if not path.exists():
-        run.mkdir(parents=True, exist_ok=True)
-        recipes.save(recipe, path)
         return
     try:
         old = read_json(path)
@@ -112,6 +112,15 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
             file=run,
             cure="Give the same fields to go on, or another --run folder to start anew.",
         )
+
+
+def _check_batches(recipe: Recipe, ranks: int) -> None:
+    for stage in recipe.stages:
+        if stage.batch % ranks:
+            raise CleanplateError(
+                f"a batch of {stage.batch} cannot be shared by {ranks} devices",
+                cure="choose a batch that is a multiple of them",
+            )
 
 
 def fit(
@@ -137,12 +146,7 @@ def fit(
     launch = launch or Launch()
     ranks = launch.devices * launch.nodes
     torch.set_num_threads(launch.threads or max(1, (os.cpu_count() or 1) // ranks - 1))
-    for stage in recipe.stages:
-        if stage.batch % ranks:
-            raise CleanplateError(
-                f"a batch of {stage.batch} cannot be shared by {ranks} devices",
-                cure="choose a batch that is a multiple of them",
-            )
+    _check_batches(recipe, ranks)
     _check_recipe(recipe, run)
     checkpoint = run / CHECKPOINT
     start = 0
@@ -155,8 +159,14 @@ def fit(
     if getattr(rank_zero_only, "rank", 0):  # the first process speaks for all
         logging.getLogger("cleanplate").setLevel(logging.ERROR)
     training, validation = sources or open_sources(recipe, launch.asset_cache)
+    if sources is None and not start and not getattr(rank_zero_only, "rank", 0):
+        demand_usable(recipe.data, lambda files: tqdm(files, "check", disable=launch.quiet or None))
+    if not (run / RECIPE).exists():  # only now: with data that cannot be used no run begins
+        run.mkdir(parents=True, exist_ok=True)
+        recipes.save(recipe, run / RECIPE)
     data = PairData(recipe, training, validation, workers=launch.workers)
-    saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes)
+    told = {licensing.KEY: _licensing(recipe, checkpoint, own=sources is not None)}
+    saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes, told)
     watching: list[Callback] = [
         Pace(),
         CollapseWatch(),
@@ -193,13 +203,33 @@ def fit(
     module = PairModule(recipe)
     if recipe.start is not None and not checkpoint.exists():
         module.begin_with(recipe.start, read_checkpoint(recipe.start))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), saver.listening():
         # Of the libraries about themselves; and how many workers there are is the person's choice.
         warnings.filterwarnings("ignore", message=".*LeafSpec")
         warnings.filterwarnings("ignore", message=".*does not have many workers")
-        trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+        try:
+            trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+        except Stopped:  # the step before this validation is saved
+            return Outcome("interrupted", trainer.global_step, checkpoint, trainer.global_rank)
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # as Lightning ends on it
+                raise KeyboardInterrupt from None
+            raise
     status: Literal["interrupted", "complete"] = "interrupted" if saver.interrupted else "complete"
     return Outcome(status, trainer.global_step, checkpoint, trainer.global_rank)
+
+
+def _licensing(recipe: Recipe, checkpoint: Path, *, own: bool) -> dict[str, Any]:
+    """Say what the data are licensed under: as the run began, even if folders have moved since."""
+    if checkpoint.exists():
+        content = read_checkpoint(checkpoint)
+        if licensing.KEY in content:
+            told: dict[str, Any] = content[licensing.KEY]
+            return told
+    if own:
+        unknown = ("the samples came from a source that the caller made",)
+        return licensing.DataLicensing(unknown=unknown).as_json()
+    return licensing.licensing_of(recipes.to_json(recipe)).as_json()
 
 
 def _loggers(run: Path, start: int) -> list[Logger]:

@@ -25,9 +25,19 @@ from cleanplate.training.schedule import samples_seen
 
 
 def build_network(recipe: NetworkRecipe) -> PairNetwork | PlateDepthNet:
-    """Make the recipe's network with fresh weights from torch's global generator."""
+    """Make the recipe's network with fresh weights from torch's global generator.
+
+    Raises:
+        CleanplateError: if no network of that name is registered.
+    """
     if recipe.name == "plate-depth":
         return PlateDepthNet(pretrained=recipe.pretrained)
+    if recipe.name not in NETWORKS:
+        raise CleanplateError(
+            f"there is no network {recipe.name!r}",
+            cure=f"There are {', '.join(NETWORKS)}. Another is known where its module has put it "
+            "into cleanplate.training.networks.NETWORKS: export from Python there.",
+        )
     if recipe.name == "dual":
         return NETWORKS[recipe.name](pretrained=recipe.pretrained)
     options: dict[str, Any] = {"width": recipe.width}

@@ -76,21 +76,21 @@ class NetworkRecipe:
 class DataRecipe:
     """Where samples come from.
 
-    `composites` need folders of plates and cutouts; `procedural` scenes need nothing; `shards` are
-    WebDataset tar files; `folders` is the assignment's form, `bg/ fg_bg/ mask/ depth/`.
+    `composites` need folders of plates and of cutouts; `procedural` scenes need nothing; `shards`
+    are WebDataset tar files; `folders` is the assignment's form, `bg/ fg_bg/ mask/ depth/`.
     """
 
     kind: Literal["composites", "procedural", "shards", "folders"] = "composites"
     plates: tuple[Path, ...] = ()
-    """Folders of plates; each counts by its number of plates. None = procedural rooms."""
+    """Of composites: folders of plates; each counts by its number of plates."""
     cutouts: tuple[Path, ...] = ()
-    """Folders of cutouts, likewise."""
+    """Of composites: folders of cutouts, likewise."""
     pairs: Path | None = None
     """A folder of full-scene pairs, shards or loose files, that are mixed into the samples."""
     pairs_share: float = 0.0
     """Share of samples that are such pairs, cut, mirrored and exposed anew each time."""
     path: Path | None = None
-    """The folder of shards, or the folder that holds `bg/ fg_bg/ mask/ depth/`."""
+    """Of shards: their folder. Of folders: the one that holds `bg/ fg_bg/ mask/ depth/`."""
     depth: Literal["metres", "near-dark", "near-bright"] = "metres"
     """What the depth files of `folders` mean: see `cleanplate.training.folders`."""
     plate_depth_dropout: float = 0.5
@@ -105,6 +105,31 @@ class DataRecipe:
             raise CleanplateError(
                 "a mixture needs both the pairs and their share",
                 cure="--data.pairs FOLDER --data.pairs-share 0.15",
+            )
+
+    def demand_places(self) -> None:
+        """Refuse a recipe whose kind of data has no folder, or that names folders of another kind.
+
+        Nothing is put in the place of data that are not there.
+
+        Raises:
+            CleanplateError: that says what is to be given.
+        """
+        places = {"plates": self.plates, "cutouts": self.cutouts, "path": self.path}
+        wanted = {"composites": ("plates", "cutouts"), "procedural": ()}.get(self.kind, ("path",))
+        missing = [name for name in wanted if not places[name]]
+        if missing:
+            raise CleanplateError(
+                f"data of kind {self.kind!r} need {' and '.join(wanted)}, and there "
+                f"{'is' if len(missing) == 1 else 'are'} no {' and no '.join(missing)}",
+                cure=f"{' '.join(f'--data.{name} FOLDER' for name in missing)}, or --data.kind "
+                "procedural for scenes that Cleanplate draws itself.",
+            )
+        stray = [name for name, place in places.items() if place and name not in wanted]
+        if stray:
+            raise CleanplateError(
+                f"data of kind {self.kind!r} do not use --data.{stray[0]}",
+                cure="Leave it out, or choose another --data.kind.",
             )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import to_float, to_uint8
+from cleanplate.pictures import read_image, to_float, to_uint8
 from cleanplate.predict.health import smallest_movement
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
@@ -57,10 +57,15 @@ class Clip:
         """Find the subject of a frame.
 
         Raises:
-            CleanplateError: if the frame cannot be read, or the plate is plainly not its plate.
-            Refused: if the camera moved, so that the scene itself would come out as a subject.
+            CleanplateError: if the frame cannot be read.
+            Refused: if the plate is plainly not its plate, or the camera moved, so that the scene
+                itself would come out as a subject.
         """
-        result = self._scene.predict(frame)
+        picture = read_image(frame)
+        try:
+            result = self._scene.predict(picture)
+        except CleanplateError as error:
+            raise Refused(str(error)) from error
         self._check_camera(result)
         made_from = {"plate": self.plate.name, "model": self._model}
         spatial = self._scene.metric

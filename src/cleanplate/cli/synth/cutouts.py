@@ -110,12 +110,11 @@ def command(
     """Make cutouts of PICTURES (files, folders, patterns), for `synth build`.
 
     PICTURES have alpha; or --masks gives it; or they are frames and --plate their empty scene, and
-    the subject is found by prediction. What cannot be used is listed with the reason. Made of the
-    same file twice, a cutout is left alone; made of another file of the same name, it gets a
-    number.
+    the subject is found by prediction. What makes no cutout is listed with the reason; a damaged
+    picture too, and the exit code is then 2. Made of the same file twice, a cutout is left alone;
+    made of another file of the same name, it gets a number.
     """
     from cleanplate.synthesis.cutout_files import CutoutShelf
-    from cleanplate.synthesis.cutout_sources import credit_of
     from cleanplate.synthesis.cutting import CutSettings
 
     _check_forms(masks, plate, {"--plate-depth": plate_depth, "--fov": fov, "--every": every,
@@ -135,7 +134,7 @@ def command(
     )
     sources = _sources(pictures, masks, plate, quiet=quiet)[:: every or 1]
     given = {"license": licence, "source": source, "attribution": attribution}
-    credits = [credit_of(one[0], given, unlicensed=no_license) for one in sources]
+    credits = [_credit(one[0], given, no_license) for one in sources]
     if plate is not None:
         from cleanplate.cli.synth.clip import Clip
         from cleanplate.predict.predictor import Predictor
@@ -152,7 +151,7 @@ def command(
     )
     shelf = CutoutShelf(output, force=force)
     done = _make(
-        cast("Iterable[tuple[Source, dict[str, Any]]]", bar),
+        cast("Iterable[tuple[Source, dict[str, Any] | CleanplateError]]", bar),
         shelf,
         settings,
         distinct=plate is not None,
@@ -163,29 +162,55 @@ def command(
     elif not quiet:
         click.echo(_summary(done, output))
     if not done["cutouts"] and not done["kept"]:
-        reasons = "\n".join(f"{one['file']}: {one['reason']}" for one in done["refused"][:10])
-        raise CleanplateError(f"no picture makes a cutout\n{reasons}")
+        reasons = [one["error"] for one in done["failed"]]
+        reasons += [f"{one['file']}: {one['reason']}" for one in done["refused"]]
+        raise CleanplateError("\n".join(["no picture makes a cutout", *reasons[:10]]))
+    if done["failed"]:
+        raise CleanplateError(
+            f"{len(done['failed'])} of {len(sources)} pictures could not be used, see above",
+            cure="Mend them or leave them out.",
+        )
+
+
+def _credit(
+    path: Path, given: Mapping[str, str | None], unlicensed: bool
+) -> dict[str, Any] | CleanplateError:
+    """Give a picture's credit, or the fault of its json, which is told when its turn comes.
+
+    Raises:
+        CleanplateError: if nothing says its licence or source: that is mended for all at once.
+    """
+    from cleanplate.synthesis.cutout_sources import Unlicensed, credit_of
+
+    try:
+        return credit_of(path, given, unlicensed=unlicensed)
+    except Unlicensed:
+        raise
+    except CleanplateError as error:
+        return error
 
 
 def _make(
-    sources: Iterable[tuple[Source, dict[str, Any]]],
+    sources: Iterable[tuple[Source, dict[str, Any] | CleanplateError]],
     shelf: CutoutShelf,
     settings: CutSettings,
     *,
     distinct: bool,
     quiet: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Make, keep or refuse each; nothing that one of them does stops the others."""
+    """Make, keep, refuse or fail each; nothing that one of them does stops the others."""
     from cleanplate.synthesis.cutout_files import digest
     from cleanplate.synthesis.cutting import Refused, cut_out
     from cleanplate.synthesis.likeness import ALIKE, difference, look_of
     from cleanplate.synthesis.photographs import read_facts
 
-    done: dict[str, list[dict[str, Any]]] = {"cutouts": [], "kept": [], "refused": []}
+    done: dict[str, list[dict[str, Any]]] = {"cutouts": [], "kept": [], "refused": [], "failed": []}
     looks = []
     for (path, files, read), credit in sources:
         made: Cut | None = None
         try:
+            if isinstance(credit, CleanplateError):
+                raise credit
             made_of = digest(files)
             name = shelf.holding(made_of)
             if name is not None:
@@ -199,9 +224,15 @@ def _make(
                 raise Refused("nearly the same as one before")
             told = {k: v for k, v in read_facts(path).items() if k in ("kind", "pose")}
         except (Refused, CleanplateError) as error:
-            done["refused"].append({"file": str(path), "reason": str(error)})
-            if not quiet:
-                tqdm.write(f"Refused: {path.name}: {error}", file=sys.stderr)
+            # No subject, or one too small, is what many pictures have; a damaged one is a fault.
+            refused = isinstance(error, Refused)
+            if refused:
+                done["refused"].append({"file": str(path), "reason": str(error)})
+            else:
+                done["failed"].append({"file": str(path), "error": str(error)})
+            if not quiet or not refused:
+                word = "Refused" if refused else "Failed"
+                tqdm.write(f"{word}: {path.name}: {error}", file=sys.stderr)
             continue
         looks.append(look)
         facts = {**told, **credit, "made_from": {"file": path.name, **how}}
@@ -273,4 +304,6 @@ def _summary(done: dict[str, list[dict[str, Any]]], output: Path) -> str:
         parts.append(f"{len(done['kept'])} were there already")
     if done["refused"]:
         parts.append(f"{len(done['refused'])} refused")
+    if done["failed"]:
+        parts.append(f"{len(done['failed'])} could not be used")
     return ", ".join(parts)

@@ -69,7 +69,7 @@ Examples:
 @click.option("--threads", type=click.IntRange(1), help="Of the model.")
 @max_pixels_option
 @click.option("--force", is_flag=True, help="Make depth anew where there is one.")
-@click.option("--skip-bad", is_flag=True, help="Go on after a photo that cannot be used.")
+@click.option("--skip-bad", is_flag=True, help="Photos that cannot be used are no error.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 def command(
@@ -100,7 +100,8 @@ def command(
     For each, NAME_depth.png (16 bit, millimetres along the optical axis, 65535 = infinitely far)
     and NAME.json with the lens, where the camera stands over the floor if one is found, and how the
     depth came about. A photo that has a depth is left alone, so that the same command goes on
-    where it was stopped.
+    where it was stopped. A photo that cannot be used is named, the others are done, and the exit
+    code is 2.
     """
     from cleanplate.listing import find_pictures
     from cleanplate.synthesis.catalogue import without_parts
@@ -144,8 +145,6 @@ def command(
             try:
                 made.append({"photo": str(photo), **make_plate(photo, teacher, output, settings)})
             except CleanplateError as error:
-                if not skip_bad:
-                    raise
                 failed.append({"photo": str(photo), "error": str(error)})
                 tqdm.write(f"Skipped: {error}", file=sys.stderr)
     if as_json:
@@ -154,8 +153,11 @@ def command(
         )
     elif not quiet:
         click.echo(_summary(made, len(kept), len(failed)))
-    if failed and not made and not kept:
-        raise CleanplateError("no photo could be used")
+    if failed and not (skip_bad and (made or kept)):
+        raise CleanplateError(
+            f"{len(failed)} of {len(found)} photos could not be used, see above",
+            cure="Mend them or leave them out; --skip-bad takes it for no error.",
+        )
 
 
 def _check_names(photos: list[Path], places: list[Path]) -> None:

@@ -12,14 +12,16 @@ import click
 from tqdm import tqdm
 
 from cleanplate.cli.synth.build import Size
+from cleanplate.errors import install_command
 
 if TYPE_CHECKING:
     from cleanplate.render.items import Account
 
 _SIZES = {"plates": (288, 384), "cutouts": (384, 384), "pairs": (360, 480)}
-_EPILOG = """\b
+_EPILOG = f"""\b
 Example:
-  python3.11 -m venv blender && blender/bin/pip install 'cleanplate[render]'
+  python3.11 -m venv blender
+  {install_command("render", "blender/bin/pip")}
   cleanplate synth render plates --assets assets --count 100 -o plates \\
     --python blender/bin/python
 
