@@ -80,5 +80,3 @@ def test_a_plate_in_much_more_light_is_warned_of(rows: list[Measured]) -> None:
         assert any("clipped highlights" in one for one in row.warnings), row
     assert by_name["plate: exposure -4 stops"].iou > 0.9
     assert by_name["frame: exposure -4 stops"].iou > 0.8
-
-

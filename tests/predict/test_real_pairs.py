@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from cleanplate.pictures import read_image, resize
-from cleanplate.predict.health import Health, examine
-from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
+from cleanplate.predict.examination import examine
+from cleanplate.predict.health import Health
 from cleanplate.predict.predictor import Predictor
+from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
 
 PAIRS = {
     "cat": ("cat/cat_plate.png", "cat/cat_frame.png"),

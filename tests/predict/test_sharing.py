@@ -38,9 +38,7 @@ def test_a_frame_buffer_may_be_filled_again(predictor: Predictor, pair: Pair) ->
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_a_plate_buffer_may_be_filled_again(
-    predictor: Predictor, pair: Pair, dtype: type
-) -> None:
+def test_a_plate_buffer_may_be_filled_again(predictor: Predictor, pair: Pair, dtype: type) -> None:
     top = 1 if dtype == np.float32 else np.iinfo(dtype).max
     plate, frame = ((p * top).astype(dtype) for p in (pair.plate, pair.frame))
     expected = predictor.scene(plate.copy()).predict(frame)
@@ -101,9 +99,7 @@ def test_the_plates_own_depth_is_seen_in_its_own_light(
 
 
 @pytest.mark.parametrize("with_depth", [False, True])
-def test_a_pickled_scene_gives_the_same(
-    predictor: Predictor, pair: Pair, with_depth: bool
-) -> None:
+def test_a_pickled_scene_gives_the_same(predictor: Predictor, pair: Pair, with_depth: bool) -> None:
     depth = np.linspace(2, 6, pair.alpha.size, dtype=np.float32).reshape(pair.alpha.shape)
     scene = predictor.scene(pair.plate, depth if with_depth else None)
     expected = scene.predict(pair.frame)
@@ -120,9 +116,7 @@ def test_predictor_and_result_can_be_pickled(predictor: Predictor, pair: Pair) -
     assert carried.report["health"] == result.report["health"]
     other = pickle.loads(pickle.dumps(predictor))
     assert other.settings == predictor.settings
-    np.testing.assert_array_equal(
-        other.scene(pair.plate).predict(pair.frame).alpha, result.alpha
-    )
+    np.testing.assert_array_equal(other.scene(pair.plate).predict(pair.frame).alpha, result.alpha)
 
 
 def test_a_scene_works_in_a_spawned_process(predictor: Predictor, pair: Pair) -> None:

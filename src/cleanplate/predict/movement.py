@@ -83,7 +83,13 @@ def follow(plate: Eight, frame: Eight, corners: Points, size: Size) -> Movement:
         return Movement(why_not="the plate has too few corners")
     start = (corners - np.float32(0.5)).reshape(-1, 1, 2)
     ends, found, error = cv2.calcOpticalFlowPyrLK(
-        plate, frame, start, None, winSize=_WINDOW, maxLevel=_LEVELS, criteria=_CRITERIA  # type: ignore[call-overload, unused-ignore]
+        plate,
+        frame,
+        start,
+        None,
+        winSize=_WINDOW,
+        maxLevel=_LEVELS,
+        criteria=_CRITERIA,  # type: ignore[call-overload, unused-ignore]
     )
     kept = (found.ravel() > 0) & (error.ravel() < _LARGEST_ERROR)
     there = np.asarray(ends, np.float32).reshape(-1, 2) + np.float32(0.5)

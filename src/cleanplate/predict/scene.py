@@ -16,9 +16,10 @@ from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
 from cleanplate.predict import placement
+from cleanplate.predict.examination import examine, moved_plate
 from cleanplate.predict.exposure import Exposure
 from cleanplate.predict.glance import glance
-from cleanplate.predict.health import Health, examine, moved_plate
+from cleanplate.predict.health import Health
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.registration import (
@@ -213,9 +214,7 @@ class Scene:
             health = moved_plate(health, self._thumbnail, small, found.matrix)
         return replace(health, aligned=found.trusted), found
 
-    def _encode(
-        self, view: PlateView, small_frame: Picture
-    ) -> tuple[PlateFeatures, Mask | None]:
+    def _encode(self, view: PlateView, small_frame: Picture) -> tuple[PlateFeatures, Mask | None]:
         """Give the plate's features for this view, and what of the frame it does not cover."""
         if view.matrix is not None:
             return self._encode_moved(view, view.matrix, small_frame)
