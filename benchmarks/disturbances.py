@@ -36,6 +36,20 @@ class Disturbance(NamedTuple):
 def disturbances() -> Iterator[Disturbance]:
     """Yield every row of the table, the undisturbed pair first."""
     yield Disturbance("undisturbed", lambda one, other: one)
+    yield from _of_the_light()
+    yield from _of_the_camera()
+    yield Disturbance("plate of another scene", _other_plate)
+    yield Disturbance(
+        "plate = frame", lambda one, other: Sample(one.frame, one.frame, np.zeros_like(one.alpha))
+    )
+    for share in (10, 30, 50, 70, 90):
+        yield Disturbance(
+            f"subject over {share} % of the picture",
+            lambda one, other, s=share: enlarged_subject(one, s / 100),
+        )
+
+
+def _of_the_light() -> Iterator[Disturbance]:
     for stops in (-4, -3, -2, -1, -0.4, 0.4, 1, 2, 3, 4):
         yield _on("frame", f"exposure {stops:+g} stops", lambda p, s=stops: exposed(p, 2.0**s))
     for stops in (-4, -3, -2, -1, -0.4, 0.4, 1, 2, 3, 4):
@@ -45,6 +59,18 @@ def disturbances() -> Iterator[Disturbance]:
         yield _on("frame", f"white balance {share} %", lambda p, r=red: exposed(p, (r, 1, 1 / r)))
     for role in ("plate", "frame"):
         yield _on(role, "channels swapped", lambda p: p[..., ::-1].copy())
+    for stops in (-2, -4, -6):
+        yield Disturbance(
+            f"both: darkness, {stops} stops, noise 3", lambda one, other, s=stops: _dark(one, s)
+        )
+    for stops in (1, 2, 4):
+        yield Disturbance(
+            f"both: clipped highlights, {stops:+d} stops",
+            lambda one, other, s=stops: _both(one, lambda p: exposed(p, 2.0**s)),
+        )
+
+
+def _of_the_camera() -> Iterator[Disturbance]:
     yield _on("plate", "mirrored", lambda p: p[:, ::-1].copy())
     yield _on("plate", "upside down", lambda p: p[::-1].copy())
     for share in (0.001, 0.0025, 0.005, 0.01, 0.03, 0.1):
@@ -65,24 +91,6 @@ def disturbances() -> Iterator[Disturbance]:
     yield _on("frame", "noise, sigma 20 levels", lambda p: noisy(p, 20, 2))
     for quality in (50, 25, 10):
         yield _on("frame", f"JPEG, quality {quality}", lambda p, q=quality: compressed(p, q))
-    for stops in (-2, -4, -6):
-        yield Disturbance(
-            f"both: darkness, {stops} stops, noise 3", lambda one, other, s=stops: _dark(one, s)
-        )
-    for stops in (1, 2, 4):
-        yield Disturbance(
-            f"both: clipped highlights, {stops:+d} stops",
-            lambda one, other, s=stops: _both(one, lambda p: exposed(p, 2.0**s)),
-        )
-    yield Disturbance("plate of another scene", _other_plate)
-    yield Disturbance(
-        "plate = frame", lambda one, other: Sample(one.frame, one.frame, np.zeros_like(one.alpha))
-    )
-    for share in (10, 30, 50, 70, 90):
-        yield Disturbance(
-            f"subject over {share} % of the picture",
-            lambda one, other, s=share: enlarged_subject(one, s / 100),
-        )
 
 
 def _on(role: str, name: str, change: Callable[[Eight], Eight]) -> Disturbance:

@@ -1,20 +1,21 @@
 """The table of plate health in docs/prediction.md: disturbance, verdict, warnings, matte error.
 
     python -m benchmarks.health [PAIRS ...] [--plates FOLDER --cutouts FOLDER --scenes N]
-                                [--only TEXT] [--model NAME] [--json FILE] [--markdown]
+                                [--only TEXT] [--each] [--model NAME] [--json FILE]
 
 PAIRS are folders as `cleanplate evaluate` takes them; default: examples/pairs. With plates and
 cutouts of the data engine, N more pairs are composed. Every pair goes through every disturbance
-(benchmarks/disturbances.py). A row holds the verdicts over the pairs, the most frequent warning,
-and the median MAD x 1000 and IoU with `force`, so that also what is refused has figures. The last
-column counts pairs that break the promise: verdict "good" and IoU below .8, where the undisturbed
-pair has .9.
+(benchmarks/disturbances.py). A row holds the verdicts over the pairs, the refusal or warning that
+most often comes first, and the median MAD and IoU with `force`, so that also what is refused has
+figures. The last column counts pairs that break the promise: verdict "good" and IoU below .8, where
+the undisturbed pair has .9.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -101,26 +102,26 @@ def as_markdown(rows: Sequence[Measured]) -> str:
     """One line per disturbance."""
     broken = {(row.disturbance, row.pair) for row in broken_promises(rows)}
     lines = [
-        "| disturbance | good / usable / wrong | said most often | MAD | IoU | good, but below .8 |",
+        "| disturbance | good / usable / wrong | said first, most often | MAD x 1000 | IoU "
+        "| good, but below .8 |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for name in dict.fromkeys(row.disturbance for row in rows):
         mine = [row for row in rows if row.disturbance == name]
         verdicts = Counter(row.verdict for row in mine)
-        said = Counter(_general(one) for row in mine for one in row.warnings)
-        told = f"{said.most_common(1)[0][0]}" if said else ""
-        count = sum((name, row.pair) in broken for row in mine)
+        said = Counter(_general(row.warnings[0]) for row in mine if row.warnings)
+        mad, iou = (float(np.median([getattr(row, key) for row in mine])) for key in ("mad", "iou"))
         lines.append(
-            f"| {name} | {verdicts['good']} / {verdicts['usable']} / {verdicts['wrong']} | {told} "
-            f"| {np.median([row.mad for row in mine]):.1f} "
-            f"| {np.median([row.iou for row in mine]):.3f} | {count} |".replace("0.", ".", 0)
+            f"| {name} | {verdicts['good']} / {verdicts['usable']} / {verdicts['wrong']} "
+            f"| {said.most_common(1)[0][0] if said else ''} | {1000 * mad:.1f} | {iou:.3f} "
+            f"| {sum((name, row.pair) in broken for row in mine)} |"
         )
     return "\n".join(lines)
 
 
 def _general(warning: str) -> str:
-    """Cut a warning to the words before its figures."""
-    return warning.split(":", maxsplit=1)[0].split(";", maxsplit=1)[0]
+    """Cut a warning to its first part, without figures."""
+    return re.sub(r"[+-]?\d+(\.\d+)?", "N", re.split("[:;]", warning)[0])
 
 
 def main() -> None:
@@ -154,7 +155,7 @@ def main() -> None:
             rows.append(row)
             if given.each:
                 print(f"{row.disturbance:38} {row.pair:8} {row.verdict:7} "
-                      f"{row.mad:6.1f} {row.iou:.3f} {'; '.join(row.warnings)}")  # fmt: skip
+                      f"{1000 * row.mad:6.1f} {row.iou:.3f} {'; '.join(row.warnings)}")  # fmt: skip
     print(as_markdown(rows))
     if given.json:
         given.json.write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n", "utf-8")

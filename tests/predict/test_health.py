@@ -11,7 +11,8 @@ import pytest
 from cleanplate import CleanplateError
 from cleanplate.matte import over
 from cleanplate.predict.agreement import agreement, structure
-from cleanplate.predict.health import Health, examine
+from cleanplate.predict.examination import examine
+from cleanplate.predict.health import Health
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.thumbnail import PlateThumbnail, blockiness, thumbnail
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cleanplate.pictures import read_image, resize
-from cleanplate.predict.health import Health, examine
+from cleanplate.predict.examination import examine
+from cleanplate.predict.health import Health
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
 

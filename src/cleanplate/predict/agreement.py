@@ -86,7 +86,7 @@ def agreement(plate: Eight, frame: Eight, alike: Structure) -> Agreement:
     if not blocks.any():
         return Agreement(blocks, 0.0, 0.0)
     grey_plate, grey_frame = grey_of(plate), grey_of(frame)
-    apart = cv2.subtract(grey_frame, grey_plate, dtype=cv2.CV_32F)
+    apart = np.asarray(cv2.subtract(grey_frame, grey_plate, dtype=cv2.CV_32F), np.float32)
     varied = block_means(apart * apart) - block_means(apart) ** 2
     noise = float(np.median(np.sqrt(np.maximum(varied[blocks], 0))))
     energy = []

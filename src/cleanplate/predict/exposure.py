@@ -122,7 +122,7 @@ class Exposure:
         return self.apply_float(np.repeat(ramp[:, None], 3, axis=1))
 
     def lost(self, plate: npt.NDArray[np.uint8]) -> tuple[float, float]:
-        """Shares of an 8-bit plate that no exposure brings back: clipped highlights, crushed blacks.
+        """Shares of an 8-bit plate that no exposure brings back: clipped and crushed.
 
         Highlights count where the plate is darkened, blacks where it is brightened: there one of
         its levels becomes more than `COARSE` of the frame's.
@@ -192,7 +192,7 @@ def match_exposure(
         _log_table()[p.reshape(-1, 3)[indices]] for p in (soft_plate, soft_frame)
     )
     ratio = log_frame - log_plate
-    luma_ratio = ratio @ _LUMA
+    luma_ratio = np.asarray(ratio @ _LUMA, np.float32)
     best: tuple[float, npt.NDArray[Any], Mask, float] | None = None
     most = 0.0
     for centre in _modes(luma_ratio, weights.ravel()[indices]):
@@ -259,8 +259,7 @@ def _exponent(
 
 
 def _well_exposed(picture: npt.NDArray[np.uint16]) -> Mask:
-    low = (int(_DARK * 65535),) * 3
-    high = (int(_BRIGHT * 65535),) * 3
+    low, high = (np.full(3, share * 65535) for share in (_DARK, _BRIGHT))
     return np.asarray(cv2.inRange(picture, low, high)) > 0
 
 

@@ -17,9 +17,10 @@ from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import resize, to_float
 from cleanplate.predict import placement
+from cleanplate.predict.examination import examine, moved_plate
 from cleanplate.predict.exposure import Exposure
 from cleanplate.predict.glance import glance
-from cleanplate.predict.health import Health, examine, moved_plate
+from cleanplate.predict.health import Health
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.landmarks import Landmarks
 from cleanplate.predict.registration import (

@@ -74,7 +74,7 @@ def blockiness(picture: Coded | Picture) -> float:
     """
     if picture.dtype != np.uint8 or picture.shape[1] < 64 or picture.shape[0] < 16:
         return 1.0
-    rows = np.ascontiguousarray(picture[:: max(1, picture.shape[0] // 180), :, 1])
+    rows = np.asarray(picture[:: max(1, picture.shape[0] // 180), :, 1], np.uint8, order="C")
     steps = cv2.absdiff(rows[:, 1:], rows[:, :-1])
     means = cv2.reduce(steps, 0, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel()
     # A tenth of a level keeps the ratio of flat pictures near 1.

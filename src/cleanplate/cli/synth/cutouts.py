@@ -54,8 +54,8 @@ _FILE_PART = 0.005
 @click.option("--relief", is_flag=True, help="Keep the depth within the subject too, as predicted; "
               "without, subjects are flat.")  # fmt: skip
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Take each Nth frame.")
-@click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate to the "
-              "frame: where the camera is seen to have moved, always, never.  [default: auto]")  # fmt: skip
+@click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate: "
+              "where the camera moved, always, never.  [default: auto]")  # fmt: skip
 @click.option("--model", metavar="NAME|FOLDER", help="That predicts: shipped or exported.")
 @click.option("--threads", type=click.IntRange(1), help="Of the model.")
 @click.option("--height", type=click.FloatRange(0, 100, min_open=True), metavar="METRES",
