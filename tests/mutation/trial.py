@@ -21,7 +21,7 @@ READERS = {
     "depths": "tests.mutation.reader:read_depth",
 }
 SECONDS = 3.0
-"""Processor time that one file may take; it does not depend on what else the machine does."""
+"""Processor time that one reading of a file may take, whatever else the machine does."""
 
 HANGS = 60.0
 """After so many seconds by the clock a file without an answer hangs."""
