@@ -280,10 +280,10 @@ def test_the_convention_is_read_from_the_json_beside(tmp_path, name, beside):
         ('{"world": "of another program"}', [2, 65.535, NAN]),
         ("no json", [2, 65.535, NAN]),
     ):
-        record.write_text(facts)
+        record.write_text(facts, encoding="utf-8")
         np.testing.assert_allclose(read_depth(path), [wanted])
     np.testing.assert_allclose(read_depth(path, convention="dataset"), [[2, INF, NAN]])
-    record.write_text('{"depth_convention": "inches"}')
+    record.write_text('{"depth_convention": "inches"}', encoding="utf-8")
     with pytest.raises(CleanplateError, match="inches"):
         read_depth(path)
 

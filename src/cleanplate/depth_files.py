@@ -178,7 +178,8 @@ def read_disparity(path: str | Path) -> Plane:
         raise CleanplateError(
             f"holds {disparity.dtype}, no floats", file=path, cure="Disparity is in floats, 1/m."
         )
-    disparity = disparity.astype(np.float32)
+    with np.errstate(over="ignore"):
+        disparity = disparity.astype(np.float32)
     return np.where(np.isfinite(disparity), disparity, np.float32(np.nan))
 
 
