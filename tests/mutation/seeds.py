@@ -6,6 +6,7 @@ import io
 import struct
 import tempfile
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -27,7 +28,9 @@ from tests.picture_bytes import (
 )
 
 SIZE = (40, 48)
-"""(H, W) of every seed."""
+"""(H, W) of every file that is made here."""
+
+HEIC = Path(__file__).parent.parent / "pictures" / "files" / "turned.heic"
 
 
 def pictures() -> dict[str, bytes]:
@@ -101,6 +104,8 @@ def pictures() -> dict[str, bytes]:
     if features.check("avif"):
         made["rgb.avif"] = _pillow(colour, "AVIF", exif=exif)
         made["rgba.avif"] = _pillow(clear, "AVIF")
+    if find_spec("pi_heif"):  # which decodes alone
+        made["turned.heic"] = HEIC.read_bytes()
     return made
 
 
