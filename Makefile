@@ -14,7 +14,7 @@ RENDER := .venv-render
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test render lint types contracts surface bench study hero data size clean python
+.PHONY: help demo test render lint types contracts surface bench mutation study hero data size clean python
 
 help:  ## This list
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -48,6 +48,9 @@ surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a ch
 
 bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
 	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
+
+mutation: $(FULL)/.ready  ## Read 10,000 spoiled pictures and as many depth files; each must be read or refused
+	$(FULL)/bin/python -m tests.mutation $(ARGS)
 
 study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; killed, it goes on
 	$(FULL)/bin/python -m studies.seed run --scale small $(ARGS)

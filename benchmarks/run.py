@@ -4,6 +4,7 @@
     python -m benchmarks --json FILE          and all of it as JSON
     python -m benchmarks --only matting       one part of:
                                               compositor loading matting starting predicting
+                                              rates
 
 Ratios are what to read: both sides of each were measured in turn in the same run. Absolute times
 belong to the machine, whose make the JSON names.
@@ -29,7 +30,7 @@ from cleanplate.predict.session import available_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-PARTS = ("compositor", "loading", "matting", "starting", "predicting")
+PARTS = ("compositor", "loading", "matting", "starting", "predicting", "rates")
 LIBRARIES = (
     *("cleanplate", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "torch"),
     "webdataset",
@@ -83,6 +84,11 @@ def measured(
             from benchmarks.processes import starting
 
             new = starting(pair, model, threads, max(3, rounds // 2))
+        elif part == "rates":
+            from benchmarks.rates import rates
+
+            with tempfile.TemporaryDirectory() as scratch:
+                new = rates(EXAMPLES, model, threads, max(3, rounds // 3), Path(scratch))
         else:
             from benchmarks.processes import predicting
 

@@ -132,6 +132,17 @@ def test_the_form_is_held_to() -> None:
     assert faults({})
 
 
+def test_what_a_started_command_takes_is_without_its_start_and_the_plate() -> None:
+    rates = pytest.importorskip("benchmarks.rates")
+    # 2 s and 3 s of start, .5 s and 1 s for each of 5 frames
+    taken = {"first": [2.5, 4.0], rates.WHOLE: [4.5, 8.0], rates.FLOOR: [1.0, 2.0]}
+    assert rates.by_frame(taken, 5) == {
+        rates.WHOLE: [0.9, 1.6],
+        rates.STARTED: [0.5, 1.0],
+        rates.FLOOR: [0.2, 0.4],
+    }
+
+
 def test_products_of_a_graph_are_counted() -> None:
     onnx = pytest.importorskip("onnx")
     np = pytest.importorskip("numpy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -152,6 +153,23 @@ def test_a_missing_file_is_named(tmp_path, name):
     assert caught.value.file == tmp_path / name
 
 
+def test_an_array_beyond_any_memory_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 3), np.float32))
+    whole = (tmp_path / "a.npy").read_bytes()
+    wide = whole.replace(b"(2, 3), }" + b" " * 20, b"(2, 3" + b"0" * 20 + b"), }")
+    assert len(wide) == len(whole)
+    (tmp_path / "a.npy").write_bytes(wide)
+    with pytest.raises(CleanplateError, match="is damaged or not an array file"):
+        read_depth(tmp_path / "a.npy")
+
+
+def test_metres_beyond_single_precision_are_infinite(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[1.0, 1e300]]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(read_depth(tmp_path / "a.npy"), [[1.0, np.inf]])
+
+
 def test_disparity_is_npy_alone(tmp_path):
     with pytest.raises(CleanplateError, match="no disparity map"):
         read_disparity(tmp_path / "d.png")
@@ -262,10 +280,10 @@ def test_the_convention_is_read_from_the_json_beside(tmp_path, name, beside):
         ('{"world": "of another program"}', [2, 65.535, NAN]),
         ("no json", [2, 65.535, NAN]),
     ):
-        record.write_text(facts)
+        record.write_text(facts, encoding="utf-8")
         np.testing.assert_allclose(read_depth(path), [wanted])
     np.testing.assert_allclose(read_depth(path, convention="dataset"), [[2, INF, NAN]])
-    record.write_text('{"depth_convention": "inches"}')
+    record.write_text('{"depth_convention": "inches"}', encoding="utf-8")
     with pytest.raises(CleanplateError, match="inches"):
         read_depth(path)
 

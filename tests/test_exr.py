@@ -103,7 +103,12 @@ except Exception as error:
     print(type(error).__name__)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+        timeout=120,
     )
     assert done.stdout == "CleanplateError\n"
 

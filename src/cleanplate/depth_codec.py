@@ -158,7 +158,8 @@ def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
             no numbers.
     """
     if array.dtype.kind == "f":
-        return array.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what float32 cannot reach is infinitely far
+            return array.astype(np.float32, copy=False)
     if array.dtype.kind not in "iu":
         raise CleanplateError(
             f"depth of {array.dtype} is no depth", cure="Give floats (metres) or integers (mm)."

@@ -47,6 +47,18 @@ _doubted: set[str] = set()
 
 _log = logging.getLogger(__name__)
 
+# What numpy raises on damaged files has no narrower common type; OverflowError: a shape beyond
+# what any memory can hold.
+_ARRAY_FAULTS = (
+    OSError,
+    ValueError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    TokenError,
+)
+
 
 def read_depth(path: str | Path, *, convention: Convention | str | None = None) -> Plane:
     """Read depth as (H, W) float32 metres; NaN where unknown, +inf where nothing is hit.
@@ -166,7 +178,8 @@ def read_disparity(path: str | Path) -> Plane:
         raise CleanplateError(
             f"holds {disparity.dtype}, no floats", file=path, cure="Disparity is in floats, 1/m."
         )
-    disparity = disparity.astype(np.float32)
+    with np.errstate(over="ignore"):
+        disparity = disparity.astype(np.float32)
     return np.where(np.isfinite(disparity), disparity, np.float32(np.nan))
 
 
@@ -239,7 +252,7 @@ def load_plane(stream: IO[bytes]) -> npt.NDArray[Any]:
     """
     try:
         array = np.load(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:
+    except _ARRAY_FAULTS as error:
         raise CleanplateError(
             "is damaged or not an array file", cure="Save it again with numpy.save."
         ) from error

@@ -157,11 +157,13 @@ def test_a_pairs_json_names_the_convention_of_its_depth(tmp_path: Path) -> None:
     write_pair(tmp_path, "a", 0)
     depth = truth(0)[2]
     write_depth(tmp_path / "a_plate_depth.png", depth, convention="dataset")
-    (tmp_path / "a.json").write_text('{"world": "boxes", "depth_convention": "dataset"}')
+    (tmp_path / "a.json").write_text(
+        '{"world": "boxes", "depth_convention": "dataset"}', encoding="utf-8"
+    )
     read = find_pairs(tmp_path)[0].read().plate_depth
     assert read is not None
     np.testing.assert_array_equal(np.isinf(read), np.isinf(depth))
-    (tmp_path / "a.json").write_text('{"depth_convention": "yards"}')
+    (tmp_path / "a.json").write_text('{"depth_convention": "yards"}', encoding="utf-8")
     with pytest.raises(CleanplateError, match="yards") as caught:
         find_pairs(tmp_path)[0].read()
     assert caught.value.file == tmp_path / "a.json"

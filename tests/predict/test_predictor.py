@@ -363,7 +363,10 @@ def test_holes_of_the_plates_depth_can_be_kept(tiny: Path, pair: Pair, tmp_path:
     np.testing.assert_array_equal(np.isnan(np.load(tmp_path / "a.depth.npy")), holes)
     stored = read_image(tmp_path / "a.depth.png")[..., 0]
     np.testing.assert_array_equal(stored == 0, holes | np.isinf(result.depth))
-    assert json.loads((tmp_path / "a.json").read_text())["depth_convention"] == "exchange"
+    assert (
+        json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["depth_convention"]
+        == "exchange"
+    )
     with pytest.raises(CleanplateError, match="depth_holes"):
         Predictor(tiny, threads=1, depth_holes="some")  # type: ignore[arg-type]
 
@@ -392,6 +395,8 @@ def test_depth_beyond_any_room_is_warned_of(
     (doubt,) = result.report["plate_depth"]["warnings"]
     assert "millimetres" in doubt
     result.save(tmp_path, save=["depth"], stem="a")
-    warnings = json.loads((tmp_path / "a.json").read_text())["plate_depth"]["warnings"]
+    warnings = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["plate_depth"][
+        "warnings"
+    ]
     assert len(warnings) == 2
     assert "a.depth.png" in warnings[1]

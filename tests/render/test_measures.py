@@ -200,4 +200,7 @@ def test_items_are_written_whole_and_counted(tmp_path):
     assert [items.is_done(tmp_path, items.name_of(i)) for i in range(3)] == [True, True, False]
     account = items.account(tmp_path, map(items.name_of, range(3)))
     assert account == items.Account(1, 1, {"no view": 1}, {"bare": 5, "flat": 1})
-    assert json.loads((tmp_path / "rejected" / "00001.json").read_text())["reason"] == "no view"
+    assert (
+        json.loads((tmp_path / "rejected" / "00001.json").read_text(encoding="utf-8"))["reason"]
+        == "no view"
+    )

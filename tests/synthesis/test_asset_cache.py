@@ -245,6 +245,7 @@ def test_two_that_start_at_once_get_the_same(made: Path, tmp_path: Path):
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
+            encoding="utf-8",
         )
         for _ in range(2)
     ]

@@ -199,7 +199,7 @@ def test_a_broken_shard_is_listed_too(shards: Path, tmp_path: Path) -> None:
     shutil.copytree(shards, tmp_path / "set")
     file = tmp_path / "set" / "000001.tar"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(CleanplateError, match=r"000001\.tar.*cannot be read"):
+    with pytest.raises(CleanplateError, match=r"000001\.tar.*(cannot be read|is cut short)"):
         measure(open_set(tmp_path / "set"))
     stats = measure(open_set(tmp_path / "set"), skip_bad=True)
     assert [bad for bad in stats.bad if not bad.sample] == [

@@ -49,7 +49,8 @@ class Witness(Callback):
             "average": digest(pl_module.average.module),
             "numbers": self.numbers,
         }
-        Path(sys.argv[1], f"rank{trainer.global_rank}.json").write_text(json.dumps(told))
+        file = Path(sys.argv[1], f"rank{trainer.global_rank}.json")
+        file.write_text(json.dumps(told), encoding="utf-8")
 
 launch = Launch(workers=2, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4)
 outcome = fit(tiny_recipe(), Path(sys.argv[1]), launch,
