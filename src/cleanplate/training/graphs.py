@@ -48,7 +48,9 @@ class PlateGraph(nn.Module):
         features = self.network.encode_plate(plate, disparity, valid)
         if self.own:
             return features
-        return (*features, self.network.compare(plate, plate, features).disparity)
+        unchanged = self.network.compare(plate, plate, features).disparity
+        assert unchanged is not None
+        return (*features, unchanged)
 
 
 class FrameGraph(nn.Module):

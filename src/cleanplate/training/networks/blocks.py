@@ -80,4 +80,5 @@ class GlobalAttention(nn.Module):
         joined = (weights @ value).transpose(1, 2).reshape(count, height * width, channels)
         cells = cells + self.project(joined)
         cells = cells + self.mlp(self.second(cells))
-        return cells.transpose(1, 2).reshape(count, channels, height, width)
+        mixed: Tensor = cells.transpose(1, 2).reshape(count, channels, height, width)
+        return mixed

@@ -18,7 +18,7 @@ depth.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import torch
@@ -63,6 +63,11 @@ class Comparison(nn.Module):
         self.plate = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.frame = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.difference = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    @property
+    def convolutions(self) -> list[nn.Conv2d]:
+        """The three whose results are summed."""
+        return [self.plate, self.frame, self.difference]
 
     def forward(self, frame: Tensor, plate: Tensor, plate_share: Tensor) -> Tensor:
         """(N, outputs, H, W) from features of frame and plate, (N, inputs, H, W)."""
@@ -115,9 +120,8 @@ class DualResolutionNet(PairNetwork):
         )
         inputs = [*self.encoder.channels]
         inputs[0] += d4
-        self.comparisons = nn.ModuleList(
-            [Comparison(i, o) for i, o in zip(inputs, _WIDTHS, strict=True)]
-        )
+        comparisons = [Comparison(i, o) for i, o in zip(inputs, _WIDTHS, strict=True)]
+        self.comparisons: Iterable[Comparison] = nn.ModuleList(comparisons)  # type: ignore[assignment]
         self.compare_2 = Comparison(d2, _EDGE)
         w4, w8, w16, w32, w64 = _WIDTHS
         self.coarsest = nn.Sequential(
@@ -212,10 +216,10 @@ class DualResolutionNet(PairNetwork):
         decoders = (self.decode_4, self.decode_8, self.decode_16, self.decode_32)
         *compared, coarsest = self.comparisons
         for decoder, comparison in zip(decoders, compared, strict=True):
-            yield decoder, "norm", [*comparison.children(), decoder.coarser]
-        yield self.coarsest, "0", list(coarsest.children())
+            yield decoder, "norm", [*comparison.convolutions, decoder.coarser]
+        yield self.coarsest, "0", coarsest.convolutions
         # The shuffle makes channel c of stride 2 from channels 4 c to 4 c + 3 of stride 4.
-        yield self, "norm_2", [*self.compare_2.children(), self.enlarge]
+        yield self, "norm_2", [*self.compare_2.convolutions, self.enlarge]
 
     def forward(
         self,
