@@ -118,12 +118,11 @@ def test_stored_and_read_again() -> None:
 
 
 def test_the_old_key_is_still_read(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(
-        json.dumps({"licence": "MIT", "source": "x"}), encoding="utf-8"
-    )
-    (tmp_path / "b.json").write_text(
-        json.dumps({"licence": "MIT", "license": "CC0-1.0"}), encoding="utf-8"
-    )
+    for name, told in {
+        "a": {"licence": "MIT", "source": "x"},
+        "b": {"licence": "MIT", "license": "CC0-1.0"},
+    }.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(told), encoding="utf-8")
     found = read_credits([tmp_path / "a.jpg", tmp_path / "b.jpg"])
     assert [credit.licences for credit in found] == [("MIT",), ("CC0-1.0",)]
     assert Credit.from_json({"asset": "a", "licence": ["MIT"]}).licences == ("MIT",)
