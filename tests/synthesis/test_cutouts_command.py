@@ -101,6 +101,7 @@ def test_a_clip_against_its_plate(tmp_path: Path, capsys):
     code, said, _ = run(
         capsys, clip, "--plate", tmp_path / "plate.jpg", "--plate-depth",
         EXAMPLES / "plate_depth.png", "-o", tmp_path / "out", "--no-license", "--threads", 1,
+        "--align", "off",
     )  # fmt: skip
     assert code == 0
     assert [one["name"] for one in said["cutouts"]] == ["f01"]

@@ -15,7 +15,7 @@ from cleanplate.ownership import fingerprint, write_sealed
 from cleanplate.pictures import write_image
 from cleanplate.render.crew import Rendering, _keep_plan
 from cleanplate.synthesis.photographs import PhotoSettings, make_plate
-from cleanplate.synthesis.procedural.pool import write_plates
+from cleanplate.synthesis.procedural.asset_files import write_plates
 from cleanplate.synthesis.report import JSON, OVERVIEW, check_report
 
 

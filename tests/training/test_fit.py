@@ -22,7 +22,7 @@ pytest.importorskip("tensorboard")
 from lightning.pytorch import Callback  # noqa: E402
 
 from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.synthesis.procedural.pool import write_plates  # noqa: E402
+from cleanplate.synthesis.procedural.asset_files import write_plates  # noqa: E402
 from cleanplate.training import fit as fitting  # noqa: E402
 from cleanplate.training.export import read_trained, weights_hash  # noqa: E402
 from cleanplate.training.fit import Launch, fit, read_checkpoint  # noqa: E402

@@ -16,9 +16,15 @@ from cleanplate.cli import main
 from cleanplate.pictures import write_image
 from cleanplate.synthesis.archive import pack_pairs
 from cleanplate.synthesis.credits import SourceUse
-from cleanplate.synthesis.procedural.pool import write_plates
-from cleanplate.training.licensing import DataLicensing, licensing_of
-from cleanplate.training.recipes import RECIPES, DataRecipe, Recipe, to_json
+from cleanplate.synthesis.procedural.asset_files import write_plates
+from cleanplate.training.licensing import ENCODER, DataLicensing, licensing_of
+from cleanplate.training.recipes import (
+    RECIPES,
+    DataRecipe,
+    NetworkRecipe,
+    Recipe,
+    to_json,
+)
 
 BY = {"license": "CC-BY-4.0", "source": "scans", "attribution": "Scans, (c) A"}
 
@@ -68,6 +74,14 @@ def test_composites_owe_what_their_plates_and_cutouts_owe(tmp_path):
     assert DataLicensing.from_json(json.loads(json.dumps(found.as_json()))) == found
 
 
+def test_a_pretrained_encoder_is_owed_too():
+    data = DataRecipe("procedural")
+    for pretrained, uses in ((True, (ENCODER,)), (False, ())):
+        recipe = Recipe("x", network=NetworkRecipe("dual", pretrained=pretrained), data=data)
+        found = licensing_of(to_json(recipe))
+        assert (found.uses, found.objections()) == (uses, [])
+
+
 def test_assets_without_a_licence_and_folders_that_are_gone_are_named(tmp_path):
     plates = pictures(tmp_path / "p", a={}, b=BY)
     found = licensing("composites", plates=(plates,), cutouts=(tmp_path / "gone",))
@@ -90,7 +104,9 @@ def test_pairs_say_it_loose_and_packed(tmp_path):
 
 def test_a_built_set_says_it_in_its_plan(tmp_path):
     write_plates(tmp_path / "rooms", 2, seed=3)
-    (tmp_path / "rooms" / "catalogue.json").write_text(json.dumps(BY), encoding="utf-8")
+    for file in (tmp_path / "rooms").glob("*.json"):
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps({**facts, **BY}), encoding="utf-8")
     words = ["--plates", str(tmp_path / "rooms"), "--count", "2", "--size", "48x32"]
     words += ["--workers", "1", "--quiet"]
     assert main(["synth", "build", "-o", str(tmp_path / "set"), *words]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -100,6 +101,13 @@ def test_without_data_a_recipe_is_refused_with_the_cure(tmp_path, recipe, capsys
 def test_data_of_a_kind_have_the_folders_of_that_kind(data, said):
     with pytest.raises(CleanplateError, match=said):
         data.demand_places()
+
+
+def test_samples_without_a_subject_need_no_cutouts():
+    empty = RECIPES["plate-depth"].data
+    dataclasses.replace(empty, plates=(Path("p"),)).demand_places()
+    with pytest.raises(CleanplateError, match="no plates"):
+        empty.demand_places()
 
 
 def test_drawn_scenes_are_asked_for(tmp_path):

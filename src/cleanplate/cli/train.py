@@ -121,9 +121,9 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Train a network by RECIPE, each of whose FIELDS can be overridden.
 
-    Recipes: compact, compact-smoke, seed, seed-smoke. compact and seed train on your folders of
-    plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke recipes need
-    nothing.
+    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on your
+    folders of plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke
+    recipes need nothing.
 
     Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
     ends it after the current step, saved; the second one at once.

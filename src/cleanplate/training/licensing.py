@@ -38,6 +38,14 @@ _PERMISSIVE = re.compile(
 )
 """SPDX names of licences that ask at most for a notice."""
 _SHOWN = 5
+ENCODER = SourceUse(
+    "Apache-2.0",
+    "EfficientNet-Lite0 with ImageNet weights (TensorFlow TPU repository)",
+    ("The TensorFlow Authors",),
+    1,
+    0,
+)
+"""What a network owes that begins with the pretrained encoder."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,8 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
                     f"{', '.join(names[:_SHOWN])}{more}"
                 )
     uses = by_source(credits)
+    if recipe.get("network", {}).get("pretrained"):
+        uses = _merged([*uses, ENCODER])
     if recipe.get("start"):
         before = _of_start(Path(recipe["start"]))
         uses = _merged([*uses, *before.uses])

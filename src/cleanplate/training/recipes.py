@@ -117,7 +117,8 @@ class DataRecipe:
         """
         places = {"plates": self.plates, "cutouts": self.cutouts, "path": self.path}
         wanted = {"composites": ("plates", "cutouts"), "procedural": ()}.get(self.kind, ("path",))
-        missing = [name for name in wanted if not places[name]]
+        unneeded = "cutouts" if self.compositor.identical_share >= 1 else ""  # no subject is drawn
+        missing = [name for name in wanted if not places[name] and name != unneeded]
         if missing:
             raise CleanplateError(
                 f"data of kind {self.kind!r} need {' and '.join(wanted)}, and there "
