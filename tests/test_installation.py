@@ -129,6 +129,10 @@ def test_pip_understands_each_form(installed, tmp_path):
     ):
         installed(origin)
         done = subprocess.run(
-            [sys.executable, "-c", read, words()[-1]], capture_output=True, text=True, check=True
+            [sys.executable, "-c", read, words()[-1]],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
         )
         assert done.stdout.strip() == "train"

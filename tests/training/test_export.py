@@ -276,7 +276,7 @@ def test_a_run_keeps_what_its_data_say(tmp_path, monkeypatch):
         folder.mkdir()
         write_image(folder / "one.png", np.zeros((8, 8, 3), np.uint8))
         credit = {"license": "CC-BY-4.0", "source": folder.name, "attribution": "by A"}
-        (folder / "one.json").write_text(json.dumps(credit))
+        (folder / "one.json").write_text(json.dumps(credit), encoding="utf-8")
     recipe = tiny_recipe(steps=1, data=DataRecipe(plates=(plates,), cutouts=(cutouts,)))
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(recipe, tmp_path / "run", launch)

@@ -249,7 +249,7 @@ def test_a_run_that_would_meet_a_damaged_asset_is_refused_before_it_begins(tmp_p
     for name in ("a", "b"):
         Image.fromarray(rgba).save(cutouts / f"{name}.png")
     (tmp_path / "plates" / "000001.jpg").write_bytes(b"no picture")
-    (cutouts / "b.json").write_text("{")
+    (cutouts / "b.json").write_text("{", encoding="utf-8")
     data = DataRecipe(plates=(tmp_path / "plates",), cutouts=(cutouts,))
     with pytest.raises(CleanplateError, match="2 of 5 plates, cutouts and pairs") as caught:
         fit(tiny_recipe(data=data), tmp_path / "run", LAUNCH)
