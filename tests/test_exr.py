@@ -63,6 +63,14 @@ def test_equal_channels_are_depth_and_others_are_not(tmp_path):
         read_depth(tmp_path / "d.exr")
 
 
+@pytest.mark.filterwarnings("error")
+def test_halves_are_read_without_a_warning(tmp_path):
+    save(tmp_path / "d.exr", {"Z": np.float16([[1.5, 60_000], [NAN, INF]])})
+    np.testing.assert_array_equal(
+        read_depth(tmp_path / "d.exr"), np.float32([[1.5, np.float16(60_000)], [NAN, INF]])
+    )
+
+
 def test_whole_numbers_are_millimetres(tmp_path):
     save(tmp_path / "d.exr", {"Z": np.uint32([[1500, 0]])})
     np.testing.assert_array_equal(read_depth(tmp_path / "d.exr"), np.float32([[1.5, NAN]]))

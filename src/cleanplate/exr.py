@@ -75,7 +75,7 @@ def read(path: str | Path) -> npt.NDArray[Any]:
     channels, windows = _read(path)
     name = _depth_channel(channels, path)
     depth = _in_display(channels[name], *windows[name])
-    if depth.dtype.kind != "f":
+    if depth.dtype.kind != "f" or depth.dtype == np.float16:  # halves end before that, in inf
         return depth
     return np.where(depth >= _NOTHING, depth.dtype.type(np.inf), depth)
 
