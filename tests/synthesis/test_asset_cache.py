@@ -159,7 +159,7 @@ def test_a_damaged_or_older_file_is_made_anew(
 ):
     if damage == "older":
         with monkeypatch.context() as other:
-            other.setattr(asset_cache, "MADE_BY", "0 another version")
+            other.setattr(asset_cache, "made_by", lambda: "another version")
             composer(made, tmp_path)
     else:
         composer(made, tmp_path)

@@ -13,20 +13,24 @@ then told as without this file.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeGuard, TypeVar
 
 import cv2
 import numpy as np
 
-from cleanplate import __version__
+from cleanplate import __version__, decoding, depth, depth_codec, depth_files, pictures
 from cleanplate.depth import Intrinsics
 from cleanplate.errors import CleanplateError
+from cleanplate.synthesis import assets, catalogue
 from cleanplate.synthesis.array_file import Array, ArrayFile, Item, write_arrays
 from cleanplate.synthesis.assets import BORDER, Camera, Cutout, Footprint, Level, Plate, Points
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder, files_of
@@ -39,9 +43,6 @@ _FILES = 4
 _PATIENCE = 3600.0
 """Seconds that another process may take to fill the cache."""
 _ENDING = ".assets"
-MADE_BY = f"1 cleanplate {__version__} opencv {cv2.__version__} numpy {np.__version__}"
-"""Whose entries are good: the number rises when assets are read otherwise than before."""
-
 _log = logging.getLogger(__name__)
 
 Asset = TypeVar("Asset", Plate, Cutout)
@@ -98,7 +99,7 @@ def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
 
     def write() -> None:
         _log.info("decoding %d %s of %s once", len(folder), noun, place)
-        write_arrays(file, MADE_BY, _items(folder, ArrayFile.open(file), limit))
+        write_arrays(file, made_by(), _items(folder, ArrayFile.open(file), limit))
 
     try:
         fill(cache, file, is_whole, write, limit)
@@ -107,6 +108,28 @@ def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
         return folder
     folder.cache = AssetCache(file)
     return folder
+
+
+@cache
+def made_by(*readers: ModuleType) -> str:
+    """Say what decides how files are decoded: versions, and the text of the modules that read.
+
+    `readers` come on top of those of plates and cutouts.
+    """
+    text = hashlib.sha256()
+    for module in (assets, catalogue, decoding, depth, depth_codec, depth_files, pictures):
+        text.update(_source(module))
+    for module in readers:
+        text.update(_source(module))
+    versions = f"cleanplate {__version__} opencv {cv2.__version__} numpy {np.__version__}"
+    return f"{versions} {text.hexdigest()}"
+
+
+def _source(module: ModuleType) -> bytes:
+    try:
+        return inspect.getsource(module).encode()
+    except OSError:  # it was installed without: the version has to do
+        return b""
 
 
 def fill(
@@ -148,7 +171,7 @@ def _stamp(path: Path) -> list[list[Any]]:
 
 
 def _is_good(arrays: ArrayFile | None, path: Path) -> TypeGuard[ArrayFile]:
-    if arrays is None or arrays.made_by != MADE_BY or path.name not in arrays:
+    if arrays is None or arrays.made_by != made_by() or path.name not in arrays:
         return False
     try:
         return bool(arrays.stamp(path.name) == _stamp(path))

@@ -15,7 +15,8 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.array_file import ArrayFile, Item, write_arrays
-from cleanplate.synthesis.asset_cache import LARGEST, MADE_BY, fill
+from cleanplate.synthesis.asset_cache import LARGEST, fill, made_by
+from cleanplate.training import parts, retakes, shards, tarindex
 from cleanplate.training.stored import Collection
 
 _log = logging.getLogger(__name__)
@@ -63,15 +64,15 @@ def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARG
     name = hashlib.sha256(f"pairs {place}".encode("utf-8", "surrogateescape")).hexdigest()
     file = cache / f"{place.name[:40]}-pairs-{name[:16]}.assets"
     try:
-        made_by = f"{MADE_BY} {_stamp(place)}"
+        origin = f"{made_by(parts, retakes, shards, tarindex)} {_stamp(place)}"
 
         def is_good() -> bool:
             arrays = ArrayFile.open(file)
-            return arrays is not None and arrays.made_by == made_by
+            return arrays is not None and arrays.made_by == origin
 
         def write() -> None:
             _log.info("decoding %d pairs of %s once", len(pairs), place)
-            write_arrays(file, made_by, _items(pairs, limit))
+            write_arrays(file, origin, _items(pairs, limit))
 
         fill(cache, file, is_good, write, limit)
     except (OSError, CleanplateError) as error:
