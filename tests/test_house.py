@@ -26,6 +26,7 @@ MODULES = {
     "lightning": "lightning",
     "mathutils": "bpy",
     "numpy": "numpy",
+    "OpenEXR": "openexr",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
     "onnxscript": "onnxscript",

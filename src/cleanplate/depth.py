@@ -1,7 +1,7 @@
 """Depth and disparity: conversions, fits, files, colours and points.
 
 Depth is the distance along the optical axis in metres, +inf where nothing is hit; disparity
-is 1 / depth in 1/m, 0 at infinity. NaN means unknown in both.
+is 1 / depth in 1/m, 0 at infinity. NaN means unknown in both. Integers are millimetres.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
+from cleanplate.depth_codec import metres
 from cleanplate.depth_files import (
     read_depth,
     read_disparity,
@@ -61,8 +62,11 @@ class Intrinsics(NamedTuple):
 
 
 def depth_to_disparity(depth: Plane) -> Plane:
-    """Turn metres into 1/m: +inf becomes 0; NaN, zero and negative depth become NaN."""
-    depth = np.asarray(depth, dtype=np.float32)
+    """Turn depth into 1/m: +inf becomes 0; NaN, zero and negative depth become NaN.
+
+    Floats are metres; integers are millimetres, as everywhere (`docs/depth.md`).
+    """
+    depth = metres(np.asarray(depth))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(depth > 0, np.float32(1) / depth, np.float32(np.nan))
 
@@ -189,7 +193,7 @@ def point_cloud(
     are left out.
 
     Args:
-        depth: (H, W), metres along the optical axis.
+        depth: (H, W), metres along the optical axis; integers are millimetres.
         picture: (H, W, 3), any dtype, which the colours keep.
         intrinsics: of the stored size.
 
@@ -198,6 +202,7 @@ def point_cloud(
     """
     if picture.shape[:2] != depth.shape:
         raise ValueError(f"depth is {depth.shape}, the picture {picture.shape[:2]}")
+    depth = metres(depth)
     known = np.isfinite(depth) & (depth > 0)
     rows, columns = np.nonzero(known)
     z = depth[known].astype(np.float64)

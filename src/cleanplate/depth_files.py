@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +18,47 @@ from PIL import Image
 from cleanplate import exr
 from cleanplate.arrays import Plane
 from cleanplate.decoding import decode_samples
+from cleanplate.depth_codec import (
+    EMPTY,
+    EXCHANGE,
+    Convention,
+    convention_named,
+    doubts,
+    encode,
+    fits,
+    metres,
+    recorded_convention,
+)
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened, replacing
+from cleanplate.json_files import read_json
 from cleanplate.pictures import write_image
 
 _DEPTH_CURE = (
     "Depth is a 16-bit grey PNG or TIFF in millimetres (0 = unknown), "
     "or an NPY, EXR or float TIFF in metres."
 )
+_ENDINGS = ("_plate_depth", "_depth", ".depth")
+"""Of a depth file's name, before its suffix, behind the name that its JSON has."""
+
+_MOST_DOUBTED = 20
+"""Of so many sources a process logs that they are doubtful: a whole set may be."""
+_doubted: set[str] = set()
+
+_log = logging.getLogger(__name__)
 
 
-def read_depth(path: str | Path) -> Plane:
+def read_depth(path: str | Path, *, convention: Convention | str | None = None) -> Plane:
     """Read depth as (H, W) float32 metres; NaN where unknown, +inf where nothing is hit.
 
-    The ending decides: .png and .tif of 16 bits hold millimetres with 0 = unknown; .npy,
-    .exr and .tif of floats hold metres. Zero, negative and -inf count as unknown.
+    Integers (16-bit PNG and TIFF, NPY of integers) are millimetres, floats (NPY, EXR, TIFF of
+    floats) metres. Zero, negative and -inf count as unknown, unless the convention gives 0
+    another meaning.
+
+    Args:
+        path: of the file; its ending says what it is.
+        convention: "exchange" or "dataset", of integers; None = as the JSON beside the file
+            records it, else "exchange". See docs/depth.md.
 
     Raises:
         CleanplateError: if the file is missing, damaged, of another kind or shape, or holds
@@ -37,36 +66,56 @@ def read_depth(path: str | Path) -> Plane:
     """
     suffix = _suffix(path)
     if suffix == ".npy":
-        depth = _read_npy(path)
+        with opened(path) as stream, of_file(path):
+            array = load_plane(stream)
     elif suffix == ".exr":
-        depth = exr.read(path)
+        array = exr.read(path)
     elif suffix in (".png", ".tif", ".tiff"):
-        depth = _read_picture(path)
+        array = _read_picture(path)
     else:
         raise CleanplateError(f"{suffix or 'no ending'} is no depth", file=path, cure=_DEPTH_CURE)
+    with of_file(path):
+        if isinstance(convention, str):
+            convention = convention_named(convention)
+        depth = metres(array, convention or convention_beside(path) or EXCHANGE)
     depth = np.where(depth > 0, depth, np.float32(np.nan))
     if np.isnan(depth).all():
         raise CleanplateError("no pixel of it has a depth", file=path, cure=_DEPTH_CURE)
     return depth
 
 
-def write_depth(path: str | Path, depth: Plane) -> None:
+def write_depth(
+    path: str | Path,
+    depth: npt.NDArray[Any],
+    *,
+    convention: Convention | str = "exchange",
+    warn: bool = True,
+) -> None:
     """Write depth, (H, W) metres, as the ending says; whole or not at all.
 
-    .png: 16-bit millimetres, 0 where unknown, infinite, under 0.5 mm or beyond 65.535 m.
+    .png: 16-bit millimetres. In the convention "exchange" 0 where unknown, infinite, under
+    0.5 mm or beyond 65.534 m; in "dataset" 65535 where infinite or beyond. Whoever writes another
+    than "exchange" records it in the JSON beside the file, `{"depth_convention": "dataset"}`.
     .npy, .exr and .tif: float32 metres, NaN and inf kept.
+
+    Args:
+        path: of the file.
+        depth: (H, W), floats in metres or integers in millimetres.
+        convention: of a PNG.
+        warn: log a warning if a PNG says of no pixel how far it is.
 
     Raises:
         CleanplateError: if the file cannot be written or the ending is another.
         ValueError: if the array is not (H, W).
     """
-    depth = _plane(depth)
+    depth = metres(_plane(depth))
     suffix = _suffix(path)
     if suffix == ".png":
-        with np.errstate(invalid="ignore"):
-            millimetres = np.rint(depth.astype(np.float64) * 1000)
-            held = (millimetres >= 1) & (millimetres <= 65535)
-        write_image(path, np.where(held, millimetres, 0).astype(np.uint16))
+        if isinstance(convention, str):
+            convention = convention_named(convention)
+        if warn and not fits(depth):
+            _log.warning("%s: %s", path, EMPTY)
+        write_image(path, encode(depth, convention))
     elif suffix == ".npy":
         _write_npy(path, depth)
     elif suffix == ".exr":
@@ -79,6 +128,28 @@ def write_depth(path: str | Path, depth: Plane) -> None:
         )
 
 
+def convention_beside(path: str | Path) -> Convention | None:
+    """Tell which convention the JSON beside a depth file records for it; None if none does.
+
+    It lies beside `a_depth.png`, `a_plate_depth.png` and `a.depth.png` as `a.json`, beside others
+    under their own name. A JSON that cannot be read, or that is of something else, records none.
+
+    Raises:
+        CleanplateError: if it records a convention that does not exist.
+    """
+    path = Path(path)
+    for name in dict.fromkeys([path.stem, *map(path.stem.removesuffix, _ENDINGS)]):
+        beside = path.with_name(f"{name}.json")
+        try:
+            facts = read_json(beside)
+        except (OSError, ValueError):
+            continue
+        found = recorded_convention(facts) if isinstance(facts, dict) else None
+        if found is not None:
+            return found
+    return None
+
+
 def read_disparity(path: str | Path) -> Plane:
     """Read disparity from .npy as (H, W) float32; what is not finite is unknown (NaN).
 
@@ -89,7 +160,13 @@ def read_disparity(path: str | Path) -> Plane:
         raise CleanplateError(
             "is no disparity map", file=path, cure="Disparity is an NPY of floats, (H, W)."
         )
-    disparity = _read_npy(path)
+    with opened(path) as stream, of_file(path):
+        disparity = load_plane(stream)
+    if disparity.dtype.kind != "f":
+        raise CleanplateError(
+            f"holds {disparity.dtype}, no floats", file=path, cure="Disparity is in floats, 1/m."
+        )
+    disparity = disparity.astype(np.float32)
     return np.where(np.isfinite(disparity), disparity, np.float32(np.nan))
 
 
@@ -102,7 +179,7 @@ def write_disparity(path: str | Path, disparity: Plane) -> None:
     """
     if _suffix(path) != ".npy":
         raise CleanplateError("is no place for disparity", file=path, cure="Use .npy.")
-    _write_npy(path, _plane(disparity))
+    _write_npy(path, _plane(disparity).astype(np.float32, copy=False))
 
 
 def write_ply(
@@ -139,41 +216,65 @@ def _suffix(path: str | Path) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def _plane(array: npt.NDArray[Any]) -> Plane:
+def _plane(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"expected (H, W), got {array.shape}")
-    return array.astype(np.float32, copy=False)
+    return array
 
 
-def _read_picture(path: str | Path) -> Plane:
+def _read_picture(path: str | Path) -> npt.NDArray[Any]:
     samples = decode_samples(path)
     if samples.ndim != 2:
         raise CleanplateError("is in colour, not depth", file=path, cure=_DEPTH_CURE)
     if samples.dtype in (np.uint8, np.bool_):
         raise CleanplateError("has 8 bits or fewer, not 16", file=path, cure=_DEPTH_CURE)
-    if samples.dtype.kind == "f":
-        return samples.astype(np.float32)
-    # 32-bit containers of 16-bit numbers exist; what is beyond cannot be millimetres in 16.
-    return samples.astype(np.float32) / np.float32(1000)
+    return samples
 
 
-def _read_npy(path: str | Path) -> Plane:
+def load_plane(stream: IO[bytes]) -> npt.NDArray[Any]:
+    """Read one NPY of numbers as (H, W), of the type that it has.
+
+    Raises:
+        CleanplateError: if it is damaged, or an array of another kind or shape.
+    """
     try:
-        with opened(path) as stream:
-            array = np.load(stream, allow_pickle=False)
+        array = np.load(stream, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TokenError) as error:
         raise CleanplateError(
-            "is damaged or not an array file", file=path, cure="Save it again with numpy.save."
+            "is damaged or not an array file", cure="Save it again with numpy.save."
         ) from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise CleanplateError("holds no numbers", file=path, cure="Save (H, W) floats.")
+        raise CleanplateError("holds no numbers", cure="Save (H, W) floats.")
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array.reshape(array.shape[1:] if array.shape[0] == 1 else array.shape[:2])
     if array.ndim != 2 or array.size == 0:
-        raise CleanplateError(
-            f"has shape {array.shape}", file=path, cure="Save an array of shape (H, W)."
-        )
-    return array.astype(np.float32)
+        raise CleanplateError(f"has shape {array.shape}", cure="Save an array of shape (H, W).")
+    return array
+
+
+def warn_of_doubts(source: str | Path, disparity: Plane) -> None:
+    """Log what `depth_codec.doubts` says of depth that was read: of the first few sources, once.
+
+    Args:
+        source: the file, or what it is called.
+        disparity: (H, W), 1/m.
+    """
+    if len(_doubted) >= _MOST_DOUBTED or str(source) in _doubted:
+        return
+    for doubt in doubts(disparity):
+        _doubted.add(str(source))
+        _log.warning("%s: %s", source, doubt)
+
+
+@contextmanager
+def of_file(path: str | Path) -> Iterator[None]:
+    """Name a file in errors that do not name one."""
+    try:
+        yield
+    except CleanplateError as error:
+        if error.file is not None:
+            raise
+        raise CleanplateError(error.what, file=path, cure=error.cure) from error
 
 
 def _write_npy(path: str | Path, array: Plane) -> None:

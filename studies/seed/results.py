@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from studies.seed import drawing, runs, sets
 from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows
@@ -204,7 +205,7 @@ class Results:
             raise CleanplateError(
                 "there are no results", file=file, cure="python -m studies.seed run --scale SCALE"
             )
-        self.told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        self.told: dict[str, Any] = read_json(file)
         self.scale = SCALES[self.told["scale"]["name"]]
 
     @property

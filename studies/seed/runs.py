@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.training.networks import PairNetwork
 from studies.seed.experiments import Row, rows
 from studies.seed.measures import answers, figures, measure
@@ -109,9 +110,7 @@ class Bench:
     def read(self, run: Run) -> dict[str, Any] | None:
         """Read a training's figures; None if it is not done."""
         file = self.figures(run)
-        found: dict[str, Any] | None = (
-            json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-        )
+        found: dict[str, Any] | None = read_json(file) if file.is_file() else None
         return found
 
     def keep(self, run: Run, found: Mapping[str, Any]) -> None:

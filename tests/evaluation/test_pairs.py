@@ -151,3 +151,17 @@ def test_bad_folders_and_facts(tmp_path: Path, folder: Path) -> None:
         assert caught.value.file == folder / "7.json"
     with pytest.raises(CleanplateError, match="no variant 'drift'"):
         find_pairs(folder)[0].read("drift")
+
+
+def test_a_pairs_json_names_the_convention_of_its_depth(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a", 0)
+    depth = truth(0)[2]
+    write_depth(tmp_path / "a_plate_depth.png", depth, convention="dataset")
+    (tmp_path / "a.json").write_text('{"world": "boxes", "depth_convention": "dataset"}')
+    read = find_pairs(tmp_path)[0].read().plate_depth
+    assert read is not None
+    np.testing.assert_array_equal(np.isinf(read), np.isinf(depth))
+    (tmp_path / "a.json").write_text('{"depth_convention": "yards"}')
+    with pytest.raises(CleanplateError, match="yards") as caught:
+        find_pairs(tmp_path)[0].read()
+    assert caught.value.file == tmp_path / "a.json"

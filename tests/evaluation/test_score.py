@@ -11,7 +11,16 @@ from cleanplate import metrics
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation import Answer, Rules, Scores, evaluate, find_pairs, score_pair
+from cleanplate.evaluation import (
+    Answer,
+    Rules,
+    Scores,
+    as_document,
+    as_table,
+    evaluate,
+    find_pairs,
+    score_pair,
+)
 from cleanplate.matte import trimap
 
 from .conftest import truth
@@ -175,3 +184,54 @@ def test_ranking_goes_by_depth_where_there_are_no_mattes() -> None:
     rows = tuple(Row(str(k), {"aligned_delta1": value}) for k, value in enumerate((0.3, 0.9, 0.5)))
     scores = Scores("m", None, "clean", False, Rules(), rows)
     assert [row.name for row in scores.ranked()] == ["1", "2", "0"]
+
+
+def with_depth(pair: Any, folder: Path, depth: Plane) -> Any:
+    np.save(folder / "true_depth.npy", depth)
+    return replace(pair, depth_file=folder / "true_depth.npy")
+
+
+def test_one_unknown_pixel_leaves_the_order_of_depth(pairs_folder: Path, tmp_path: Path) -> None:
+    pair = find_pairs(pairs_folder)[0]
+    depth = truth(0)[1]
+    depth[40, 3] = np.nan
+    row = score_pair(Oracle(pairs_folder), with_depth(pair, tmp_path, depth))
+    assert row.values["ordinal"] == 1
+    assert "boundary_recall" not in row.values
+    (note,) = row.notes
+    assert "depth edges" in note
+    assert f"at 1 of {depth.size} pixels" in note
+
+
+def test_a_scene_without_order_of_depth_says_so(pairs_folder: Path, tmp_path: Path) -> None:
+    pair = with_depth(find_pairs(pairs_folder)[0], tmp_path, np.full_like(truth(0)[1], 3))
+    row = score_pair(Oracle(pairs_folder), pair)
+    assert "ordinal" not in row.values
+    assert any("flat" in note for note in row.notes)
+
+
+def test_a_plate_that_cannot_be_compared_with_itself_costs_only_that_figure(
+    pairs_folder: Path,
+) -> None:
+    class Particular(Oracle):
+        def predict(self, frame: Coded, /) -> Answer:
+            if np.array_equal(frame, self.view.plate):
+                raise CleanplateError("nothing to see")
+            return super().predict(frame)
+
+    scores = evaluate(Particular(pairs_folder), find_pairs(pairs_folder)[:1])
+    (row,) = scores.rows
+    assert row.refused is None
+    assert row.values["mad"] == 0
+    assert row.values["ordinal"] == 1
+    assert "identical_alpha" not in row.values
+    table = as_table([scores])
+    assert "empty matte" not in table
+    assert "compared with itself: nothing to see: 00000 (clean)" in table
+    assert as_document([scores])["results"][0]["notes"]["00000"] == list(row.notes)
+
+
+def test_true_depth_in_the_wrong_unit_is_told(pairs_folder: Path, tmp_path: Path) -> None:
+    pair = with_depth(find_pairs(pairs_folder)[0], tmp_path, truth(0)[1] * 1000)
+    row = score_pair(Oracle(pairs_folder), pair)
+    assert any(note.startswith("depth: half") and "millimetres" in note for note in row.notes)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -79,3 +80,9 @@ def test_document_is_json_and_says_how_it_was_measured() -> None:
     assert "cap" in document["conventions"]["aligned_*"]
     band = as_document([scores(Rules(convention=metrics.BGMV2, trimap_radius=7))])
     assert "7 px" in band["conventions"]["mad"]
+
+
+def test_a_mean_that_is_not_over_all_pairs_says_so() -> None:
+    rows = (Row("a", {"mad": 0.01, "ordinal": 0.5}), Row("b", {"mad": 0.03}))
+    table = as_table([replace(scores(), rows=rows)])
+    assert "mean over fewer than 2 pairs, net (clean): order (1)" in table

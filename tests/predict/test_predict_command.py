@@ -187,3 +187,21 @@ def test_a_full_disk_is_told_and_leaves_whole_files_only(tiny: Path, files: Path
     assert "disparity.npy" in errors
     assert {path.name for path in (files / "out").iterdir()} == {"one.alpha.png"}
     assert _all_whole(files / "out") == 1
+
+
+def test_doubtful_depth_is_warned_of_once_and_holes_can_be_kept(
+    tiny: Path, files: Path, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    depth = np.full(pair.alpha.shape, 4752.0, np.float32)
+    depth[:20] = np.nan
+    np.save(files / "depth.npy", depth)
+    arguments = ["--plate", files / "plate.png", files / "frames", "-o", files / "out",
+                 "--save", "depth", "--plate-depth", files / "depth.npy"]  # fmt: skip
+    assert predict(tiny, *arguments, "--depth-holes", "keep") == 0
+    shown = capsys.readouterr()
+    assert shown.err.count("is it in millimetres") == 1
+    assert shown.err.count("says of no pixel") == 2
+    assert np.isnan(np.load(files / "out" / "one.depth.npy")[:20]).all()
+    assert predict(tiny, *arguments, "--quiet") == 0
+    assert capsys.readouterr().err == ""
+    assert not np.isnan(np.load(files / "out" / "one.depth.npy")).any()

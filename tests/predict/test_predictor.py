@@ -12,7 +12,7 @@ import pytest
 from cleanplate import CleanplateError
 from cleanplate.depth import Normalisation, write_depth
 from cleanplate.matte import darken, over
-from cleanplate.pictures import resize, write_image
+from cleanplate.pictures import read_image, resize, write_image
 from cleanplate.predict.glance import GLANCES
 from cleanplate.predict.placement import NEARER
 from cleanplate.predict.predictor import Predictor
@@ -31,7 +31,8 @@ def test_the_whole_way(predictor: Predictor, pair: Pair) -> None:
     assert np.abs(result.alpha - pair.alpha).mean() < 0.02
     inside = pair.alpha == 1
     np.testing.assert_allclose(result.foreground[inside], pair.foreground[inside], atol=0.01)
-    np.testing.assert_allclose(result.shadow, SHADOW, atol=1e-6)
+    np.testing.assert_allclose(result.shadow[result.alpha < 0.9], SHADOW, atol=1e-5)
+    np.testing.assert_array_equal(result.shadow[result.alpha > 0.98], 1)
     assert not result.metric
     np.testing.assert_allclose(result.disparity[inside], SUBJECT, rtol=1e-5)
     rows = (np.arange(size[0]) + 0.5) / size[0] * 2 - 1
@@ -278,8 +279,12 @@ def test_the_shadow_is_taken_out_of_the_foreground(predictor: Predictor, pair: P
     frame = over(pair.foreground, pair.alpha, darken(pair.plate, shadow))
     result = predictor.scene(pair.plate).predict(frame)
     result._small_shadow[:] = shadow
-    result.alpha = pair.alpha  # the true one, so that only the solving is tested
+    # The true one, so that only the solving is tested.
+    result.alpha = result._small_alpha = pair.alpha
     soft = (pair.alpha > 0.4) & (pair.alpha < 0.9)
+    # Under the subject the shadow is carried in, so its own hard edge is not met to the pixel.
+    soft[:, 86:94] = False
+    soft[36:44, 86:] = False
     assert soft.sum() > 50
     assert np.abs(result.foreground - pair.foreground)[soft].max() < 0.05
 
@@ -302,3 +307,91 @@ def test_the_report_says_what_was_done(predictor: Predictor, pair: Pair) -> None
 def test_working_size_must_be_possible(tiny: Path) -> None:
     with pytest.raises(CleanplateError, match="working size"):
         Predictor(tiny, working_size=8)
+
+
+def test_the_shadow_is_1_on_the_subject_and_carried_under_its_edge(
+    predictor: Predictor, pair: Pair
+) -> None:
+    """Whatever the network says where the subject is opaque: no light of it is the scene's."""
+    result = predictor.scene(pair.plate).predict(pair.frame)
+    inside = result.alpha > 0.98
+    assert inside.sum() > 1000
+    result._small_shadow[result._small_alpha >= 0.9] = 0.02
+    np.testing.assert_array_equal(result.shadow[inside], 1)
+    np.testing.assert_allclose(result.shadow[result.alpha < 0.9], SHADOW, atol=1e-4)
+    assert ((result.shadow >= SHADOW - 1e-4) & (result.shadow <= 1)).all()
+    # The foreground is solved with what is around the subject, on its whole edge.
+    np.testing.assert_allclose(result._shadow_behind, SHADOW, atol=1e-4)
+
+
+def depth_with_holes(size: tuple[int, int]) -> np.ndarray:
+    depth = np.full(size, 4.0, np.float32)
+    depth[:, : size[1] // 3] = np.nan
+    depth[:5] = np.inf
+    return depth
+
+
+def test_the_result_tells_measured_from_estimated_depth(predictor: Predictor, pair: Pair) -> None:
+    depth = depth_with_holes(pair.alpha.shape)
+    result = predictor.scene(pair.plate, depth).predict(pair.frame)
+    subject = result.alpha >= 0.5
+    expected = ~np.isnan(depth) & ~subject
+    assert result.depth_measured.dtype == np.bool_
+    np.testing.assert_array_equal(result.depth_measured, expected)
+    assert (result.depth > 0).all()  # filled, and said so
+    about = result.report["plate_depth"]
+    assert about["holes"] == "fill"
+    assert about["measured"] == pytest.approx(expected.mean(), abs=1e-4)
+    assert about["known"] == pytest.approx((~np.isnan(depth)).mean(), abs=1e-4)
+    assert about["median_m"] == 4
+    assert about["warnings"] == []
+    relative = predictor.scene(pair.plate).predict(pair.frame)
+    assert not relative.depth_measured.any()
+    assert relative.report["plate_depth"] is None
+
+
+def test_holes_of_the_plates_depth_can_be_kept(tiny: Path, pair: Pair, tmp_path: Path) -> None:
+    depth = depth_with_holes(pair.alpha.shape)
+    keeper = Predictor(tiny, threads=1, depth_holes="keep")
+    result = keeper.scene(pair.plate, depth).predict(pair.frame)
+    subject = result.alpha >= 0.5
+    holes = np.isnan(depth) & ~subject
+    assert holes.any()
+    assert (np.isnan(depth) & subject).any()
+    np.testing.assert_array_equal(np.isnan(result.depth), holes)  # the subject is estimated always
+    result.save(tmp_path, stem="a")
+    np.testing.assert_array_equal(np.isnan(np.load(tmp_path / "a.depth.npy")), holes)
+    stored = read_image(tmp_path / "a.depth.png")[..., 0]
+    np.testing.assert_array_equal(stored == 0, holes | np.isinf(result.depth))
+    assert json.loads((tmp_path / "a.json").read_text())["depth_convention"] == "exchange"
+    with pytest.raises(CleanplateError, match="depth_holes"):
+        Predictor(tiny, threads=1, depth_holes="some")  # type: ignore[arg-type]
+
+
+def test_depth_in_millimetres_is_the_same_as_in_metres(
+    predictor: Predictor, pair: Pair, tmp_path: Path
+) -> None:
+    depth = np.tile(np.linspace(2, 8, pair.alpha.shape[1]), (pair.alpha.shape[0], 1))
+    depth = np.rint(depth * 1000) / 1000
+    expected = predictor.scene(pair.plate, depth).disparity
+    millimetres = np.rint(depth * 1000).astype(np.uint16)
+    np.save(tmp_path / "mm.npy", millimetres)
+    np.save(tmp_path / "m.npy", depth)
+    sources = (millimetres, millimetres.astype(np.int64), tmp_path / "mm.npy", tmp_path / "m.npy")
+    for source in sources:
+        found = predictor.scene(pair.plate, source).disparity
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_depth_beyond_any_room_is_warned_of(
+    predictor: Predictor, pair: Pair, tmp_path: Path
+) -> None:
+    """Millimetres as floats: everything is kilometres away, and no depth PNG reaches there."""
+    depth = np.full(pair.alpha.shape, 4752.0, np.float32)
+    result = predictor.scene(pair.plate, depth).predict(pair.frame)
+    (doubt,) = result.report["plate_depth"]["warnings"]
+    assert "millimetres" in doubt
+    result.save(tmp_path, save=["depth"], stem="a")
+    warnings = json.loads((tmp_path / "a.json").read_text())["plate_depth"]["warnings"]
+    assert len(warnings) == 2
+    assert "a.depth.png" in warnings[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 
 import numpy as np
 import numpy.testing as npt
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from cleanplate import matte
 from cleanplate.light import linear_to_srgb
-from cleanplate.render import exposure, items, layered, rejection, spots, truth, view
+from cleanplate.render import exposure, items, rejection, spots, truth, view
 from cleanplate.render.setting import Shot
 
 SIZE = (48, 64)
@@ -201,63 +200,4 @@ def test_items_are_written_whole_and_counted(tmp_path):
     assert [items.is_done(tmp_path, items.name_of(i)) for i in range(3)] == [True, True, False]
     account = items.account(tmp_path, map(items.name_of, range(3)))
     assert account == items.Account(1, 1, {"no view": 1}, {"bare": 5, "flat": 1})
-    assert (
-        json.loads((tmp_path / "rejected" / "00001.json").read_text(encoding="utf-8"))["reason"]
-        == "no view"
-    )
-
-
-def test_depth_in_millimetres():
-    depth = np.array([[0.0015, 65.4, 65.6, np.inf]], np.float32)
-    npt.assert_array_equal(items.millimetres(depth), [[2, 65400, 0, 0]])
-
-
-def exr(planes: dict[str, np.ndarray], compression: int = 0, flags: int = 0) -> bytes:
-    """Write an EXR by its specification, independently of the reader."""
-    names = sorted(planes)
-    height, width = planes[names[0]].shape
-    channels = b"".join(
-        n.encode() + b"\0" + struct.pack("<i4xii", 1 if planes[n].dtype == "f2" else 2, 1, 1)
-        for n in names
-    )
-    window = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    header = struct.pack("<II", 20000630, 2 | flags)
-    for name, kind, value in (
-        ("channels", "chlist", channels + b"\0"),
-        ("compression", "compression", bytes([compression])),
-        ("dataWindow", "box2i", window),
-        ("displayWindow", "box2i", window),
-    ):
-        header += f"{name}\0{kind}\0".encode() + struct.pack("<i", len(value)) + value
-    header += b"\0"
-    rows = [b"".join(planes[n][y].tobytes() for n in names) for y in range(height)]
-    at = len(header) + 8 * height
-    table = b""
-    body = b""
-    for y, row in enumerate(rows):
-        table += struct.pack("<Q", at + len(body))
-        body += struct.pack("<ii", y, len(row)) + row
-    return header + table + body
-
-
-def test_layers_of_an_exr_are_read(tmp_path):
-    rng = np.random.default_rng(0)
-    planes = {
-        "View.Combined.R": rng.normal(size=(5, 7)).astype("<f4"),
-        "View.Depth.Z": rng.normal(size=(5, 7)).astype("<f4"),
-        "View.Half.A": rng.normal(size=(5, 7)).astype("<f2"),
-    }
-    path = tmp_path / "a.exr"
-    path.write_bytes(exr(planes))
-    found = layered.read(path)
-    assert found.keys() == planes.keys()
-    for name, plane in planes.items():
-        npt.assert_array_equal(found[name], plane.astype(np.float32))
-    for bad, what in (
-        (b"no picture", "not an EXR"),
-        (exr(planes, compression=3), "compressed"),
-        (exr(planes, flags=0x200), "scan-line"),
-    ):
-        path.write_bytes(bad)
-        with pytest.raises(ValueError, match=what):
-            layered.read(path)
+    assert json.loads((tmp_path / "rejected" / "00001.json").read_text())["reason"] == "no view"

@@ -198,3 +198,10 @@ def test_a_card_is_refused_where_a_licence_is_missing(
     assert main([*command, "--card", str(tmp_path / "card.md")]) == 2
     assert "disc" in capsys.readouterr().err
     assert not target.exists()
+
+
+def test_rounding_keeps_the_codes_that_are_no_distances() -> None:
+    depth = np.array([[0, 65535, 65534, 65300, 30000]], np.uint16)
+    rounded = round_depth(depth, 0.005)
+    assert rounded[0, :2].tolist() == [0, 65535]
+    assert (rounded[0, 2:] < 65535).all()

@@ -201,3 +201,18 @@ def test_alpha_and_depth_beside_a_cutout_are_no_cutouts(tmp_path: Path):
     cutouts = CutoutFolder.open(tmp_path)
     assert [file.name for file in cutouts.files] == ["c.jpg", "lone_alpha.png"]
     assert (cutouts[0].alpha > 127).sum() == 12 * 20
+
+
+def test_a_plates_json_names_the_convention_of_its_depth(tmp_path: Path, caplog):
+    folder = plate(tmp_path / "p", **CAMERA, depth_convention="dataset")
+    codes = np.asarray(cv2.imread(str(next(folder.glob("*_depth.png"))), cv2.IMREAD_UNCHANGED))
+    size = codes.shape
+    codes[:], codes[:5], codes[5:10] = 2000, 0, 65535
+    write_image(next(folder.glob("*_depth.png")), codes)
+    disparity = PlateFolder.open(folder)[0].disparity
+    np.testing.assert_array_equal(np.isnan(disparity), codes == 0)
+    np.testing.assert_array_equal(disparity == 0, codes == 65535)
+    assert not caplog.records
+    write_image(next(folder.glob("*_depth.png")), np.full(size, 3, np.uint16))
+    PlateFolder.open(folder)[0]
+    assert "is it in metres" in caplog.text

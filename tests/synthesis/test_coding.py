@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from cleanplate.depth_codec import DATASET, encode_disparity
 from cleanplate.pictures import read_alpha, read_image
-from cleanplate.synthesis.coding import jpeg, levels, millimetres, png, relative
+from cleanplate.synthesis.coding import jpeg, levels, png, relative
 
 DISPARITY = arrays.arrays(
     np.float32,
@@ -24,13 +25,13 @@ DISPARITY = arrays.arrays(
 def test_millimetres_by_hand():
     disparity = np.array([[0.5, 0, np.nan, 1 / 65.0, 1 / 66.0, 4, 1 / 1.2344]], np.float32)
     expected = [[2000, 65535, 0, 65000, 65535, 250, 1234]]
-    assert millimetres(disparity).tolist() == expected
+    assert encode_disparity(disparity, DATASET).tolist() == expected
 
 
 @settings(deadline=None, max_examples=50)
 @given(DISPARITY)
 def test_millimetres_are_rounded_depth(disparity: np.ndarray):
-    found = millimetres(disparity)
+    found = encode_disparity(disparity, DATASET)
     assert found.dtype == np.uint16
     for value, got in zip(disparity.ravel().tolist(), found.ravel().tolist(), strict=True):
         if np.isnan(value):

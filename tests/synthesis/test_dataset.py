@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import read_image, write_image
 from cleanplate.synthesis.build import build
 from cleanplate.synthesis.dataset import StoredSample, StoredSet, open_set
 from cleanplate.synthesis.engines.local import run_here
-from cleanplate.synthesis.parts import FARTHEST, StoredPart, millimetres
+from cleanplate.synthesis.parts import StoredPart, millimetres
 from tests.synthesis.building import order, write_stock
 
 

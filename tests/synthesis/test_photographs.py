@@ -243,7 +243,7 @@ def test_what_a_person_wrote_stays(tmp_path: Path):
     facts = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert mine.items() <= facts.items()
     assert facts["source"] == "a drawer"
-    assert facts["depth_from"]["estimated"] == ["width", "height", "depth_zero"]
+    assert facts["depth_from"]["estimated"] == ["width", "height", "depth_convention"]
     assert made["depth_from"]["scaled_to_camera_height"], "a measured height beats a network"
     assert read_depth(tmp_path / "a_depth.png").min() == pytest.approx(
         2 / worlds.room().disparity.max(), rel=5e-3

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 pytest.importorskip("torch")
 
+from cleanplate.depth_codec import EXCHANGE, ZERO_IS_FAR
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import read_alpha, read_image
 from cleanplate.training import parts
@@ -161,16 +162,22 @@ def test_damage_ends_as_it_does_the_careful_way(kind, cut, place, change):
 def test_depth_is_disparity_of_millimetres_or_metres():
     depth = np.array([[0, 1, 2000], [500, 65535, 40]], np.uint16)
     data = bytes(cv2.imencode(".png", depth)[1])
-    expected = np.array([[np.nan, 1000, 0.5], [2, 1000 / 65535, 25]])
-    np.testing.assert_allclose(parts.disparity(data), expected, rtol=1e-6)
-    far = parts.disparity(data, zero_is_far=True)
-    np.testing.assert_allclose(far, np.nan_to_num(expected, nan=0.0), rtol=1e-6)
-    np.testing.assert_array_equal(np.isnan(parts.disparity(data)), depth == 0)
-    memory = io.BytesIO()
-    np.save(memory, depth / 1000)
-    np.testing.assert_allclose(parts.disparity(memory.getvalue(), npy=True), expected, rtol=1e-6)
+    nothing_hit = np.array([[np.nan, 1000, 0.5], [2, 0, 25]])
+    np.testing.assert_allclose(parts.disparity(data), nothing_hit, rtol=1e-6)
+    farthest = np.array([[np.nan, 1000, 0.5], [2, 1000 / 65535, 25]])
+    exchange = parts.disparity(data, convention=EXCHANGE)
+    np.testing.assert_allclose(exchange, farthest, rtol=1e-6)
+    far = parts.disparity(data, convention=ZERO_IS_FAR)
+    np.testing.assert_allclose(far, np.nan_to_num(farthest, nan=0.0), rtol=1e-6)
+    for stored, expected in ((depth / 1000, farthest), (depth, nothing_hit)):
+        memory = io.BytesIO()
+        np.save(memory, stored)
+        found = parts.disparity(memory.getvalue(), npy=True)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
     with pytest.raises(CleanplateError, match="8-bit"):
         parts.disparity(bytes(cv2.imencode(".png", depth.astype(np.uint8))[1]))
+    with pytest.raises(CleanplateError, match="damaged"):
+        parts.disparity(memory.getvalue()[:100], npy=True)
 
 
 def test_a_matte_in_colour_is_refused():

@@ -169,6 +169,8 @@ def test_loose_pairs_are_read_with_their_shadow_and_infinity(tmp_path):
         ({"world": "yard"}, 0),
         ({"depth_zero": "infinity"}, 0),
         ({"world": "yard", "depth_zero": "unknown"}, np.nan),
+        ({"world": "yard", "depth_convention": "dataset"}, np.nan),
+        ({"depth_convention": "exchange", "depth_zero": "infinity"}, np.nan),
         ({}, np.nan),
         ([1], np.nan),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cleanplate.errors import require
+from cleanplate.json_files import read_json
 
 _EPILOG = """\b
 Examples:
@@ -65,7 +66,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     chosen = name or exporter.read_trained(source).recipe["name"]
     facts = Facts(chosen, licence, training_data, limits, default)
     folder = exporter.export(source, output, facts=facts, figures=figures)
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card = read_json(folder / "card.json")
     if as_json:
         click.echo(json.dumps(card))
     elif not quiet:

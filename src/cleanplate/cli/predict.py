@@ -37,8 +37,11 @@ KINDS = "alpha,foreground,depth,shadow,preview,composite"
 )
 @click.option("--background", metavar="COLOUR|FILE", help="For the composite: #rrggbb, a CSS name "
               "or a picture.")  # fmt: skip
-@click.option("--plate-depth", metavar="FILE", help="Depth of the plate (PNG in mm; NPY or EXR in "
-              "m): makes depth metric.")  # fmt: skip
+@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
+              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
+@click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
+              show_default=True, help="Pixels that --plate-depth does not know: fill with the "
+              "network's estimate, or keep unknown.")  # fmt: skip
 @click.option("--align", is_flag=True, help="Register the plate to each frame (hand-held camera).")
 @click.option("--fit", is_flag=True, help="Resample the plate where its size differs.")
 @click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
@@ -58,6 +61,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     save: str | None,
     background: str | None,
     plate_depth: str | None,
+    depth_holes: Any,
     align: bool,
     fit: bool,
     working_size: int | None,
@@ -96,10 +100,12 @@ def command(  # noqa: PLR0917 - click passes them by name
         align=align,
         fit=fit,
         force=force,
+        depth_holes=depth_holes,
     )
     scene = predictor.scene(plate, plate_depth)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
+    told: set[str] = set()
     for path, name in _progress(zip(paths, names, strict=True), len(paths), quiet):
         try:
             result = scene.predict(path)
@@ -118,6 +124,11 @@ def command(  # noqa: PLR0917 - click passes them by name
         if not quiet:
             for warning in result.report["health"]["warnings"]:
                 tqdm.write(f"Warning: {path}: {warning}", file=sys.stderr)
+            about_depth = result.report["plate_depth"] or {"warnings": []}
+            for warning in about_depth["warnings"]:
+                if warning not in told:  # what is said of the plate holds for every frame
+                    tqdm.write(f"Warning: {plate_depth}: {warning}", file=sys.stderr)
+                told.add(warning)
         done.append(result.report)
     if as_json:
         click.echo(json.dumps({"frames": done, "failed": failed}, indent=2))

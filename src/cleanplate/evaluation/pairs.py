@@ -7,14 +7,14 @@
     NAME_foreground.EXT                     true straight foreground colour, if known
     NAME.json                               facts, if any
 
-A depth PNG has no number for infinity. Its zeros mean "nothing hit" (infinitely far) if the JSON
-says `"depth_zero": "infinity"` or, without that key, names the rendered `"world"` it comes from;
-otherwise they are unknown, as in every depth PNG of this package.
+What the first and the last number of a depth PNG mean, the JSON says (docs/depth.md):
+`"depth_convention"` names it; without it zeros mean "nothing hit" (infinitely far) if it says
+`"depth_zero": "infinity"` or, without that key, names the rendered `"world"` it comes from;
+otherwise the convention is `exchange`, as of every depth PNG by itself: 0 is unknown.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -23,12 +23,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
-from cleanplate.depth_files import read_depth
+from cleanplate.depth_codec import EXCHANGE, ZERO_IS_FAR, Convention, recorded_convention
+from cleanplate.depth_files import of_file, read_depth
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import read_json
 from cleanplate.listing import PICTURE_SUFFIXES, Found, is_hidden, natural_key
 from cleanplate.pictures import read_alpha, read_image, to_float
 
@@ -126,7 +127,7 @@ class Pair:
         """
         path = self.folder / f"{self.name}.json"
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
+            facts = read_json(path)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -138,22 +139,14 @@ class Pair:
     def _depth(self, path: Path | None, size: tuple[int, ...]) -> Plane | None:
         if path is None:
             return None
-        depth = _sized(read_depth(path), path, size)
-        if path.suffix.lower() == ".png" and self._zero_is_infinite():
-            depth = np.where(np.isnan(depth), np.float32(np.inf), depth)
-        return depth
+        return _sized(read_depth(path, convention=self._convention()), path, size)
 
-    def _zero_is_infinite(self) -> bool:
-        said = self.depth_zero or self.facts.get("depth_zero")
-        if said is None:
-            return "world" in self.facts
-        if said not in ("infinity", "unknown"):
-            raise CleanplateError(
-                f'"depth_zero" is {said!r}',
-                file=self.folder / f"{self.name}.json",
-                cure='Write "infinity" or "unknown".',
-            )
-        return bool(said == "infinity")
+    def _convention(self) -> Convention:
+        if self.depth_zero is not None:
+            return ZERO_IS_FAR if self.depth_zero == "infinity" else EXCHANGE
+        with of_file(self.folder / f"{self.name}.json"):
+            stated = recorded_convention(self.facts)
+        return stated or (ZERO_IS_FAR if "world" in self.facts else EXCHANGE)
 
 
 def find_pairs(

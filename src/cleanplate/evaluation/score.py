@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from cleanplate import metrics
 from cleanplate.arrays import Plane
 from cleanplate.depth import depth_to_disparity
+from cleanplate.depth_codec import doubts
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.pairs import CLEAN, Pair, View, variants
 from cleanplate.evaluation.predictors import PairAnswer, PairPredictor
@@ -51,11 +52,13 @@ class Row:
     values: figure -> number; a figure that does not apply is not there.
     refused: why the predictor would not answer, if so. The pair then counts as an empty matte,
         so that refusing what is hard does not raise a mean; it has no depth figures.
+    notes: what is doubtful about the truth, and which figures are not there, and why.
     """
 
     name: str
     values: dict[str, float]
     refused: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ def score_pair(
             f"pair {pair.name!r} lacks {pair.name}_plate_depth.*", file=pair.folder
         )
     values: dict[str, float] = {}
+    notes: list[str] = []
     refused = None
     alpha: Plane | None = np.zeros_like(view.alpha)
     disparity: Plane | None = None
@@ -173,12 +177,16 @@ def score_pair(
         alpha, disparity = answer.alpha, answer.disparity
         done = time.perf_counter()
         values["scene_seconds"], values["seconds"] = ready - start, done - ready
-        if identical and alpha is not None:
-            same = scene.predict(view.plate).alpha
-            if same is not None:
-                values["identical_alpha"] = float(same.mean(dtype=np.float64))
     except CleanplateError as error:
-        refused = str(error)
+        refused, answer = str(error), None
+    else:
+        if identical and alpha is not None:
+            try:
+                same = scene.predict(view.plate).alpha
+                if same is not None:
+                    values["identical_alpha"] = float(same.mean(dtype=np.float64))
+            except CleanplateError as error:  # the frame has its answer all the same
+                notes.append(f"no figure of the plate compared with itself: {error}")
     if alpha is not None:
         values |= alpha_figures(alpha, view.alpha, rules)
     if answer is not None:
@@ -186,7 +194,9 @@ def score_pair(
         if disparity is not None and view.depth is not None:
             metric = bool(answer.metric)
             values |= depth_figures(disparity, metric, view.depth, view.alpha, rules)
-    return Row(pair.name, values, refused)
+            notes += _missing_depth_figures(values, disparity, view.depth)
+    notes += _doubtful_truth(view)
+    return Row(pair.name, values, refused, tuple(notes))
 
 
 def alpha_figures(alpha: Plane, truth: Plane, rules: Rules) -> dict[str, float]:
@@ -235,7 +245,8 @@ def depth_figures(
             disparity, truth, align=align, cap=rules.cap, silog_lambda=rules.silog_lambda
         )
         values |= {f"{name}_{key}": value for key, value in errors.items()}
-    if truth[known].max() > truth[known].min() * (1 + rules.ordinal_margin):
+    seen = truth[known & np.isfinite(truth)]
+    if seen.max() > seen.min() * (1 + rules.ordinal_margin):
         values["ordinal"] = metrics.ordinal_accuracy(
             disparity,
             truth,
@@ -254,6 +265,29 @@ def depth_figures(
         for key, value in errors.items():
             values[key if key.startswith("plate_") else f"subject_{key}"] = value
     return values
+
+
+def _missing_depth_figures(
+    values: dict[str, float], disparity: Plane, depth: Plane
+) -> Iterator[str]:
+    """Say which figures of depth are not there, and why."""
+    if "aligned_delta1" not in values:
+        yield "no depth figures: no pixel has both a finite true depth and a predicted one"
+        return
+    if "ordinal" not in values:
+        yield "no figure of the order of depth: the true depth is flat"
+    if "boundary_recall" not in values:
+        unknown = ~np.isfinite(disparity) | np.isnan(depth)
+        yield (
+            "no figure of depth edges: depth is not known at "
+            f"{np.count_nonzero(unknown)} of {depth.size} pixels"
+        )
+
+
+def _doubtful_truth(view: View) -> Iterator[str]:
+    for part, depth in (("depth", view.depth), ("plate depth", view.plate_depth)):
+        if depth is not None:
+            yield from (f"{part}: {doubt}" for doubt in doubts(depth_to_disparity(depth)))
 
 
 def _foreground_figures(answer: PairAnswer, view: View) -> dict[str, float]:

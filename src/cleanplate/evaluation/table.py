@@ -57,6 +57,9 @@ PLACED = (
     Column("metric_rmse", "metric RMSE m", digits=2),
 )
 
+_NAMED = 5
+"""So many pairs are named with a note."""
+
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow")
 
 
@@ -78,7 +81,39 @@ def as_table(scores: Sequence[Scores]) -> str:
         for one in scores
         if one.refused
     ]
-    return "\n\n".join(blocks + refusals)
+    return "\n\n".join(blocks + refusals + _absences(scores) + _notes(scores))
+
+
+def _absences(scores: Sequence[Scores]) -> list[str]:
+    """Say of which figures the mean is not over all pairs."""
+    lines = []
+    for one in scores:
+        few = [
+            f"{column.heading} ({one.counts[column.figure]})"
+            for column in (*ALPHA, *DEPTH, *PLACED)
+            if 0 < one.counts.get(column.figure, 0) < len(one.rows)
+        ]
+        if few:
+            lines.append(
+                f"mean over fewer than {len(one.rows)} pairs, {one.model} ({one.variant}): "
+                + ", ".join(few)
+            )
+    return lines
+
+
+def _notes(scores: Sequence[Scores]) -> list[str]:
+    """Give the notes of the rows: each once, with the first pairs that it is about."""
+    about: dict[str, dict[str, None]] = {}
+    for one in scores:
+        for row in one.rows:
+            for note in row.notes:
+                about.setdefault(note, {})[f"{row.name} ({one.variant})"] = None
+    return [
+        f"{note}: "
+        + ", ".join(list(names)[:_NAMED])
+        + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        for note, names in about.items()
+    ]
 
 
 def as_document(scores: Sequence[Scores]) -> dict[str, Any]:
@@ -139,6 +174,7 @@ def _result(scores: Scores) -> dict[str, Any]:
         "plate_depth": scores.plate_depth,
         "pairs": len(scores.rows),
         "refused": {row.name: row.refused for row in scores.rows if row.refused},
+        "notes": {row.name: list(row.notes) for row in scores.rows if row.notes},
         "means": {key: _number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
         "rows": [

@@ -8,13 +8,13 @@ from its card is refused.
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import read_json
 
 GRAPHS = ("plate.onnx", "frame.onnx")
 CARD = "card.json"
@@ -101,7 +101,7 @@ def _default_folder() -> Path:
 def _read_card(folder: Path) -> dict[str, Any]:
     path = folder / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = read_json(path)
     except FileNotFoundError:
         raise CleanplateError(
             "a model folder needs a card",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth import depth_to_disparity, read_depth
+from cleanplate.depth_codec import metres
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import read_image
 
@@ -17,7 +18,7 @@ PictureSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A file, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1]."""
 
 DepthSource: TypeAlias = str | Path | npt.NDArray[Any]
-"""A file, or (H, W) metres: nan = unknown, +inf = nothing hit."""
+"""A file, or (H, W) floats in metres, nan = unknown, +inf = nothing hit; or integers in mm."""
 
 
 def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) -> Coded | Picture:
@@ -58,7 +59,9 @@ def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) 
 
 
 def as_disparity(source: DepthSource) -> Plane:
-    """(H, W) float32 disparity in 1/m from depth in metres: nan unknown, 0 at infinity.
+    """(H, W) float32 disparity in 1/m from depth: nan unknown, 0 at infinity.
+
+    Floats are metres, integers millimetres, in files and arrays alike; see docs/depth.md.
 
     Raises:
         CleanplateError: the file cannot be read, the array is not depth, or nothing is known.
@@ -70,9 +73,10 @@ def as_disparity(source: DepthSource) -> Plane:
         if depth.ndim != 2 or depth.size == 0 or depth.dtype.kind not in "fiu":
             raise CleanplateError(
                 f"the plate's depth is {depth.dtype} of the shape {depth.shape}",
-                cure="depth is (H, W) in metres",
+                cure="depth is (H, W): floats in metres or integers in millimetres",
             )
-    disparity = depth_to_disparity(depth.astype(np.float32, copy=False))
+        depth = metres(depth)
+    disparity = depth_to_disparity(depth)
     if not np.isfinite(disparity).any():
         raise CleanplateError(
             "the plate's depth is unknown at every pixel",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
+from cleanplate.predict.placement import HOLES, Holes
 from cleanplate.predict.scene import Scene, Settings
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, check_working_size
@@ -30,9 +32,12 @@ class Predictor:
         force: go on even if the plate is plainly not the frame's.
         max_pixels: refuse plates and frames with more pixels before they are decoded; None = as
             `read_image`.
+        depth_holes: what becomes of pixels that a given plate depth does not know: "fill" them
+            with the network's estimate, or "keep" them unknown (nan). `Result.depth_measured`
+            tells measured from estimated depth.
 
     Raises:
-        CleanplateError: no such model, provider or working size.
+        CleanplateError: no such model, provider, working size or way with holes.
     """
 
     def __init__(
@@ -46,9 +51,14 @@ class Predictor:
         providers: Sequence[str] | None = None,
         force: bool = False,
         max_pixels: int | None = None,
+        depth_holes: Holes = "fill",
     ):
         check_working_size(working_size)
-        self.settings = Settings(working_size, align, fit, force, max_pixels)
+        if depth_holes not in HOLES:
+            raise CleanplateError(
+                f"depth_holes is {depth_holes!r}", cure=f"choose one of: {', '.join(HOLES)}"
+            )
+        self.settings = Settings(working_size, align, fit, force, max_pixels, depth_holes)
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 
@@ -57,8 +67,9 @@ class Predictor:
 
         Args:
             plate: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1].
-            depth: of the plate, a path or (H, W) metres along the optical axis, nan = unknown,
-                +inf = nothing hit; its resolution may differ. Makes results metric.
+            depth: of the plate, along the optical axis: a path, or (H, W) floats in metres
+                (nan = unknown, +inf = nothing hit) or integers in millimetres (0 = unknown); its
+                resolution may differ. Makes results metric. See docs/depth.md.
 
         Raises:
             CleanplateError: a file cannot be read, or the depth does not fit the plate.

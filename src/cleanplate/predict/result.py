@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation, disparity_to_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import solve_foreground
@@ -41,8 +41,10 @@ class Result:
         small_subject: Plane,
         small_plate: Plane,
         small_shadow: Plane,
+        small_alpha: Plane,
         given: Plane | None,
         normalisation: Normalisation | None,
+        holes: placement.Holes,
         report: dict[str, Any],
         seconds: Stages,
     ):
@@ -54,8 +56,10 @@ class Result:
         self._small_subject = small_subject
         self._small_plate = small_plate
         self._small_shadow = small_shadow
+        self._small_alpha = small_alpha
         self._given = given
         self._normalisation = normalisation
+        self._holes = holes
         self._seconds = seconds
 
     @property
@@ -71,14 +75,25 @@ class Result:
 
     @cached_property
     def shadow(self) -> Plane:
-        """(H, W) float32 in (0, 1]: by how much the scene is darkened, 1 = untouched."""
+        """(H, W) float32 in (0, 1]: by how much the scene that is seen is darkened.
+
+        1 = untouched, and where the subject hides the scene.
+        """
+        carried = self._shadow_behind
         with self._seconds.stage("shadow"):
-            return enlarge(self._small_shadow, self._view.size)
+            return placement.shadow_seen(carried, self.alpha)
+
+    @cached_property
+    def _shadow_behind(self) -> Plane:
+        """(H, W) the scene's shadow, under the subject carried in from around it."""
+        with self._seconds.stage("shadow"):
+            carried = placement.shadow_behind(self._small_shadow, self._small_alpha)
+            return enlarge(carried, self._view.size)
 
     @cached_property
     def foreground(self) -> Picture:
         """(H, W, 3) float32 sRGB in [0, 1], straight: the subject's colour without the plate's."""
-        plate, shadow = self.plate, self.shadow
+        plate, shadow = self.plate, self._shadow_behind
         with self._seconds.stage("foreground"):
             return solve_foreground(self.frame, plate, self.alpha, shadow)
 
@@ -86,17 +101,41 @@ class Result:
     def disparity(self) -> Plane:
         """(H, W) float32 of the frame: the subject's where alpha >= 0.5, else the plate's.
 
-        In 1/m if `metric`, else relative; larger is nearer.
+        In 1/m if `metric`, else relative; larger is nearer. nan in holes of the plate's depth that
+        are kept (`Predictor(depth_holes="keep")`).
         """
+        given = self._moved_given
         with self._seconds.stage("depth"):
-            given = None if self._given is None else self._view.moved_disparity(self._given)
             return placement.frame_disparity(
-                self.alpha, self._small_subject, self._small_plate, given, self._normalisation
+                self.alpha,
+                self._small_subject,
+                self._small_plate,
+                given,
+                self._normalisation,
+                holes=self._holes,
             )
+
+    @cached_property
+    def depth_measured(self) -> Mask:
+        """(H, W) bool: True where `depth` is the plate's as it was given, False where estimated.
+
+        Estimated is the subject's depth, and the plate's where its given depth does not know it.
+        """
+        given = self._moved_given
+        with self._seconds.stage("depth"):
+            return placement.measured(self.alpha, given)
+
+    @cached_property
+    def _moved_given(self) -> Plane | None:
+        """(H, W) the plate's given disparity as the frame's camera sees it; None if not given."""
+        with self._seconds.stage("depth"):
+            return None if self._given is None else self._view.moved_disparity(self._given)
 
     @property
     def depth(self) -> Plane:
         """(H, W) float32 metres along the optical axis, +inf where nothing is hit.
+
+        nan where it is not known: nowhere, but in holes of the plate's depth that are kept.
 
         Raises:
             CleanplateError: the plate's depth was not given, so there is no scale.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Settings:
     fit: bool = False
     force: bool = False
     max_pixels: int | None = None
+    depth_holes: placement.Holes = "fill"
 
 
 class Scene:
@@ -80,6 +82,7 @@ class Scene:
         if disparity is not None:
             _same_shape(disparity, plate)
             self.normalisation = Normalisation.of(disparity)
+        self.depth_report = None if disparity is None else placement.depth_report(disparity)
         with self.seconds.stage("plate sketch"):
             self._sketch = sketch(plate)
             self._landmarks = Landmarks.of(self._sketch, FEATURES)
@@ -164,24 +167,32 @@ class Scene:
             "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
             "alpha_mean": round(float(full_alpha.mean(dtype=np.float64)), 6),
             "metric": self.metric,
+            "plate_depth": None,
             "units": {
                 "depth": "m along the optical axis" if self.metric else None,
                 "disparity": "1/m" if self.metric else "relative, larger is nearer",
             },
             "seconds": seconds,
         }
-        return Result(
+        result = Result(
             frame=frame,
             view=view,
             alpha=full_alpha,
             small_subject=placement.subject_everywhere(compared.subject_disparity, alpha),
             small_plate=features.disparity,
             small_shadow=compared.shadow,
+            small_alpha=alpha,
             given=self.disparity,
             normalisation=self.normalisation,
+            holes=self.settings.depth_holes,
             report=report,
             seconds=seconds,
         )
+        if self.depth_report is not None:
+            share = float(result.depth_measured.mean(dtype=np.float64))
+            about = {"holes": self.settings.depth_holes, "measured": round(share, 4)}
+            report["plate_depth"] = {**deepcopy(self.depth_report), **about}
+        return result
 
     def _align(self, frame: Coded | Picture) -> Registration | None:
         if self._fine_landmarks is None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Plane
 from cleanplate.bands import bands
 from cleanplate.depth import colour_map, write_depth, write_disparity
+from cleanplate.depth_codec import EMPTY, EXCHANGE, RECORD, fits
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.pictures import to_uint8, to_uint16, write_alpha, write_image
@@ -112,7 +113,11 @@ def _write_depth(result: Result, base: Path) -> list[Path]:
             depth = result.depth
             paths = [_beside(base, ".depth.png"), _beside(base, ".depth.npy")]
             for path in paths:
-                write_depth(path, depth)
+                write_depth(path, depth, convention=EXCHANGE, warn=False)
+            # What the PNG's 0 means; the report lies beside it.
+            result.report[RECORD] = EXCHANGE.name
+            if not fits(depth):
+                result.report["plate_depth"]["warnings"] += [f"{paths[0].name}: {EMPTY}"]
         else:
             paths = [_beside(base, ".disparity.npy"), _beside(base, ".disparity.png")]
             write_disparity(paths[0], disparity)

@@ -7,7 +7,6 @@ and attribution; paths are relative to the CSV's folder.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import read_json
 
 KEPT_OUT = ("*bookstore*", "*grey*white*", "*bit_living_room_wood*", "*aws_retail_*", "*Portrait*")
 """Patterns of names that are left alone: what the validation pairs are made of, and pictures
@@ -114,7 +114,7 @@ class Library:
             CleanplateError: if it is missing or no JSON object.
         """
         try:
-            found = json.loads((self.folder / path).read_bytes())
+            found = read_json(self.folder / path)
         except (OSError, ValueError) as error:
             raise CleanplateError(
                 f"cannot be read ({error})", file=self.folder / path, cure="Fetch it again."
@@ -146,7 +146,7 @@ class Library:
 
 def _read(path: Path, half: str) -> list[Asset]:
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             return [_asset(row, half) for row in csv.DictReader(stream)]
     except (KeyError, UnicodeDecodeError, csv.Error) as error:
         raise CleanplateError(

@@ -21,6 +21,7 @@ from typing import Any
 import cleanplate
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.render import items
 from cleanplate.render.assets import Library
 from cleanplate.render.items import Account, Rejected
@@ -227,7 +228,7 @@ def _keep_plan(rendering: Rendering) -> None:
     rendering.out.mkdir(parents=True, exist_ok=True)
     if path.is_file():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = read_json(path)
         except ValueError:
             before = {}
         before.setdefault("scenes", [])  # not in the plans of older renderings

@@ -12,8 +12,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.arrays import Picture, Plane
+from cleanplate.arrays import Picture
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.pictures import to_uint8
 
 REJECTED = "rejected"
@@ -91,7 +92,7 @@ def account(folder: Path, names: Iterable[str]) -> Account:
             record = folder / REJECTED / f"{name}.json"
             if not record.is_file():
                 continue
-        facts = json.loads(record.read_text(encoding="utf-8"))
+        facts = read_json(record)
         tries.update(facts.get("tried", {}))
         if "reason" in facts:
             reasons[facts["reason"]] += 1
@@ -111,12 +112,6 @@ def png(plane: np.ndarray) -> bytes:
 def jpeg(picture: Picture, quality: int = 94) -> bytes:
     """Encode (H, W, 3) in [0, 1] as JPEG."""
     return _encoded(".jpg", to_uint8(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])
-
-
-def millimetres(depth: Plane) -> np.ndarray:
-    """Give depth in metres as uint16 millimetres; 0 where nothing is or beyond 65.5 m."""
-    known = np.isfinite(depth) & (depth < 65.5)
-    return np.where(known, np.rint(np.where(known, depth, 0) * 1000), 0).astype(np.uint16)
 
 
 def _encoded(kind: str, picture: np.ndarray, options: list[int]) -> bytes:

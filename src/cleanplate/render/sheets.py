@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.pictures import read_rgba, to_float
 from cleanplate.render.items import jpeg
 from cleanplate.synthesis.tiles import Tile, as_tile, caption, ground, row
@@ -45,7 +45,7 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     width = _TILE[1]
     cells = []
     for name in names:
-        facts = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        facts = read_json(folder / f"{name}.json")
         text = f"{name} {facts.get('world') or facts.get('name')}"[:34]
         for part in _PARTS[task]:
             tile = _fitted(folder / f"{name}{part}")

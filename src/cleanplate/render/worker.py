@@ -7,13 +7,13 @@ folder names the item at hand, so that the crew knows which one a crash was abou
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from cleanplate.json_files import read_json
 from cleanplate.render import items
 from cleanplate.render.assets import Library
 from cleanplate.render.items import Item, Rejected
@@ -35,7 +35,7 @@ class Maker(Protocol):
 
 def main(path: Path) -> None:
     """Do a job: JSON as `render.crew` writes it."""
-    job = json.loads(path.read_text(encoding="utf-8"))
+    job = read_json(path)
     out = Path(job["out"])
     module, name = MAKERS[job["task"]]
     library = Library(job["assets"], scenes=job["scenes"])

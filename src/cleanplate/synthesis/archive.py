@@ -21,8 +21,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.listing import is_hidden
 from cleanplate.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.synthesis.assets import fill_outside
@@ -84,16 +86,18 @@ def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
 
 
 def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.uint16]:
-    """Round depth (H, W) to powers of 1 + `step`; 0 stays 0, each changes by half a step at most.
+    """Round depth (H, W) to powers of 1 + `step`: each changes by half a step at most.
 
-    One code (a millimetre) is the finest step there is.
+    The codes 0 and 65535, which are no distances, stay. One code (a millimetre) is
+    the finest step there is.
     """
     if step <= 0:
         return depth
     with np.errstate(divide="ignore"):
         power = np.rint(np.log(depth.astype(np.float64)) / np.log1p(step))
-    rounded = np.rint(np.exp(power * np.log1p(step))).clip(0, 65535)
-    return np.where(depth > 0, rounded, 0).astype(np.uint16)
+    # The last code may stand for nothing hit: it stays, and no other becomes it.
+    rounded = np.rint(np.exp(power * np.log1p(step))).clip(0, FARTHEST - 1)
+    return np.where((depth > 0) & (depth < FARTHEST), rounded, depth).astype(np.uint16)
 
 
 def records_of(folder: Path) -> list[Path]:
@@ -128,7 +132,7 @@ def _members(records: list[Path], item: Item, coding: Coding) -> Members:
         stem = record.with_suffix("")
         for ending, content in item(stem, coding):
             yield f"{stem.name}{ending}", content
-        facts = json.loads(record.read_text(encoding="utf-8"))
+        facts = read_json(record)
         told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
         yield record.name, told.encode()
 

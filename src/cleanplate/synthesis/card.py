@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -11,6 +10,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.synthesis.credits import Credit, SourceUse, by_source
 from cleanplate.synthesis.plan import Plan, PlannedAsset, read_plan
 from cleanplate.synthesis.presets import preset_of
@@ -281,7 +281,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _stored(file: Path) -> Mapping[str, Any] | None:
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        stored = read_json(file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -20,6 +20,8 @@ import numpy as np
 
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
+from cleanplate.depth_codec import EXCHANGE, ZERO_IS_FAR, recorded_convention
+from cleanplate.depth_files import of_file, warn_of_doubts
 from cleanplate.errors import CleanplateError
 from cleanplate.listing import find_pictures
 from cleanplate.pictures import read_alpha, read_image, read_rgba, resize, to_float, to_uint8
@@ -273,17 +275,22 @@ def _plate_disparity(path: Path, facts: Mapping[str, Any], size: tuple[int, ...]
     file = _beside(path)
     if file is None:
         return None
-    disparity = depth_to_disparity(read_depth(file))
+    with of_file(path.with_suffix(".json")):
+        stated = recorded_convention(facts)
+    # A rendered plate of older versions says so by its camera: there, 0 is nothing hit.
+    if stated is None and "fx" in facts:
+        stated = ZERO_IS_FAR
+    disparity = depth_to_disparity(read_depth(file, convention=stated or EXCHANGE))
     if disparity.shape != tuple(size):
         raise CleanplateError(
             f"is {disparity.shape[1]} x {disparity.shape[0]}, its plate {size[1]} x {size[0]}",
             file=file,
             cure="A plate's depth has the plate's size.",
         )
-    # A rendered plate says so by its camera: there, no depth means that nothing was hit.
-    if "fx" in facts and facts.get("depth_zero", "infinity") == "infinity":
+    if stated == ZERO_IS_FAR:  # of floats, too, as it always was
         disparity = np.ascontiguousarray(disparity, np.float32)
         cv2.patchNaNs(disparity, 0)
+    warn_of_doubts(file, disparity)
     return np.ascontiguousarray(disparity, np.float32)
 
 
@@ -301,7 +308,7 @@ def _cutout_depth(path: Path, alpha: Plane, *, carried: bool) -> Plane:
     if not file.exists():
         return np.zeros(alpha.shape, np.float32)
     # Stored as (metres + 5) * 10000, read as millimetres.
-    depth = read_depth(file) / np.float32(10) - np.float32(5)
+    depth = read_depth(file, convention=EXCHANGE) / np.float32(10) - np.float32(5)
     if depth.shape != alpha.shape:
         raise CleanplateError("differs in size from its cutout", file=file)
     if not carried:

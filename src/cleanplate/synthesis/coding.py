@@ -1,7 +1,8 @@
 """Arrays to the bytes of picture files, quickly: a set's samples are coded a million times over.
 
 The colours' order, sizes and settings are fixed here, because a set is the same to the byte
-wherever it is made. `pictures.write_image` is for everything else.
+wherever it is made. `pictures.write_image` is for everything else, `depth_codec` turns depth into
+the numbers that are coded.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from cleanplate.synthesis.assets import Bytes
 
 _FULL_COLOUR = 0x111111
 """Of JPEG's sampling factors: no channel is halved."""
-_FARTHEST = 65535
-"""Of 16-bit depth in millimetres; what is farther away, the sky too, is held to be there."""
 # The quickest deflation, and what serves it best. Runs are found in a fraction of the time that
 # matches take, and lose nothing: pictures are noise or even, and a row like the one above becomes
 # a run of zeros. Depth in millimetres repeats whole stretches, which no difference would.
@@ -49,16 +48,6 @@ def png(picture: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
 def levels(plane: Plane) -> Bytes:
     """Round [0, 1] to 8 bits."""
     return np.asarray(cv2.convertScaleAbs(plane, alpha=255), np.uint8)
-
-
-def millimetres(disparity: Plane) -> npt.NDArray[np.uint16]:
-    """Turn 1/m into 16-bit depth: 0 where unknown, 65535 from 65.535 m to infinity."""
-    with np.errstate(divide="ignore"):
-        depth = np.float32(1000) / disparity
-    np.minimum(depth, _FARTHEST, out=depth)
-    depth += np.float32(0.5)
-    cv2.patchNaNs(depth, 0)
-    return depth.astype(np.uint16)
 
 
 def relative(disparity: Plane) -> tuple[Bytes, float, float]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.synthesis.parts import FARTHEST
+from cleanplate.depth_codec import FARTHEST
 
 COVERAGE_BINS = 20
 

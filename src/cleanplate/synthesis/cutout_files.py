@@ -12,6 +12,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.listing import is_hidden
 from cleanplate.pictures import read_rgba, to_float, to_uint8, write_image
 from cleanplate.synthesis.assets import Bytes
@@ -123,7 +124,7 @@ def _key(stem: str) -> str:
 def _origin(path: Path) -> str | None:
     """Digest of what a cutout was made of; None if it does not say."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
         return str(facts["made_from"]["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import read_json
 
 
 def facts_in(file: Path) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def facts_in(file: Path) -> dict[str, Any]:
         CleanplateError: if the file cannot be read, or holds something else.
     """
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = read_json(file)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

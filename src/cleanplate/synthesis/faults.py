@@ -10,10 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import check_matte_range
 from cleanplate.synthesis.dataset import NEEDED, PICTURES, Form, StoredSample
-from cleanplate.synthesis.parts import FARTHEST, StoredPart, millimetres
+from cleanplate.synthesis.parts import StoredPart, millimetres
 
 Array = npt.NDArray[Any]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.depth_codec import DATASET, encode
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import parse_json
 from cleanplate.sixteen_bits import refuse_planar_tiff
-
-FARTHEST = 65535
-"""Of 16-bit depth in millimetres: so far or farther, to infinity."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class StoredPart:
             CleanplateError: if it is none.
         """
         try:
-            stored = json.loads(self.data)
+            stored = parse_json(self.data)
         except ValueError as error:
             raise CleanplateError(f"cannot be read as JSON: {error}", file=self.place) from error
         if not isinstance(stored, dict):
@@ -79,17 +77,13 @@ class StoredPart:
 
 
 def millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Take depth as it is stored, (H, W), as 16-bit millimetres.
+    """Take depth as it is stored, (H, W), as 16-bit millimetres of the convention `dataset`.
 
-    uint16 is so already. Floats are metres: rounded, 0 where not known, `FARTHEST` from there on.
+    uint16 is so already; floats are metres.
 
     Raises:
         ValueError: on another type or shape.
     """
     if depth.ndim != 2 or (depth.dtype != np.uint16 and depth.dtype.kind != "f"):
         raise ValueError(f"expected (H, W) uint16 or floats, got {depth.shape} {depth.dtype}")
-    if depth.dtype == np.uint16:
-        return depth
-    with np.errstate(invalid="ignore"):
-        held = np.where(depth > 0, np.rint(depth.astype(np.float64) * 1000), 0)
-    return np.minimum(held, FARTHEST).astype(np.uint16)
+    return depth if depth.dtype == np.uint16 else encode(depth, DATASET)

@@ -13,6 +13,7 @@ import numpy as np
 
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, disparity_to_depth, write_depth
+from cleanplate.depth_codec import DATASET, OLDER_RECORD, RECORD
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.pictures import read_image, resize, to_float, to_uint8, write_image
@@ -25,7 +26,7 @@ from cleanplate.synthesis.teaching import Teacher
 _SEEN = 2048
 """No teacher looks at a longer side than this; the picture is made smaller for it."""
 _DEPTH_ENDINGS = (".png", ".npy", ".exr", ".tif", ".tiff")
-_OURS = ("width", "height", "fx", "fy", "cx", "cy", "camera_height", "pitch", "depth_zero")
+_OURS = ("width", "height", "fx", "fy", "cx", "cy", "camera_height", "pitch", RECORD, OLDER_RECORD)
 
 
 @dataclass(frozen=True)
@@ -142,12 +143,14 @@ def make_plate(
     origin["scaled_to_camera_height"] = wanted is not None and ground is not None
     origin["assumed"] = assumed
     origin["estimated"] = [key for key in facts if key in _OURS and key not in known]
+    # Of the depth that is written here, whatever the json said of another.
+    known = {key: value for key, value in known.items() if key not in (RECORD, OLDER_RECORD)}
     facts = {**facts, **known, "depth_from": origin}
     _write_picture(photo, target, picture, settings)
     with replacing(target.with_suffix(".json")) as part:
         part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     file = target.with_name(f"{target.stem}_depth.png")
-    write_depth(file, _full(depth, (height, width)))
+    write_depth(file, _full(depth, (height, width)), convention=DATASET)
     return {**facts, "files": [target.name, f"{target.stem}.json", file.name]}
 
 
@@ -188,7 +191,7 @@ def _described(
     size: tuple[int, int], lens: Lens | None, ground: Ground | None, settings: PhotoSettings
 ) -> dict[str, Any]:
     """Give the plate's json, as the catalogue reads it."""
-    facts: dict[str, Any] = {"width": size[1], "height": size[0], "depth_zero": "infinity"}
+    facts: dict[str, Any] = {"width": size[1], "height": size[0], RECORD: DATASET.name}
     if lens is not None:
         facts |= {key: round(value, 3) for key, value in lens.intrinsics._asdict().items()}
     if ground is not None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.synthesis.credits import Credit
 from cleanplate.synthesis.settings import CompositorSettings
 
@@ -192,7 +193,7 @@ def read_plan(out: Path) -> Plan | None:
     """
     file = out / PLAN
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
+        stored = read_json(file)
         if stored["format"] != FORMAT:
             raise CleanplateError(
                 f"is of format {stored['format']}, this version reads {FORMAT}", file=file

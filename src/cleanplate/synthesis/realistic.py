@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.depth_codec import DATASET, encode_disparity
 from cleanplate.synthesis.assets import Camera
-from cleanplate.synthesis.coding import jpeg, levels, millimetres, png
+from cleanplate.synthesis.coding import jpeg, levels, png
 from cleanplate.synthesis.composer import Composer
 from cleanplate.synthesis.placement import Placement
 from cleanplate.synthesis.plan import Plan
@@ -42,7 +43,7 @@ class Realistic:
             ("depth.png", sample["disparity"]),
         ):
             if not np.isnan(disparity).all():
-                parts[part] = png(millimetres(disparity))
+                parts[part] = png(encode_disparity(disparity, DATASET))
         facts = {
             "index": index,
             "seed": self.plan.seed,

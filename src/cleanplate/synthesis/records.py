@@ -17,6 +17,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.synthesis.plan import FORMAT, Plan
 
 DATASET = "dataset.json"
@@ -51,7 +52,7 @@ def read_record(out: Path, shard: int) -> dict[str, Any] | None:
     """
     file = record_file(out, shard)
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = read_json(file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -133,7 +134,7 @@ def read_dataset(out: Path) -> dict[str, Any] | None:
     """
     file = out / DATASET
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = read_json(file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

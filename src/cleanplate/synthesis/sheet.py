@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cleanplate.depth import colour_map, depth_to_disparity
+from cleanplate.depth import colour_map
+from cleanplate.depth_codec import DATASET, disparities
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.dataset import StoredSample, StoredSet
-from cleanplate.synthesis.parts import FARTHEST, StoredPart, millimetres
+from cleanplate.synthesis.parts import StoredPart, millimetres
 from cleanplate.synthesis.tiles import Tile, as_tile, caption, heading, row
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -72,6 +73,4 @@ def _depth(part: StoredPart) -> Tile:
     if stored.dtype == np.uint8:
         return colour_map(np.asarray(stored, np.float32))
     depth = millimetres(stored)
-    metres = depth.astype(np.float32) / np.float32(1000)
-    metres[depth == FARTHEST] = np.inf
-    return colour_map(depth_to_disparity(metres))
+    return colour_map(disparities(DATASET).take(depth))

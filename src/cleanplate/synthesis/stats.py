@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import check_matte_range
 from cleanplate.synthesis.counts import AlphaCounts, DepthCounts
@@ -27,7 +28,7 @@ from cleanplate.synthesis.dataset import (
     StoredSet,
 )
 from cleanplate.synthesis.moments import Moments
-from cleanplate.synthesis.parts import FARTHEST, StoredPart, millimetres
+from cleanplate.synthesis.parts import StoredPart, millimetres
 from cleanplate.synthesis.portions import over_portions
 
 Decoded = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]

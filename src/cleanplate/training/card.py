@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import read_json
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import command_of, listed
 
@@ -141,7 +142,7 @@ def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[s
     figures = []
     for file in files:
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = read_json(file)
             options, results = document["options"], document["results"]
             found = [
                 {

@@ -13,6 +13,7 @@ from torch import nn
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.models import CARD, GRAPHS, find_model
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
@@ -47,7 +48,7 @@ def read_trained(path: Path) -> Trained:
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = json.loads(beside.read_text(encoding="utf-8"))
+        recipe = read_json(beside)
     if recipe is None or "state_dict" not in content:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
     network = build_network(NetworkRecipe(**recipe["network"]))

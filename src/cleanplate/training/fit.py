@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import warnings
@@ -20,6 +19,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
+from cleanplate.json_files import read_json
 from cleanplate.training import recipes
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast
 from cleanplate.training.data import PairData, Source, open_sources
@@ -100,8 +100,8 @@ def _check_recipe(recipe: Recipe, run: Path) -> None:
         recipes.save(recipe, path)
         return
     try:
-        old = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        old = read_json(path)
+    except ValueError as error:
         raise CleanplateError("not a recipe", file=path, cure="Choose a new folder.") from error
     different = recipes.changes(old, recipe)
     if different:

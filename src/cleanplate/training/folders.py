@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Plane
 from cleanplate.depth import depth_to_disparity, read_depth
+from cleanplate.depth_files import warn_of_doubts
 from cleanplate.errors import CleanplateError
 from cleanplate.files import opened
 from cleanplate.listing import is_hidden
@@ -40,7 +41,8 @@ class Folders:
 
     Args:
         folder: holds `bg/ fg_bg/ mask/ depth/`.
-        depth: what depth files mean. "metres": 16-bit PNG in millimetres, NPY or EXR in metres.
+        depth: what depth files mean. "metres": as docs/depth.md says: integers (16-bit PNG) in
+            millimetres, floats (NPY, EXR) in metres.
             "near-dark", "near-bright": grey pictures of disparity up to scale and shift, as a
             monocular network gives them (the 2020 report's are near-dark). Where a `plan.json`
             says that `cleanplate synth build` made the folder, they are near-bright, masks are
@@ -123,7 +125,9 @@ class Folders:
 
     def _disparity(self, file: Path) -> Plane:
         if self.meaning == "metres":
-            return np.asarray(depth_to_disparity(read_depth(file)), np.float32)
+            disparity = depth_to_disparity(read_depth(file))
+            warn_of_doubts(file, disparity)
+            return disparity
         with parts.of(file), opened(file) as stream:
             grey = parts.grey_depth(stream.read())
         return 1 - grey if self.meaning == "near-dark" else grey

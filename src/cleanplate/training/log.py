@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from cleanplate.files import replacing
+from cleanplate.json_files import parse_json
 
 
 class LineLog(Logger):
@@ -51,10 +52,10 @@ class LineLog(Logger):
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Read the lines of a log; a last line that a kill cut short is left out."""
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().splitlines():
         try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
+            lines.append(parse_json(line))
+        except ValueError:
             break
     return lines
 

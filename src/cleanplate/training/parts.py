@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import depth_to_disparity
+from cleanplate.depth_codec import DATASET, Convention, disparities, metres
+from cleanplate.depth_files import load_plane
 from cleanplate.errors import CleanplateError
 from cleanplate.pictures import (
     check_matte_range,
@@ -89,36 +90,25 @@ def grey_depth(data: bytes) -> Plane:
     return read_grey(io.BytesIO(data)) if grey is None else to_float(grey)
 
 
-def disparity(data: bytes, *, npy: bool = False, zero_is_far: bool = False) -> Plane:
-    """Decode depth as disparity in 1/m, (H, W) float32, NaN where unknown.
+def disparity(data: bytes, *, npy: bool = False, convention: Convention = DATASET) -> Plane:
+    """Decode depth as disparity in 1/m, (H, W) float32, NaN where unknown, 0 where nothing is hit.
 
     Args:
-        data: a 16-bit PNG in millimetres, 0 = unknown.
-        npy: `data` is an NPY in metres.
-        zero_is_far: 0 millimetres mean that nothing was hit: infinitely far.
+        data: a 16-bit PNG in millimetres.
+        npy: `data` is an NPY instead: floats in metres, integers in millimetres.
+        convention: what the first and the last code of integers mean.
 
     Raises:
         CleanplateError: if it is no depth map.
     """
     if npy:
-        return _disparity(np.load(io.BytesIO(data), allow_pickle=False).astype(np.float32))
+        return depth_to_disparity(metres(load_plane(io.BytesIO(data)), convention))
     grey = _grey(data)
     if grey is None:
         grey = read_image(io.BytesIO(data))[..., 0]
     if grey.dtype != np.uint16:
         raise CleanplateError("an 8-bit picture is no depth", cure="16-bit PNG or NPY")
-    found = _of_millimetres().take(grey)
-    return np.nan_to_num(found, copy=False, nan=0.0) if zero_is_far else found
-
-
-@cache
-def _of_millimetres() -> npt.NDArray[np.float32]:
-    """Give disparity (65536,) for each number of millimetres."""
-    return _disparity(np.arange(65536, dtype=np.float32) * np.float32(1e-3))
-
-
-def _disparity(depth: npt.NDArray[np.float32]) -> Plane:
-    return np.asarray(depth_to_disparity(depth), np.float32)
+    return disparities(convention).take(grey)
 
 
 def _grey(data: bytes) -> npt.NDArray[Any] | None:

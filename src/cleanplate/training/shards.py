@@ -5,12 +5,14 @@
     000017.alpha.png        grey, 8 or 16 bit
     000017.foreground.png   straight colour; without it, the frame            (optional)
     000017.shadow.png       grey, 1 = untouched; without it, no shadow        (optional)
-    000017.plate_depth.png  16-bit millimetres, 0 = unknown; or .npy, metres  (optional)
+    000017.plate_depth.png  16-bit millimetres; or .npy, metres               (optional)
     000017.depth.png        the frame's, likewise                             (optional)
     000017.json             facts                                             (optional)
 
-Of the facts one is read: `"depth_zero": "infinity"`, or without it the name of a rendered
-`"world"`, says that nothing was hit where depth is 0, as it does for `evaluate`'s pairs.
+Of the facts one is read, what the first and the last number of a depth PNG mean (docs/depth.md):
+`"depth_convention"` names it; without it the older `"depth_zero": "infinity"`, or the name of a
+rendered `"world"`, says that nothing was hit where depth is 0, as it does for `evaluate`'s pairs;
+else it is `dataset`, in which `synth build` writes: 0 = unknown, 65535 = nothing hit.
 
 The library `webdataset` reads such files as a stream. Here they are read by position: only so
 is a resumed run the run that was never stopped, does every rank get its share whatever the
@@ -19,14 +21,22 @@ number of shards, and is the order a new one each epoch.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.depth_codec import (
+    DATASET,
+    OLDER_RECORD,
+    RECORD,
+    ZERO_IS_FAR,
+    Convention,
+    convention_named,
+)
 from cleanplate.errors import CleanplateError
+from cleanplate.json_files import parse_json
 from cleanplate.listing import is_hidden
 from cleanplate.training import built, parts
 from cleanplate.training.tarindex import members
@@ -122,11 +132,11 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
         "alpha": alpha,
         "shadow": parts.plane(files["shadow"]) if "shadow" in files else np.ones_like(alpha),
     }
-    far = _zero_is_far(files.get("json", b"{}"))
+    convention = _convention(files.get("json", b"{}"))
     for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
         if part in files:
             sample[name] = parts.disparity(
-                files[part], npy=bool(npy[_COLUMN[part]]), zero_is_far=far
+                files[part], npy=bool(npy[_COLUMN[part]]), convention=convention
             )
         else:
             sample[name] = np.full_like(alpha, np.nan)
@@ -134,14 +144,18 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
     return sample
 
 
-def _zero_is_far(facts: bytes) -> bool:
+def _convention(facts: bytes) -> Convention:
+    """Tell what a sample's depth means: as its facts say, else as `synth build` writes it."""
     try:
-        told = json.loads(facts)
+        told = parse_json(facts)
     except ValueError:  # whoever wrote them may have meant something else by json
-        return False
+        return DATASET
     if not isinstance(told, dict):
-        return False
-    return bool(told.get("depth_zero", "infinity" if "world" in told else None) == "infinity")
+        return DATASET
+    if RECORD in told:
+        return convention_named(told[RECORD])
+    far = told.get(OLDER_RECORD, "infinity" if "world" in told else None) == "infinity"
+    return ZERO_IS_FAR if far else DATASET
 
 
 class _Table(NamedTuple):

@@ -97,8 +97,8 @@ def command(
 ) -> None:
     """Make plates of PHOTOS (files, folders, patterns): empty scenes with depth.
 
-    For each, NAME_depth.png (16 bit, millimetres along the optical axis, 0 = infinitely far) and
-    NAME.json with the lens, where the camera stands over the floor if one is found, and how the
+    For each, NAME_depth.png (16 bit, millimetres along the optical axis, 65535 = infinitely far)
+    and NAME.json with the lens, where the camera stands over the floor if one is found, and how the
     depth came about. A photo that has a depth is left alone, so that the same command goes on
     where it was stopped.
     """

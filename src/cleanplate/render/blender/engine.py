@@ -15,8 +15,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from cleanplate import exr
 from cleanplate.arrays import Picture, Plane
-from cleanplate.render import layered
 
 _NOTHING = 1e9
 """Metres: where a ray hits nothing, the depth pass holds 1e10."""
@@ -52,7 +52,7 @@ def reset(threads: int = 1) -> None:
     image.file_format = "OPEN_EXR_MULTILAYER"
     image.color_depth = "32"
     image.exr_codec = "NONE"
-    image.use_exr_interleave = True  # one part, which `layered` reads
+    image.use_exr_interleave = True
     cycles = scene.cycles
     cycles.device = "CPU"
     cycles.caustics_reflective = cycles.caustics_refractive = False
@@ -244,7 +244,10 @@ def _layers() -> dict[str, Plane]:
         path = Path(folder) / "passes.exr"
         bpy.context.scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True)
-        return layered.read(path)
+        return {
+            name: np.asarray(channel, np.float32)
+            for name, channel in exr.read_channels(path).items()
+        }
 
 
 def _find(planes: dict[str, Plane], ending: str) -> Plane:

@@ -8,6 +8,7 @@ import numpy as np
 
 from cleanplate import matte
 from cleanplate.arrays import Picture
+from cleanplate.depth_codec import DATASET, encode
 from cleanplate.pictures import to_uint8
 from cleanplate.render import casting, exposure, rejection, truth
 from cleanplate.render.assets import Library
@@ -15,7 +16,7 @@ from cleanplate.render.blender import engine, players
 from cleanplate.render.blender.plates import record
 from cleanplate.render.blender.players import Player
 from cleanplate.render.blender.views import Cameraman, Seen
-from cleanplate.render.items import Item, Rejected, millimetres, png
+from cleanplate.render.items import Item, Rejected, png
 
 _SAMPLES = {"tabletop": 10, "outdoor": 8, "world": 10, "room": 12}
 _COVERAGE = 48
@@ -118,7 +119,6 @@ class Pairs:
         foreground = matte.solve_foreground(frame, shaded, alpha)
         used = {p.role.asset.path for p in cast} | {p.role.held.path for p in cast if p.role.held}
         facts = record(cameraman, seen, tone) | {
-            "depth_zero": "infinity",
             "subjects": [p.facts() for p in cast],
             "coverage": float(alpha.mean()),
             **cameraman.credits(files + tuple(used)),
@@ -131,7 +131,7 @@ class Pairs:
                 "_alpha.png": png(to_uint8(alpha)),
                 "_foreground.png": png(to_uint8(foreground)),
                 "_shadow.png": png(np.rint(shadow * 65535).astype(np.uint16)),
-                "_plate_depth.png": png(millimetres(seen.depth)),
-                "_depth.png": png(millimetres(np.minimum(depth, seen.depth))),
+                "_plate_depth.png": png(encode(seen.depth, DATASET)),
+                "_depth.png": png(encode(np.minimum(depth, seen.depth), DATASET)),
             },
         )

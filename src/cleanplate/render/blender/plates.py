@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.depth_codec import DATASET, RECORD, encode
 from cleanplate.render import exposure, rejection
 from cleanplate.render.assets import Library
 from cleanplate.render.blender import engine
 from cleanplate.render.blender.views import Cameraman, Seen
 from cleanplate.render.exposure import Tone
-from cleanplate.render.items import Item, Rejected, jpeg, millimetres, png
+from cleanplate.render.items import Item, Rejected, jpeg, png
 
 SAMPLES = {"tabletop": 12, "outdoor": 10, "world": 12, "room": 14}
 """Rays per pixel by kind of setting; the denoiser does the rest."""
@@ -53,7 +54,7 @@ class Plates:
             reason = rejection.of_picture(picture)
             if reason is None:
                 facts = record(cameraman, seen, tone) | cameraman.credits(files)
-                depth = png(millimetres(seen.depth))
+                depth = png(encode(seen.depth, DATASET))
                 return Item(
                     facts | {"tried": dict(tried)}, {".jpg": jpeg(picture), "_depth.png": depth}
                 )
@@ -67,6 +68,7 @@ def record(cameraman: Cameraman, seen: Seen, tone: Tone) -> dict[str, Any]:
     focal = seen.shot.focal * width
     return {
         "world": cameraman.stage.setting.name,
+        RECORD: DATASET.name,
         "mode": seen.shot.mode,
         "width": width,
         "height": height,

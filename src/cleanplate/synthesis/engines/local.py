@@ -19,6 +19,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files import telling_write_faults
+from cleanplate.json_files import read_json
 from cleanplate.synthesis.hold import shared
 from cleanplate.synthesis.job import Job, Report, make_shard
 from cleanplate.synthesis.plan import read_plan
@@ -180,7 +181,7 @@ def _start(out: Path, told: Any) -> None:
     _Worker.lock.enter_context(shared(out))
     plan = read_plan(out)
     assert plan is not None
-    plates, cutouts = json.loads((out / _ASSETS).read_text(encoding="utf-8"))
+    plates, cutouts = read_json(out / _ASSETS)
     _Worker.job = Job(out, plan, tuple(map(Path, plates)), tuple(map(Path, cutouts)))
     _Worker.told = told
 

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
-
+from cleanplate.depth_codec import DATASET, RECORD, encode_disparity
 from cleanplate.files import replacing
 from cleanplate.pictures import write_image
 from cleanplate.synthesis.assets import Cutout, Plate
@@ -71,7 +70,7 @@ def write_plates(
 ) -> None:
     """Write procedural plates in the catalogue's form, to be read instead of made again.
 
-    Each is `NNNNNN.jpg`, `NNNNNN_depth.png` (millimetres, 0 = nothing hit) and `NNNNNN.json`,
+    Each is `NNNNNN.jpg`, `NNNNNN_depth.png` (convention `dataset`) and `NNNNNN.json`,
     which is written last: a plate that has it is whole, and is not made again.
 
     Raises:
@@ -86,13 +85,12 @@ def write_plates(
         assert plate.camera is not None
         assert plate.disparity is not None
         write_image(facts.with_suffix(".jpg"), plate.picture, quality=95)
-        with np.errstate(divide="ignore"):
-            metres = np.where(plate.disparity > 1 / 65, 1 / plate.disparity, 0)
-        millimetres = np.rint(metres * 1000).astype(np.uint16)
-        write_image(folder / f"{number:06}_depth.png", millimetres)
+        codes = encode_disparity(plate.disparity, DATASET)
+        write_image(folder / f"{number:06}_depth.png", codes)
         camera = plate.camera
         record = {
             "world": "procedural",
+            RECORD: DATASET.name,
             "seed": seed,
             **camera.intrinsics._asdict(),
             "camera_height": camera.height,
