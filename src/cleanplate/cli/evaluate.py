@@ -69,6 +69,11 @@ Examples:
     help="Draw best, median and worst pair of each variant (PNG or JPEG).",
 )
 @max_pixels_option
+@click.option(
+    "--rgbd",
+    is_flag=True,
+    help="PAIRS are a depth camera's: NAME_plate, NAME_frame, and the _depth of both; no mattes.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar, no table.")
 def command(
     *,
@@ -85,6 +90,7 @@ def command(
     depth_zero: Any,
     json_path: str | None,
     sheet: Path | None,
+    rgbd: bool,
     quiet: bool,
 ) -> None:
     """Score a model, or a baseline, on the folder PAIRS, whose truth is known.
@@ -96,6 +102,12 @@ def command(
 
     if baseline and (model or align or working_size or threads):
         raise click.UsageError("--model, --align, --working-size and --threads are for models.")
+    if rgbd:
+        if baseline or wanted or sheet:
+            raise click.UsageError("--baseline, --variant and --sheet are not for --rgbd.")
+        predictor = _model(model, align, working_size, threads)
+        _score_measured(predictor, pairs, limit, json_path, quiet)
+        return
     found = evaluation.find_pairs(pairs, depth_zero=depth_zero)
     if not quiet:
         for remark in found.remarks():
@@ -136,6 +148,18 @@ def command(
         from cleanplate.pictures import write_image
 
         write_image(sheet, evaluation.draw_sheet(predictor, found, scores))
+
+
+def _score_measured(
+    predictor: PairPredictor, folder: Path, limit: int | None, json_path: str | None, quiet: bool
+) -> None:
+    from cleanplate.evaluation import rgbd
+
+    rows = [rgbd.score_measured(predictor, pair) for pair in rgbd.find_measured(folder)[:limit]]
+    if not quiet and json_path != "-":
+        click.echo(rgbd.as_measured_table(rows))
+    if json_path:
+        _write_json(json_path, json.dumps(rgbd.as_measured_document(rows), indent=1))
 
 
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:

@@ -42,6 +42,8 @@ KINDS = "alpha,foreground,depth,shadow,preview,composite"
 @click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
               show_default=True, help="Pixels that --plate-depth does not know: fill with the "
               "network's estimate, or keep unknown.")  # fmt: skip
+@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
+              "distances. [default: from EXIF, else 60 degrees]")  # fmt: skip
 @click.option("--align", is_flag=True, help="Register the plate to each frame (hand-held camera).")
 @click.option("--fit", is_flag=True, help="Resample the plate where its size differs.")
 @click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
@@ -62,6 +64,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     background: str | None,
     plate_depth: str | None,
     depth_holes: Any,
+    focal: float | None,
     align: bool,
     fit: bool,
     working_size: int | None,
@@ -101,6 +104,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         fit=fit,
         force=force,
         depth_holes=depth_holes,
+        focal=focal,
     )
     scene = predictor.scene(plate, plate_depth)
     done: list[dict[str, Any]] = []

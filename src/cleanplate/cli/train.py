@@ -111,7 +111,7 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Train a network by RECIPE, each of whose FIELDS can be overridden.
 
-    Recipes: compact, compact-smoke, seed, seed-smoke.
+    Recipes: compact, compact-smoke, seed, seed-smoke; subject-depth, subject-depth-smoke.
 
     Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C saves
     one first.
@@ -123,6 +123,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
+    if recipe.startswith("subject-depth"):
+        _train_subject_depth(
+            recipe, [*fields, "--help"] if wants_help else list(fields), run, as_json
+        )
+        return
     chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
     if not launch["quiet"]:
         for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
@@ -140,6 +145,35 @@ def command(  # noqa: PLR0917 - click passes them by name
         click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
     if outcome.status == "interrupted":
         sys.exit(130)
+
+
+def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json: bool) -> None:
+    """Train the regressor of the subject's depth; it takes minutes and is not resumed."""
+    import tyro
+
+    from cleanplate.errors import CleanplateError
+    from cleanplate.training import subject_depth
+
+    if name not in subject_depth.RECIPES:
+        raise CleanplateError(
+            f"there is no recipe {name!r}", cure=f"Recipes: {', '.join(subject_depth.RECIPES)}"
+        )
+    chosen = tyro.cli(
+        subject_depth.SubjectDepthRecipe,
+        prog=f"cleanplate train {name}",
+        description="the regressor of the subject's depth, from geometry alone",
+        default=subject_depth.RECIPES[name],
+        args=fields,
+    )
+    folder = run or Path("runs") / name
+    record = subject_depth.train(chosen, folder)
+    if as_json:
+        click.echo(json.dumps(record))
+    else:
+        for kind, figures in record["figures"].items():
+            told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
+            click.echo(f"{kind}: {told}", err=True)
+        click.echo(f"done: {folder}", err=True)
 
 
 def read_recipe(name: str, fields: list[str]) -> Recipe:

@@ -14,6 +14,7 @@ from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model
 from cleanplate.predict.size import SMALLEST_SIDE
+from cleanplate.predict.subject_depth import SubjectDepth
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
@@ -82,6 +83,8 @@ class PairSession:
                 cure="export both graphs together",
             )
         self._wanted, self._given = wanted, given
+        file = model.subject_depth
+        self.subject_depth = None if file is None else SubjectDepth.read(file)
 
     def encode_plate(
         self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
