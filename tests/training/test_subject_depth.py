@@ -21,14 +21,12 @@ from cleanplate.models import SUBJECT_DEPTH, find_model  # noqa: E402
 from cleanplate.predict.subject_depth import Regressor, SubjectDepth, assumed_focal  # noqa: E402
 from cleanplate.training.export import export  # noqa: E402
 from cleanplate.training.fit import Launch, fit  # noqa: E402
-from cleanplate.training.subject_depth import (  # noqa: E402
-    SubjectDepthRecipe,
-    Table,
+from cleanplate.training.subject_depth import train  # noqa: E402
+from cleanplate.training.subject_recipe import SubjectDepthRecipe  # noqa: E402
+from cleanplate.training.subject_regressor import (  # noqa: E402
     calibrated,
     figures,
     fit_regressor,
-    subjects_of,
-    train,
 )
 from cleanplate.training.subject_scenes import (  # noqa: E402
     CompositeScenes,
@@ -36,6 +34,7 @@ from cleanplate.training.subject_scenes import (  # noqa: E402
     SubjectScene,
     damaged,
 )
+from cleanplate.training.subject_table import Table, subjects_of  # noqa: E402
 from evaluation.conftest import write_pair  # noqa: E402
 from training.discs import Discs, tiny_recipe  # noqa: E402
 

@@ -152,17 +152,16 @@ def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json
     import tyro
 
     from cleanplate.errors import CleanplateError
-    from cleanplate.training import subject_depth
+    from cleanplate.training import subject_depth, subject_recipe
 
-    if name not in subject_depth.RECIPES:
-        raise CleanplateError(
-            f"there is no recipe {name!r}", cure=f"Recipes: {', '.join(subject_depth.RECIPES)}"
-        )
+    recipes = subject_recipe.RECIPES
+    if name not in recipes:
+        raise CleanplateError(f"there is no recipe {name!r}", cure=f"Recipes: {', '.join(recipes)}")
     chosen = tyro.cli(
-        subject_depth.SubjectDepthRecipe,
+        subject_recipe.SubjectDepthRecipe,
         prog=f"cleanplate train {name}",
         description="the regressor of the subject's depth, from geometry alone",
-        default=subject_depth.RECIPES[name],
+        default=recipes[name],
         args=fields,
     )
     folder = run or Path("runs") / name
