@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -34,7 +35,7 @@ def focal_of_file(path: str | Path, size: tuple[int, ...]) -> float | None:
     """
     try:
         with Image.open(path) as picture:
-            millimetres = picture.getexif().get_ifd(_EXIF).get(_IN_35_MM)
+            millimetres: Any = picture.getexif().get_ifd(_EXIF).get(_IN_35_MM)
         focal = float(millimetres) / _DIAGONAL_35_MM * math.hypot(size[0], size[1])
     except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError):
         return None

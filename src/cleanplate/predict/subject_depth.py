@@ -135,11 +135,11 @@ class Regressor:
         Args:
             quantities: (N, k).
         """
-        x: Any = np.clip((quantities - self.mean) / self.deviation, -5, 5)[None]
+        x: npt.NDArray[Any] = np.clip((quantities - self.mean) / self.deviation, -5, 5)[None]
         for place, (weights, offsets) in enumerate(self.layers):
             x = x @ weights + offsets[:, None]
             if place + 1 < len(self.layers):
-                x = np.maximum(x, 0)
+                x = np.asarray(np.maximum(x, 0))
         ratio = np.logaddexp(x[..., 0], 0)
         scale = np.exp(np.clip(x[..., 1], -5, 1))
         # Of a Laplace distribution 68 % lie within 1.14 scales; networks that disagree are unsure.
