@@ -179,7 +179,7 @@ class SubjectDepth:
             regressor: Regressor = getattr(self, kind)
             out[f"{kind}_names"] = np.array(names(metric=kind == "metric"))
             out[f"{kind}_mean"], out[f"{kind}_deviation"] = regressor.mean, regressor.deviation
-            out[f"{kind}_calibration"] = np.float32(regressor.calibration)[None]
+            out[f"{kind}_calibration"] = np.array([regressor.calibration], np.float32)
             for place, (weights, offsets) in enumerate(regressor.layers):
                 out[f"{kind}_weights_{place}"] = weights.astype(np.float16)
                 out[f"{kind}_offsets_{place}"] = offsets.astype(np.float16)

@@ -60,9 +60,9 @@ def train(recipe: SubjectDepthRecipe, run: Path) -> dict[str, Any]:
             name: float(f"{value:.4g}")
             for name, value in figures(learned[kind], held)._asdict().items()
         }
-    found = SubjectDepth(**learned)
+    parts: Any = SubjectDepth(**learned).arrays()
     with replacing(run / SUBJECT_DEPTH) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **found.arrays())
+        np.savez_compressed(file, **parts)
     with replacing(run / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return record
@@ -100,11 +100,13 @@ def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
     Returns:
         kind -> (training, held out).
     """
-    training, held = [], []
-    for part, seed, count in (
+    training: list[dict[str, Table]] = []
+    held: list[dict[str, Table]] = []
+    parts: tuple[tuple[Part, int, int], ...] = (
         ("training", recipe.seed, recipe.composites),
         ("validation", recipe.seed + _VALIDATION_SEED, recipe.validation),
-    ):
+    )
+    for part, seed, count in parts:
         if count:
             made = subjects_of(_composites(recipe, seed, part), count, seed)
             (training if part == "training" else held).append(made)
