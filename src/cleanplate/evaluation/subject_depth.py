@@ -21,7 +21,7 @@ _SMALLEST = 4e-4
 def groups_of(alpha: Plane, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """Say which of `GROUPS` a pair belongs to; none if nothing of its subject is solid.
 
-    A subject is cut if its true alpha exceeds 0.5 in the lowest row. Their number is that of the
+    A subject is cut if its true alpha exceeds 0.5 in one of the two lowest rows. Their number is that of the
     JSON's `subjects`; without it, that of connected parts that cover 0.04 % of the picture each.
 
     Args:
@@ -37,7 +37,7 @@ def groups_of(alpha: Plane, facts: Mapping[str, Any]) -> tuple[str, ...]:
         solid = (alpha >= 0.5).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
         count = int((stats[1:, cv2.CC_STAT_AREA] >= _SMALLEST * alpha.size).sum())
-    cut = "cut" if bool((alpha[-1] > 0.5).any()) else "uncut"
+    cut = "cut" if bool((alpha[-2:] > 0.5).any()) else "uncut"
     return ("all", cut, "several") if count > 1 else ("all", cut)
 
 
