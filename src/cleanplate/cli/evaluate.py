@@ -67,6 +67,8 @@ Examples:
     help="Draw best, median and worst pair of each variant (PNG or JPEG).",
 )
 @max_pixels_option
+@click.option("--rgbd", is_flag=True, help="PAIRS are a depth camera's: NAME_plate, NAME_frame, "
+              "and the _depth of both; no mattes.")  # fmt: skip
 @overwrite_option
 @click.option("--quiet", is_flag=True, help="No progress bar, no table.")
 def command(
@@ -80,6 +82,7 @@ def command(
     depth_zero: Any,
     json_path: str | None,
     sheet: Path | None,
+    rgbd: bool,
     overwrite: bool,
     quiet: bool,
     **of_model: Any,
@@ -98,7 +101,14 @@ def command(
         raise click.UsageError(
             "--model, --align, --working-size, --threads and --provider are for models."
         )
+    if rgbd and (baseline or wanted or sheet):
+        raise click.UsageError("--baseline, --variant and --sheet are not for --rgbd.")
     _check_targets(json_path, sheet, overwrite)
+    if rgbd:
+        _score_measured(
+            _model(**of_model), pairs, limit, json_path=json_path, overwrite=overwrite, quiet=quiet
+        )
+        return
     faults: dict[str, str] = {}
     found = evaluation.find_pairs(
         pairs,
@@ -162,6 +172,24 @@ def _check_targets(json_path: str | None, sheet: Path | None, overwrite: bool) -
 def _told(faults: dict[str, str], total: int) -> str:
     lines = [f"{name}: {why}" for name, why in faults.items()]
     return "\n".join([f"{len(faults)} of {total} pairs could not be scored:", *lines])
+
+
+def _score_measured(
+    predictor: PairPredictor,
+    folder: Path,
+    limit: int | None,
+    *,
+    json_path: str | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    from cleanplate.evaluation import rgbd
+
+    rows = [rgbd.score_measured(predictor, pair) for pair in rgbd.find_measured(folder)[:limit]]
+    if not quiet and json_path != "-":
+        click.echo(rgbd.as_measured_table(rows))
+    if json_path:
+        _write_json(json_path, rgbd.as_measured_document(rows), overwrite)
 
 
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:

@@ -44,6 +44,11 @@ Examples:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A JSON file of `cleanplate evaluate`; may be given many times.",
 )
+@click.option(
+    "--subject-depth",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The run of `cleanplate train subject-depth`: its regressor becomes part of the model.",
+)
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing.")
@@ -56,6 +61,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     limits: str,
     default: bool,
     figures: tuple[Path, ...],
+    subject_depth: Path | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -73,7 +79,14 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     chosen = name or exporter.read_trained(source).recipe["name"]
     facts = Facts(chosen, license_, training_data, limits, default)
-    folder = exporter.export(source, output, facts=facts, figures=figures, overwrite=overwrite)
+    folder = exporter.export(
+        source,
+        output,
+        facts=facts,
+        figures=figures,
+        subject_depth=subject_depth,
+        overwrite=overwrite,
+    )
     card = read_json(folder / "card.json")
     if as_json:
         click.echo(json.dumps(card))

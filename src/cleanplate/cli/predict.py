@@ -37,6 +37,8 @@ _LISTED = 20
 @click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
               show_default=True, help="Pixels that --plate-depth does not know: fill with the "
               "network's estimate, or keep unknown.")  # fmt: skip
+@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
+              "distances. [default: from EXIF, else 60 degrees]")  # fmt: skip
 @click.option("-o", "--output", required=True, metavar="FOLDER|-", type=click.Path(path_type=Path),
               help="Where the files go, made if it is not there; - writes one PNG to the standard "
               "output.")  # fmt: skip
@@ -140,6 +142,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
             "providers": None if provider is None else providers_for(provider),
             "force": chosen["force"],
             "depth_holes": chosen["depth_holes"],
+            "focal": chosen["focal"],
         },
         known_mask=chosen["known_mask"],
         controls={name: chosen[name] for name in ("choke", "feather", "despill")},

@@ -123,7 +123,8 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on your
     folders of plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke
-    recipes need nothing.
+    recipes need nothing. subject-depth and subject-depth-smoke train the regressor of the
+    subject's distance.
 
     Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
     ends it after the current step, saved; the second one at once.
@@ -135,6 +136,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
+    if recipe.startswith("subject-depth"):
+        _train_subject_depth(
+            recipe, [*fields, "--help"] if wants_help else list(fields), run, as_json
+        )
+        return
     chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
     if not launch["quiet"]:
         for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
@@ -154,6 +160,34 @@ def command(  # noqa: PLR0917 - click passes them by name
         click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
     if outcome.status == "interrupted":
         sys.exit(130)
+
+
+def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json: bool) -> None:
+    """Train the regressor of the subject's depth; it takes minutes and is not resumed."""
+    import tyro
+
+    from cleanplate.errors import CleanplateError
+    from cleanplate.training import subject_depth, subject_recipe
+
+    recipes = subject_recipe.RECIPES
+    if name not in recipes:
+        raise CleanplateError(f"there is no recipe {name!r}", cure=f"Recipes: {', '.join(recipes)}")
+    chosen = tyro.cli(
+        subject_recipe.SubjectDepthRecipe,
+        prog=f"cleanplate train {name}",
+        description="the regressor of the subject's depth, from geometry alone",
+        default=recipes[name],
+        args=fields,
+    )
+    folder = run or Path("runs") / name
+    record = subject_depth.train(chosen, folder)
+    if as_json:
+        click.echo(json.dumps(record))
+    else:
+        for kind, figures in record["figures"].items():
+            told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
+            click.echo(f"{kind}: {told}", err=True)
+        click.echo(f"done: {folder}", err=True)
 
 
 def read_recipe(name: str, fields: list[str]) -> Recipe:

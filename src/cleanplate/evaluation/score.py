@@ -16,6 +16,7 @@ from cleanplate.depth_codec import doubts
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.pairs import CLEAN, Pair, View, variants
 from cleanplate.evaluation.predictors import PairAnswer, PairPredictor
+from cleanplate.evaluation.subject_depth import GROUPS, groups_of, subject_depth_figures
 from cleanplate.matte import trimap
 
 
@@ -53,12 +54,14 @@ class Row:
     refused: why the predictor would not answer, if so. The pair then counts as an empty matte,
         so that refusing what is hard does not raise a mean; it has no depth figures.
     notes: what is doubtful about the truth, and which figures are not there, and why.
+    groups: what the pair counts for among `cleanplate.evaluation.subject_depth.GROUPS`.
     """
 
     name: str
     values: dict[str, float]
     refused: str | None = None
     notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,19 @@ class Scores:
             key: float(np.mean([row.values[key] for row in self.rows if key in row.values]))
             for key in self.counts
         }
+
+    @property
+    def subject_depth(self) -> dict[str, dict[str, float]]:
+        """Group -> the number of its `pairs`, and the means of its figures of subject depth."""
+        found: dict[str, dict[str, float]] = {}
+        for group in GROUPS:
+            rows = [row.values for row in self.rows if group in row.groups]
+            rows = [values for values in rows if "solid_abs_rel" in values]
+            if rows:
+                keys = [key for key in rows[0] if key.startswith(("solid_", "seen_"))]
+                means = {key: float(np.mean([values[key] for values in rows])) for key in keys}
+                found[group] = {"pairs": len(rows), **means}
+        return found
 
     @property
     def refused(self) -> list[str]:
@@ -206,8 +222,10 @@ def score_pair(
             metric = bool(answer.metric)
             values |= depth_figures(disparity, metric, view.depth, view.alpha, rules)
             notes += _missing_depth_figures(values, disparity, view.depth)
+            if metric:
+                values |= _subject_depth_figures(answer, view.depth, view.alpha, rules)
     notes += _doubtful_truth(view)
-    return Row(pair.name, values, refused, tuple(notes))
+    return Row(pair.name, values, refused, tuple(notes), groups_of(view.alpha, pair.facts))
 
 
 def alpha_figures(alpha: Plane, truth: Plane, rules: Rules) -> dict[str, float]:
@@ -299,6 +317,25 @@ def _doubtful_truth(view: View) -> Iterator[str]:
     for part, depth in (("depth", view.depth), ("plate depth", view.plate_depth)):
         if depth is not None:
             yield from (f"{part}: {doubt}" for doubt in doubts(depth_to_disparity(depth)))
+
+
+def _subject_depth_figures(
+    answer: PairAnswer, depth: Plane, alpha: Plane, rules: Rules
+) -> dict[str, float]:
+    """Measure the subject's depth as the predictor places it, and as the frame's disparity has it.
+
+    `solid_*`: of the answer's `subject_disparity`, which also stands where the matte has a hole;
+    of its `disparity` if it has no such thing. `seen_*`: of `disparity`.
+    """
+    truth = depth_to_disparity(depth)
+    seen = answer.disparity
+    placed = getattr(answer, "subject_disparity", None)
+    values: dict[str, float] = {}
+    for name, plane in (("solid", seen if placed is None else placed), ("seen", seen)):
+        if plane is not None:
+            figures = subject_depth_figures(plane, truth, alpha, cap=rules.cap)
+            values |= {f"{name}_{key}": value for key, value in figures.items()}
+    return values
 
 
 def _foreground_figures(answer: PairAnswer, view: View) -> dict[str, float]:

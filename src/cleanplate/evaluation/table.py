@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from cleanplate import __version__
 from cleanplate.evaluation.score import Rules, Scores
+from cleanplate.evaluation.subject_depth import GROUPS
 
 
 class Column(NamedTuple):
@@ -60,6 +61,11 @@ PLACED = (
 _NAMED = 5
 """So many pairs are named with a note."""
 
+_SUBJECT_TITLE = (
+    "Depth of the subject in metres, true alpha > 0.9: AbsRel / share within 10 %, by groups "
+    "(pairs)"
+)
+
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow")
 
 
@@ -75,6 +81,8 @@ def as_table(scores: Sequence[Scores]) -> str:
         # Time alone is no matte.
         if any(column.figure != "seconds" for column in shown):
             blocks.append(f"{title}\n{_block(scores, shown)}")
+    if any(one.subject_depth for one in scores):
+        blocks.append(f"{_SUBJECT_TITLE}\n{_subject_block(scores)}")
     refusals = [
         f"refused by {one.model} ({one.variant}), counted as an empty matte: "
         + ", ".join(one.refused)
@@ -162,6 +170,10 @@ def conventions(rules: Rules) -> dict[str, str]:
         "subject_*": "where a* > 0.5, scale and shift fitted where a* < 0.05 only (or not at all "
         "for metric predictions); bias = mean ln(d / d*)",
         "plate_*": "the same fit, where a* < 0.05",
+        "solid_*": "subject's depth in metres where a* > 0.9: abs_rel = mean |d - d*| / d*, "
+        "within_10 = share of |d - d*| / d* <= 0.1; as the predictor places its subjects, "
+        "whatever its matte says there",
+        "seen_*": "the same of the frame's disparity: where the matte has a hole, the plate's",
         "depth_known": "share of pixels with a predicted depth; the others do not count",
     }
 
@@ -178,6 +190,10 @@ def _result(scores: Scores) -> dict[str, Any]:
         "failed": dict(scores.failed),
         "means": {key: _number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
+        "subject_depth": {
+            group: {key: _number(value) for key, value in figures.items()}
+            for group, figures in scores.subject_depth.items()
+        },
         "rows": [
             {"name": row.name, **{key: _number(value) for key, value in row.values.items()}}
             for row in scores.rows
@@ -213,6 +229,25 @@ def _cap(scores: Sequence[Scores]) -> str:
     return f"{scores[0].rules.cap:g}"
 
 
+def _subject_block(scores: Sequence[Scores]) -> str:
+    lines = [["model", "variant", *GROUPS, "in the frame, all"]]
+    for one in scores:
+        found = one.subject_depth
+        if found:
+            cells = [_subject_cell(found.get(group, {}), "solid") for group in GROUPS]
+            cells.append(_subject_cell(found["all"], "seen"))
+            model = f"{one.model} + plate depth" if one.plate_depth else one.model
+            lines.append([model, one.variant, *cells])
+    return _columns(lines)
+
+
+def _subject_cell(figures: Mapping[str, float], name: str) -> str:
+    if f"{name}_abs_rel" not in figures:
+        return "-"
+    shown = f"{figures[f'{name}_abs_rel']:.3f} / {figures[f'{name}_within_10']:.2f}"
+    return f"{shown} ({figures['pairs']:.0f})"
+
+
 def _block(scores: Sequence[Scores], columns: Sequence[Column]) -> str:
     lines = [["model", "variant", "pairs", *(column.heading for column in columns)]]
     for one in scores:
@@ -225,6 +260,10 @@ def _block(scores: Sequence[Scores], columns: Sequence[Column]) -> str:
             for c in columns
         ]
         lines.append([model, one.variant, str(len(one.rows)), *cells])
+    return _columns(lines)
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

@@ -1,8 +1,9 @@
 """The models that ship with the package, and the registry that finds them.
 
-A model is a folder with two graphs (`plate.onnx`, `frame.onnx`) and a card (`card.json`, with
-`card.md` for people). The card names the SHA-256 of both graphs; a folder whose graphs differ
-from its card is refused.
+A model is a folder with two graphs (`plate.onnx`, `frame.onnx`), a card (`card.json`, with
+`card.md` for people) and, if it has one, the regressor of the subject's depth
+(`subject_depth.npz`). The card names the SHA-256 of each; a folder that differs from its card is
+refused.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cleanplate.json_files import read_json
 
 GRAPHS = ("plate.onnx", "frame.onnx")
 CARD = "card.json"
+SUBJECT_DEPTH = "subject_depth.npz"
 SHIPPED = Path(__file__).parent
 
 
@@ -49,13 +51,20 @@ class Model:
         """The graph that sees each frame."""
         return self.folder / GRAPHS[1]
 
+    @property
+    def subject_depth(self) -> Path | None:
+        """The regressor of the subject's depth; None if the card names none."""
+        if SUBJECT_DEPTH not in self.card.get("sha256", {}):
+            return None
+        return self.folder / SUBJECT_DEPTH
+
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over both graphs' SHA-256, in hexadecimal: one name for the weights."""
-        both = hashlib.sha256()
-        for graph in GRAPHS:
-            both.update(bytes.fromhex(_sha256(self.folder / graph)))
-        return both.hexdigest()
+        """SHA-256 over its parts' SHA-256, in hexadecimal: one name for the weights."""
+        whole = hashlib.sha256()
+        for part in _parts(self.card):
+            whole.update(bytes.fromhex(_sha256(self.folder / part)))
+        return whole.hexdigest()
 
 
 def available_models() -> list[str]:
@@ -130,17 +139,22 @@ def _checked(folder: Path) -> Model:
             file=folder / CARD,
             cure="export the model again",
         )
-    for graph in GRAPHS:
-        path = folder / graph
+    for part in _parts(card):
+        path, kind = folder / part, "graph" if part in GRAPHS else "part"
         if not path.is_file():
-            raise CleanplateError("the model lacks this graph", file=path, cure="export it again")
-        if _sha256(path) != hashes.get(graph):
+            raise CleanplateError(f"the model lacks this {kind}", file=path, cure="export it again")
+        if _sha256(path) != hashes.get(part):
             raise CleanplateError(
-                "the graph is not the one that its card describes (SHA-256 differs)",
+                f"the {kind} is not the one that its card describes (SHA-256 differs)",
                 file=path,
                 cure="reinstall or export again; a half-copied file looks like this too",
             )
     return Model(folder, card)
+
+
+def _parts(card: dict[str, Any]) -> tuple[str, ...]:
+    """Name the files that the card must describe: the graphs, and the regressor if it has one."""
+    return (*GRAPHS, SUBJECT_DEPTH) if SUBJECT_DEPTH in card["sha256"] else GRAPHS
 
 
 def _sha256(path: Path) -> str:

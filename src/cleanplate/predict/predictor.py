@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
+from cleanplate.predict.focal import check_focal, focal_of_file
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
 from cleanplate.predict.placement import HOLES, Holes
 from cleanplate.predict.registration import align_mode
@@ -38,6 +40,8 @@ class Predictor:
         depth_holes: what becomes of pixels that a given plate depth does not know: "fill" them
             with the network's estimate, or "keep" them unknown (nan). `Result.depth_measured`
             tells measured from estimated depth.
+        focal: focal length in pixels of the plate, for the subject's distance; None = as the
+            plate file's EXIF says, else 60 degrees along the long side.
 
     Raises:
         CleanplateError: no such model, provider, working size, way to align or way with holes.
@@ -55,14 +59,16 @@ class Predictor:
         force: bool = False,
         max_pixels: int | None = None,
         depth_holes: Holes = "fill",
+        focal: float | None = None,
     ):
         check_working_size(working_size)
         if depth_holes not in HOLES:
             raise CleanplateError(
                 f"depth_holes is {depth_holes!r}", cure=f"choose one of: {', '.join(HOLES)}"
             )
+        check_focal(focal)
         self.settings = Settings(
-            working_size, align_mode(align), fit, force, max_pixels, depth_holes
+            working_size, align_mode(align), fit, force, max_pixels, depth_holes, focal
         )
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
@@ -83,4 +89,7 @@ class Predictor:
         with seconds.stage("read"):
             picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
             disparity = None if depth is None else as_disparity(depth)
-        return Scene(self._session, self.settings, picture, disparity, seconds=seconds)
+        settings = self.settings
+        if settings.focal is None and isinstance(plate, (str, Path)):
+            settings = replace(settings, focal=focal_of_file(plate, picture.shape[:2]))
+        return Scene(self._session, settings, picture, disparity, seconds=seconds)

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation, disparity_to_depth
 from cleanplate.errors import CleanplateError
@@ -143,6 +145,18 @@ class Result:
         """(H, W) the plate's given disparity as the frame's camera sees it; None if not given."""
         with self._seconds.stage("depth"):
             return None if self._given is None else self._view.moved_disparity(self._given)
+
+    @cached_property
+    def subject_disparity(self) -> Plane:
+        """(H, W) float32: where the nearest subject stands, carried beyond its edge everywhere.
+
+        In the unit of `disparity`.
+        """
+        with self._seconds.stage("depth"):
+            carried = enlarge(self._small_subject, self._view.size)
+            if self._normalisation is None:
+                return carried
+            return np.maximum(self._normalisation.invert(carried), np.float32(0))
 
     @property
     def depth(self) -> Plane:

@@ -28,14 +28,16 @@ from cleanplate.predict.registration import (
     Align,
     Matrix,
     Registration,
+    covered,
     register,
     scaled,
     warp,
 )
 from cleanplate.predict.result import Result
-from cleanplate.predict.session import PairSession, PlateFeatures
+from cleanplate.predict.session import Compared, PairSession, PlateFeatures
 from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
 from cleanplate.predict.stages import Stages
+from cleanplate.predict.subjects import LOOK
 from cleanplate.predict.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
 from cleanplate.predict.upsample import upsample_alpha
 from cleanplate.predict.view import REACH, PlateView
@@ -54,6 +56,7 @@ class Settings:
     force: bool = False
     max_pixels: int | None = None
     depth_holes: placement.Holes = "fill"
+    focal: float | None = None
 
 
 class Scene:
@@ -171,6 +174,8 @@ class Scene:
                 alpha = placement.carry_over_edge(alpha, ~hidden, REACH)
             full_alpha = upsample_alpha(alpha, small_frame, frame)
         health = health.with_matte(alpha)
+        with seconds.stage("subject depth"):
+            small_subject, subjects = self._place(view, alpha, compared, features)
         report: dict[str, Any] = {
             "model": {"name": self._session.model.name, "sha256": self._session.model.hash},
             "providers": self._session.providers,
@@ -183,6 +188,7 @@ class Scene:
             "exposure": view.exposure.as_report(),
             "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
             "alpha_mean": round(float(full_alpha.mean(dtype=np.float64)), 6),
+            "subjects": subjects,
             "metric": self.metric,
             "plate_depth": None,
             "units": {
@@ -195,7 +201,7 @@ class Scene:
             frame=frame,
             view=view,
             alpha=full_alpha,
-            small_subject=placement.subject_everywhere(compared.subject_disparity, alpha),
+            small_subject=small_subject,
             small_plate=features.disparity,
             small_shadow=compared.shadow,
             small_alpha=alpha,
@@ -275,12 +281,46 @@ class Scene:
                 self._estimated = glance(self._session, own)
             return self._estimated, np.ones(self._estimated.shape, np.bool_)
 
+    def _place(
+        self, view: PlateView, alpha: Plane, compared: Compared, features: PlateFeatures
+    ) -> tuple[Plane, list[dict[str, Any]]]:
+        """Give the subjects' relative disparity, (h, w) everywhere, and what to report of each."""
+        if self._session.subject_depth is None:
+            return placement.subject_everywhere(compared.subject_disparity, alpha), []
+        look = working_size(self.size, LOOK)
+        if self.normalisation is None or self._depth_map is None:
+            disparity = resize(features.disparity, look)
+        else:
+            disparity = placement.at_size(self._depth_map, look)
+            if view.matrix is not None:
+                matrix = scaled(view.matrix, look[1] / self.size[1])
+                disparity = np.where(
+                    covered(look, matrix), warp(disparity, matrix, nearest=True), np.float32(np.nan)
+                )
+        if not np.isfinite(disparity).any():
+            return placement.subject_everywhere(compared.subject_disparity, alpha), []
+        focal = self.settings.focal
+        placed = self._session.subject_depth.place(
+            resize(alpha, look),
+            np.asarray(disparity, np.float32),
+            metric=self.metric,
+            focal=None if focal is None else focal * look[1] / self.size[1],
+        )
+        relative = placed.disparity
+        if self.normalisation is not None:
+            relative = self.normalisation.apply(relative)
+        report = [one.as_report(self.size, metric=self.metric) for one in placed.subjects]
+        return relative, report
+
     def _at(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""
         with self._lock:
             if self._other_size is None or self._other_size.size != size:
                 plate = resize(self.plate, size)
-                self._other_size = Scene(self._session, self.settings, plate, self._depth_map)
+                settings = self.settings
+                if settings.focal is not None:
+                    settings = replace(settings, focal=settings.focal * size[1] / self.size[1])
+                self._other_size = Scene(self._session, settings, plate, self._depth_map)
             return self._other_size
 
 

@@ -15,6 +15,7 @@ from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.size import SMALLEST_SIDE
+from cleanplate.predict.subject_depth import SubjectDepth
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
@@ -93,6 +94,8 @@ class PairSession:
             )
         self._wanted, self._given = wanted, given
         self._chosen = tuple(chosen)
+        file = model.subject_depth
+        self.subject_depth = None if file is None else SubjectDepth.read(file)
 
     def __reduce__(self) -> tuple[Callable[..., PairSession], tuple[Any, ...]]:
         return _reopened, (self.model.folder.resolve(), self.threads, self._chosen)

@@ -243,9 +243,31 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     if content.get("limits"):
         parts.append(f"## Limits\n\n{content['limits']}")
     parts.append(f"## Command\n\n```\n{content['command']}\n```")
+    if content.get("subject_depth"):
+        parts.append(_subject_depth(content["subject_depth"]))
     if content.get("figures"):
         parts.append(f"## Figures\n\n{_FIGURES_FROM}\n\n{_figure_table(content['figures'])}")
     return "\n\n".join(parts) + "\n"
+
+
+def _subject_depth(record: Mapping[str, Any]) -> str:
+    """Tell what the regressor of the subject's depth learned from, and how it did."""
+    recipe = record["recipe"]
+    places = [
+        *recipe["plates"],
+        *recipe["cutouts"],
+        *([recipe["pairs"]] if recipe["pairs"] else []),
+    ]
+    lines = ["| plate | subjects | " + " | ".join(record["figures"]["metric"]) + " |"]
+    lines.append("| --- |" + " ---: |" * (lines[0].count("|") - 2))
+    for kind, figures in record["figures"].items():
+        values = " | ".join(_figure(value) for value in figures.values())
+        lines.append(f"| {kind} | {record[f'{kind}_subjects']:,} | {values} |")
+    return (
+        "## Depth of the subject\n\nBy geometry and a regressor (`cleanplate train subject-depth`; "
+        f"docs/subject_depth.md), which learned from {', '.join(places) or 'procedural scenes'}. "
+        "On scenes held out, each subject counted once:\n\n" + "\n".join(lines)
+    )
 
 
 def _owed(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from cleanplate.errors import CleanplateError
-from cleanplate.models import CARD, GRAPHS, find_model
+from cleanplate.json_files import read_json
+from cleanplate.models import CARD, GRAPHS, SUBJECT_DEPTH, find_model
 from cleanplate.ownership import (
     check_folder,
     check_replaceable,
@@ -21,6 +22,7 @@ from cleanplate.ownership import (
     replacing_own,
     write_sealed,
 )
+from cleanplate.predict.subject_depth import SubjectDepth
 from cleanplate.synthesis.facts import facts_in
 from cleanplate.training import card
 from cleanplate.training.fit import CHECKPOINT, RECIPE, read_checkpoint
@@ -29,6 +31,7 @@ from cleanplate.training.licensing import KEY, DataLicensing, licensing_of
 from cleanplate.training.module import build_network, weights_of
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import NetworkRecipe
+from cleanplate.training.subject_depth import RECORD
 
 TOLERANCE = 1e-3
 """Largest difference between a graph and torch, in any output, that a model may have."""
@@ -91,6 +94,7 @@ def export(
     *,
     facts: card.Facts | None = None,
     figures: Sequence[Path] = (),
+    subject_depth: Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into `folder`.
@@ -101,6 +105,8 @@ def export(
         source: a run folder or a checkpoint.
         facts: what the card says beyond what can be measured.
         figures: JSON files of `cleanplate evaluate --json`, of this model.
+        subject_depth: the run of a regressor of the subject's depth, which is copied beside the
+            graphs and named on the card.
         overwrite: replace files whoever wrote them.
 
     Raises:
@@ -112,7 +118,9 @@ def export(
     check_folder(folder)
     before = owned_by(read_record(folder / CARD))
     check_replaceable(
-        (folder / name for name in (*GRAPHS, CARD, "card.md")), before, overwrite=overwrite
+        (folder / name for name in (*GRAPHS, SUBJECT_DEPTH, CARD, "card.md")),
+        before,
+        overwrite=overwrite,
     )
     trained = read_trained(source)
     facts = facts or card.Facts(name=trained.recipe["name"])
@@ -131,17 +139,21 @@ def export(
             cure="report this with the recipe and the versions of torch and onnxruntime",
         )
     content["largest_difference_from_torch"] = float(f"{difference:.2g}")
+    more: dict[str, bytes] = {}
+    if subject_depth is not None:
+        more[SUBJECT_DEPTH], content["subject_depth"] = _read_subject_depth(subject_depth)
     if figures:
-        allowed = {_model_hash(graphs), *_hash_of_same_weights(folder, weights)}
+        allowed = {_model_hash({**graphs, **more}), *_hash_of_same_weights(folder, weights)}
         content["figures"] = card.read_figures(figures, allowed)
         graphs = {
             name: with_metadata(graph, card.metadata(content)) for name, graph in graphs.items()
         }
-    content["sha256"] = {name: hashlib.sha256(graph).hexdigest() for name, graph in graphs.items()}
+    parts = {**graphs, **more}
+    content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     folder.mkdir(parents=True, exist_ok=True)
     owns = {}
     texts = {"card.md": card.as_markdown(content).encode()}
-    for name, data in {**graphs, **texts}.items():
+    for name, data in {**parts, **texts}.items():
         with replacing_own(folder / name, before, overwrite=overwrite) as temporary:
             temporary.write_bytes(data)
             owns[name] = fingerprint(temporary)
@@ -158,12 +170,31 @@ def weights_hash(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _model_hash(graphs: dict[str, bytes]) -> str:
+def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:
+    """Read the regressor of a run, and its record for the card.
+
+    Raises:
+        CleanplateError: if the folder holds none, or it is damaged.
+    """
+    file = run / SUBJECT_DEPTH
+    SubjectDepth.read(file)
+    try:
+        return file.read_bytes(), dict(read_json(run / RECORD))
+    except (OSError, ValueError, TypeError) as error:
+        raise CleanplateError(
+            f"the record of this run cannot be read ({error})",
+            file=run / RECORD,
+            cure="give the folder that `cleanplate train subject-depth` wrote",
+        ) from error
+
+
+def _model_hash(parts: dict[str, bytes]) -> str:
     """As `cleanplate.models.Model.hash`."""
-    both = hashlib.sha256()
-    for name in GRAPHS:
-        both.update(hashlib.sha256(graphs[name]).digest())
-    return both.hexdigest()
+    whole = hashlib.sha256()
+    for name in (*GRAPHS, SUBJECT_DEPTH):
+        if name in parts:
+            whole.update(hashlib.sha256(parts[name]).digest())
+    return whole.hexdigest()
 
 
 def _hash_of_same_weights(folder: Path, weights: str) -> list[str]:

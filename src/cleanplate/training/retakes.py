@@ -78,7 +78,7 @@ class Retakes:
         """Make sample `index` at `size` = (H, W)."""
         rng = np.random.default_rng([self.seed, index, _DRAW])
         stored = self.pairs.read(int(rng.integers(len(self.pairs))))
-        crop = _draw_crop(rng, stored["alpha"], size, self.settings.smallest_crop)
+        crop = draw_crop(rng, stored["alpha"], size, self.settings.smallest_crop)
         flip = bool(self.settings.mirror and rng.random() < 0.5)
 
         def seen(picture: str, disparity: str) -> View:
@@ -88,7 +88,7 @@ class Retakes:
         plate, frame = seen("plate", "plate_disparity"), seen("frame", "disparity")
         subject = seen("foreground", "subject_disparity")
         alpha, shadow = (
-            _plane(stored[name], crop, size, flip=flip) for name in ("alpha", "shadow")
+            resample_plane(stored[name], crop, size, flip=flip) for name in ("alpha", "shadow")
         )
         assert subject.disparity is not None
         made: dict[str, Any] = {
@@ -190,7 +190,7 @@ def _bytes(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return to_uint8(picture if picture.dtype.kind == "f" else picture / np.float32(65535))
 
 
-def _draw_crop(
+def draw_crop(
     rng: np.random.Generator, alpha: npt.NDArray[np.float32], size: tuple[int, int], smallest: float
 ) -> tuple[int, int, int, int]:
     """Draw x, y, width, height with the sample's aspect, the subject inside if that is easy."""
@@ -207,7 +207,7 @@ def _draw_crop(
     return x, y, w, h
 
 
-def _plane(
+def resample_plane(
     plane: npt.NDArray[np.float32],
     crop: tuple[int, int, int, int],
     size: tuple[int, int],

@@ -97,7 +97,12 @@ class Shards:
         file = self.files[int(np.searchsorted(self._first, number, "right")) - 1]
         source = f"{file}:{self.name(number)}"
         with parts.of(source):
-            return {"source": source, **_decoded(self._bytes(file, number), self._npy[number])}
+            files = self._bytes(file, number)
+            return {
+                "source": source,
+                "facts": _facts(files.get("json", b"{}")),
+                **_decoded(files, self._npy[number]),
+            }
 
     def _bytes(self, file: Path, number: int) -> dict[str, bytes]:
         """Read the parts of a sample; they lie side by side, so mostly at one go."""
@@ -132,7 +137,7 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
         "alpha": alpha,
         "shadow": parts.plane(files["shadow"]) if "shadow" in files else np.ones_like(alpha),
     }
-    convention = _convention(files.get("json", b"{}"))
+    convention = _convention(_facts(files.get("json", b"{}")))
     for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
         if part in files:
             sample[name] = parts.disparity(
@@ -144,14 +149,17 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
     return sample
 
 
-def _convention(facts: bytes) -> Convention:
-    """Tell what a sample's depth means: as its facts say, else as `synth build` writes it."""
+def _facts(text: bytes) -> dict[str, Any]:
+    """Give what a sample's JSON says; nothing if it is not ours."""
     try:
-        told = parse_json(facts)
+        told = parse_json(text)
     except ValueError:  # whoever wrote them may have meant something else by json
-        return DATASET
-    if not isinstance(told, dict):
-        return DATASET
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _convention(told: dict[str, Any]) -> Convention:
+    """Tell what a sample's depth means: as its facts say, else as `synth build` writes it."""
     if RECORD in told:
         return convention_named(told[RECORD])
     far = told.get(OLDER_RECORD, "infinity" if "world" in told else None) == "infinity"
