@@ -144,7 +144,7 @@ def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
     file = tmp_path / "scores.json"
     assert main(["evaluate", str(pairs), "--baseline", "difference", "--json", str(file)]) == 0
     (figure,) = read_figures([file], {None})
-    assert (figure["pairs"], figure["count"], figure["align"]) == ("pairs", 1, False)
+    assert (figure["pairs"], figure["count"], figure["align"]) == ("pairs", 1, None)
     assert figure["means"]["mad"] > 0
 
 
@@ -270,7 +270,7 @@ def test_the_shipped_card_tells_its_licence():
 def test_a_run_keeps_what_its_data_say(tmp_path, monkeypatch):
     from cleanplate.training import fit as fitting
 
-    monkeypatch.setattr(fitting, "open_sources", lambda _: (Discs(), None))
+    monkeypatch.setattr(fitting, "open_sources", lambda *_: (Discs(), None))
     plates, cutouts = tmp_path / "plates", tmp_path / "cutouts"
     for folder in (plates, cutouts):
         folder.mkdir()

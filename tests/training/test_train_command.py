@@ -59,8 +59,8 @@ def test_decoded_assets_lie_where_the_person_wants_them(tmp_path, arguments, how
     monkeypatch.setattr(sys, "platform", "linux")
     for noun in ("plates", "cutouts"):
         list(write_assets(noun, tmp_path / noun, 1, seed=0))
-    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "1", "--data.kind"]
-    words += ["composites", "--data.plates", str(tmp_path / "plates")]
+    words = [arguments[0], *arguments[5:], "--run", str(tmp_path / "run"), "--steps", "1"]
+    words += ["--data.kind", "composites", "--data.plates", str(tmp_path / "plates")]
     words += ["--data.cutouts", str(tmp_path / "cutouts")]
     given = tmp_path / "given"
     words += {"given": ["--asset-cache", str(given)], "usual": [], "none": ["--no-asset-cache"]}[
