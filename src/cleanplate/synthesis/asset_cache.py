@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeGuard, TypeVar
@@ -27,7 +28,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 import cv2
 import numpy as np
 
-from cleanplate import __version__, decoding, depth, depth_codec, depth_files, pictures
+from cleanplate import decoding, depth, depth_codec, depth_files, pictures
 from cleanplate.depth import Intrinsics
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis import assets, catalogue
@@ -121,7 +122,7 @@ def made_by(*readers: ModuleType) -> str:
         text.update(_source(module))
     for module in readers:
         text.update(_source(module))
-    versions = f"cleanplate {__version__} opencv {cv2.__version__} numpy {np.__version__}"
+    versions = f"cleanplate {version('cleanplate')} opencv {cv2.__version__} numpy {np.__version__}"
     return f"{versions} {text.hexdigest()}"
 
 
