@@ -15,7 +15,6 @@ from cleanplate.evaluation import find_pairs
 from cleanplate.json_files import parse_json, read_json
 from cleanplate.pictures import write_image
 from cleanplate.synthesis.facts import facts_in
-from cleanplate.training import log
 
 MARKED = {
     "no mark": lambda text: text.encode(),
@@ -52,6 +51,9 @@ def test_a_pairs_facts_are_read_with_a_mark(tmp_path):
 
 
 def test_a_log_is_read_with_a_mark(tmp_path):
+    pytest.importorskip("torch")
+    from cleanplate.training import log
+
     (tmp_path / "log").write_bytes(codecs.BOM_UTF8 + b'{"step": 1}\n{"step": 2}\n{"st')
     assert [line["step"] for line in log.read_log(tmp_path / "log")] == [1, 2]
 
