@@ -65,7 +65,8 @@ def read_trained(path: Path) -> Trained:
     if "state_dict" not in content or not isinstance(recipe, dict) or "network" not in recipe:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
     try:
-        network = build_network(NetworkRecipe(**recipe["network"]))
+        # The weights come from the checkpoint: no others are looked for.
+        network = build_network(NetworkRecipe(**{**recipe["network"], "pretrained": False}))
     except CleanplateError as error:
         raise CleanplateError(error.what, file=file, cure=error.cure) from None
     except TypeError as error:
@@ -74,6 +75,12 @@ def read_trained(path: Path) -> Trained:
             file=file,
             cure="Export with the version of Cleanplate that trained it.",
         ) from error
+    if not isinstance(network, PairNetwork):
+        raise CleanplateError(
+            "a network of the plate's depth alone is no model",
+            file=file,
+            cure="Export a matting run.",
+        )
     try:
         network.load_state_dict(weights_of(content))
     except RuntimeError as error:

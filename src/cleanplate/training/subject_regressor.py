@@ -71,7 +71,7 @@ def fit_regressor(table: Table, recipe: SubjectDepthRecipe) -> Regressor:
         likelihood = error.detach().abs() * torch.exp(-scale) + scale
         loss = 2 * torch.expm1(error.clamp(-3, 1.5)).abs().mean() + 0.3 * likelihood.mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
     layers = tuple(
         (weights.detach().numpy(), offsets.detach().numpy()[:, 0])

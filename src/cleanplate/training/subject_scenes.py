@@ -213,7 +213,7 @@ def damaged(rng: np.random.Generator, alpha: Plane) -> Plane:
         out = np.maximum(out, shade * np.float32(rng.uniform(0.4, 1)))
     if rng.random() < 0.25:  # something else that changed
         reach = np.full(2, long * rng.uniform(0.03, 0.15))
-        x, y = rng.integers(alpha.shape[1]), rng.integers(alpha.shape[0])
+        x, y = (float(rng.integers(side)) for side in alpha.shape[::-1])
         stray = _ellipse(alpha.shape, x, y, reach, 0.0)
         out = np.maximum(out, stray * np.float32(rng.uniform(0.4, 1)))
     return np.clip(out, 0, 1)

@@ -114,8 +114,9 @@ def _rows(
     plate, subject = scene.plate, scene.subject
     lens = None
     if metric:
-        known = scene.focal is not None and rng.random() < 0.5
-        lens = (scene.focal, True) if known else (assumed_focal(height, width), False)
+        lens = (assumed_focal(height, width), False)
+        if scene.focal is not None and rng.random() < 0.5:
+            lens = (scene.focal, True)
     else:
         level = relative_level(plate)
         plate, subject = level.apply(plate), level.apply(subject)
