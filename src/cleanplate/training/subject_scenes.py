@@ -26,7 +26,7 @@ _WEIGHTS = np.array([0.42, 0.28, 0.08, 0.07, 0.1, 0.05])
 """Height over width of the pictures, and how often each comes."""
 _DRAW = 0x5B7D
 SETTINGS = CompositorSettings(
-    grounded=0.54, portrait=0.44, uniform=0.02, shape=0.02, smallest_crop=0.5, true_size=True
+    grounded=0.56, portrait=0.44, uniform=0.0, shape=0.02, smallest_crop=0.5, true_size=True
 )
 """More subjects than elsewhere are cut by the lower border: there the bound alone fails."""
 CLOSEST = 0.4
@@ -92,8 +92,7 @@ class CompositeScenes:
         for _ in range(1 + weighted(rng, np.array(settings.subjects))):
             cutouts = composer.cutouts[weighted(rng, composer.cutout_shares)]
             layer = draw_subject(rng, cutouts, view, settings)
-            # A cup as large as a portrait would stand before the lens.
-            if layer is not None and (layer.placement.z or 0) >= CLOSEST:
+            if layer is not None and _plausible(layer):
                 layers.append(layer)
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
         subjects = Subjects.none(size, depth=True)
@@ -178,6 +177,11 @@ class _Stored:
             return None
         focal = None if self.focal is None else self.focal * size[1] / crop[2]
         return SubjectScene(alpha, plate, subject, focal)
+
+
+def _plausible(layer: Layer) -> bool:
+    """Leave out what hangs in the air, and a cup as large as a portrait right before the lens."""
+    return layer.placement.how != "uniform" and (layer.placement.z or 0) >= CLOSEST
 
 
 def draw_size(rng: np.random.Generator) -> tuple[int, int]:

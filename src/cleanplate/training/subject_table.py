@@ -15,7 +15,7 @@ from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.predict.subject_depth import assumed_focal, relative_level
 from cleanplate.predict.subjects import connected, measure
-from cleanplate.training.subject_scenes import SubjectScene, damaged
+from cleanplate.training.subject_scenes import CLOSEST, SubjectScene, damaged
 
 KINDS = ("metric", "relative")
 _TRUE = 0.7
@@ -126,6 +126,9 @@ def _rows(
         if counted.sum() < max(12, 0.3 * one.mask.sum()):
             continue
         measured = measure(one, alpha, plate, lens)
+        near = one.mask & np.isfinite(scene.subject[one.inside])
+        if near.any() and float(np.median(scene.subject[one.inside][near])) > 1 / CLOSEST:
+            continue
         if measured is not None:
             ratio = math.log(float(np.median(true[counted])) / measured.bound)
             yield measured.quantities, ratio, measured.stands
