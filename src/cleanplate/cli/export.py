@@ -25,8 +25,8 @@ Examples:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The model's folder.",
+    type=click.Path(path_type=Path),
+    help="The model's folder, or FILE.safetensors for the weights alone.",
 )
 @click.option("--name", help="The model's name.  [default: the recipe's]")
 @click.option(
@@ -68,6 +68,9 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
 
+    An output that ends in .safetensors takes the averaged weights alone, in 16 bits:
+    `cleanplate train RECIPE --start FILE` begins with them.
+
     The averaged weights are taken. A model that does not answer as the network does is refused.
     The card lists the licences and attributions of the training data; where these do not decide
     the licence of the weights, --license is needed.
@@ -76,7 +79,11 @@ def command(  # noqa: PLR0917 - click passes them by name
         require(library, "train")
     from cleanplate.training import export as exporter
     from cleanplate.training.card import Facts
+    from cleanplate.training.weights import SUFFIX
 
+    if output.suffix == SUFFIX:
+        exporter.export_weights(source, output, overwrite=overwrite)
+        return
     chosen = name or exporter.read_trained(source).recipe["name"]
     facts = Facts(chosen, license_, training_data, limits, default)
     folder = exporter.export(

@@ -32,6 +32,7 @@ from cleanplate.training.module import build_network, weights_of
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.recipes import NetworkRecipe
 from cleanplate.training.subject_depth import RECORD
+from cleanplate.training.weights import write_weights
 
 TOLERANCE = 1e-3
 """Largest difference between a graph and torch, in any output, that a model may have."""
@@ -93,6 +94,22 @@ def read_trained(path: Path) -> Trained:
         str(content.get("saved_at", "")),
         DataLicensing.from_json(content[KEY]) if KEY in content else licensing_of(recipe),
     )
+
+
+def export_weights(source: Path, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the averaged weights of a run folder or a checkpoint in 16 bits; see `weights`.
+
+    Raises:
+        CleanplateError: there is no such run, or the file cannot be written.
+    """
+    content = read_checkpoint(source / CHECKPOINT if source.is_dir() else source)
+    facts = {key: value for key, value in content.items() if key in _TRAVELS}
+    write_weights(weights_of(content), facts, path, overwrite=overwrite)
+    return path
+
+
+_TRAVELS = ("recipe", "samples", "global_step", "saved_at", KEY)
+"""What of a checkpoint goes along with weights in 16 bits."""
 
 
 def export(

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
-from cleanplate.training import licensing, recipes
+from cleanplate.training import licensing, recipes, weights
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
 from cleanplate.training.data import PairData, Source, open_sources
 from cleanplate.training.examination import demand_usable
@@ -80,13 +80,15 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint to the CPU; only tensors and plain values are unpickled.
+    """Read a checkpoint, or weights in 16 bits, to the CPU; no code in it is run.
 
     Raises:
         CleanplateError: if it is missing or not a checkpoint.
     """
     if not path.is_file():
         raise CleanplateError("there is no checkpoint", file=path, cure="Train first.")
+    if path.suffix == weights.SUFFIX:
+        return weights.read_weights(path)
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

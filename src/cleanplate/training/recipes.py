@@ -148,7 +148,7 @@ class Recipe:
     loss: LossWeights = field(default_factory=LossWeights)
     """Of the objectives `matte` and `plate-depth`."""
     start: Path | None = None
-    """A checkpoint whose averaged weights the run begins with; None = fresh weights."""
+    """A checkpoint, or weights in 16 bits, that the run begins with; None = fresh weights."""
     stages: tuple[Annotated[Stage, _STAGE], ...] = (
         Stage(128, 96, 32, 0.35),
         Stage(192, 144, 24, 0.25),
