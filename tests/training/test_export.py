@@ -263,6 +263,14 @@ def test_where_the_data_do_not_decide_the_licence_is_asked_for(run, tmp_path, ca
     assert "no SPDX licence" in capsys.readouterr().err
 
 
+def test_a_network_of_plates_alone_is_no_model(run, tmp_path):
+    content = torch.load(run / "last.ckpt", weights_only=True)
+    content["recipe"]["network"]["name"] = "plate-depth"
+    torch.save(content, tmp_path / "x.ckpt")
+    with pytest.raises(CleanplateError, match="x.ckpt: a network of the plate's depth alone"):
+        export(tmp_path / "x.ckpt", tmp_path / "model")
+
+
 def test_the_shipped_card_tells_its_licence():
     assert find_model().license == "Apache-2.0"
 
@@ -274,7 +282,9 @@ def test_a_run_keeps_what_its_data_say(tmp_path, monkeypatch):
     plates, cutouts = tmp_path / "plates", tmp_path / "cutouts"
     for folder in (plates, cutouts):
         folder.mkdir()
-        write_image(folder / "one.png", np.zeros((8, 8, 3), np.uint8))
+        picture = np.zeros((64, 64, 4), np.uint8)
+        picture[8:56, 8:56] = 255
+        write_image(folder / "one.png", picture)
         credit = {"license": "CC-BY-4.0", "source": folder.name, "attribution": "by A"}
         (folder / "one.json").write_text(json.dumps(credit), encoding="utf-8")
     recipe = tiny_recipe(steps=1, data=DataRecipe(plates=(plates,), cutouts=(cutouts,)))
