@@ -38,7 +38,7 @@ lint: $(FULL)/.ready  ## Style of the code
 	$(FULL)/bin/ruff format --check .
 
 types: $(FULL)/.ready  ## Types, strictly
-	$(FULL)/bin/mypy
+	$(FULL)/bin/mypy $(ARGS)
 
 contracts: $(FULL)/.ready  ## Which room may import which
 	$(FULL)/bin/lint-imports

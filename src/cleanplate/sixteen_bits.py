@@ -8,6 +8,7 @@ compared with what the other gives, on a grid of pixels.
 from __future__ import annotations
 
 import io
+import struct
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -79,7 +80,7 @@ def colour(data: npt.NDArray[np.uint8], image: Image.Image, raw: str, name: str)
         CleanplateError: if OpenCV does not decode it, or other pixels than Pillow.
         cv2.error: if it is damaged.
     """
-    bgr = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    bgr = _decoded(data)
     size = (image.height, image.width)
     if bgr is None or bgr.dtype != np.uint16 or bgr.shape[:2] != size or bgr.ndim != 3:
         raise CleanplateError(
@@ -135,12 +136,28 @@ def check_grey(
     """
     if image.format not in ("PNG", "TIFF"):
         return  # of the others the two scale samples of fewer than 16 bits differently
-    second = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    second = _decoded(data)
     if second is None or second.dtype != np.uint16 or second.shape[:2] != samples.shape:
         return  # nothing to compare with
     if second.ndim == 3:
         second = second[..., 0]
     _demand_alike(_grid(samples) >> 8, _grid(second) >> 8, name)
+
+
+def _decoded(data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
+    """Decode by OpenCV; None if it cannot, or if that would take memory without end.
+
+    For each chunk of a PNG it sets aside what the chunk's length claims, up to 2 GB.
+    """
+    if data[:4].tobytes() == b"\x89PNG":
+        at, kind = 8, b""
+        while at + 8 <= data.size and kind != b"IEND":
+            length, kind = struct.unpack(">I4s", data[at : at + 8].tobytes())
+            at += 12 + length
+            if at - 4 > data.size:
+                return None
+    decoded: npt.NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    return decoded
 
 
 def _check_colour(rgb: Samples, alpha: Samples | None, image: Image.Image, name: str) -> None:

@@ -230,7 +230,6 @@ def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
 
 def available_processes() -> int:
     """One training for each core."""
-    try:
+    if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
+    return os.cpu_count() or 1

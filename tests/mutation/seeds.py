@@ -89,7 +89,7 @@ def pictures() -> dict[str, bytes]:
         "still.gif": _pillow(palette, "GIF", transparency=2),
         "moving.gif": _pillow(colour, "GIF", **moving),
         "grey.pgm": _pillow(grey, "PPM"),
-        "grey16.pgm": _pillow(Image.fromarray(deep[..., 0]), "PPM"),
+        "grey16.pgm": b"P5 %d %d 65535\n" % SIZE[::-1] + deep[..., 0].astype(">u2").tobytes(),
         "rgb.ppm": _pillow(colour, "PPM"),
         "deep.ppm": b"P6 %d %d 65535\n" % SIZE[::-1] + deep.astype(">u2").tobytes(),
         "plain.ppm": b"P3 %d %d 255\n" % SIZE[::-1] + b" ".join(b"%d" % v for v in rgb.ravel()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from cleanplate.decoding import MAX_PIXELS_VARIABLE
 from tests.mutation.mutants import mutant
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +28,10 @@ SECONDS = 3.0
 HANGS = 60.0
 """After so many seconds by the clock a file without an answer hangs."""
 
-PEAK = 2048.0
+MAX_PIXELS = 2**25
+"""Pixels that a file may claim: what only claims many is told from what takes long for few."""
+
+PEAK = 1024.0
 """MB that the process may reach: the largest picture that is let in, with its copies."""
 
 
@@ -158,6 +163,7 @@ class _Reading:
         self._process = subprocess.Popen(
             self._command,
             cwd=ROOT,
+            env={**os.environ, MAX_PIXELS_VARIABLE: str(MAX_PIXELS)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

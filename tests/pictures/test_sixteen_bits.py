@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import cv2
 import numpy as np
@@ -104,3 +105,17 @@ def test_a_decoding_that_a_second_decoder_contradicts_is_refused(
     if channels == 1:
         with pytest.raises(CleanplateError, match="two decoders read differently"):
             decode_samples(io.BytesIO(data))
+
+
+def test_a_png_chunk_that_claims_more_than_the_file_has_costs_no_memory(smooth, monkeypatch):
+    """OpenCV sets aside what a chunk claims, so it must not see such a file."""
+    whole = made.png16(smooth)
+    claims = whole[:-12] + struct.pack(">I4s", 0x7FFFFF00, b"teXt") + whole[-12:]
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(CleanplateError, match="cannot be decoded in 16 bits"):
+        read_image(io.BytesIO(claims))
+
+
+def test_what_stands_behind_the_end_of_a_png_is_passed_over(smooth):
+    more = made.png16(smooth) + struct.pack(">I4s", 0x7FFFFF00, b"teXt")
+    np.testing.assert_array_equal(read_image(io.BytesIO(more)), smooth[..., :3])

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.files import replacing, telling_write_faults
+from cleanplate.json_files import parse_json
 
 Array = npt.NDArray[Any]
 
@@ -58,7 +59,7 @@ class ArrayFile:
             length, mark = _END.unpack(memory[-_END.size :])
             if mark != _MARK or length > len(memory) - _END.size:
                 return None
-            index = json.loads(memory[-_END.size - length : -_END.size])
+            index = parse_json(memory[-_END.size - length : -_END.size])
             return cls(memory, index)
         except (OSError, ValueError, KeyError, TypeError, struct.error):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -175,6 +176,8 @@ def sampler_of(job: Job) -> Sampler:
 
 def memory_now() -> float:
     """Give this process's resident memory in MB; 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0.0
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.pairs import find_pairs
 from cleanplate.files import find_pictures
+from cleanplate.json_files import parse_json
 from cleanplate.synthesis.card import asks_attribution
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.credits import (
@@ -189,7 +189,7 @@ def _of_shard(file: Path) -> Iterator[Credit]:
             if kind == "json":
                 raw.seek(int(offset))
                 try:
-                    told = json.loads(raw.read(int(size)))
+                    told = parse_json(raw.read(int(size)))
                 except ValueError:  # whoever wrote it may have meant something else by json
                     continue
                 if isinstance(told, dict):

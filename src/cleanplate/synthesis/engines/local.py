@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -147,7 +148,7 @@ def _undisturbed() -> Generator[None]:
     is interrupted before it has been told what to do would miss that. A mask is inherited, but
     does not keep a signal from the parent's other threads: therefore the handler as well.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+    if sys.platform == "win32":  # which has no masks
         yield
         return
     # It would lift the mask when it starts, so it must be there before.
@@ -206,7 +207,6 @@ def _make(shard: int, place: int) -> Report:
 
 def cores() -> int:
     """Cores that this process may use."""
-    try:
+    if hasattr(os, "sched_getaffinity"):  # not every system lets processes be bound to cores
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not every system lets processes be bound to cores
-        return os.cpu_count() or 1
+    return os.cpu_count() or 1
