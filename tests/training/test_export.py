@@ -267,7 +267,7 @@ def test_a_network_of_plates_alone_is_no_model(run, tmp_path):
     content = torch.load(run / "last.ckpt", weights_only=True)
     content["recipe"]["network"]["name"] = "plate-depth"
     torch.save(content, tmp_path / "x.ckpt")
-    with pytest.raises(CleanplateError, match="x.ckpt: a network of the plate's depth alone"):
+    with pytest.raises(CleanplateError, match=r"x\.ckpt: a network of the plate's depth alone"):
         export(tmp_path / "x.ckpt", tmp_path / "model")
 
 
