@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cleanplate.errors import CleanplateError, require
+from cleanplate.json_files import parse_json
 from cleanplate.ownership import replacing_own
 
 SUFFIX = ".safetensors"
@@ -33,7 +34,9 @@ def write_weights(
     Raises:
         CleanplateError: a weight does not fit 16 bits, or the file cannot be written.
     """
-    save = require("safetensors.torch", "train").save
+    require("safetensors", "train")
+    from safetensors.torch import save
+
     halves = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
         for name, tensor in weights.items()
@@ -52,12 +55,14 @@ def read_weights(path: Path) -> dict[str, Any]:
     Raises:
         CleanplateError: it is no such file.
     """
-    safetensors = require("safetensors", "train")
+    require("safetensors", "train")
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})[_FACTS])
+        with safe_open(path, "pt") as file:
+            facts = parse_json((file.metadata() or {})[_FACTS].encode())
             state = {_AVERAGED + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CleanplateError(
             f"not weights of Cleanplate ({type(error).__name__})",
             file=path,
