@@ -180,9 +180,9 @@ def with_regressor(tiny: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "with"
     shutil.copytree(tiny, folder)
     np.savez_compressed(folder / SUBJECT_DEPTH, **both(0.2).arrays())
-    card = json.loads((folder / "card.json").read_text())
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     card["sha256"][SUBJECT_DEPTH] = sha256((folder / SUBJECT_DEPTH).read_bytes()).hexdigest()
-    (folder / "card.json").write_text(json.dumps(card))
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     return folder
 
 
@@ -225,11 +225,11 @@ def test_a_regressor_that_is_not_the_cards_is_refused(with_regressor: Path) -> N
     np.savez_compressed(with_regressor / SUBJECT_DEPTH, **both(0.3).arrays())
     with pytest.raises(CleanplateError, match="SHA-256 differs"):
         find_model(with_regressor)
-    card = json.loads((with_regressor / "card.json").read_text())
+    card = json.loads((with_regressor / "card.json").read_text(encoding="utf-8"))
     card["sha256"][SUBJECT_DEPTH] = sha256(
         (with_regressor / SUBJECT_DEPTH).read_bytes()
     ).hexdigest()
-    (with_regressor / "card.json").write_text(json.dumps(card))
+    (with_regressor / "card.json").write_text(json.dumps(card), encoding="utf-8")
     assert find_model(with_regressor).hash != before
 
 

@@ -137,7 +137,7 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     fields = ["--pairs", str(pairs), "--composites", "0", "--pair-scenes", "12"]
     fields += ["--validation", "0", "--steps", "5"]
     assert main(["train", "subject-depth-smoke", "--run", str(run), *fields]) == 0
-    record = json.loads((run / "subject_depth.json").read_text())
+    record = json.loads((run / "subject_depth.json").read_text(encoding="utf-8"))
     assert set(record["figures"]) == {"metric", "relative"}
     assert record["recipe"]["pairs"] == pairs.name
     SubjectDepth.read(run / SUBJECT_DEPTH)
@@ -145,7 +145,7 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     again = ["--json", *fields[:-1], "6"]
     assert main(["train", "subject-depth-smoke", "--run", str(run), *again]) == 0
     assert (run / "subjects.npz").stat().st_mtime_ns == kept
-    record = json.loads((run / "subject_depth.json").read_text())
+    record = json.loads((run / "subject_depth.json").read_text(encoding="utf-8"))
     network = tmp_path / "network"
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(tiny_recipe(steps=1), network, launch, sources=(Discs(), None))
@@ -153,7 +153,7 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     model = find_model(folder)
     assert model.subject_depth == folder / SUBJECT_DEPTH
     assert model.card["subject_depth"] == record
-    assert "Depth of the subject" in (folder / "card.md").read_text()
+    assert "Depth of the subject" in (folder / "card.md").read_text(encoding="utf-8")
     (run / SUBJECT_DEPTH).write_bytes(b"half")
     with pytest.raises(CleanplateError, match="no regressor"):
         export(network, tmp_path / "other", subject_depth=run)
