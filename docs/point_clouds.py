@@ -76,9 +76,8 @@ def main() -> None:
         height, width = pair["alpha"].shape
         focal = float(pair["facts"]["fx"])
         lens = Intrinsics(focal, focal, width / 2, height / 2)
-        scene = Predictor(options.model, focal=focal).scene(
-            pair["plate"], disparity_to_depth(pair["plate_disparity"])
-        )
+        depth = disparity_to_depth(pair["plate_disparity"])
+        scene = Predictor(options.model).scene(pair["plate"], depth, focal=focal)
         result = scene.predict(pair["frame"])
         truth = disparity_to_depth(pair["disparity"])
         subject = truth[(pair["alpha"] > 0.9) & np.isfinite(truth)]

@@ -245,6 +245,8 @@ def test_the_focal_length_comes_from_exif_where_there_is_one(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("focal", [0.0, -3.0, math.nan, math.inf])
-def test_an_impossible_focal_length_is_refused(tiny: Path, focal: float) -> None:
+def test_an_impossible_focal_length_is_refused(
+    predictor: Predictor, pair: Pair, focal: float
+) -> None:
     with pytest.raises(CleanplateError, match="focal length"):
-        Predictor(tiny, threads=1, focal=focal)
+        predictor.scene(pair.plate, focal=focal)

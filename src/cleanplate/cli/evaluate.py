@@ -40,6 +40,8 @@ Examples:
     help="Which plates and frames, may be repeated.  [default: all that are there]",
 )
 @click.option("--plate-depth", is_flag=True, help="Give the model the plate's true depth.")
+@click.option("--known-focal", is_flag=True, help="Tell the model the focal length (fx) of the "
+              "pair's JSON.")  # fmt: skip
 @model_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N pairs only.")
 @click.option(
@@ -77,6 +79,7 @@ def command(
     baseline: str | None,
     wanted: tuple[str, ...],
     plate_depth: bool,
+    known_focal: bool,
     limit: int | None,
     convention: str,
     depth_zero: Any,
@@ -97,12 +100,12 @@ def command(
     """
     from cleanplate import evaluation, metrics
 
-    if baseline and any(of_model.values()):
+    if baseline and (known_focal or any(of_model.values())):
         raise click.UsageError(
-            "--model, --align, --working-size, --threads and --provider are for models."
+            "--model, --known-focal, --align, --working-size, --threads and --provider are for models."
         )
-    if rgbd and (baseline or wanted or sheet):
-        raise click.UsageError("--baseline, --variant and --sheet are not for --rgbd.")
+    if rgbd and (baseline or wanted or sheet or known_focal):
+        raise click.UsageError("--baseline, --variant, --sheet and --known-focal: not with --rgbd.")
     _check_targets(json_path, sheet, overwrite)
     if rgbd:
         _score_measured(
@@ -130,6 +133,7 @@ def command(
             [pair for pair in found if variant in pair.views][:limit],
             variant,
             with_plate_depth=plate_depth,
+            with_focal=known_focal,
             rules=rules,
             progress=_progress(variant, quiet),
             keep_going=True,
@@ -145,6 +149,7 @@ def command(
             "baseline": baseline,
             **{key: value for key, value in of_model.items() if key != "threads"},
             "align": None if baseline else of_model["align"] or "auto",
+            "known_focal": known_focal,
             "depth_zero": depth_zero,
         }
         document = {"options": options, "failed": faults, **evaluation.as_document(scores)}

@@ -124,6 +124,7 @@ def evaluate(
     variant: str = CLEAN,
     *,
     with_plate_depth: bool = False,
+    with_focal: bool = False,
     identical: bool = True,
     rules: Rules | None = None,
     progress: Callable[[Sequence[Pair]], Iterable[Pair]] = iter,
@@ -136,6 +137,7 @@ def evaluate(
         pairs: see `find_pairs`.
         variant: which plate and frame of each pair.
         with_plate_depth: give the predictor the plate's true depth.
+        with_focal: give it the focal length that the pair's JSON says (`fx`, pixels), if any.
         identical: also compare each plate with itself.
         rules: the conventions.
         progress: wraps the pairs, for a progress bar.
@@ -161,6 +163,7 @@ def evaluate(
                     pair,
                     variant,
                     with_plate_depth=with_plate_depth,
+                    with_focal=with_focal,
                     identical=identical,
                     rules=rules,
                 )
@@ -179,6 +182,7 @@ def score_pair(
     variant: str = CLEAN,
     *,
     with_plate_depth: bool = False,
+    with_focal: bool = False,
     identical: bool = True,
     rules: Rules | None = None,
 ) -> Row:
@@ -197,7 +201,9 @@ def score_pair(
     answer: PairAnswer | None = None
     try:
         start = time.perf_counter()
-        scene = predictor.scene(view.plate, view.plate_depth if with_plate_depth else None)
+        known: Any = _focal(pair) if with_focal else {}
+        depth = view.plate_depth if with_plate_depth else None
+        scene = predictor.scene(view.plate, depth, **known)
         ready = time.perf_counter()
         answer = scene.predict(view.frame)
         # Answers may be lazy; their time counts.
@@ -317,6 +323,12 @@ def _doubtful_truth(view: View) -> Iterator[str]:
     for part, depth in (("depth", view.depth), ("plate depth", view.plate_depth)):
         if depth is not None:
             yield from (f"{part}: {doubt}" for doubt in doubts(depth_to_disparity(depth)))
+
+
+def _focal(pair: Pair) -> dict[str, float]:
+    """Give what `scene` is told of the camera: nothing where the pair's JSON does not say it."""
+    focal = pair.facts.get("fx")
+    return {"focal": float(focal)} if isinstance(focal, (int, float)) else {}
 
 
 def _subject_depth_figures(

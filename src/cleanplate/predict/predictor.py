@@ -41,7 +41,7 @@ class Predictor:
             with the network's estimate, or "keep" them unknown (nan). `Result.depth_measured`
             tells measured from estimated depth.
         focal: focal length in pixels of the plate, for the subject's distance; None = as the
-            plate file's EXIF says, else 60 degrees along the long side.
+            plate file's EXIF says, else 60 degrees along the long side. `scene` may say another.
 
     Raises:
         CleanplateError: no such model, provider, working size, way to align or way with holes.
@@ -73,7 +73,13 @@ class Predictor:
         self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 
-    def scene(self, plate: PictureSource, depth: DepthSource | None = None) -> Scene:
+    def scene(
+        self,
+        plate: PictureSource,
+        depth: DepthSource | None = None,
+        *,
+        focal: float | None = None,
+    ) -> Scene:
         """Make a plate ready for many frames.
 
         Args:
@@ -81,15 +87,19 @@ class Predictor:
             depth: of the plate, along the optical axis: a path, or (H, W) floats in metres
                 (nan = unknown, +inf = nothing hit) or integers in millimetres (0 = unknown); its
                 resolution may differ. Makes results metric. See docs/depth.md.
+            focal: focal length in pixels of this plate; None = the predictor's.
 
         Raises:
-            CleanplateError: a file cannot be read, or the depth does not fit the plate.
+            CleanplateError: a file cannot be read, the depth does not fit the plate, or no lens
+                has this focal length.
         """
+        check_focal(focal)
         seconds = Stages()
         with seconds.stage("read"):
             picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
             disparity = None if depth is None else as_disparity(depth)
-        settings = self.settings
-        if settings.focal is None and isinstance(plate, (str, Path)):
-            settings = replace(settings, focal=focal_of_file(plate, picture.shape[:2]))
+        focal = focal or self.settings.focal
+        if focal is None and isinstance(plate, (str, Path)):
+            focal = focal_of_file(plate, picture.shape[:2])
+        settings = replace(self.settings, focal=focal)
         return Scene(self._session, settings, picture, disparity, seconds=seconds)

@@ -16,18 +16,18 @@ class SubjectDepthRecipe:
     """Folders of cutouts. None = procedural ones."""
     pairs: Path | None = None
     """A folder of full-scene pairs; one in ten validates and never trains."""
-    composites: int = 12_000
+    composites: int = 6_000
     """Scenes composed of plates and cutouts."""
-    pair_scenes: int = 6_000
+    pair_scenes: int = 4_000
     """Scenes cut from the pairs."""
     pairs_weight: float = 1.0
     """How often a subject of a pair is drawn, against one of a composite."""
-    validation: int = 600
+    validation: int = 500
     """Composites that validate, of assets that never train."""
-    networks: int = 5
+    networks: int = 3
     """Networks whose mean counts; each has its own fresh weights."""
     hidden: int = 64
-    steps: int = 4_000
+    steps: int = 1_500
     batch: int = 512
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
