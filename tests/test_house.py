@@ -33,6 +33,7 @@ MODULES = {
     "onnxscript": "onnxscript",
     "packaging": "packaging",
     "PIL": "pillow",
+    "safetensors": "safetensors",
     "tensorboard": "tensorboard",
     "torch": "torch",
     "tqdm": "tqdm",
