@@ -102,7 +102,8 @@ def command(
 
     if baseline and (known_focal or any(of_model.values())):
         raise click.UsageError(
-            "--model, --known-focal, --align, --working-size, --threads and --provider are for models."
+            "--model, --known-focal, --align, --working-size, --threads and --provider are for "
+            "models."
         )
     if rgbd and (baseline or wanted or sheet or known_focal):
         raise click.UsageError("--baseline, --variant, --sheet and --known-focal: not with --rgbd.")
