@@ -20,7 +20,7 @@ from cleanplate.predict.predictor import Predictor
 from cleanplate.training.shards import Shards
 
 HERE = Path(__file__).resolve().parent
-PAIRS = (12, 44, 97)
+PAIRS = (57, 78, 8)
 SIDE = (360, 270)
 FARTHEST = 9.0
 """Metres: what is farther away is not drawn."""
@@ -89,7 +89,7 @@ def main() -> None:
         for place, text in ((12, "truth"), (12 + SIDE[1], "prediction")):
             spot = (SIDE[0] + 8, place + 12)
             cv2.putText(sheet, text, spot, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (230, 230, 230), 1)
-        write_image(options.out / f"subject_depth_{number}.jpg", sheet)
+        write_image(options.out / f"subject_depth_{number}.jpg", sheet, quality=72)
 
 
 if __name__ == "__main__":
