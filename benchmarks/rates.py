@@ -19,7 +19,7 @@ from cleanplate.pictures import read_image, resize, to_float, write_image
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, working_size
 
-SIZES = {(360, 640): 24, (720, 1280): 12, (1080, 1920): 8}
+SIZES = {(360, 640): 16, (720, 1280): 10, (1080, 1920): 8}
 """(H, W) of the frames: how many of them lie in the folder."""
 
 FLOOR = "OpenCV alone: decodes each frame, encodes its matte"

@@ -88,7 +88,7 @@ def measured(
             from benchmarks.rates import rates
 
             with tempfile.TemporaryDirectory() as scratch:
-                new = rates(EXAMPLES, model, threads, max(3, rounds // 3), Path(scratch))
+                new = rates(EXAMPLES, model, threads, max(3, rounds // 5), Path(scratch))
         else:
             from benchmarks.processes import predicting
 

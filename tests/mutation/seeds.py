@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 from cleanplate.depth import write_depth
 from cleanplate.errors import CleanplateError
@@ -101,7 +101,7 @@ def pictures() -> dict[str, bytes]:
         "grey16.jp2": _pillow(Image.fromarray(deep[..., 0]), "JPEG2000"),
         "rgba.jp2": _pillow(clear, "JPEG2000", irreversible=True),
     }
-    if features.check("avif"):
+    if ".avif" in Image.registered_extensions():
         made["rgb.avif"] = _pillow(colour, "AVIF", exif=exif)
         made["rgba.avif"] = _pillow(clear, "AVIF")
     if find_spec("pi_heif"):  # which decodes alone

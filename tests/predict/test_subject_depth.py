@@ -237,7 +237,7 @@ def test_the_focal_length_comes_from_exif_where_there_is_one(tmp_path: Path) -> 
     plain, told = tmp_path / "plain.png", tmp_path / "told.jpg"
     write_image(plain, np.zeros((24, 36, 3), np.float32))
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0xA405] = 50
+    exif[0x8769] = {0xA405: 50}
     Image.new("RGB", (360, 240)).save(told, exif=exif)
     assert focal_of_file(plain, (24, 36)) is None
     assert focal_of_file(told, (240, 360)) == pytest.approx(500)
