@@ -19,6 +19,7 @@ from cleanplate.cli import main  # noqa: E402
 from cleanplate.errors import CleanplateError  # noqa: E402
 from cleanplate.models import SUBJECT_DEPTH, find_model  # noqa: E402
 from cleanplate.predict.subject_depth import Regressor, SubjectDepth, assumed_focal  # noqa: E402
+from cleanplate.training.card import Facts  # noqa: E402
 from cleanplate.training.export import export  # noqa: E402
 from cleanplate.training.fit import Launch, fit  # noqa: E402
 from cleanplate.training.subject_depth import train  # noqa: E402
@@ -32,6 +33,7 @@ from cleanplate.training.subject_scenes import (  # noqa: E402
     CompositeScenes,
     PairScenes,
     SubjectScene,
+    as_measured,
     damaged,
 )
 from cleanplate.training.subject_table import Table, subjects_of  # noqa: E402
@@ -130,6 +132,16 @@ def test_a_damaged_matte_is_still_a_matte() -> None:
     assert (damaged(np.random.default_rng(0), np.zeros((8, 8), np.float32)) == 0).all()
 
 
+def test_a_plate_as_measured_has_holes_at_depth_edges_and_little_noise() -> None:
+    plate = np.full((60, 80), 0.25, np.float32)
+    plate[20:40, 30:50] = 1
+    made = as_measured(np.random.default_rng(0), plate)
+    known = np.isfinite(made)
+    assert 0.5 < known.mean() < 1
+    assert not known[20, 30:50].any()
+    np.testing.assert_allclose(made[known], plate[known], rtol=0.04)
+
+
 def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     pairs: Path, tmp_path: Path
 ) -> None:
@@ -149,14 +161,16 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     network = tmp_path / "network"
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(tiny_recipe(steps=1), network, launch, sources=(Discs(), None))
-    assert main(["export", str(network), "-o", str(folder), "--subject-depth", str(run)]) == 0
+    options = ["--license", "Apache-2.0", "--subject-depth", str(run)]
+    assert main(["export", str(network), "-o", str(folder), *options]) == 0
     model = find_model(folder)
     assert model.subject_depth == folder / SUBJECT_DEPTH
     assert model.card["subject_depth"] == record
     assert "Depth of the subject" in (folder / "card.md").read_text(encoding="utf-8")
     (run / SUBJECT_DEPTH).write_bytes(b"half")
+    facts = Facts("other", license="Apache-2.0")
     with pytest.raises(CleanplateError, match="no regressor"):
-        export(network, tmp_path / "other", subject_depth=run)
+        export(network, tmp_path / "other", facts=facts, subject_depth=run)
     assert not (tmp_path / "other").exists()
 
 

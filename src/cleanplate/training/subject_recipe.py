@@ -16,9 +16,9 @@ class SubjectDepthRecipe:
     """Folders of cutouts. None = procedural ones."""
     pairs: Path | None = None
     """A folder of full-scene pairs; one in ten validates and never trains."""
-    composites: int = 6_000
+    composites: int = 9_000
     """Scenes composed of plates and cutouts."""
-    pair_scenes: int = 4_000
+    pair_scenes: int = 6_000
     """Scenes cut from the pairs."""
     pairs_weight: float = 1.0
     """How often a subject of a pair is drawn, against one of a composite."""

@@ -223,6 +223,27 @@ def damaged(rng: np.random.Generator, alpha: Plane) -> Plane:
     return np.clip(out, 0, 1)
 
 
+def as_measured(rng: np.random.Generator, disparity: Plane) -> Plane:
+    """Make a plate's exact disparity (H, W) like a depth camera's: noise, and holes of nan.
+
+    Holes lie along depth edges, whose far side the camera's projector does not reach, and in
+    patches that are dark or shine.
+    """
+    noise = rng.normal(0, rng.uniform(0.001, 0.006), disparity.shape).astype(np.float32)
+    out = disparity * (1 + noise)
+    filled = np.nan_to_num(disparity)
+    side = 2 * int(rng.integers(1, 3)) + 1
+    window = np.ones((side, side), np.uint8)
+    near, far = cv2.dilate(filled, window), cv2.erode(filled, window)
+    holes = np.asarray(near > np.float32(1.15) * far)
+    for _ in range(rng.poisson(4)):
+        reach = np.exp(rng.uniform(np.log(0.01), np.log(0.12), 2)) * max(disparity.shape)
+        spot = rng.uniform(0, 1, 2) * disparity.shape
+        patch = _ellipse(disparity.shape, spot[1], spot[0], reach, rng.uniform(0, 180))
+        holes |= patch > 0
+    return np.where(holes, np.float32(np.nan), out)
+
+
 def _ellipse(
     shape: tuple[int, ...], x: float, y: float, reach: npt.NDArray[np.float64], turn: float
 ) -> Plane:

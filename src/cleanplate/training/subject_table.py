@@ -15,11 +15,18 @@ from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.predict.subject_depth import assumed_focal, relative_level
 from cleanplate.predict.subjects import connected, measure
-from cleanplate.training.subject_scenes import CLOSEST, SubjectScene, damaged
+from cleanplate.training.subject_scenes import (
+    CLOSEST,
+    SubjectScene,
+    as_measured,
+    damaged,
+)
 
 KINDS = ("metric", "relative")
 _TRUE = 0.7
 """Share of scenes whose true matte is measured besides the damaged one."""
+_AS_MEASURED = 0.3
+"""Share of scenes whose plate has the holes and noise of a depth camera."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -86,6 +93,10 @@ def subjects_of(
         if scene is None or not (np.isfinite(scene.plate).any() and (scene.alpha > 0.9).any()):
             continue
         rng = np.random.default_rng([abs(seed), index])
+        if rng.random() < _AS_MEASURED:
+            scene = scene._replace(plate=as_measured(rng, scene.plate))
+            if not np.isfinite(scene.plate).any():
+                continue
         mattes = [damaged(rng, scene.alpha)]
         if rng.random() < _TRUE:
             mattes.append(scene.alpha)
