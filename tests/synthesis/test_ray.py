@@ -18,7 +18,7 @@ from tests.synthesis.building import digests, order, unfinished, write_stock
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"cleanplate\[ray\]"):
+    with pytest.raises(MissingExtraError, match=r"\[ray\]"):
         build(order(write_stock(tmp_path / "s"), tmp_path / "o"), partial(run_ray, workers=1))
 
 

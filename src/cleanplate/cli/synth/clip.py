@@ -32,14 +32,14 @@ class Clip:
 
     def __init__(self, predictor: Predictor, plate: Path, depth: Path | None, fov: float | None):
         self.plate = plate
-        self._scene = predictor.scene(plate, depth)
         self._model = predictor.model.name
         facts = read_facts(plate, estimated=True)
         focal = facts.get("fy")
         if fov is not None:
-            height, width = self._scene.size
+            height, width = read_image(plate).shape[:2]
             focal = lens_of_angle(fov, width, height).intrinsics.fy
         self._focal = float(focal) if isinstance(focal, (int, float)) else None
+        self._scene = predictor.scene(plate, depth, focal=self._focal)
         if depth is not None and self._focal is None:
             raise CleanplateError(
                 "the focal length of this plate is not known",
