@@ -43,11 +43,16 @@ def test_a_run_begins_with_exported_weights(tmp_path):
     from cleanplate.training.export import export_weights
     from cleanplate.training.fit import Launch, fit, read_checkpoint
     from cleanplate.training.module import PairModule
+    from cleanplate.training.recipes import DataRecipe
     from training.discs import Discs, tiny_recipe
 
     launch = Launch(workers=0, quiet=True, pictures_every=0)
-    first = fit(tiny_recipe(steps=4), tmp_path / "first", launch, sources=(Discs(), None))
+    data = DataRecipe(kind="procedural", path=tmp_path / "elsewhere")
+    first = fit(
+        tiny_recipe(steps=4, data=data), tmp_path / "first", launch, sources=(Discs(), None)
+    )
     file = export_weights(tmp_path / "first", tmp_path / "w.safetensors")
+    assert str(tmp_path).encode() not in file.read_bytes()
     recipe = tiny_recipe(steps=4, start=file)
     module = PairModule(recipe)
     module.begin_with(file, read_checkpoint(file))
