@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import find_pictures, natural_key, opened, replacing
+from cleanplate.files import opened, replacing
+from cleanplate.listing import find_pictures, natural_key
 
 
 def names(folder: Path) -> list[str]:

@@ -12,16 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cleanplate.errors import CleanplateError
-from cleanplate.listing import PICTURE_SUFFIXES, find_pictures, natural_key
-
-__all__ = [
-    "PICTURE_SUFFIXES",
-    "find_pictures",
-    "natural_key",
-    "opened",
-    "replacing",
-    "telling_write_faults",
-]
 
 _READ_FAULTS = {
     errno.ENAMETOOLONG: ("the name is too long", "Check the spelling of the path."),

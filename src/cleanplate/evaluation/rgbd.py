@@ -22,7 +22,7 @@ from cleanplate.arrays import Coded, Plane
 from cleanplate.depth_files import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.predictors import PairPredictor
-from cleanplate.files import PICTURE_SUFFIXES, natural_key
+from cleanplate.listing import PICTURE_SUFFIXES, natural_key
 from cleanplate.pictures import read_image
 
 MOVED = 0.01

@@ -10,8 +10,8 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.pairs import find_pairs
-from cleanplate.files import find_pictures
 from cleanplate.json_files import parse_json
+from cleanplate.listing import find_pictures
 from cleanplate.synthesis.card import asks_attribution
 from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.credits import (
