@@ -22,7 +22,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate.synthesis import Composer, CompositorSettings, composer, view
+from cleanplate.synthesis import Composer, CompositorSettings
+from cleanplate.synthesis.compositor import composer, view
 
 STAGES = {
     "view": (composer, "draw_view"),

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.formats.pictures import resize, to_float, to_uint8
 from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.matte import over
-from cleanplate.pictures import resize, to_float, to_uint8
-from cleanplate.predict.registration import warp
+from cleanplate.predict.alignment.registration import warp
 
 Eight = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]

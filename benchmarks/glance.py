@@ -14,12 +14,12 @@ from unittest import mock
 
 import numpy as np
 
+from cleanplate.formats.pictures import to_float
 from cleanplate.metrics import disparity_errors
 from cleanplate.models import find_model
-from cleanplate.pictures import to_float
-from cleanplate.predict import glance
+from cleanplate.predict import plate_disparity
 from cleanplate.predict.session import PairSession
-from cleanplate.synthesis.procedural.pool import ProceduralPlates
+from cleanplate.synthesis.procedural.asset_pool import ProceduralPlates
 
 SEED, ROOMS = 987_654, 40
 """Of the rooms; the first `--rooms` of them are looked at."""
@@ -39,11 +39,11 @@ def main() -> None:
     session = PairSession(find_model(given.model), None, None)
     rooms = ProceduralPlates(SEED, ROOMS, given.textures)
     for sides in LOOKS:
-        with mock.patch.object(glance, "GLANCES", sides):
+        with mock.patch.object(plate_disparity, "GLANCES", sides):
             deltas = []
             for number in range(given.rooms):
                 plate = rooms[number]
-                seen = glance.glance(session, to_float(plate.picture))
+                seen = plate_disparity.glance(session, to_float(plate.picture))
                 truth = plate.disparity
                 errors = disparity_errors(seen, truth, align=True, valid=truth > 1 / 80)
                 deltas.append(errors["delta1"])

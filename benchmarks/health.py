@@ -27,7 +27,7 @@ import numpy as np
 from benchmarks.disturbances import Disturbance, Sample, composed, disturbances
 from cleanplate import metrics
 from cleanplate.evaluation import find_pairs
-from cleanplate.pictures import read_image, read_rgba, resize, to_float, to_uint8
+from cleanplate.formats.pictures import read_image, read_rgba, resize, to_float, to_uint8
 from cleanplate.predict.predictor import Predictor
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "pairs"

@@ -67,9 +67,9 @@ def loading(rounds: int, scratch: Path) -> list[Row]:
 
 
 def _built(out: Path, preset: str) -> Path:
-    from cleanplate.synthesis.build import build
-    from cleanplate.synthesis.engines.local import run_here
-    from cleanplate.synthesis.order import Order
+    from cleanplate.synthesis.building.build import build
+    from cleanplate.synthesis.building.build_request import Order
+    from cleanplate.synthesis.building.local_engine import run_here
 
     order = Order(out, preset, size=SIZE, plate_count=8, cutout_count=8)
     if preset == "assignment":
@@ -133,15 +133,15 @@ def _reading(part: Part) -> Any:
 
 
 def _open_shards(folder: Path) -> Any:
-    from cleanplate.training.shards import Shards
-    from cleanplate.training.stored import Stored
+    from cleanplate.training.data.shard_reader import Shards
+    from cleanplate.training.data.stored_samples import Stored
 
     return Stored(Shards(folder), seed=0)
 
 
 def _open_folders(folder: Path) -> Any:
-    from cleanplate.training.folders import Folders
-    from cleanplate.training.stored import Stored
+    from cleanplate.training.data.folder_reader import Folders
+    from cleanplate.training.data.stored_samples import Stored
 
     return Stored(Folders(folder), seed=0)
 

@@ -13,8 +13,8 @@ import numpy as np
 from benchmarks import floors
 from benchmarks.timing import Row, rows, side_by_side
 from cleanplate.evaluation import BASELINES
+from cleanplate.formats.pictures import read_image, resize, to_float
 from cleanplate.models import Model
-from cleanplate.pictures import read_image, resize, to_float
 from cleanplate.predict.session import PairSession
 
 CACHED = "CompactNet, plate cached"
@@ -77,7 +77,7 @@ def _seednet(size: tuple[int, int], threads: int) -> tuple[Callable[[], object],
     """
     from torch import Tensor
 
-    from cleanplate.training.export import build_graphs
+    from cleanplate.training.export.model_export import build_graphs
     from cleanplate.training.networks import PairNetwork, Prediction, SeedNet
 
     class Uncached(PairNetwork):

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from cleanplate.arrays import Coded, Plane
 from cleanplate.evaluation import Answer, as_document, as_table, evaluate, find_pairs, variants
-from cleanplate.files import replacing
-from cleanplate.pictures import to_float, to_uint8
+from cleanplate.files.atomic import replacing
+from cleanplate.formats.pictures import to_float, to_uint8
 
 PEERS: dict[str, tuple[str, dict[str, Any]]] = {
     # Of its graphs, the one nearest to the frame in shape and size: the fairest to it.

@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.timing import Row, rows, side_by_side
 from cleanplate.depth import read_depth, write_depth
+from cleanplate.formats.pictures import read_image, resize, write_image
 from cleanplate.models import Model
-from cleanplate.pictures import read_image, resize, write_image
 from cleanplate.predict.size import WORKING_SIZE, working_size
 
 MEGABYTE = 2**20

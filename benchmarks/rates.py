@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks.processes import Child, Launcher
 from benchmarks.timing import Row, rows, side_by_side
 from cleanplate import Predictor
+from cleanplate.formats.pictures import read_image, resize, to_float, write_image
 from cleanplate.models import Model
-from cleanplate.pictures import read_image, resize, to_float, write_image
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, working_size
 

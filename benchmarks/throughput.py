@@ -95,7 +95,7 @@ def with_procedural(
     plates: list[Path], cutouts: list[Path], scratch: Path, count: int
 ) -> tuple[list[Path], list[Path]]:
     """Write procedural assets beside the others."""
-    from cleanplate.synthesis.procedural.asset_files import write_assets
+    from cleanplate.synthesis.procedural.procedural_files import write_assets
 
     for _ in write_assets("plates", scratch / "rooms", count, seed=0):
         pass

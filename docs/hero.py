@@ -9,7 +9,7 @@ import numpy as np
 
 from cleanplate import Predictor, read_image
 from cleanplate.depth import colour_map
-from cleanplate.pictures import to_uint8, write_image
+from cleanplate.formats.pictures import to_uint8, write_image
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.depth import Intrinsics, disparity_to_depth, point_cloud
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
 from cleanplate.predict.predictor import Predictor
-from cleanplate.training.shards import Shards
+from cleanplate.training.data.shard_reader import Shards
 
 HERE = Path(__file__).resolve().parent
 PAIRS = (57, 78, 8)

@@ -23,7 +23,7 @@ ROOMS = (
     "cleanplate.depth",
     "cleanplate.matte",
     "cleanplate.metrics",
-    "cleanplate.pictures",
+    "cleanplate.formats.pictures",
 )
 
 

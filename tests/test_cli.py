@@ -14,7 +14,7 @@ import click
 import pytest
 
 from cleanplate import cli, installation
-from cleanplate.cli import doctor, main
+from cleanplate.cli import doctor_command, main
 from cleanplate.errors import CleanplateError, MissingExtraError, install_command
 
 THERE = cli.command.list_commands(click.Context(cli.command))
@@ -243,11 +243,11 @@ class Installed:
 def declare(monkeypatch, lines: list[str], versions: dict[str, str]) -> None:
     def version(name: str) -> str:
         if name not in versions:
-            raise doctor.PackageNotFoundError(name)
+            raise doctor_command.PackageNotFoundError(name)
         return versions[name]
 
     monkeypatch.setattr(installation, "distribution", lambda _: Installed(lines))
-    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(doctor_command, "version", version)
 
 
 DECLARED = [
@@ -316,7 +316,7 @@ def model(problem: str | None) -> dict:
 
 def test_doctor_is_content_when_all_is_there(monkeypatch, capsys):
     declare(monkeypatch, ["numpy>=1"], {"numpy": "2.1"})
-    monkeypatch.setattr(doctor, "_models", lambda: model(None))
+    monkeypatch.setattr(doctor_command, "_models", lambda: model(None))
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "compact (default): whole" in out
@@ -327,9 +327,9 @@ def test_doctor_is_content_when_all_is_there(monkeypatch, capsys):
 def test_doctor_ends_with_1_when_prediction_cannot_work(monkeypatch, capsys, what):
     declare(monkeypatch, ["numpy>=1"], {} if what == "library" else {"numpy": "2.1"})
     models = {"model": model("graphs differ from the card"), "no model": {}}
-    monkeypatch.setattr(doctor, "_models", lambda: models.get(what, model(None)))
+    monkeypatch.setattr(doctor_command, "_models", lambda: models.get(what, model(None)))
     if what == "provider":
-        monkeypatch.setattr(doctor, "_providers", list)
+        monkeypatch.setattr(doctor_command, "_providers", list)
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert out.endswith("Not ready to predict.\n")
@@ -339,7 +339,7 @@ def test_doctor_ends_with_1_when_prediction_cannot_work(monkeypatch, capsys, wha
 
 def test_doctor_works_from_a_source_tree(monkeypatch, capsys):
     def missing(_: str) -> list[str]:
-        raise doctor.PackageNotFoundError
+        raise doctor_command.PackageNotFoundError
 
     monkeypatch.setattr(installation, "distribution", missing)
     found = told(capsys)

@@ -62,7 +62,7 @@ def test_a_name_that_the_console_cannot_encode_is_escaped(
 def test_commands_end_well_with_such_names(tmp_path: Path, encoding: str) -> None:
     """A mistake is told with exit code 2, a folder of such a name is made with 0."""
     pytest.importorskip("onnx")
-    from cleanplate.pictures import write_image
+    from cleanplate.formats.pictures import write_image
     from tests.predict.conftest import make_pair
     from tests.predict.tiny_model import write_model
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cleanplate.depth import depth_to_disparity, point_cloud
-from cleanplate.depth_codec import (
+from cleanplate.depth.depth_codec import (
     DATASET,
     EXCHANGE,
     ZERO_IS_FAR,

@@ -22,7 +22,7 @@ from cleanplate.depth import (
     write_ply,
 )
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
 
 NAN, INF = np.nan, np.inf
 few = settings(deadline=None, max_examples=30)

@@ -9,8 +9,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from cleanplate import exr
-from cleanplate.depth import read_depth, write_depth
+from cleanplate.depth import exr, read_depth, write_depth
 from cleanplate.errors import CleanplateError
 
 NAN, INF = np.nan, np.inf

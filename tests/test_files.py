@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import opened, replacing
-from cleanplate.listing import find_pictures, natural_key
+from cleanplate.files.atomic import opened, replacing
+from cleanplate.files.listing import find_pictures, natural_key
 
 
 def names(folder: Path) -> list[str]:
@@ -159,7 +159,7 @@ def test_a_killed_process_never_leaves_half_a_file(tmp_path):
     size = 1 << 20
     target.write_bytes(b"\0" * size)
     code = (
-        "import sys; from cleanplate.files import replacing\n"
+        "import sys; from cleanplate.files.atomic import replacing\n"
         "for i in range(1, 10**6):\n"
         "    with replacing(sys.argv[1]) as t:\n"
         f"        t.write_bytes(bytes([i % 256]) * {size})\n"

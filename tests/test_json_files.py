@@ -12,9 +12,9 @@ import pytest
 
 import cleanplate
 from cleanplate.evaluation import find_pairs
-from cleanplate.json_files import parse_json, read_json
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.facts import facts_in
+from cleanplate.files.json_files import parse_json, read_json
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.sidecar import facts_in
 
 MARKED = {
     "no mark": lambda text: text.encode(),
@@ -52,10 +52,10 @@ def test_a_pairs_facts_are_read_with_a_mark(tmp_path):
 
 def test_a_log_is_read_with_a_mark(tmp_path):
     pytest.importorskip("torch")
-    from cleanplate.training import log
+    from cleanplate.training import json_log
 
     (tmp_path / "log").write_bytes(codecs.BOM_UTF8 + b'{"step": 1}\n{"step": 2}\n{"st')
-    assert [line["step"] for line in log.read_log(tmp_path / "log")] == [1, 2]
+    assert [line["step"] for line in json_log.read_log(tmp_path / "log")] == [1, 2]
 
 
 def test_one_function_parses_json():

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from cleanplate.cli import command
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation import find_pairs
-from cleanplate.listing import find_pictures, is_hidden
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.archive import records_of
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.cutout_files import CutoutShelf
-from cleanplate.synthesis.cutout_sources import masks_of
-from cleanplate.synthesis.dataset import open_set
+from cleanplate.files.listing import find_pictures, is_hidden
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from cleanplate.synthesis.assets.packing import records_of
+from cleanplate.synthesis.ingest.cutout_sources import masks_of
+from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+from cleanplate.synthesis.inspection.stored_set import open_set
 
 METADATA = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + bytes(60)
 GREY = np.full((40, 60, 3), 90, np.uint8)
@@ -61,7 +61,7 @@ def test_pictures_of_every_ending_that_is_read_are_taken(tmp_path):
 
 
 def test_jfif_and_jpe_are_read(tmp_path):
-    from cleanplate.pictures import read_image
+    from cleanplate.formats.pictures import read_image
 
     write_image(tmp_path / "a.jpg", GREY)
     for name in ("b.jfif", "c.jpe"):
@@ -181,8 +181,8 @@ def test_stored_sets_pass_over_hidden_files(tmp_path):
 
 def test_training_passes_over_hidden_files(tmp_path):
     pytest.importorskip("torch")
-    from cleanplate.training.folders import Folders
-    from cleanplate.training.retakes import LoosePairs, open_pairs
+    from cleanplate.training.data.folder_reader import Folders
+    from cleanplate.training.data.pair_augmentation import LoosePairs, open_pairs
 
     (tmp_path / "set").mkdir()
     assert len(Folders(with_metadata(write_set(tmp_path / "set")))) == 1

@@ -10,8 +10,14 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from cleanplate import bands as banding
+from cleanplate.formats.pictures import (
+    linear_to_srgb,
+    srgb_to_linear,
+    to_float,
+    to_uint8,
+    to_uint16,
+)
 from cleanplate.matte import darken, over, push_pull, solve_foreground, trimap
-from cleanplate.pictures import linear_to_srgb, srgb_to_linear, to_float, to_uint8, to_uint16
 
 few = settings(deadline=None, max_examples=25)
 level = 1 / 255

@@ -9,7 +9,7 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.light import linear_to_srgb, srgb_to_linear
-from cleanplate.matte_controls import check_known, choke, despill, feather, hold
+from cleanplate.matte.matte_controls import check_known, choke, despill, feather, hold
 
 
 def half(width: int = 40, edge: int = 20) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.ownership import (
+from cleanplate.files.ownership import (
     check_folder,
     check_replaceable,
     check_target,
@@ -22,8 +22,8 @@ from cleanplate.ownership import (
     sealed,
     write_sealed,
 )
-from cleanplate.picture_text import bears_seal, is_sealed, with_seal, with_text
-from cleanplate.pictures import read_image, write_image
+from cleanplate.files.picture_text import bears_seal, is_sealed, with_seal, with_text
+from cleanplate.formats.pictures import read_image, write_image
 
 
 def picture(path: Path) -> bytes:

@@ -10,9 +10,9 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.evaluation import baselines
+from cleanplate.formats.pictures import write_image
 from cleanplate.matte import over
 from cleanplate.models import find_model
-from cleanplate.pictures import write_image
 from cleanplate.predict.predictor import Predictor
 from predict.conftest import make_pair, to_eight
 from predict.tiny_model import write_model

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cleanplate.depth import read_depth
     from cleanplate.errors import CleanplateError
-    from cleanplate.pictures import read_image
+    from cleanplate.formats.pictures import read_image
     from cleanplate.predict import Predictor, Result, Scene
 
     __version__: str
@@ -36,7 +36,7 @@ _HOMES = {
     "Result": "cleanplate.predict",
     "Scene": "cleanplate.predict",
     "read_depth": "cleanplate.depth",
-    "read_image": "cleanplate.pictures",
+    "read_image": "cleanplate.formats.pictures",
 }
 
 

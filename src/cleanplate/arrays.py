@@ -18,3 +18,6 @@ Plane: TypeAlias = npt.NDArray[np.float32]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """(H, W), True where something holds."""
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+"""Samples of eight bits, in whatever shape the text beside says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -119,14 +120,12 @@ def _from_folder(folder: Path, extra: str, *, editable: bool) -> str:
 
 def _origin() -> dict[str, Any] | None:
     """Read `direct_url.json` (PEP 610): {} = from an index, None = not installed."""
-    from cleanplate.json_files import parse_json  # which needs the errors, and those this module
-
     try:
         text = distribution(NAME).read_text("direct_url.json")
     except PackageNotFoundError:
         return None
     try:
-        origin = parse_json((text or "{}").encode())
+        origin = json.loads(text or "{}")
     except ValueError:
         return {}
     return origin if isinstance(origin, dict) else {}

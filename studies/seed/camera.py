@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.synthesis.camera import jpeg
+from cleanplate.synthesis.compositor.camera_effects import jpeg
 from studies.seed.sets import Pairs
 from studies.seed.settings import Camera
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cleanplate import metrics
-from cleanplate.pictures import to_float
+from cleanplate.formats.pictures import to_float
 from studies.seed.camera import through
 from studies.seed.sets import Pairs
 from studies.seed.settings import Camera, Scale, Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jinja2
 
-from cleanplate.files import replacing
+from cleanplate.files.atomic import replacing
 from studies.seed.results import Results
 from studies.seed.tables import Tables
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
-from cleanplate.json_files import read_json
+from cleanplate.files.atomic import replacing
+from cleanplate.files.json_files import read_json
 from studies.seed import drawing, runs, sets
 from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cleanplate.files import replacing
-from cleanplate.json_files import read_json
+from cleanplate.files.atomic import replacing
+from cleanplate.files.json_files import read_json
 from cleanplate.training.networks import PairNetwork
 from studies.seed.experiments import Row, rows
 from studies.seed.measures import answers, figures, measure

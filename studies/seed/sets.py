@@ -14,16 +14,16 @@ import numpy.typing as npt
 
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation.pairs import find_pairs
-from cleanplate.files import replacing
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_local
-from cleanplate.synthesis.order import Order
-from cleanplate.synthesis.plan import read_plan
-from cleanplate.synthesis.records import read_record
-from cleanplate.training.folders import Folders
-from cleanplate.training.shards import Shards
-from cleanplate.training.stored import fitted
+from cleanplate.files.atomic import replacing
+from cleanplate.pairs.pair_files import find_pairs
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.build_request import Order
+from cleanplate.synthesis.building.local_engine import run_local
+from cleanplate.synthesis.building.manifest import read_record
+from cleanplate.synthesis.building.plan import read_plan
+from cleanplate.training.data.folder_reader import Folders
+from cleanplate.training.data.shard_reader import Shards
+from cleanplate.training.data.stored_samples import fitted
 from studies.seed.settings import Scale
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.pictures import to_float
+from cleanplate.formats.pictures import to_float
 from cleanplate.training.networks import PairNetwork
 from studies.seed import network as networks
 from studies.seed.camera import jitter, through

@@ -10,9 +10,9 @@ import pytest
 from scipy import ndimage
 
 from cleanplate.arrays import Picture, Plane
-from cleanplate.depth_files import write_depth
+from cleanplate.depth.depth_files import write_depth
+from cleanplate.formats.pictures import write_alpha, write_image
 from cleanplate.matte import over
-from cleanplate.pictures import write_alpha, write_image
 
 HEIGHT, WIDTH = 72, 96
 

@@ -13,7 +13,7 @@ from cleanplate import metrics
 from cleanplate.cli import main
 from cleanplate.depth import depth_to_disparity
 from cleanplate.evaluation import BASELINES, find_pairs
-from cleanplate.pictures import read_image
+from cleanplate.formats.pictures import read_image
 
 
 def test_table_json_and_sheet(

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.depth_files import write_depth
+from cleanplate.depth.depth_files import write_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation import find_pairs, variants
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
 
 from .conftest import HEIGHT, WIDTH, truth, write_pair
 

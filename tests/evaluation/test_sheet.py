@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cleanplate.evaluation import draw_sheet, evaluate, find_pairs
-from cleanplate.evaluation.sheet import COLUMNS
-from cleanplate.pictures import resize
+from cleanplate.evaluation.score_sheet import COLUMNS
+from cleanplate.formats.pictures import resize
 
 from .conftest import HEIGHT, WIDTH
 from .test_score import Oracle

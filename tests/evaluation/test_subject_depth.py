@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from cleanplate.cli import main
-from cleanplate.depth_files import write_depth
+from cleanplate.depth.depth_files import write_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation import Row, Rules, Scores, as_document, as_table
 from cleanplate.evaluation.rgbd import find_measured, measured_figures
-from cleanplate.evaluation.subject_depth import groups_of, subject_depth_figures
-from cleanplate.pictures import write_image
+from cleanplate.evaluation.subject_depth_score import groups_of, subject_depth_figures
+from cleanplate.formats.pictures import write_image
 
 
 def test_errors_are_of_depth_over_solid_pixels_with_known_depth() -> None:

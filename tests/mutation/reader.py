@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_alpha, read_image, read_rgba
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba
 
 
 def read_picture(path: Path) -> float:

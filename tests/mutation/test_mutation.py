@@ -13,7 +13,7 @@ import pytest
 
 from cleanplate.depth import read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_rgba
+from cleanplate.formats.pictures import read_rgba
 from tests.mutation import seeds
 from tests.mutation.__main__ import SEED, main
 from tests.mutation.mutants import mutant

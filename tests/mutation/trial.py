@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from cleanplate.decoding import MAX_PIXELS_VARIABLE
+from cleanplate.formats.decoding import MAX_PIXELS_VARIABLE
 from tests.mutation.mutants import mutant
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
 import picture_bytes as made
-from cleanplate.pictures import (
+from cleanplate.formats.pictures import (
     coded_from_linear,
     linear_from_uint8,
     linear_to_srgb,

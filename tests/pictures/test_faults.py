@@ -17,9 +17,7 @@ from PIL import Image, features
 
 import picture_bytes as made
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import (
-    read_image,
-)
+from cleanplate.formats.pictures import read_image
 from picture_bytes import saved
 
 few = settings(deadline=None, max_examples=25)

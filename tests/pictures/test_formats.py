@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cleanplate import formats
 from cleanplate.errors import CleanplateError, MissingExtraError
-from cleanplate.pictures import read_image
+from cleanplate.formats import signatures
+from cleanplate.formats.pictures import read_image
 from picture_bytes import saved
 
 HEIC = Path(__file__).parent / "files" / "turned.heic"
@@ -48,7 +48,7 @@ def test_macos_metadata_is_told_as_such(tmp_path):
 
 def test_heic_without_its_extra_names_the_extra(monkeypatch):
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(signatures, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"\[heif\]") as caught:
         read_image(HEIC)
     assert caught.value.file == HEIC
@@ -56,7 +56,7 @@ def test_heic_without_its_extra_names_the_extra(monkeypatch):
 
 def test_heic_with_a_broken_extra_names_the_extra(monkeypatch):
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    monkeypatch.setattr(formats, "find_spec", lambda name: object())
+    monkeypatch.setattr(signatures, "find_spec", lambda name: object())
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(CleanplateError, match="does not load") as caught:
         read_image(HEIC)
@@ -81,6 +81,6 @@ def test_heic_is_read_upright():
 
 @pytest.mark.skipif("AVIF" not in (Image.init(), Image.OPEN)[1], reason="this Pillow has no AVIF")
 def test_avif_is_read_without_any_extra(rgb, monkeypatch):
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    monkeypatch.setattr(signatures, "find_spec", lambda name: None)
     read = read_image(saved(Image.fromarray(rgb), "AVIF", quality=95))
     assert np.abs(read.astype(int) - rgb).mean() < 6

@@ -10,9 +10,9 @@ from PIL import Image
 
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation import find_pairs
-from cleanplate.pictures import read_alpha, read_grey, read_rgba, write_image
-from cleanplate.synthesis.catalogue import CutoutFolder
-from cleanplate.synthesis.cutout_sources import from_photo, from_rgba
+from cleanplate.formats.pictures import read_alpha, read_grey, read_rgba, write_image
+from cleanplate.synthesis.assets.catalogue import CutoutFolder
+from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba
 from picture_bytes import saved
 
 MASK = np.zeros((12, 16), np.uint8)
@@ -94,7 +94,7 @@ def in_folders(root, mask: np.ndarray) -> None:
 @pytest.mark.parametrize("ending", [".png", ".bmp"])  # the quick and the careful way
 def test_training_folders_refuse_it(tmp_path, ending):
     pytest.importorskip("torch")
-    from cleanplate.training.folders import Folders
+    from cleanplate.training.data.folder_reader import Folders
 
     in_folders(tmp_path, MASK * np.uint8(255))
     assert Folders(tmp_path).read(0)["alpha"].max() == 1
@@ -107,7 +107,7 @@ def test_training_folders_refuse_it(tmp_path, ending):
 
 def test_grey_depth_of_training_folders_may_have_any_range(tmp_path):
     pytest.importorskip("torch")
-    from cleanplate.training.folders import Folders
+    from cleanplate.training.data.folder_reader import Folders
 
     in_folders(tmp_path, MASK * np.uint8(255))
     write_image(tmp_path / "depth" / "a.png", MASK)
@@ -117,16 +117,16 @@ def test_grey_depth_of_training_folders_may_have_any_range(tmp_path):
 
 def test_training_parts_refuse_it():
     pytest.importorskip("torch")
-    from cleanplate.training import parts
+    from cleanplate.training.data import sample_decoding
 
     with pytest.raises(CleanplateError, match=TOLD):
-        parts.plane(saved(Image.fromarray(MASK), "PNG").getvalue())
+        sample_decoding.plane(saved(Image.fromarray(MASK), "PNG").getvalue())
 
 
 def test_statistics_and_checks_of_a_set_tell_it(tmp_path):
-    from cleanplate.synthesis.check import check
-    from cleanplate.synthesis.dataset import open_set
-    from cleanplate.synthesis.stats import measure
+    from cleanplate.synthesis.inspection.check import check
+    from cleanplate.synthesis.inspection.stats import measure
+    from cleanplate.synthesis.inspection.stored_set import open_set
 
     in_folders(tmp_path, MASK)
     assert any(TOLD in str(fault) for fault in check(tmp_path).faults)

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from cleanplate.cli import command
-from cleanplate.decoding import MAX_PIXELS, MAX_PIXELS_VARIABLE, pixel_limit
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation import find_pairs
-from cleanplate.pictures import read_alpha, read_image, read_rgba, write_image
+from cleanplate.formats.decoding import MAX_PIXELS, MAX_PIXELS_VARIABLE, pixel_limit
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba, write_image
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def test_the_environment_sets_the_limit_and_an_argument_goes_before_it(picture, 
 
 def test_training_parts_hold_to_the_limit(picture, monkeypatch):
     pytest.importorskip("torch")
-    from cleanplate.training import parts
+    from cleanplate.training.data import sample_decoding
 
-    parts.plane(picture.read_bytes())
+    sample_decoding.plane(picture.read_bytes())
     monkeypatch.setenv(MAX_PIXELS_VARIABLE, "599")
-    for read in (parts.plane, parts.picture, parts.grey_depth):
+    for read in (sample_decoding.plane, sample_decoding.picture, sample_decoding.grey_depth):
         with pytest.raises(CleanplateError, match="limit of 599"):
             read(picture.read_bytes())
 

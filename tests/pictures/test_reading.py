@@ -13,12 +13,7 @@ from PIL import Image, ImageOps
 
 import picture_bytes as made
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import (
-    read_alpha,
-    read_image,
-    read_rgba,
-    to_uint8,
-)
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba, to_uint8
 from picture_bytes import saved
 
 # --- formats and modes ---------------------------------------------------------------------

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cleanplate.pictures import (
-    resize,
-)
+from cleanplate.formats.pictures import resize
 
 few = settings(deadline=None, max_examples=25)
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import picture_bytes as made
-from cleanplate import sixteen_bits
-from cleanplate.decoding import decode_samples
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_alpha, read_image, read_rgba
-from cleanplate.synthesis.parts import StoredPart
+from cleanplate.formats import sixteen_bits
+from cleanplate.formats.decoding import decode_samples
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba
+from cleanplate.synthesis.inspection.stored_part import StoredPart
 
 
 @pytest.fixture

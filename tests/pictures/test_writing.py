@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import (
+from cleanplate.formats.pictures import (
     read_alpha,
     read_image,
     read_rgba,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cleanplate.arrays import Picture, Plane
+from cleanplate.formats.pictures import write_image
 from cleanplate.matte import over
-from cleanplate.pictures import write_image
 from cleanplate.predict.predictor import Predictor
 
 from .tiny_model import write_model

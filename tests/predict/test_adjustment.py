@@ -11,8 +11,8 @@ from PIL import Image
 
 from cleanplate import CleanplateError
 from cleanplate.cli import main
+from cleanplate.formats.pictures import read_image, read_rgba, write_image
 from cleanplate.matte import over, premultiply, solve_foreground
-from cleanplate.pictures import read_image, read_rgba, write_image
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 

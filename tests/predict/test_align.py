@@ -9,8 +9,8 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.matte import over
+from cleanplate.predict.alignment.registration import Registration
 from cleanplate.predict.predictor import Predictor
-from cleanplate.predict.registration import Registration
 
 from .conftest import Pair, bright_subject, textured
 from .test_predictor import moved_pair

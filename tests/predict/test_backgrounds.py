@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cleanplate import CleanplateError
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
+from cleanplate.predict.output.rendered_image import check_background
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
-from cleanplate.predict.still import check_background
 
 from .conftest import Pair
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cleanplate.light import linear_to_srgb, srgb_to_linear
-from cleanplate.predict.exposure import Exposure, match_exposure
+from cleanplate.predict.alignment.exposure import Exposure, match_exposure
 
 from .conftest import make_pair, textured, to_eight
 

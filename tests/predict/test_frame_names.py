@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.predict.writing import stems
+from cleanplate.predict.output.result_files import stems
 
 
 @pytest.mark.parametrize(

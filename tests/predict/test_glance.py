@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cleanplate.predict.glance import GLANCES, glance
+from cleanplate.predict.plate_disparity import GLANCES, glance
 from cleanplate.predict.session import PlateFeatures
 
 

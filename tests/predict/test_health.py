@@ -10,11 +10,11 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.matte import over
-from cleanplate.predict.agreement import agreement, structure
-from cleanplate.predict.examination import examine
-from cleanplate.predict.health import Health
-from cleanplate.predict.landmarks import Landmarks
-from cleanplate.predict.thumbnail import PlateThumbnail, blockiness, thumbnail
+from cleanplate.predict.alignment.agreement import agreement, structure
+from cleanplate.predict.alignment.health import Health
+from cleanplate.predict.alignment.health_measurement import examine
+from cleanplate.predict.alignment.keypoints import Landmarks
+from cleanplate.predict.alignment.thumbnail import PlateThumbnail, blockiness, thumbnail
 
 from .conftest import bright_subject, make_pair, textured, to_eight
 from .test_exposure import in_other_light

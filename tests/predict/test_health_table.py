@@ -14,7 +14,7 @@ from benchmarks.health import (
     measure,
     pairs_of,
 )
-from cleanplate.pictures import read_image, resize
+from cleanplate.formats.pictures import read_image, resize
 from cleanplate.predict.predictor import Predictor
 
 ROWS = (

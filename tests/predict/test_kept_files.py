@@ -11,9 +11,9 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.cli import main
-from cleanplate.ownership import read_record
-from cleanplate.picture_text import is_sealed
-from cleanplate.pictures import read_image, write_image
+from cleanplate.files.ownership import read_record
+from cleanplate.files.picture_text import is_sealed
+from cleanplate.formats.pictures import read_image, write_image
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 
@@ -141,10 +141,10 @@ def test_a_run_that_was_killed_can_be_run_again(
     class Killed(BaseException):
         pass
 
-    from cleanplate.predict import writing
+    from cleanplate.predict.output import result_files
 
     told = []
-    original = writing.write_sealed
+    original = result_files.write_sealed
 
     def once(*arguments: object, **options: object) -> None:
         told.append(arguments)
@@ -152,7 +152,7 @@ def test_a_run_that_was_killed_can_be_run_again(
             raise Killed
         original(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(writing, "write_sealed", once)
+    monkeypatch.setattr(result_files, "write_sealed", once)
     with pytest.raises(Killed):
         result.save(tmp_path, save=["depth"])
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_a_run_that_was_killed_can_be_run_again(
 def test_a_failed_write_leaves_the_earlier_files_ours(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cleanplate.predict import writing
+    from cleanplate.predict.output import result_files
 
     result.save(tmp_path, save=["alpha", "depth"])
 
@@ -174,7 +174,7 @@ def test_a_failed_write_leaves_the_earlier_files_ours(
         raise CleanplateError("the disk is full", file=path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "write_disparity", full)
+        patch.setattr(result_files, "write_disparity", full)
         with pytest.raises(CleanplateError) as caught:
             result.save(tmp_path, save=["alpha", "depth"])
     assert caught.value.file == tmp_path / "frame.disparity.npy"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.depth import Normalisation
-from cleanplate.predict.placement import (
+from cleanplate.predict.geometry.disparity_fusion import (
     NEARER,
     at_size,
     carry_over_edge,

@@ -16,7 +16,7 @@ import pytest
 
 from cleanplate.cli import main
 from cleanplate.depth import read_depth, write_depth
-from cleanplate.pictures import read_alpha, read_image, write_image
+from cleanplate.formats.pictures import read_alpha, read_image, write_image
 
 from .conftest import Pair, textured
 

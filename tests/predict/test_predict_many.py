@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate import files as files_module
 from cleanplate.cli import main
+from cleanplate.files import atomic as files_module
+from cleanplate.predict.frames.frame_workers import threads_each
 from cleanplate.predict.session import available_cores
-from cleanplate.predict.workers import threads_each
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.pictures import read_alpha, read_image, read_rgba
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba
 
 
 def piped(tiny: Path, files: Path, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:  # fmt: skip # noqa: E501

@@ -11,10 +11,10 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.depth import Normalisation, write_depth
+from cleanplate.formats.pictures import read_image, resize, write_image
 from cleanplate.matte import darken, over
-from cleanplate.pictures import read_image, resize, write_image
-from cleanplate.predict.glance import GLANCES
-from cleanplate.predict.placement import NEARER
+from cleanplate.predict.geometry.disparity_fusion import NEARER
+from cleanplate.predict.plate_disparity import GLANCES
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.pictures import read_image, resize
-from cleanplate.predict.examination import examine
-from cleanplate.predict.health import Health
+from cleanplate.formats.pictures import read_image, resize
+from cleanplate.predict.alignment.health import Health
+from cleanplate.predict.alignment.health_measurement import examine
+from cleanplate.predict.alignment.thumbnail import PlateThumbnail, thumbnail
 from cleanplate.predict.predictor import Predictor
-from cleanplate.predict.thumbnail import PlateThumbnail, thumbnail
 
 PAIRS = {
     "cat": ("cat/cat_plate.png", "cat/cat_frame.png"),

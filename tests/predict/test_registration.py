@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.predict.landmarks import Landmarks
-from cleanplate.predict.registration import (
+from cleanplate.predict.alignment.keypoints import Landmarks
+from cleanplate.predict.alignment.registration import (
     Registration,
     changed_area,
     corner_movement,

@@ -15,11 +15,11 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.light import linear_to_srgb, srgb_to_linear
-from cleanplate.predict.exposure import Exposure
+from cleanplate.predict.alignment.aligned_plate import PlateView
+from cleanplate.predict.alignment.exposure import Exposure
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.scene import KEPT_EXPOSURES, Scene
 from cleanplate.predict.session import PlateFeatures
-from cleanplate.predict.view import PlateView
 
 from .conftest import Pair, make_pair, to_eight
 

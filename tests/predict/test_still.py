@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from cleanplate import CleanplateError
-from cleanplate.pictures import read_image, write_image
+from cleanplate.formats.pictures import read_image, write_image
+from cleanplate.predict.output.rendered_image import PREVIEW_SIDE
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
-from cleanplate.predict.still import PREVIEW_SIDE
 
 from .conftest import Pair, to_eight
 

@@ -14,12 +14,12 @@ from PIL import Image
 
 from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import write_image
 from cleanplate.models import SUBJECT_DEPTH, find_model
-from cleanplate.pictures import write_image
-from cleanplate.predict.focal import focal_of_file
+from cleanplate.predict.geometry.focal_length import focal_of_file
+from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth, assumed_focal
+from cleanplate.predict.geometry.subjects import connected, measure, names
 from cleanplate.predict.predictor import Predictor
-from cleanplate.predict.subject_depth import Regressor, SubjectDepth, assumed_focal
-from cleanplate.predict.subjects import connected, measure, names
 
 from .conftest import Pair
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.arrays import Picture, Plane
-from cleanplate.pictures import resize
+from cleanplate.formats.pictures import resize
 from cleanplate.predict.upsample import (
     EPSILON,
     Enlarged,

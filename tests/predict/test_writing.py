@@ -11,10 +11,10 @@ import pytest
 
 from cleanplate import CleanplateError
 from cleanplate.depth import read_depth, read_disparity
-from cleanplate.pictures import read_alpha, read_image, read_rgba
+from cleanplate.formats.pictures import read_alpha, read_image, read_rgba
+from cleanplate.predict.output.result_files import stems
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
-from cleanplate.predict.writing import stems
 
 from .conftest import Pair
 

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate import CleanplateError
-from cleanplate.render import cutting, items
-from cleanplate.render.aiming import aim
-from cleanplate.render.assets import Library
-from cleanplate.render.cutouts import VIEWS, Cast, box_of, credit
-from cleanplate.synthesis.catalogue import CutoutFolder
+from cleanplate.render import cutout_trimming, rendered_items
+from cleanplate.render.cameras.framing import aim
+from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.subjects.cutout_views import VIEWS, Cast, box_of, credit
+from cleanplate.synthesis.assets.catalogue import CutoutFolder
 
 COLUMNS = ("path", "kind", "name", "height_m", "rigged", "animations", "source_repo")
 COLUMNS += ("source_path", "license", "attribution", "notes")
@@ -197,19 +197,19 @@ def test_straight_colour_has_no_fringe_even_where_alphas_disagree():
     noise = np.random.default_rng(0).normal(0, 0.05, alpha.shape)
     own = np.where((alpha > 0) & (alpha < 1), np.clip(alpha + noise, 0.01, 1), alpha)
     colour = np.array([0.5, 0.2, 0.05], np.float32) * alpha[..., None]
-    light = cutting.straight(colour, own.astype(np.float32), alpha)
+    light = cutout_trimming.straight(colour, own.astype(np.float32), alpha)
     npt.assert_allclose(light[alpha < 0.4], [[0.5, 0.2, 0.05]] * (alpha < 0.4).sum(), rtol=0.07)
     npt.assert_allclose(light[alpha == 1], [[0.5, 0.2, 0.05]] * (alpha == 1).sum(), rtol=1e-5)
 
 
-def made(*, size: int = 96, radius: float = 30.0, shift: int = 0) -> cutting.Cut:
+def made(*, size: int = 96, radius: float = 30.0, shift: int = 0) -> cutout_trimming.Cut:
     """A cutout of a textured disc, 0.3 m behind its foot point."""
     alpha = np.roll(disc(size, radius), shift, axis=0)
     if shift > 0:
         alpha[: shift // 2] = 0
     colour = np.random.default_rng(1).uniform(0.2, 0.7, (size, size, 3)).astype(np.float32)
     depth = np.where(alpha > 0.5, 0.3, np.inf).astype(np.float32)
-    return cutting.cut(colour, alpha, depth)
+    return cutout_trimming.cut(colour, alpha, depth)
 
 
 def test_a_cut_is_trimmed_and_knows_its_borders():
@@ -223,49 +223,49 @@ def test_a_cut_is_trimmed_and_knows_its_borders():
 
 def test_faults_are_named():
     good = made()
-    assert cutting.fault(good, "full") is None
-    assert cutting.fault(made(radius=12), "full") == "too small"
-    assert cutting.fault(made(shift=40), "full") == "cut by mistake"
-    assert cutting.fault(made(shift=40), "half") is None
-    assert cutting.fault(good, "half") == "not cut at the waist"
-    assert cutting.fault(good, "reach") == "wrist in the picture"
+    assert cutout_trimming.fault(good, "full") is None
+    assert cutout_trimming.fault(made(radius=12), "full") == "too small"
+    assert cutout_trimming.fault(made(shift=40), "full") == "cut by mistake"
+    assert cutout_trimming.fault(made(shift=40), "half") is None
+    assert cutout_trimming.fault(good, "half") == "not cut at the waist"
+    assert cutout_trimming.fault(good, "reach") == "wrist in the picture"
 
-    def changed(factor: float = 1.0, **other: np.ndarray) -> cutting.Cut:
+    def changed(factor: float = 1.0, **other: np.ndarray) -> cutout_trimming.Cut:
         rgba = good.rgba * np.array([factor, factor, factor, 1], np.float32)
         return replace(good, rgba=np.clip(rgba, 0, 1), **other)
 
-    assert cutting.fault(changed(0.1), "full") == "too dark"
-    assert cutting.fault(changed(9.0), "full") == "too bright"
-    assert cutting.fault(changed(depth=good.depth + 1.4), "full") == "too deep"
+    assert cutout_trimming.fault(changed(0.1), "full") == "too dark"
+    assert cutout_trimming.fault(changed(9.0), "full") == "too bright"
+    assert cutout_trimming.fault(changed(depth=good.depth + 1.4), "full") == "too deep"
     unlit = good.rgba.copy()
     unlit[:15, :, :3] = 0
-    assert cutting.fault(replace(good, rgba=unlit), "full") == "too dark"
+    assert cutout_trimming.fault(replace(good, rgba=unlit), "full") == "too dark"
     plain = good.rgba.copy()
     plain[..., :3] = 0.4
-    assert cutting.fault(replace(good, rgba=plain), "full") == "plain"
+    assert cutout_trimming.fault(replace(good, rgba=plain), "full") == "plain"
     parts = good.rgba.copy()
     parts[25:35, :, 3] = 0
-    assert cutting.fault(replace(good, rgba=parts), "full") == "in pieces"
+    assert cutout_trimming.fault(replace(good, rgba=parts), "full") == "in pieces"
 
 
 def test_exposure_lies_between_the_light_and_what_returns_it_and_burns_nothing():
     alpha = np.ones((20, 20), np.float32)
     grey = np.full((20, 20, 3), 0.18, np.float32)
-    assert cutting.meter(grey, alpha, 1.0, 0.0) == pytest.approx(0.97, abs=0.02)
+    assert cutout_trimming.meter(grey, alpha, 1.0, 0.0) == pytest.approx(0.97, abs=0.02)
     # Twice the light, half the gain; a dark coat is lifted, but not to grey.
-    assert cutting.meter(grey * 2, alpha, 2.0, 0.0) == pytest.approx(0.97 / 2, abs=0.01)
-    coat = cutting.meter(grey / 8, alpha, 1.0, 0.0)
+    assert cutout_trimming.meter(grey * 2, alpha, 2.0, 0.0) == pytest.approx(0.97 / 2, abs=0.01)
+    coat = cutout_trimming.meter(grey / 8, alpha, 1.0, 0.0)
     assert 0.97 * 2 < coat < 0.97 * 8
     spot = grey.copy()
     spot[:2] = 40.0
-    assert cutting.meter(spot, alpha, 1.0, 0.0) * 40 <= 1.3 + 1e-5
+    assert cutout_trimming.meter(spot, alpha, 1.0, 0.0) * 40 <= 1.3 + 1e-5
 
 
 def test_the_compositor_reads_what_is_written(tmp_path):
     cut = made()
     facts = {"kind": "object", "license": "MIT", "foot_xy": [30.0, 60.0], "size_m": [1, 1, 1]}
     facts |= {"focal_px": 300.0, "distance_m": 3.0, "camera_height_m": 1.5, "cut": cut.sides}
-    items.write(tmp_path, "00000", items.Item(facts, cutting.files(cut)))
+    rendered_items.write(tmp_path, "00000", rendered_items.Item(facts, cutout_trimming.files(cut)))
     read = CutoutFolder.open(tmp_path)[0]
     npt.assert_array_equal(read.alpha, np.rint(cut.rgba[..., 3] * 255))
     solid = cut.rgba[..., 3] > 0.95

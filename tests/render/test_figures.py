@@ -10,19 +10,19 @@ import pytest
 
 pytest.importorskip("bpy")
 
-from cleanplate.render.assets import Library
-from cleanplate.render.blender import engine, figures
-from cleanplate.render.blender.cutouts import Cutouts
-from cleanplate.render.postures import Arm, Pose
+from cleanplate.render.blender import blender_subjects, cycles
+from cleanplate.render.blender.blender_cutouts import Cutouts
+from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.subjects.skeleton import Arm, Pose
 
 pytestmark = pytest.mark.shared
 
 
 @pytest.fixture
 def person(shared):
-    engine.reset()
+    cycles.reset()
     library = Library(shared / "assets")
-    return figures.load(library.folder / library.of("person")[0].path, "person")
+    return blender_subjects.load(library.folder / library.of("person")[0].path, "person")
 
 
 def test_a_person_stands_on_its_spot_and_faces_its_heading(person):

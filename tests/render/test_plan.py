@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.errors import CleanplateError
-from cleanplate.render import casting, lights, scenes, shots
-from cleanplate.render.assets import Library
-from cleanplate.render.setting import Setting, Spot, Stand
+from cleanplate.render.cameras import camera_sampling
+from cleanplate.render.lighting import light_sampling
+from cleanplate.render.scenes import scene_choice
+from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.scenes.scene_description import Setting, Spot, Stand
+from cleanplate.render.subjects import pair_subjects
 
 from .library import LIGHTS, OUTDOORS, TABLES, THINGS, write_catalogues
 
@@ -44,7 +47,7 @@ def test_what_must_not_be_used_is_not_there(tmp_path):
     assert not library.of("world")
     assert not library.of("object")
     with pytest.raises(CleanplateError, match="has no scenes"):
-        scenes.scene_of(library, 0, 0)
+        scene_choice.scene_of(library, 0, 0)
 
 
 def test_credits_name_each_source_once_and_refuse_the_unknown(library):
@@ -72,10 +75,10 @@ def test_boxes_are_read_from_sizes(library):
 
 
 def test_items_of_a_group_share_their_scene_and_seeds_differ(library):
-    one = scenes.scene_of(library, 3, 0)
-    assert scenes.scene_of(library, 3, scenes.VIEWS - 1) == one
-    assert scenes.scene_of(library, 4, 0) != one
-    kinds = [scenes.scene_of(library, 3, k * scenes.VIEWS).kind for k in range(6)]
+    one = scene_choice.scene_of(library, 3, 0)
+    assert scene_choice.scene_of(library, 3, scene_choice.VIEWS - 1) == one
+    assert scene_choice.scene_of(library, 4, 0) != one
+    kinds = [scene_choice.scene_of(library, 3, k * scene_choice.VIEWS).kind for k in range(6)]
     assert set(kinds) == {"outdoor", "tabletop"}  # what the library has nothing for is left out
 
 
@@ -83,7 +86,7 @@ def test_items_of_a_group_share_their_scene_and_seeds_differ(library):
 @given(st.integers(0, 10_000))
 def test_scenes_use_only_what_the_library_has(library, seed):
     for kind in ("outdoor", "tabletop"):
-        setting = scenes.scene_of(Library(library.folder, scenes=[kind]), seed, 0)
+        setting = scene_choice.scene_of(Library(library.folder, scenes=[kind]), seed, 0)
         assert setting.kind == kind
         assert used(setting) <= set(library.assets)
         assert not any(p.endswith(("_Normal.jpg", "_Roughness.jpg")) for p in used(setting))
@@ -98,7 +101,7 @@ def test_scenes_use_only_what_the_library_has(library, seed):
 @given(st.integers(0, 10_000), st.sampled_from(["world", "room", "outdoor", "tabletop"]))
 def test_shots_stand_and_look_as_their_mode_says(seed, kind):
     setting = Setting("here", kind, ground=0.8 if kind == "tabletop" else 0.0)
-    shot = shots.draw(setting, EXTENT, np.random.default_rng(seed))
+    shot = camera_sampling.draw(setting, EXTENT, np.random.default_rng(seed))
     x, y, z = shot.position
     if kind == "tabletop":
         # It looks at the table: the axis meets a height a little over the top, close by.
@@ -118,7 +121,7 @@ def test_shots_stand_and_look_as_their_mode_says(seed, kind):
 def test_known_spots_are_kept_near():
     setting = Setting("room", "room", spots=(Spot((1.0, 2.0, 1.5), 0.5, 0.8),))
     rng = np.random.default_rng(0)
-    near = [shots.draw(setting, EXTENT, rng).position for _ in range(200)]
+    near = [camera_sampling.draw(setting, EXTENT, rng).position for _ in range(200)]
     share = np.mean([math.hypot(x - 1, y - 2) < 1.2 for x, y, _ in near])
     assert 0.75 < share < 0.95
 
@@ -127,9 +130,11 @@ def test_no_night_by_day_and_studios_indoors(library):
     rng = np.random.default_rng(0)
     for kind, sky in (("outdoor", "noon"), ("tabletop", "studio"), ("room", "noon")):
         setting = Setting("s", kind)
-        drawn = [lights.draw(library, setting, EXTENT, (0, 0, 1), rng) for _ in range(40)]
+        drawn = [light_sampling.draw(library, setting, EXTENT, (0, 0, 1), rng) for _ in range(40)]
         assert {d.sky for d in drawn} - {None} == {f"scenes/hdri/{sky}.exr"}
-    world = lights.draw(library, Setting("w", "world"), (-40, -40, 40, 40), (0, 0, 1.6), rng)
+    world = light_sampling.draw(
+        library, Setting("w", "world"), (-40, -40, 40, 40), (0, 0, 1.6), rng
+    )
     assert world.lamps
     assert all(math.hypot(*lamp.position[:2]) < 11 for lamp in world.lamps)
 
@@ -137,7 +142,7 @@ def test_no_night_by_day_and_studios_indoors(library):
 def test_casts_fit_their_scene(library):
     rng = np.random.default_rng(0)
     for kind in ("outdoor", "room", "world", "tabletop"):
-        roles = [r for _ in range(40) for r in casting.draw(library, kind, rng)]
+        roles = [r for _ in range(40) for r in pair_subjects.draw(library, kind, rng)]
         kinds = {r.asset.kind for r in roles}
         if kind == "tabletop":
             assert kinds == {"object", "hand"}
@@ -145,6 +150,6 @@ def test_casts_fit_their_scene(library):
         else:
             assert "hand" not in kinds
             assert ("vehicle" in kinds) == (kind == "outdoor")
-    many = [len(casting.draw(library, "room", rng)) for _ in range(300)]
+    many = [len(pair_subjects.draw(library, "room", rng)) for _ in range(300)]
     assert set(many) == {1, 2, 3}
     assert np.mean(np.array(many) == 1) == pytest.approx(0.6, abs=0.1)

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.render import poses
-from cleanplate.render.postures import LIMITS, Arm, Leg, Pose, mirrored, turns, within_limits
+from cleanplate.render.subjects import poses
+from cleanplate.render.subjects.skeleton import (
+    LIMITS,
+    Arm,
+    Leg,
+    Pose,
+    mirrored,
+    turns,
+    within_limits,
+)
 
 FRONT, BACK = (0, -1, 0), (0, 1, 0)
 UP, DOWN = (0, 0, 1), (0, 0, -1)

@@ -17,12 +17,12 @@ pytest.importorskip("bpy")
 import bpy
 from click.testing import CliRunner
 
-from cleanplate import depth_files
-from cleanplate.cli.synth.render import command
-from cleanplate.evaluation.pairs import find_pairs
-from cleanplate.pictures import read_image, read_rgba, to_float
-from cleanplate.render.blender import engine
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
+from cleanplate.cli.synth.render_command import command
+from cleanplate.depth import depth_files
+from cleanplate.formats.pictures import read_image, read_rgba, to_float
+from cleanplate.pairs.pair_files import find_pairs
+from cleanplate.render.blender import cycles
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 
 from .library import write_catalogues
 
@@ -50,7 +50,7 @@ def paint(name: str, colour: tuple[float, float, float], glow: float = 0.0) -> N
 def assets(tmp_path_factory):
     """A room with four boxes and a lamp, a crate and a mug."""
     folder = write_catalogues(tmp_path_factory.mktemp("assets"), [ROOM], [CRATE, MUG])
-    engine.reset()
+    cycles.reset()
     bpy.ops.mesh.primitive_cube_add(size=1, location=(0, 0, 1.5), scale=(6, 6, 3))
     paint("walls", (0.7, 0.6, 0.5))
     bpy.ops.mesh.primitive_plane_add(size=2, location=(0, 0, 2.95))
@@ -64,11 +64,11 @@ def assets(tmp_path_factory):
         "camera": {"pos": [-2, 0, 1.5], "yaw_deg": 0.0, "fov_deg": 70.0},
     }
     (folder / "scenes/rooms/box.json").write_text(json.dumps(facts), encoding="utf-8")
-    engine.reset()
+    cycles.reset()
     bpy.ops.mesh.primitive_cube_add(size=0.7, location=(0, 0, 0.35))
     paint("crate", (0.8, 0.5, 0.1))
     save(folder / "subjects/objects/crate.glb")
-    engine.reset()
+    cycles.reset()
     bpy.ops.mesh.primitive_cylinder_add(radius=0.05, depth=0.12, location=(0, 0, 0.06))
     paint("mug", (0.9, 0.9, 0.2))
     save(folder / "subjects/objects/mug.glb")
@@ -87,12 +87,12 @@ def render(assets: Path, out: Path, task: str, count: int, size: str) -> dict:
 
 
 def test_depth_is_planar_exact_and_not_mixed():
-    engine.reset()
+    cycles.reset()
     bpy.ops.mesh.primitive_plane_add(size=60)
     bpy.ops.mesh.primitive_cube_add(size=1, location=(4, 0, 0.5))
     pitch, focal, size = -0.3, 50.0, (48, 64)
-    engine.camera(size, focal, (0, 0, 1.5), 0.0, pitch, f_number=0.5, focus=2.0)
-    depth = engine.depth()
+    cycles.camera(size, focal, (0, 0, 1.5), 0.0, pitch, f_number=0.5, focus=2.0)
+    depth = cycles.depth()
     down = (np.arange(48)[:, None] + 0.5 - 24) / focal + np.zeros((1, 64))
     rise = math.sin(pitch) - math.cos(pitch) * down
     floor = np.where(rise < 0, -1.5 / np.minimum(rise, -1e-9), np.inf)
@@ -112,22 +112,22 @@ def test_depth_is_planar_exact_and_not_mixed():
 
 
 def test_coverage_is_that_of_a_disc_and_what_hides_it_hides_it():
-    engine.reset()
+    cycles.reset()
     bpy.ops.mesh.primitive_circle_add(
         radius=0.5, vertices=96, fill_type="NGON", location=(4, 0, 0), rotation=(0, math.pi / 2, 0)
     )
     bpy.ops.mesh.primitive_plane_add(size=1, location=(2, 0.5, 0), rotation=(0, math.pi / 2, 0))
     curtain = bpy.context.object
-    engine.camera((60, 60), 60.0, (0, 0, 0), 0.0, 0.0)
-    engine.hold_out([curtain])
-    alpha = engine.coverage(48)
+    cycles.camera((60, 60), 60.0, (0, 0, 0), 0.0, 0.0)
+    cycles.hold_out([curtain])
+    alpha = cycles.coverage(48)
     radius = 60 * 0.5 / 4
     # The curtain covers all to the left of the axis, where +Y is: half of the disc is left.
     assert alpha.sum() == pytest.approx(math.pi * radius**2 / 2, rel=0.02)
     assert alpha[:, :28].max() == 0
     assert ((alpha > 0.05) & (alpha < 0.95)).sum() > 10
-    engine.show([curtain], False)
-    assert engine.coverage(48).sum() == pytest.approx(math.pi * radius**2, rel=0.02)
+    cycles.show([curtain], False)
+    assert cycles.coverage(48).sum() == pytest.approx(math.pi * radius**2, rel=0.02)
 
 
 def test_plates_have_their_depth_their_camera_and_their_owners(assets, tmp_path):

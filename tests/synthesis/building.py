@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.order import Order
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.building.build_request import Order
 
 ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 90, 120

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.synthesis.check import check
+from cleanplate.synthesis.inspection.check import check
 
 
 def found(folder: Path, **options: Any) -> list[tuple[str, str]]:

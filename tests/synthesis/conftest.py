@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cleanplate.synthesis import CompositorSettings
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_here
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_here
 from tests.synthesis.building import order, write_stock
 
 

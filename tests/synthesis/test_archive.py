@@ -15,18 +15,18 @@ from hypothesis.extra.numpy import arrays
 
 from cleanplate.cli import main
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_alpha, write_image
-from cleanplate.synthesis.archive import (
+from cleanplate.formats.pictures import write_alpha, write_image
+from cleanplate.synthesis.assets.asset_card import write_asset_card
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from cleanplate.synthesis.assets.packing import (
     Coding,
     pack_cutouts,
     pack_pairs,
     pack_plates,
     round_depth,
 )
-from cleanplate.synthesis.asset_card import write_asset_card
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.procedural.asset_files import write_plates
-from cleanplate.training.shards import Shards
+from cleanplate.synthesis.procedural.procedural_files import write_plates
+from cleanplate.training.data.shard_reader import Shards
 
 
 def unpacked(archive: Path, folder: Path) -> Path:

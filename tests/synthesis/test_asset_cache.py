@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
-from cleanplate.synthesis import Composer, asset_cache
-from cleanplate.synthesis.asset_cache import AssetCache, default_cache, with_cache
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.procedural.asset_files import write_assets
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis import Composer
+from cleanplate.synthesis.assets import asset_cache
+from cleanplate.synthesis.assets.asset_cache import AssetCache, default_cache, with_cache
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from cleanplate.synthesis.procedural.procedural_files import write_assets
 from tests.synthesis.test_composer import digest
 
 SIZES = ((48, 64), (72, 96))

@@ -13,20 +13,20 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.cli.synth.build import command as synth_build
-from cleanplate.cli.synth.build import read_settings
+from cleanplate.cli.synth.build_command import command as synth_build
+from cleanplate.cli.synth.build_command import read_settings
 from cleanplate.depth import depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_alpha, read_image, write_image
+from cleanplate.files.lock import held_alone, shared
+from cleanplate.formats.pictures import read_alpha, read_image, write_image
 from cleanplate.synthesis import Composer, CompositorSettings
-from cleanplate.synthesis import job as job_room
-from cleanplate.synthesis.build import Watch, build
-from cleanplate.synthesis.engines.local import run_here, run_local
-from cleanplate.synthesis.hold import held_alone, shared
-from cleanplate.synthesis.job import Job, make_shard, sampler_of
-from cleanplate.synthesis.order import draw_plan
-from cleanplate.synthesis.plan import read_plan
-from cleanplate.synthesis.presets import PRESETS
+from cleanplate.synthesis.building import shard_job as job_room
+from cleanplate.synthesis.building.build import Watch, build
+from cleanplate.synthesis.building.build_request import draw_plan
+from cleanplate.synthesis.building.local_engine import run_here, run_local
+from cleanplate.synthesis.building.plan import read_plan
+from cleanplate.synthesis.building.presets import PRESETS
+from cleanplate.synthesis.building.shard_job import Job, make_shard, sampler_of
 from tests.synthesis.building import command, digests, order, run, unfinished, write_stock
 
 SIZE = (48, 64)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cleanplate.light import coded_from_linear, linear_from_uint8, srgb_to_linear
-from cleanplate.synthesis.camera import Pass, draw_passes, expose, jpeg
-from cleanplate.synthesis.view import view_of
+from cleanplate.synthesis.compositor.camera_effects import Pass, draw_passes, expose, jpeg
+from cleanplate.synthesis.compositor.view import view_of
 from tests.synthesis.worlds import HEIGHT, WIDTH, room
 
 ONES = np.ones(3, np.float32)

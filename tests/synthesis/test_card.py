@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.card import as_markdown, asks_attribution, write_card
-from cleanplate.synthesis.credits import Credit
-from cleanplate.synthesis.plan import Plan, PlannedAsset, Skipped, write_plan
-from cleanplate.synthesis.settings import CompositorSettings
+from cleanplate.synthesis.assets.licensing import Credit
+from cleanplate.synthesis.building.dataset_card import as_markdown, asks_attribution, write_card
+from cleanplate.synthesis.building.plan import Plan, PlannedAsset, Skipped, write_plan
+from cleanplate.synthesis.compositor.settings import CompositorSettings
 
 PLATES = (
     PlannedAsset("room", "0" * 64, Credit("room", ("MIT-0",), ("house",), ("Amazon.com, Inc.",))),

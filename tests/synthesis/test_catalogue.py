@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.procedural.asset_files import write_plates
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from cleanplate.synthesis.procedural.procedural_files import write_plates
 from cleanplate.synthesis.procedural.shading import draw_plate
 
 CAMERA = {"fx": 50.0, "fy": 50.0, "cx": 20.0, "cy": 15.0, "camera_height": 1.5, "pitch": -0.1}

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.check import check
-from cleanplate.synthesis.faults import Fault
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.sample_checks import Fault
 from tests.synthesis.building import run
 from tests.synthesis.checking import decoded, flip, found, png, rewrite
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.synthesis.check import check
-from cleanplate.synthesis.faults import depth_faults
+from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.sample_checks import depth_faults
 from tests.synthesis.checking import decoded, png, rewrite
 
 

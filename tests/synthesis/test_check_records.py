@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanplate.synthesis.check import check
+from cleanplate.synthesis.inspection.check import check
 from tests.synthesis.checking import found
 
 

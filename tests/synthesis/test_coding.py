@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cleanplate.depth_codec import DATASET, encode_disparity
-from cleanplate.pictures import read_alpha, read_image
-from cleanplate.synthesis.coding import jpeg, levels, png, relative
+from cleanplate.depth.depth_codec import DATASET, encode_disparity
+from cleanplate.formats.pictures import read_alpha, read_image
+from cleanplate.synthesis.building.encoding import jpeg, levels, png, relative
 
 DISPARITY = arrays.arrays(
     np.float32,

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import to_float, write_image
 from cleanplate.light import linear_to_srgb
 from cleanplate.matte import over
-from cleanplate.pictures import to_float, write_image
 from cleanplate.synthesis import Composer, CompositorSettings, ProceduralComposer
-from cleanplate.synthesis.assets import Plate
-from cleanplate.synthesis.composer import straight
+from cleanplate.synthesis.assets.plate import Plate
+from cleanplate.synthesis.compositor.composer import straight
 from tests.synthesis.worlds import One, board, room
 
 FEW = CompositorSettings(procedural_rooms=2, procedural_cutouts=4)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.depth_codec import FARTHEST
-from cleanplate.synthesis.counts import AlphaCounts, DepthCounts, histogram_edges
+from cleanplate.depth.depth_codec import FARTHEST
+from cleanplate.synthesis.inspection.histograms import AlphaCounts, DepthCounts, histogram_edges
 
 
 @settings(deadline=None, max_examples=30)

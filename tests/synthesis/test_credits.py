@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.credits import (
+from cleanplate.synthesis.assets.licensing import (
     Credit,
     by_licence,
     by_source,

@@ -10,9 +10,9 @@ import pytest
 
 from cleanplate import Predictor
 from cleanplate.cli import main
-from cleanplate.pictures import read_image, read_rgba, resize, write_alpha, write_image
-from cleanplate.synthesis.catalogue import CutoutFolder
-from cleanplate.synthesis.credits import read_credits
+from cleanplate.formats.pictures import read_image, read_rgba, resize, write_alpha, write_image
+from cleanplate.synthesis.assets.catalogue import CutoutFolder
+from cleanplate.synthesis.assets.licensing import read_credits
 from synthesis.test_cutting import disc, figure, mixed, stripes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

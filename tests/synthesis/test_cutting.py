@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cleanplate.formats.pictures import read_rgba
 from cleanplate.matte import over
-from cleanplate.pictures import read_rgba
-from cleanplate.synthesis.catalogue import CutoutFolder
-from cleanplate.synthesis.cutout_files import CutoutShelf
-from cleanplate.synthesis.cutting import Cut, CutSettings, Matted, Refused, cut_out
-from cleanplate.synthesis.likeness import difference, look_of
-from cleanplate.synthesis.mattes import cut_sides, foot_of, without_specks
-from cleanplate.synthesis.rims import straightened, without_scene
+from cleanplate.synthesis.assets.catalogue import CutoutFolder
+from cleanplate.synthesis.ingest.cutout_extraction import Cut, CutSettings, Matted, Refused, cut_out
+from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+from cleanplate.synthesis.ingest.decontamination import straightened, without_scene
+from cleanplate.synthesis.ingest.matte_geometry import cut_sides, foot_of, without_specks
+from cleanplate.synthesis.ingest.near_duplicates import difference, look_of
 
 
 def disc(size: tuple[int, int], centre: tuple[float, float], radius: float, soft: float = 3.0):

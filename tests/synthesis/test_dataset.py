@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.depth_codec import FARTHEST
+from cleanplate.depth.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_image, write_image
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.dataset import StoredSample, StoredSet, open_set
-from cleanplate.synthesis.engines.local import run_here
-from cleanplate.synthesis.parts import StoredPart, millimetres
+from cleanplate.formats.pictures import read_image, write_image
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_here
+from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
+from cleanplate.synthesis.inspection.stored_set import StoredSample, StoredSet, open_set
 from tests.synthesis.building import order, write_stock
 
 

@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 
 from cleanplate.cli import main
 from cleanplate.depth import read_depth
-from cleanplate.synthesis.catalogue import PlateFolder
+from cleanplate.synthesis.assets.catalogue import PlateFolder
 from synthesis.test_teaching import mean_colour, ramp
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cleanplate.synthesis.assets import fill_outside
-from cleanplate.synthesis.layer import draw_shape
-from cleanplate.synthesis.procedural.figures import KINDS, draw_cutout
+from cleanplate.matte.fill import fill_outside
+from cleanplate.synthesis.procedural.procedural_figures import KINDS, draw_cutout
+from cleanplate.synthesis.procedural.shapes import draw_shape
 
 
 @pytest.mark.parametrize("number", range(8))

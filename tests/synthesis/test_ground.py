@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
-from cleanplate.synthesis.ground import find_ground
+from cleanplate.synthesis.ingest.ground_plane import find_ground
 from synthesis import worlds
 
 LENS = Intrinsics(worlds.FOCAL, worlds.FOCAL, worlds.WIDTH / 2, worlds.HEIGHT / 2)

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cleanplate.formats.pictures import to_float
 from cleanplate.light import linear_to_srgb
 from cleanplate.matte import over
-from cleanplate.pictures import to_float
 from cleanplate.synthesis import Composer, CompositorSettings
-from cleanplate.synthesis.assets import Plate
-from cleanplate.synthesis.camera import draw_crop
-from cleanplate.synthesis.composer import straight
-from cleanplate.synthesis.lights import draw_strong_lights
-from cleanplate.synthesis.procedural.figures import draw_cutout
+from cleanplate.synthesis.assets.plate import Plate
+from cleanplate.synthesis.compositor.camera_effects import draw_crop
+from cleanplate.synthesis.compositor.composer import straight
+from cleanplate.synthesis.compositor.lights import draw_strong_lights
+from cleanplate.synthesis.procedural.procedural_figures import draw_cutout
 from cleanplate.synthesis.procedural.shading import draw_plate
 from tests.synthesis.test_composer import digest
 from tests.synthesis.worlds import One, board, room

@@ -10,10 +10,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis import Composer, CompositorSettings
-from cleanplate.synthesis.catalogue import PlateFolder
-from cleanplate.synthesis.holdout import part_of
+from cleanplate.synthesis.assets.catalogue import PlateFolder
+from cleanplate.synthesis.assets.split import part_of
 
 
 def names(folders):

@@ -11,12 +11,12 @@ import pytest
 
 from cleanplate.cli import main
 from cleanplate.errors import CleanplateError
-from cleanplate.ownership import fingerprint, write_sealed
-from cleanplate.pictures import write_image
-from cleanplate.render.crew import Rendering, _keep_plan
-from cleanplate.synthesis.photographs import PhotoSettings, make_plate
-from cleanplate.synthesis.procedural.asset_files import write_plates
-from cleanplate.synthesis.report import JSON, OVERVIEW, check_report
+from cleanplate.files.ownership import fingerprint, write_sealed
+from cleanplate.formats.pictures import write_image
+from cleanplate.render.worker_pool import Rendering, _keep_plan
+from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, make_plate
+from cleanplate.synthesis.inspection.stats_report import JSON, OVERVIEW, check_report
+from cleanplate.synthesis.procedural.procedural_files import write_plates
 
 
 class Flat:

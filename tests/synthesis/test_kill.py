@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_here
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_here
 from tests.synthesis.building import (
     ROOT,
     command,
@@ -193,8 +193,8 @@ def test_workers_that_die_before_they_have_begun_are_given_up(tmp_path: Path):
 from functools import partial
 from pathlib import Path
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_local
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_local
 from tests.synthesis.building import order
 wanted = order(Path({str(stock)!r}), Path({str(tmp_path / "set")!r}))
 try:

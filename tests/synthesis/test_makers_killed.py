@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.catalogue import CutoutFolder, PlateFolder
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from synthesis.test_cutting import figure, stripes
 from synthesis.test_teaching import mean_colour
 

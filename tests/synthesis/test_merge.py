@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cleanplate.light import coded_from_linear, linear_from_uint8
-from cleanplate.synthesis import placement as place
-from cleanplate.synthesis.composer import straight
-from cleanplate.synthesis.layer import draw_layer
-from cleanplate.synthesis.merge import Subjects, add_layer, visible
-from cleanplate.synthesis.view import View, view_of
+from cleanplate.synthesis.compositor import placement as place
+from cleanplate.synthesis.compositor.composer import straight
+from cleanplate.synthesis.compositor.layer import draw_layer
+from cleanplate.synthesis.compositor.occlusion import Subjects, add_layer, visible
+from cleanplate.synthesis.compositor.view import View, view_of
 from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
 
 SIZE = (HEIGHT, WIDTH)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.synthesis import moments
-from cleanplate.synthesis.moments import Moments
+from cleanplate.synthesis.inspection import running_moments
+from cleanplate.synthesis.inspection.running_moments import Moments
 
 
 def stack_of(
@@ -111,7 +111,7 @@ def test_a_small_spread_on_a_large_mean_is_not_lost() -> None:
 def test_flushing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     stack = stack_of(3, 11, (4, 5, 3), np.uint16, 0.2)
     whole = counted(stack)
-    monkeypatch.setattr(moments, "_FLUSH", 3)
+    monkeypatch.setattr(running_moments, "_FLUSH", 3)
     flushed = counted(stack)
     np.testing.assert_array_equal(flushed.mean(), whole.mean())
     np.testing.assert_array_equal(flushed.std(), whole.std())

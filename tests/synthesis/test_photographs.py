@@ -17,12 +17,12 @@ from PIL import Image
 from cleanplate.arrays import Plane
 from cleanplate.depth import read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.catalogue import PlateFolder
-from cleanplate.synthesis.lens import lens_of, lens_of_angle
-from cleanplate.synthesis.photographs import PhotoSettings, existing_depth, make_plate
-from cleanplate.synthesis.ranging import CAMERA_HEIGHT, in_metres
-from cleanplate.synthesis.teaching import Convention
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.catalogue import PlateFolder
+from cleanplate.synthesis.ingest.depth_estimators import Convention
+from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT, in_metres
+from cleanplate.synthesis.ingest.photo_intrinsics import lens_of, lens_of_angle
+from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, existing_depth, make_plate
 from synthesis import worlds
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.synthesis import placement as place
-from cleanplate.synthesis.layer import draw_layer
-from cleanplate.synthesis.view import View, view_of, world_points
+from cleanplate.synthesis.compositor import placement as place
+from cleanplate.synthesis.compositor.layer import draw_layer
+from cleanplate.synthesis.compositor.view import View, view_of, world_points
 from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WALL, WIDTH, board, camera, room
 
 WHOLE = (0, 0, WIDTH, HEIGHT)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis import CompositorSettings
-from cleanplate.synthesis.credits import Credit
-from cleanplate.synthesis.order import draw_plan
-from cleanplate.synthesis.plan import (
+from cleanplate.synthesis.assets.licensing import Credit
+from cleanplate.synthesis.building.build_request import draw_plan
+from cleanplate.synthesis.building.plan import (
     PLAN,
     Plan,
     PlannedAsset,
@@ -23,7 +23,7 @@ from cleanplate.synthesis.plan import (
     read_plan,
     write_plan,
 )
-from cleanplate.synthesis.presets import PRESETS
+from cleanplate.synthesis.building.presets import PRESETS
 from tests.synthesis.building import order, write_stock
 
 

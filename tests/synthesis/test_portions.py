@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.dataset import Portion
-from cleanplate.synthesis.portions import over_portions
+from cleanplate.synthesis.inspection.parallel import over_portions
+from cleanplate.synthesis.inspection.stored_set import Portion
 from tests.synthesis.building import environment
 
 PORTIONS = [Portion(number, f"{number}.tar") for number in range(5)]
@@ -65,7 +65,7 @@ def test_a_mistake_comes_through_whole() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     program = (
-        "from cleanplate.synthesis.portions import over_portions\n"
+        "from cleanplate.synthesis.inspection.parallel import over_portions\n"
         "from tests.synthesis.test_portions import PORTIONS, linger\n"
         "if __name__ == '__main__':\n"
         "    list(over_portions(linger, PORTIONS, 2))\n"

@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from cleanplate.cli import synth
-from cleanplate.cli.synth.procedural import command
+from cleanplate.cli.synth.procedural_command import command
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import write_image
+from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis import Composer
-from cleanplate.synthesis.catalogue import CutoutFolder
-from cleanplate.synthesis.credits import read_credits
-from cleanplate.synthesis.procedural.asset_files import write_assets
-from cleanplate.synthesis.procedural.figures import draw_cutout
+from cleanplate.synthesis.assets.catalogue import CutoutFolder
+from cleanplate.synthesis.assets.licensing import read_credits
+from cleanplate.synthesis.procedural.procedural_figures import draw_cutout
+from cleanplate.synthesis.procedural.procedural_files import write_assets
 
 
 def run(*words: object) -> dict:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from cleanplate.errors import CleanplateError, MissingExtraError
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_here
-from cleanplate.synthesis.engines.ray import run_ray
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_here
+from cleanplate.synthesis.building.ray_engine import run_ray
 from tests.synthesis.building import digests, order, unfinished, write_stock
 
 

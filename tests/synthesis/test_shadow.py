@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from cleanplate.synthesis import placement as place
-from cleanplate.synthesis.layer import draw_layer
-from cleanplate.synthesis.lights import Contact, Light, draw_lights
-from cleanplate.synthesis.shadow import cast, shadows, touch
-from cleanplate.synthesis.view import View, view_of
+from cleanplate.synthesis.compositor import placement as place
+from cleanplate.synthesis.compositor.layer import draw_layer
+from cleanplate.synthesis.compositor.lights import Contact, Light, draw_lights
+from cleanplate.synthesis.compositor.shadow import cast, shadows, touch
+from cleanplate.synthesis.compositor.view import View, view_of
 from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
 
 SIZE = (HEIGHT, WIDTH)

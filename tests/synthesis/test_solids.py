@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.depth import Intrinsics
-from cleanplate.synthesis.assets import Camera
+from cleanplate.synthesis.assets.plate import Camera
 from cleanplate.synthesis.procedural.shading import draw_plate
 from cleanplate.synthesis.procedural.solids import Solid, blocked, cast_rays, rays
 

@@ -12,15 +12,20 @@ import cv2
 import numpy as np
 import pytest
 
+from cleanplate.contact_sheet import LINE, as_tile, bars, row
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_image, write_image
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.dataset import open_set
-from cleanplate.synthesis.engines.local import run_here
-from cleanplate.synthesis.report import JSON, as_document, as_markdown, write_report
-from cleanplate.synthesis.sheet import draw_sheet
-from cleanplate.synthesis.stats import Bad, measure
-from cleanplate.synthesis.tiles import LINE, as_tile, bars, row
+from cleanplate.formats.pictures import read_image, write_image
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.local_engine import run_here
+from cleanplate.synthesis.inspection.sample_sheet import draw_sheet
+from cleanplate.synthesis.inspection.stats import Bad, measure
+from cleanplate.synthesis.inspection.stats_report import (
+    JSON,
+    as_document,
+    as_markdown,
+    write_report,
+)
+from cleanplate.synthesis.inspection.stored_set import open_set
 from tests.synthesis.building import order, run, write_stock
 from tests.synthesis.test_build import members
 

@@ -9,8 +9,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.synthesis.teaching import OnnxTeacher  # noqa: E402
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.ingest.depth_estimators import OnnxTeacher
 
 
 def mean_colour(

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from cleanplate.depth import Intrinsics
-from cleanplate.synthesis.assets import Camera, Cutout, Plate
+from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.assets.plate import Camera, Plate
 
 HEIGHT, WIDTH = 240, 320
 FOCAL = 300.0

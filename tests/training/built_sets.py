@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.depth import write_depth
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.build import build
-from cleanplate.synthesis.engines.local import run_here
-from cleanplate.synthesis.order import Order
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.building.build import build
+from cleanplate.synthesis.building.build_request import Order
+from cleanplate.synthesis.building.local_engine import run_here
 
 LICENCE = json.dumps({"license": "CC0-1.0", "source": "made for tests"})
 

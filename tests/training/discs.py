@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate.training.recipes import DataRecipe, NetworkRecipe, Recipe, Stage
+from cleanplate.training.networks import NetworkRecipe
+from cleanplate.training.recipes import DataRecipe, Recipe, Stage
 
 
 class Discs:

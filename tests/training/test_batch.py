@@ -8,17 +8,12 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cleanplate.depth import Normalisation  # noqa: E402
-from cleanplate.training.batch import (  # noqa: E402
-    RELATIVE_LIMIT,
-    collate,
-    normalisation,
-    relative,
-)
-from training.discs import Discs  # noqa: E402
+from cleanplate.depth import Normalisation
+from cleanplate.training.data.batch import RELATIVE_LIMIT, collate, normalisation, relative
+from training.discs import Discs
 
 
 def test_pictures_become_channels_first_in_zero_to_one():

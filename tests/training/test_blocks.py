@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cleanplate.training.networks.blocks import coordinate_channels  # noqa: E402
+from cleanplate.training.networks.blocks import coordinate_channels
 
 
 def test_coordinates_run_between_the_outer_pixel_centres():

@@ -17,16 +17,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from PIL import Image  # noqa: E402
+from PIL import Image
 
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.training.data import PairData, open_sources  # noqa: E402
-from cleanplate.training.folders import Folders  # noqa: E402
-from cleanplate.training.recipes import DataRecipe, Stage  # noqa: E402
-from cleanplate.training.shards import Shards  # noqa: E402
-from cleanplate.training.stored import Stored, split  # noqa: E402
-from training.built_sets import build_set, write_assets  # noqa: E402
-from training.discs import tiny_recipe  # noqa: E402
+from cleanplate.errors import CleanplateError
+from cleanplate.training.data.data_module import PairData, open_sources
+from cleanplate.training.data.folder_reader import Folders
+from cleanplate.training.data.shard_reader import Shards
+from cleanplate.training.data.stored_samples import Stored, split
+from cleanplate.training.recipes import DataRecipe, Stage
+from training.built_sets import build_set, write_assets
+from training.discs import tiny_recipe
 
 
 @pytest.fixture(scope="module")

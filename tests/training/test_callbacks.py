@@ -11,18 +11,18 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from cleanplate.pictures import read_image  # noqa: E402
-from cleanplate.training import fit as fitting  # noqa: E402
-from cleanplate.training.batch import collate, relative  # noqa: E402
-from cleanplate.training.callbacks import (  # noqa: E402
+from cleanplate.formats.pictures import read_image
+from cleanplate.training import fit as fitting
+from cleanplate.training.callbacks import (
     CollapseWarning,
     CollapseWatch,
     spread_ratios,
 )
-from cleanplate.training.grids import COLUMNS, picture_grid  # noqa: E402
-from cleanplate.training.log import read_log  # noqa: E402
-from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.training.data.batch import collate, relative
+from cleanplate.training.image_logging import COLUMNS, picture_grid
+from cleanplate.training.json_log import read_log
+from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction
+from training.discs import Discs, tiny_recipe
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode
 
-from cleanplate.training.networks import CompactNet  # noqa: E402
+from cleanplate.training.networks import CompactNet
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from cleanplate.training.data import PairData, StepSampler  # noqa: E402
-from cleanplate.training.recipes import Stage  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.training.data.data_module import PairData, StepSampler
+from cleanplate.training.recipes import Stage
+from training.discs import Discs, tiny_recipe
 
 
 def loaded(recipe, *, workers=0, step=0, rank=0, ranks=1):

@@ -28,8 +28,8 @@ import torch
 from lightning.pytorch import Callback
 from training.discs import tiny_recipe
 from cleanplate.training.fit import Launch, fit
-from cleanplate.training.shards import Shards
-from cleanplate.training.stored import Stored
+from cleanplate.training.data.shard_reader import Shards
+from cleanplate.training.data.stored_samples import Stored
 
 def digest(network):
     # Weights only: each rank has its own running statistics, those of rank 0 are saved.

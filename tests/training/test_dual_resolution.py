@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode
 
-from cleanplate.training.networks import DualResolutionNet  # noqa: E402
-from cleanplate.training.networks.dual_resolution import Comparison  # noqa: E402
+from cleanplate.training.networks import DualResolutionNet
+from cleanplate.training.networks.dual_resolution import Comparison
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.training.networks.efficientnet import EfficientNetLite0  # noqa: E402
+from cleanplate.errors import CleanplateError
+from cleanplate.training.networks.efficientnet import EfficientNetLite0
 
 
 @pytest.mark.parametrize("size", [(64, 96), (61, 83), (32, 32)])

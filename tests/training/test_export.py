@@ -13,23 +13,28 @@ pytest.importorskip("lightning")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-from click.testing import CliRunner  # noqa: E402
+from click.testing import CliRunner
 
-from cleanplate.cli import export as export_command  # noqa: E402
-from cleanplate.cli import main  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.models import find_model  # noqa: E402
-from cleanplate.pictures import write_image  # noqa: E402
-from cleanplate.synthesis.credits import SourceUse  # noqa: E402
-from cleanplate.training import export as exporting  # noqa: E402
-from cleanplate.training import graphs  # noqa: E402
-from cleanplate.training.card import Facts, giga_macs, read_figures, without_places  # noqa: E402
-from cleanplate.training.export import export, read_trained, weights_hash  # noqa: E402
-from cleanplate.training.fit import Launch, fit  # noqa: E402
-from cleanplate.training.licensing import KEY, DataLicensing  # noqa: E402
-from cleanplate.training.networks import NETWORKS, CompactNet  # noqa: E402
-from cleanplate.training.recipes import DataRecipe, NetworkRecipe  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.cli import export_command, main
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import write_image
+from cleanplate.models import find_model
+from cleanplate.synthesis.assets.licensing import SourceUse
+from cleanplate.training.export import model_export as exporting
+from cleanplate.training.export import onnx_graphs
+from cleanplate.training.export.model_card import Facts, read_figures, without_places
+from cleanplate.training.export.model_export import export, weights_hash
+from cleanplate.training.export.trained import read_trained
+from cleanplate.training.fit import Launch, fit
+from cleanplate.training.networks import (
+    NETWORKS,
+    CompactNet,
+    NetworkRecipe,
+)
+from cleanplate.training.networks.complexity import giga_macs
+from cleanplate.training.recipes import DataRecipe
+from cleanplate.training.weights_licence import KEY, DataLicensing
+from training.discs import Discs, tiny_recipe
 
 TINY = Facts("tiny", "Apache-2.0")
 
@@ -102,7 +107,7 @@ def test_a_checkpoint_alone_is_enough(run, tmp_path, model):
 def test_a_model_that_differs_from_torch_is_not_written(run, tmp_path, monkeypatch):
     def spoilt(network, metadata):
         other = CompactNet(width=0.25).eval()
-        return graphs.build_graphs(other, metadata)
+        return onnx_graphs.build_graphs(other, metadata)
 
     monkeypatch.setattr(exporting, "build_graphs", spoilt)
     with pytest.raises(CleanplateError, match="nothing was written"):

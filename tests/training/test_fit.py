@@ -19,17 +19,19 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("tensorboard")
 
-from lightning.pytorch import Callback  # noqa: E402
+from lightning.pytorch import Callback
 
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.synthesis.procedural.asset_files import write_plates  # noqa: E402
-from cleanplate.training import fit as fitting  # noqa: E402
-from cleanplate.training.export import read_trained, weights_hash  # noqa: E402
-from cleanplate.training.fit import Launch, fit, read_checkpoint  # noqa: E402
-from cleanplate.training.log import read_log  # noqa: E402
-from cleanplate.training.module import PairModule, learning_rate_factor  # noqa: E402
-from cleanplate.training.recipes import DataRecipe  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.procedural.procedural_files import write_plates
+from cleanplate.training import fit as fitting
+from cleanplate.training.checkpoint import read_checkpoint
+from cleanplate.training.export.model_export import weights_hash
+from cleanplate.training.export.trained import read_trained
+from cleanplate.training.fit import Launch, fit
+from cleanplate.training.json_log import read_log
+from cleanplate.training.lightning_module import PairModule, learning_rate_factor
+from cleanplate.training.recipes import DataRecipe
+from training.discs import Discs, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent.parent
 LAUNCH = Launch(
@@ -327,7 +329,7 @@ def test_the_average_follows_the_weights_and_is_what_export_takes(tmp_path):
         def on_train_batch_end(self, trainer, pl_module, *_):
             seen.append(pl_module.network.head.weight.detach().clone())
 
-    from cleanplate.training.recipes import NetworkRecipe
+    from cleanplate.training.networks import NetworkRecipe
 
     recipe = tiny_recipe(
         network=NetworkRecipe(name="seed", width=0.125), objective="cross-entropy", steps=5

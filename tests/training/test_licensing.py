@@ -13,18 +13,13 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from cleanplate.cli import main
-from cleanplate.pictures import write_image
-from cleanplate.synthesis.archive import pack_pairs
-from cleanplate.synthesis.credits import SourceUse
-from cleanplate.synthesis.procedural.asset_files import write_plates
-from cleanplate.training.licensing import ENCODER, DataLicensing, licensing_of
-from cleanplate.training.recipes import (
-    RECIPES,
-    DataRecipe,
-    NetworkRecipe,
-    Recipe,
-    to_json,
-)
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.licensing import SourceUse
+from cleanplate.synthesis.assets.packing import pack_pairs
+from cleanplate.synthesis.procedural.procedural_files import write_plates
+from cleanplate.training.networks import NetworkRecipe
+from cleanplate.training.recipes import RECIPES, DataRecipe, Recipe, to_json
+from cleanplate.training.weights_licence import ENCODER, DataLicensing, licensing_of
 
 BY = {"license": "CC-BY-4.0", "source": "scans", "attribution": "Scans, (c) A"}
 

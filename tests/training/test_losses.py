@@ -9,8 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cleanplate.training import losses  # noqa: E402
-from cleanplate.training.networks.contract import Prediction  # noqa: E402
+from cleanplate.training import losses
+from cleanplate.training.networks.contract import Prediction
 
 
 def plane(values) -> torch.Tensor:

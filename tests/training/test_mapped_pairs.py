@@ -11,11 +11,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("tyro")
 
-from cleanplate.pictures import write_image  # noqa: E402
-from cleanplate.training.mapped_pairs import mapped_pairs  # noqa: E402
-from cleanplate.training.retakes import Retakes, open_pairs  # noqa: E402
-from training.test_retakes import write_pairs  # noqa: E402
-from training.test_stored import write_shards  # noqa: E402
+from cleanplate.formats.pictures import write_image
+from cleanplate.training.data.mapped_pairs import mapped_pairs
+from cleanplate.training.data.pair_augmentation import Retakes, open_pairs
+from training.test_retakes import write_pairs
+from training.test_stored import write_shards
 
 
 def alike(one, other):

@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
-from cleanplate.training import graphs  # noqa: E402
-from cleanplate.training.networks import NETWORKS, Prediction  # noqa: E402
+from cleanplate.training.export import onnx_graphs
+from cleanplate.training.networks import NETWORKS, Prediction
 
 TINY = {"compact": {"width": 0.25}, "dual": {}, "seed": {"width": 0.125}}
 VARIANTS = {
@@ -147,11 +147,11 @@ def test_the_network_for_inference_gives_the_same_answers(network):
 
 @pytest.fixture(scope="module")
 def exported(network):
-    return graphs.build_graphs(network, {"name": "test"})
+    return onnx_graphs.build_graphs(network, {"name": "test"})
 
 
 def test_the_graphs_answer_as_torch_does_at_odd_sizes(network, exported):
-    assert graphs.largest_difference(network, *exported) <= 1e-4
+    assert onnx_graphs.largest_difference(network, *exported) <= 1e-4
 
 
 def test_the_graphs_hold_plain_operators_and_dynamic_sizes(network, exported):
@@ -159,8 +159,8 @@ def test_the_graphs_hold_plain_operators_and_dynamic_sizes(network, exported):
 
     for graph, inputs, outputs in zip(
         exported,
-        (graphs.PLATE_INPUTS, ("frame", "plate", *network.plate_outputs)),
-        (graphs.PlateGraph(network).outputs, network.frame_outputs),
+        (onnx_graphs.PLATE_INPUTS, ("frame", "plate", *network.plate_outputs)),
+        (onnx_graphs.PlateGraph(network).outputs, network.frame_outputs),
         strict=True,
     ):
         model = onnx.load_from_string(graph)

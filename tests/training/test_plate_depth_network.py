@@ -6,8 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cleanplate.training.losses import LossWeights, PlateDepthLoss  # noqa: E402
-from cleanplate.training.networks import PlateDepthNet  # noqa: E402
+from cleanplate.training.losses import LossWeights, PlateDepthLoss
+from cleanplate.training.networks import PlateDepthNet
 
 
 def test_parameters_stay_within_three_million():

@@ -12,15 +12,16 @@ pytest.importorskip("tyro")
 
 from click.testing import CliRunner
 
-from cleanplate.cli import train
+from cleanplate.cli import train_command
 from cleanplate.errors import CleanplateError
-from cleanplate.training import recipes, schedule
+from cleanplate.training import recipes
+from cleanplate.training.data import sample_schedule
 from cleanplate.training.recipes import RECIPES, Stage
 from training.discs import tiny_recipe
 
 
 def chosen(*fields: str) -> recipes.Recipe:
-    return train.read_recipe("compact", list(fields))
+    return train_command.read_recipe("compact", list(fields))
 
 
 def test_every_field_can_be_overridden_with_its_type():
@@ -55,7 +56,7 @@ def test_what_is_unknown_or_of_another_type_is_refused(fields, capsys):
 
 def test_an_unknown_recipe_names_the_known_ones():
     with pytest.raises(CleanplateError, match="compact-smoke"):
-        train.read_recipe("kompact", [])
+        train_command.read_recipe("kompact", [])
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_an_impossible_recipe_is_refused(changes, said):
 
 def test_help_lists_recipes_and_after_one_its_fields():
     runner = CliRunner()
-    general = runner.invoke(train.command, ["--help"])
+    general = runner.invoke(train_command.command, ["--help"])
     assert general.exit_code == 0
     assert "Example" in general.output
     for name in RECIPES:
         assert name in general.output
-    fields = runner.invoke(train.command, ["compact", "--help"])
+    fields = runner.invoke(train_command.command, ["compact", "--help"])
     assert fields.exit_code == 0
     for field in ("--steps", "--network.width", "--data.plates", "--ema-decay"):
         assert field in fields.output
@@ -89,13 +90,13 @@ def test_stretches_cover_each_step_once_and_samples_are_numbered_through():
     recipe = tiny_recipe(
         steps=11, stages=(Stage(32, 32, 5, 0.3), Stage(48, 32, 3, 0.3), Stage(64, 64, 2, 0.4))
     )
-    numbers = [number for indices, _ in schedule.step_samples(recipe) for number in indices]
+    numbers = [number for indices, _ in sample_schedule.step_samples(recipe) for number in indices]
     assert numbers == list(range(len(numbers)))
-    sizes = [stage.width for _, stage in schedule.step_samples(recipe)]
+    sizes = [stage.width for _, stage in sample_schedule.step_samples(recipe)]
     assert sizes == [32] * 3 + [48] * 4 + [64] * 4
     for step in range(12):
-        rest = [n for indices, _ in schedule.step_samples(recipe, step) for n in indices]
-        assert rest == numbers[schedule.samples_seen(recipe, step) :]
+        rest = [n for indices, _ in sample_schedule.step_samples(recipe, step) for n in indices]
+        assert rest == numbers[sample_schedule.samples_seen(recipe, step) :]
 
 
 def test_a_saved_recipe_names_what_changed(tmp_path):

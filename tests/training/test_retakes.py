@@ -14,17 +14,17 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("tyro")
 
-from cleanplate.cli import train  # noqa: E402
-from cleanplate.depth import write_depth  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.pictures import write_alpha, write_image  # noqa: E402
-from cleanplate.synthesis import CompositorSettings  # noqa: E402
-from cleanplate.synthesis.camera import Pass  # noqa: E402
-from cleanplate.training import recipes  # noqa: E402
-from cleanplate.training.data import open_sources  # noqa: E402
-from cleanplate.training.recipes import DataRecipe  # noqa: E402
-from cleanplate.training.retakes import LoosePairs, Mixture, Retakes, open_pairs  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.cli import train_command
+from cleanplate.depth import write_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import write_alpha, write_image
+from cleanplate.synthesis import CompositorSettings
+from cleanplate.synthesis.compositor.camera_effects import Pass
+from cleanplate.training import recipes
+from cleanplate.training.data.data_module import open_sources
+from cleanplate.training.data.pair_augmentation import LoosePairs, Mixture, Retakes, open_pairs
+from cleanplate.training.recipes import DataRecipe
+from training.discs import Discs, tiny_recipe
 
 EXACT = CompositorSettings.exact()
 
@@ -99,7 +99,7 @@ def test_a_knocked_camera_moves_the_plate_and_its_depth_alike(monkeypatch):
         still = Pass(np.ones(3, np.float32))
         return still, still, np.array([[1.0, 0, 4], [0, 1, 0]])
 
-    monkeypatch.setattr("cleanplate.training.retakes.draw_passes", knocked)
+    monkeypatch.setattr("cleanplate.training.data.pair_augmentation.draw_passes", knocked)
     settings = CompositorSettings(smallest_crop=1.0, mirror=False)
     made = Retakes(Ramps(), 1, settings).sample(0, (60, 60))
     inside = slice(0, 56)
@@ -220,22 +220,22 @@ def test_the_recipe_mixes_pairs_into_training_only(tmp_path):
 def test_the_command_line_names_several_folders_and_a_mixture():
     words = ["--data.plates", "a", "b", "--data.cutouts", "c"]
     words += ["--data.pairs", "p", "--data.pairs-share", "0.2"]
-    recipe = train.read_recipe("compact", words)
+    recipe = train_command.read_recipe("compact", words)
     assert [str(path) for path in recipe.data.plates] == ["a", "b"]
     assert [str(path) for path in recipe.data.cutouts] == ["c"]
     assert (str(recipe.data.pairs), recipe.data.pairs_share) == ("p", 0.2)
     command = recipes.command_of(recipes.to_json(recipe)).split()
-    assert train.read_recipe("compact", command[3:]) == recipe
+    assert train_command.read_recipe("compact", command[3:]) == recipe
 
 
 @pytest.mark.parametrize("words", [["--data.pairs", "p"], ["--data.pairs-share", "0.2"]])
 def test_half_a_mixture_is_refused(words):
     with pytest.raises((CleanplateError, SystemExit)):
-        train.read_recipe("compact", words)
+        train_command.read_recipe("compact", words)
 
 
 def test_a_run_saved_with_one_folder_goes_on_with_a_list_of_one(tmp_path):
-    recipe = train.read_recipe("compact", ["--data.plates", "a"])
+    recipe = train_command.read_recipe("compact", ["--data.plates", "a"])
     saved = recipes.to_json(recipe)
     saved["data"]["plates"], saved["data"]["cutouts"] = "a", None
     assert recipes.changes(saved, recipe) == []

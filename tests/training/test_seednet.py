@@ -6,9 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from cleanplate.training.networks.seednet import Decoder, SeedNet  # noqa: E402
+from cleanplate.training.networks.seed_net import Decoder, SeedNet
 
 Row = tuple[str, tuple[int, int, int], int]
 

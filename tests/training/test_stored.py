@@ -13,19 +13,19 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 webdataset = pytest.importorskip("webdataset")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from PIL import Image  # noqa: E402
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
-from cleanplate.depth import write_depth  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.pictures import write_image  # noqa: E402
-from cleanplate.training.data import PairData, StepSampler, open_sources  # noqa: E402
-from cleanplate.training.folders import Folders  # noqa: E402
-from cleanplate.training.recipes import DataRecipe, Stage  # noqa: E402
-from cleanplate.training.shards import Shards  # noqa: E402
-from cleanplate.training.stored import Stored, fitted, split  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.depth import write_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import write_image
+from cleanplate.training.data.data_module import PairData, StepSampler, open_sources
+from cleanplate.training.data.folder_reader import Folders
+from cleanplate.training.data.shard_reader import Shards
+from cleanplate.training.data.stored_samples import Stored, fitted, split
+from cleanplate.training.recipes import DataRecipe, Stage
+from training.discs import Discs, tiny_recipe
 
 
 def picture(array, kind="PNG") -> bytes:

@@ -15,30 +15,30 @@ pytest.importorskip("tyro")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
-from cleanplate.cli import main  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.models import SUBJECT_DEPTH, find_model  # noqa: E402
-from cleanplate.predict.subject_depth import Regressor, SubjectDepth, assumed_focal  # noqa: E402
-from cleanplate.training.card import Facts  # noqa: E402
-from cleanplate.training.export import export  # noqa: E402
-from cleanplate.training.fit import Launch, fit  # noqa: E402
-from cleanplate.training.subject_depth import train  # noqa: E402
-from cleanplate.training.subject_recipe import SubjectDepthRecipe  # noqa: E402
-from cleanplate.training.subject_regressor import (  # noqa: E402
+from cleanplate.cli import main
+from cleanplate.errors import CleanplateError
+from cleanplate.models import SUBJECT_DEPTH, find_model
+from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth, assumed_focal
+from cleanplate.training.export.model_card import Facts
+from cleanplate.training.export.model_export import export
+from cleanplate.training.fit import Launch, fit
+from cleanplate.training.subject_geometry.subject_recipe import SubjectDepthRecipe
+from cleanplate.training.subject_geometry.subject_regressor import (
     calibrated,
     figures,
     fit_regressor,
 )
-from cleanplate.training.subject_scenes import (  # noqa: E402
+from cleanplate.training.subject_geometry.subject_scenes import (
     CompositeScenes,
     PairScenes,
     SubjectScene,
     as_measured,
     damaged,
 )
-from cleanplate.training.subject_table import Table, subjects_of  # noqa: E402
-from evaluation.conftest import write_pair  # noqa: E402
-from training.discs import Discs, tiny_recipe  # noqa: E402
+from cleanplate.training.subject_geometry.subject_table import Table, subjects_of
+from cleanplate.training.subject_geometry.subject_training import train
+from evaluation.conftest import write_pair
+from training.discs import Discs, tiny_recipe
 
 HEIGHT, WIDTH = 96, 128
 

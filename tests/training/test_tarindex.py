@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 
 from cleanplate.errors import CleanplateError
-from cleanplate.training import tarindex
-from cleanplate.training.tarindex import members
+from cleanplate.training.data import tar_index
+from cleanplate.training.data.tar_index import members
 
 FORMATS = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)
 
@@ -61,8 +61,8 @@ def test_any_tar_file_is_read_as_it_was_written(tmp_path_factory, entries, form,
 def test_what_builders_write_goes_the_quick_way(tmp_path, monkeypatch, form, mtime):
     entries = [(f"{n:09}.{part}", bytes([n]) * n * 200) for n in range(9) for part in "abc"]
     file = write_tar(tmp_path / "a.tar", entries, form=form, mtime=mtime)
-    monkeypatch.setattr(tarindex, "_any", None)  # not reached
-    monkeypatch.setattr(tarindex, "_AT_ONCE", 4)  # several rounds
+    monkeypatch.setattr(tar_index, "_any", None)  # not reached
+    monkeypatch.setattr(tar_index, "_AT_ONCE", 4)  # several rounds
     assert contents(file, members(file)) == entries
 
 

@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from cleanplate.cli import main  # noqa: E402
-from cleanplate.depth import read_depth  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.pictures import write_image  # noqa: E402
-from cleanplate.training.teacher import TransformersTeacher, convention_of  # noqa: E402
+from cleanplate.cli import main
+from cleanplate.depth import read_depth
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import write_image
+from cleanplate.training.depth_estimator import TransformersTeacher, convention_of
 
 PROCESSOR = {
     "image_processor_type": "DPTImageProcessor", "do_resize": True, "do_rescale": True,
@@ -195,7 +195,7 @@ def test_metric_models(tmp_path: Path):
 
 def test_the_margin_that_zoedepth_adds_is_taken_off():
     """Mirrored margins of 3 * sqrt(side / 2): 15 rows and 21 columns of 50 x 100."""
-    from cleanplate.training.teacher import _without_margin
+    from cleanplate.training.depth_estimator import _without_margin
 
     whole = np.zeros((2 * (50 + 30), 2 * (100 + 42)), np.float32)
     whole[30:-30, 42:-42] = 1

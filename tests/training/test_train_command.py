@@ -16,15 +16,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from click.testing import CliRunner  # noqa: E402
+from click.testing import CliRunner
 
-from cleanplate.cli import main, train  # noqa: E402
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.synthesis.procedural.asset_files import write_assets  # noqa: E402
-from cleanplate.training.fit import read_checkpoint  # noqa: E402
-from cleanplate.training.log import read_log  # noqa: E402
-from cleanplate.training.recipes import RECIPES, DataRecipe  # noqa: E402
-from training.test_stored import write_shards  # noqa: E402
+from cleanplate.cli import main, train_command
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.procedural.procedural_files import write_assets
+from cleanplate.training.checkpoint import read_checkpoint
+from cleanplate.training.json_log import read_log
+from cleanplate.training.recipes import RECIPES, DataRecipe
+from training.test_stored import write_shards
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
 
@@ -44,10 +44,10 @@ def arguments(tmp_path_factory):
 
 def test_a_run_says_how_it_ended_and_is_not_repeated(tmp_path, arguments):
     words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json"]
-    first = CliRunner().invoke(train.command, words)
+    first = CliRunner().invoke(train_command.command, words)
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["status"] == "complete"
-    again = CliRunner().invoke(train.command, words)
+    again = CliRunner().invoke(train_command.command, words)
     told = json.loads(again.stdout)
     assert (told["status"], told["step"]) == ("already complete", 3)
     assert Path(told["checkpoint"]).is_file()
@@ -66,14 +66,14 @@ def test_decoded_assets_lie_where_the_person_wants_them(tmp_path, arguments, how
     words += {"given": ["--asset-cache", str(given)], "usual": [], "none": ["--no-asset-cache"]}[
         how
     ]
-    done = CliRunner().invoke(train.command, words)
+    done = CliRunner().invoke(train_command.command, words)
     assert done.exit_code == 0, done.output
     found = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.assets")}
     assert found == ({how} if how != "none" else set())
 
 
 def test_without_a_recipe_it_shows_its_help():
-    done = CliRunner().invoke(train.command, [])
+    done = CliRunner().invoke(train_command.command, [])
     assert done.exit_code == 2
     assert "RECIPE" in done.output
 
@@ -115,7 +115,7 @@ def test_drawn_scenes_are_asked_for(tmp_path):
     for name, recipe in RECIPES.items():
         if name.endswith("-smoke"):
             recipe.data.demand_places()
-    said = CliRunner().invoke(train.command, ["--help"]).output
+    said = CliRunner().invoke(train_command.command, ["--help"]).output
     assert "--data.kind procedural" in said
 
 

@@ -7,8 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from cleanplate.errors import CleanplateError  # noqa: E402
-from cleanplate.training.weights import read_weights, write_weights  # noqa: E402
+from cleanplate.errors import CleanplateError
+from cleanplate.training.half_precision_weights import read_weights, write_weights
 
 FACTS = {"recipe": {"name": "one"}, "samples": 7}
 
@@ -40,9 +40,10 @@ def test_another_file_is_told(tmp_path, content):
 
 def test_a_run_begins_with_exported_weights(tmp_path):
     pytest.importorskip("lightning")
-    from cleanplate.training.export import export_weights
-    from cleanplate.training.fit import Launch, fit, read_checkpoint
-    from cleanplate.training.module import PairModule
+    from cleanplate.training.checkpoint import read_checkpoint
+    from cleanplate.training.export.model_export import export_weights
+    from cleanplate.training.fit import Launch, fit
+    from cleanplate.training.lightning_module import PairModule
     from cleanplate.training.recipes import DataRecipe
     from training.discs import Discs, tiny_recipe
 

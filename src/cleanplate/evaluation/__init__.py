@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from cleanplate.evaluation.baselines import ConstantDisparity as ConstantDisparity
     from cleanplate.evaluation.baselines import FixedDifference as FixedDifference
     from cleanplate.evaluation.baselines import RowDisparity as RowDisparity
-    from cleanplate.evaluation.pairs import Pair as Pair
-    from cleanplate.evaluation.pairs import View as View
-    from cleanplate.evaluation.pairs import find_pairs as find_pairs
-    from cleanplate.evaluation.pairs import variants as variants
-    from cleanplate.evaluation.predictors import Answer as Answer
-    from cleanplate.evaluation.predictors import PairPredictor as PairPredictor
-    from cleanplate.evaluation.predictors import PreparedScene as PreparedScene
     from cleanplate.evaluation.score import Row as Row
     from cleanplate.evaluation.score import Rules as Rules
     from cleanplate.evaluation.score import Scores as Scores
     from cleanplate.evaluation.score import evaluate as evaluate
     from cleanplate.evaluation.score import score_pair as score_pair
-    from cleanplate.evaluation.sheet import draw_sheet as draw_sheet
-    from cleanplate.evaluation.table import as_document as as_document
-    from cleanplate.evaluation.table import as_table as as_table
+    from cleanplate.evaluation.score_sheet import draw_sheet as draw_sheet
+    from cleanplate.evaluation.score_table import as_document as as_document
+    from cleanplate.evaluation.score_table import as_table as as_table
+    from cleanplate.pairs.pair_files import Pair as Pair
+    from cleanplate.pairs.pair_files import View as View
+    from cleanplate.pairs.pair_files import find_pairs as find_pairs
+    from cleanplate.pairs.pair_files import variants as variants
+    from cleanplate.pairs.protocols import Answer as Answer
+    from cleanplate.pairs.protocols import PairPredictor as PairPredictor
+    from cleanplate.pairs.protocols import PreparedScene as PreparedScene
 
-_ROOMS = {
+_NAMES = {
     "baselines": (
         "BASELINES AlignedDifference ConstantDisparity FixedDifference MOG2 RowDisparity"
     ),
-    "pairs": "Pair View find_pairs variants",
-    "predictors": "Answer PairPredictor PreparedScene",
     "score": "Row Rules Scores evaluate score_pair",
-    "sheet": "draw_sheet",
-    "table": "as_document as_table",
+    "score_sheet": "draw_sheet",
+    "score_table": "as_document as_table",
+    "pairs.pair_files": "Pair View find_pairs variants",
+    "pairs.protocols": "Answer PairPredictor PreparedScene",
 }
-_HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "BASELINES",
@@ -69,8 +69,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULE_OF:
+        module = _MODULE_OF[name]
+        package = "cleanplate" if module.startswith("pairs.") else __name__
+        return getattr(import_module(f"{package}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

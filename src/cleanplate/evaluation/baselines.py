@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Plane
-from cleanplate.evaluation.predictors import Answer, PairPredictor
-from cleanplate.pictures import to_float, to_uint8
+from cleanplate.formats.pictures import to_float, to_uint8
+from cleanplate.pairs.protocols import Answer, PairPredictor
 
 Eight = npt.NDArray[np.uint8]
 

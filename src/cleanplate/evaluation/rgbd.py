@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cleanplate.arrays import Coded, Plane
-from cleanplate.depth_files import read_depth
+from cleanplate.depth.depth_files import read_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation.predictors import PairPredictor
-from cleanplate.listing import PICTURE_SUFFIXES, natural_key
-from cleanplate.pictures import read_image
+from cleanplate.files.listing import PICTURE_SUFFIXES, natural_key
+from cleanplate.formats.pictures import read_image
+from cleanplate.pairs.protocols import PairPredictor
 
 MOVED = 0.01
 """Metres by which an object pixel is nearer than the plate; depth cameras repeat to some mm."""

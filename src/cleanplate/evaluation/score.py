@@ -12,12 +12,12 @@ import numpy as np
 from cleanplate import metrics
 from cleanplate.arrays import Plane
 from cleanplate.depth import depth_to_disparity
-from cleanplate.depth_codec import doubts
+from cleanplate.depth.depth_codec import doubts
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation.pairs import CLEAN, Pair, View, variants
-from cleanplate.evaluation.predictors import PairAnswer, PairPredictor
-from cleanplate.evaluation.subject_depth import GROUPS, groups_of, subject_depth_figures
+from cleanplate.evaluation.subject_depth_score import GROUPS, groups_of, subject_depth_figures
 from cleanplate.matte import trimap
+from cleanplate.pairs.pair_files import CLEAN, Pair, View, variants
+from cleanplate.pairs.protocols import PairAnswer, PairPredictor
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Row:
     refused: why the predictor would not answer, if so. The pair then counts as an empty matte,
         so that refusing what is hard does not raise a mean; it has no depth figures.
     notes: what is doubtful about the truth, and which figures are not there, and why.
-    groups: what the pair counts for among `cleanplate.evaluation.subject_depth.GROUPS`.
+    groups: what the pair counts for among `cleanplate.evaluation.subject_depth_score.GROUPS`.
     """
 
     name: str

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.metrics.alpha import (
+    from cleanplate.metrics.alpha_metrics import (
         BGMV2,
         PLAIN,
         RVM,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         sad,
         unknown_band,
     )
-    from cleanplate.metrics.depth import (
+    from cleanplate.metrics.depth_metrics import (
         align_disparity,
         boundary_recall,
         depth_errors,
@@ -34,20 +34,20 @@ if TYPE_CHECKING:
         ordinal_accuracy,
         subject_errors,
     )
-    from cleanplate.metrics.shape import boundary_f, iou
+    from cleanplate.metrics.shape_metrics import boundary_f, iou
 
-_ROOMS = {
-    "alpha": (
+_NAMES = {
+    "alpha_metrics": (
         "BGMV2 PLAIN RVM AlphaConvention alpha_errors conn dtssd foreground_mse grad mad mse sad "
         "unknown_band"
     ),
-    "depth": (
+    "depth_metrics": (
         "align_disparity boundary_recall depth_errors disparity_errors ordinal_accuracy "
         "subject_errors"
     ),
-    "shape": "boundary_f iou",
+    "shape_metrics": "boundary_f iou",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "BGMV2",
@@ -75,9 +75,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
-from cleanplate.json_files import read_json
+from cleanplate.files.json_files import read_json
 
 GRAPHS = ("plate.onnx", "frame.onnx")
 CARD = "card.json"

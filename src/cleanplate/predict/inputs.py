@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth import depth_to_disparity, read_depth
-from cleanplate.depth_codec import metres
+from cleanplate.depth.depth_codec import metres
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import read_image
+from cleanplate.formats.pictures import read_image
 
 PictureSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A file, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1]."""

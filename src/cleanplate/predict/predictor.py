@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
-from cleanplate.predict.focal import check_focal, focal_of_file
+from cleanplate.predict.alignment.registration import align_mode
+from cleanplate.predict.geometry.disparity_fusion import HOLES, Holes
+from cleanplate.predict.geometry.focal_length import check_focal, focal_of_file
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
-from cleanplate.predict.placement import HOLES, Holes
-from cleanplate.predict.registration import align_mode
 from cleanplate.predict.scene import Scene, Settings
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, check_working_size
-from cleanplate.predict.stages import Stages
+from cleanplate.predict.stage_timer import Stages
 
 
 class Predictor:

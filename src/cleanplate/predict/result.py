@@ -13,15 +13,15 @@ from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation, disparity_to_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace, solve_foreground
-from cleanplate.matte_controls import despill
-from cleanplate.predict import placement
-from cleanplate.predict.stages import Stages
+from cleanplate.matte.matte_controls import despill
+from cleanplate.predict.alignment.aligned_plate import PlateView
+from cleanplate.predict.geometry import disparity_fusion
+from cleanplate.predict.stage_timer import Stages
 from cleanplate.predict.upsample import enlarge
-from cleanplate.predict.view import PlateView
 
 if TYPE_CHECKING:
     from cleanplate.predict.inputs import MaskSource
-    from cleanplate.predict.still import BackgroundSource, Still
+    from cleanplate.predict.output.rendered_image import BackgroundSource, Still
 
 
 class Result:
@@ -53,7 +53,7 @@ class Result:
         small_alpha: Plane,
         given: Plane | None,
         normalisation: Normalisation | None,
-        holes: placement.Holes,
+        holes: disparity_fusion.Holes,
         report: dict[str, Any],
         seconds: Stages,
     ):
@@ -90,13 +90,13 @@ class Result:
         """
         carried = self._shadow_behind
         with self._seconds.stage("shadow"):
-            return placement.shadow_seen(carried, self.alpha)
+            return disparity_fusion.shadow_seen(carried, self.alpha)
 
     @cached_property
     def _shadow_behind(self) -> Plane:
         """(H, W) the scene's shadow, under the subject carried in from around it."""
         with self._seconds.stage("shadow"):
-            carried = placement.shadow_behind(self._small_shadow, self._small_alpha)
+            carried = disparity_fusion.shadow_behind(self._small_shadow, self._small_alpha)
             return enlarge(carried, self._view.size)
 
     @cached_property
@@ -121,7 +121,7 @@ class Result:
         """
         given = self._moved_given
         with self._seconds.stage("depth"):
-            return placement.frame_disparity(
+            return disparity_fusion.frame_disparity(
                 self.alpha,
                 self._small_subject,
                 self._small_plate,
@@ -138,7 +138,7 @@ class Result:
         """
         given = self._moved_given
         with self._seconds.stage("depth"):
-            return placement.measured(self.alpha, given)
+            return disparity_fusion.measured(self.alpha, given)
 
     @cached_property
     def _moved_given(self) -> Plane | None:
@@ -199,7 +199,7 @@ class Result:
         Raises:
             CleanplateError: a value is out of range, or the mask does not fit the frame.
         """
-        from cleanplate.predict.adjustment import adjust
+        from cleanplate.predict.output.adjustment import adjust
 
         return adjust(
             self,
@@ -217,14 +217,14 @@ class Result:
             background: a path or (H', W', 3) array, scaled to cover the frame and cut to it; or
                 a colour, "#rrggbb" or a CSS name.
         """
-        from cleanplate.predict.still import composite
+        from cleanplate.predict.output.rendered_image import composite
 
         with self._seconds.stage("composite"):
             return composite(self, background)
 
     def preview(self, background: BackgroundSource | None = None) -> Still:
         """Set plate, frame, matte, depth and composite side by side, labelled, for eyes."""
-        from cleanplate.predict.still import preview
+        from cleanplate.predict.output.rendered_image import preview
 
         with self._seconds.stage("preview"):
             return preview(self, background)
@@ -263,7 +263,7 @@ class Result:
                 cannot be written. What was being written then is removed, what was there before
                 stays.
         """
-        from cleanplate.predict.writing import Writing, save_result
+        from cleanplate.predict.output.result_files import Writing, save_result
 
         chosen = Writing.of(
             save, background, bits=bits, premultiplied=premultiplied, overwrite=overwrite

@@ -15,15 +15,13 @@ import numpy as np
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
-from cleanplate.pictures import resize, to_float
-from cleanplate.predict import placement
-from cleanplate.predict.examination import examine, moved_plate
-from cleanplate.predict.exposure import Exposure
-from cleanplate.predict.glance import glance
-from cleanplate.predict.health import Health
-from cleanplate.predict.inputs import PictureSource, as_picture
-from cleanplate.predict.landmarks import Landmarks
-from cleanplate.predict.registration import (
+from cleanplate.formats.pictures import resize, to_float
+from cleanplate.predict.alignment.aligned_plate import REACH, PlateView
+from cleanplate.predict.alignment.exposure import Exposure
+from cleanplate.predict.alignment.health import Health
+from cleanplate.predict.alignment.health_measurement import examine, moved_plate
+from cleanplate.predict.alignment.keypoints import Landmarks
+from cleanplate.predict.alignment.registration import (
     REGISTRATION_SIZE,
     Align,
     Matrix,
@@ -33,14 +31,16 @@ from cleanplate.predict.registration import (
     scaled,
     warp,
 )
+from cleanplate.predict.alignment.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
+from cleanplate.predict.geometry import disparity_fusion
+from cleanplate.predict.geometry.subjects import LOOK
+from cleanplate.predict.inputs import PictureSource, as_picture
+from cleanplate.predict.plate_disparity import glance
 from cleanplate.predict.result import Result
 from cleanplate.predict.session import Compared, PairSession, PlateFeatures
 from cleanplate.predict.size import SAME_ASPECT, WORKING_SIZE, Size, check_fit, working_size
-from cleanplate.predict.stages import Stages
-from cleanplate.predict.subjects import LOOK
-from cleanplate.predict.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
+from cleanplate.predict.stage_timer import Stages
 from cleanplate.predict.upsample import upsample_alpha
-from cleanplate.predict.view import REACH, PlateView
 
 KEPT_EXPOSURES = 4
 """For so many different exposures the plate's features are kept."""
@@ -55,7 +55,7 @@ class Settings:
     fit: bool = False
     force: bool = False
     max_pixels: int | None = None
-    depth_holes: placement.Holes = "fill"
+    depth_holes: disparity_fusion.Holes = "fill"
     focal: float | None = None
 
 
@@ -97,7 +97,7 @@ class Scene:
         if disparity is not None:
             _same_shape(disparity, plate)
             self.normalisation = Normalisation.of(disparity)
-        self.depth_report = None if disparity is None else placement.depth_report(disparity)
+        self.depth_report = None if disparity is None else disparity_fusion.depth_report(disparity)
         with self.seconds.stage("plate thumbnail"):
             self._thumbnail = PlateThumbnail.of(plate)
 
@@ -124,7 +124,7 @@ class Scene:
         """(H, W) the given disparity of the plate in 1/m, nan where unknown; None if not given."""
         with self._lock:
             if self._disparity is None and self._depth_map is not None:
-                self._disparity = placement.at_size(self._depth_map, self.size)
+                self._disparity = disparity_fusion.at_size(self._depth_map, self.size)
             return self._disparity
 
     def predict(self, frame: PictureSource) -> Result:
@@ -171,7 +171,7 @@ class Scene:
         with seconds.stage("upsample"):
             alpha = compared.alpha
             if hidden is not None:
-                alpha = placement.carry_over_edge(alpha, ~hidden, REACH)
+                alpha = disparity_fusion.carry_over_edge(alpha, ~hidden, REACH)
             full_alpha = upsample_alpha(alpha, small_frame, frame)
         health = health.with_matte(alpha)
         with seconds.stage("subject depth"):
@@ -265,7 +265,7 @@ class Scene:
         else:
             assert self.disparity is not None
             given = view.moved_disparity(self.disparity)
-            disparity, valid = placement.for_network(given, self.normalisation, working)
+            disparity, valid = disparity_fusion.for_network(given, self.normalisation, working)
         return self._session.encode_plate(plate, disparity, valid), hidden
 
     def _small_disparity(self) -> tuple[Plane, Mask]:
@@ -274,7 +274,9 @@ class Scene:
         Without a given depth it is estimated once, from the plate in its own light.
         """
         if self.normalisation is not None and self._depth_map is not None:
-            return placement.for_network(self._depth_map, self.normalisation, self.working_size)
+            return disparity_fusion.for_network(
+                self._depth_map, self.normalisation, self.working_size
+            )
         with self._lock:
             if self._estimated is None:
                 own = to_float(resize(self.plate, self.working_size))
@@ -286,19 +288,19 @@ class Scene:
     ) -> tuple[Plane, list[dict[str, Any]]]:
         """Give the subjects' relative disparity, (h, w) everywhere, and what to report of each."""
         if self._session.subject_depth is None:
-            return placement.subject_everywhere(compared.subject_disparity, alpha), []
+            return disparity_fusion.subject_everywhere(compared.subject_disparity, alpha), []
         look = working_size(self.size, LOOK)
         if self.normalisation is None or self._depth_map is None:
             disparity = resize(features.disparity, look)
         else:
-            disparity = placement.at_size(self._depth_map, look)
+            disparity = disparity_fusion.at_size(self._depth_map, look)
             if view.matrix is not None:
                 matrix = scaled(view.matrix, look[1] / self.size[1])
                 disparity = np.where(
                     covered(look, matrix), warp(disparity, matrix, nearest=True), np.float32(np.nan)
                 )
         if not np.isfinite(disparity).any():
-            return placement.subject_everywhere(compared.subject_disparity, alpha), []
+            return disparity_fusion.subject_everywhere(compared.subject_disparity, alpha), []
         focal = self.settings.focal
         placed = self._session.subject_depth.place(
             resize(alpha, look),

@@ -14,8 +14,8 @@ import onnxruntime as ort
 from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
+from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.predict.size import SMALLEST_SIDE
-from cleanplate.predict.subject_depth import SubjectDepth
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")

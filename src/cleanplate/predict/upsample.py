@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.bands import bands
+from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
-from cleanplate.pictures import to_float
 from cleanplate.predict.size import Size
 
 Indices: TypeAlias = npt.NDArray[np.intp]

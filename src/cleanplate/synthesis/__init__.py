@@ -10,20 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.assets import Cutout as Cutout
-    from cleanplate.synthesis.assets import Plate as Plate
-    from cleanplate.synthesis.composer import Composer as Composer
-    from cleanplate.synthesis.composer import ProceduralComposer as ProceduralComposer
-    from cleanplate.synthesis.composer import Sample as Sample
-    from cleanplate.synthesis.settings import CompositorSettings as CompositorSettings
+    from cleanplate.synthesis.assets.cutout import Cutout as Cutout
+    from cleanplate.synthesis.assets.plate import Plate as Plate
+    from cleanplate.synthesis.compositor.composer import Composer as Composer
+    from cleanplate.synthesis.compositor.composer import ProceduralComposer as ProceduralComposer
+    from cleanplate.synthesis.compositor.composer import Sample as Sample
+    from cleanplate.synthesis.compositor.settings import CompositorSettings as CompositorSettings
 
 _HOMES = {
-    "Composer": "composer",
-    "CompositorSettings": "settings",
-    "Cutout": "assets",
-    "Plate": "assets",
-    "ProceduralComposer": "composer",
-    "Sample": "composer",
+    "Composer": "compositor.composer",
+    "CompositorSettings": "compositor.settings",
+    "Cutout": "assets.cutout",
+    "Plate": "assets.plate",
+    "ProceduralComposer": "compositor.composer",
+    "Sample": "compositor.composer",
 }
 
 __all__ = [

@@ -19,7 +19,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from torch import Tensor
 
-from cleanplate.training.batch import Batch
+from cleanplate.training.data.batch import Batch
 from cleanplate.training.networks.contract import Prediction
 from cleanplate.training.recipes import Recipe
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import warnings
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
@@ -19,19 +17,17 @@ from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
-from cleanplate.json_files import read_json
-from cleanplate.training import licensing, recipes, weights
+from cleanplate.files.json_files import read_json
+from cleanplate.training import recipes, weights_licence
 from cleanplate.training.callbacks import CollapseWatch, Pace, Progress, SaveLast, Stopped
-from cleanplate.training.data import PairData, Source, open_sources
-from cleanplate.training.examination import demand_usable
-from cleanplate.training.grids import PictureGrids
-from cleanplate.training.log import LineLog
-from cleanplate.training.module import PairModule
+from cleanplate.training.checkpoint import CHECKPOINT, RECIPE, WholeFiles, read_checkpoint
+from cleanplate.training.data.data_module import PairData, Source, open_sources
+from cleanplate.training.data_check import demand_usable
+from cleanplate.training.image_logging import PictureGrids
+from cleanplate.training.json_log import LineLog
+from cleanplate.training.lightning_module import PairModule
 from cleanplate.training.recipes import Recipe
 
-CHECKPOINT = "last.ckpt"
-RECIPE = "recipe.json"
 LOG = "log.jsonl"
 
 
@@ -64,38 +60,6 @@ class Outcome:
     checkpoint: Path
     rank: int = 0
     """Of this process among those that trained together; the first speaks for all."""
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Checkpoints that are there whole or not at all, whenever the power goes."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
-        """Serialise, write to a temporary name, sync, rename."""
-        memory = io.BytesIO()
-        torch.save(checkpoint, memory)
-        with replacing(Path(path)) as temporary:
-            temporary.write_bytes(memory.getbuffer())
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, or weights in 16 bits, to the CPU; no code in it is run.
-
-    Raises:
-        CleanplateError: if it is missing or not a checkpoint.
-    """
-    if not path.is_file():
-        raise CleanplateError("there is no checkpoint", file=path, cure="Train first.")
-    if path.suffix == weights.SUFFIX:
-        return weights.read_weights(path)
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise CleanplateError(
-            f"not a checkpoint of Cleanplate ({type(error).__name__})", file=path
-        ) from error
-    return content
 
 
 def _check_recipe(recipe: Recipe, run: Path) -> None:
@@ -167,7 +131,7 @@ def fit(
         run.mkdir(parents=True, exist_ok=True)
         recipes.save(recipe, run / RECIPE)
     data = PairData(recipe, training, validation, workers=launch.workers)
-    told = {licensing.KEY: _licensing(recipe, checkpoint, own=sources is not None)}
+    told = {weights_licence.KEY: _licensing(recipe, checkpoint, own=sources is not None)}
     saver = SaveLast(checkpoint, launch.checkpoint_steps, launch.checkpoint_minutes, told)
     watching: list[Callback] = [
         Pace(),
@@ -225,13 +189,13 @@ def _licensing(recipe: Recipe, checkpoint: Path, *, own: bool) -> dict[str, Any]
     """Say what the data are licensed under: as the run began, even if folders have moved since."""
     if checkpoint.exists():
         content = read_checkpoint(checkpoint)
-        if licensing.KEY in content:
-            told: dict[str, Any] = content[licensing.KEY]
+        if weights_licence.KEY in content:
+            told: dict[str, Any] = content[weights_licence.KEY]
             return told
     if own:
         unknown = ("the samples came from a source that the caller made",)
-        return licensing.DataLicensing(unknown=unknown).as_json()
-    return licensing.licensing_of(recipes.to_json(recipe)).as_json()
+        return weights_licence.DataLicensing(unknown=unknown).as_json()
+    return weights_licence.licensing_of(recipes.to_json(recipe)).as_json()
 
 
 def _loggers(run: Path, start: int) -> list[Logger]:

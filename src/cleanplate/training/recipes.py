@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from cleanplate.errors import CleanplateError
-from cleanplate.files import replacing
+from cleanplate.files.atomic import replacing
 from cleanplate.synthesis import CompositorSettings
 from cleanplate.training.losses import LossWeights
+from cleanplate.training.networks.network_recipe import NetworkRecipe
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,6 @@ _STAGE: tyro.constructors.PrimitiveConstructorSpec[Stage] = (
 
 
 @dataclass(frozen=True)
-class NetworkRecipe:
-    """Which network."""
-
-    name: Literal["compact", "dual", "plate-depth", "seed"] = "compact"
-    width: float = 1.0
-    """CompactNet and SeedNet: factor on all channel counts."""
-    pretrained: bool = False
-    """DualResolutionNet and PlateDepthNet: begin with the encoder's ImageNet weights."""
-    fusion: Literal["concat", "subtract"] = "concat"
-    """SeedNet only."""
-    subtract: Literal["features", "pictures"] = "features"
-    """SeedNet with fusion=subtract only."""
-    shared_head: bool = True
-    """SeedNet only: one last convolution for mask and depth."""
-
-
-@dataclass(frozen=True)
 class DataRecipe:
     """Where samples come from.
 
@@ -92,7 +76,7 @@ class DataRecipe:
     path: Path | None = None
     """Of shards: their folder. Of folders: the one that holds `bg/ fg_bg/ mask/ depth/`."""
     depth: Literal["metres", "near-dark", "near-bright"] = "metres"
-    """What the depth files of `folders` mean: see `cleanplate.training.folders`."""
+    """What the depth files of `folders` mean: see `cleanplate.training.data.folder_reader`."""
     plate_depth_dropout: float = 0.5
     """Share of samples in which the network is not shown the plate's depth."""
     compositor: CompositorSettings = field(default_factory=CompositorSettings)
@@ -140,7 +124,7 @@ class Recipe:
 
     name: tyro.conf.Suppress[str]
     note: tyro.conf.Suppress[str] = ""
-    network: NetworkRecipe = NetworkRecipe()
+    network: NetworkRecipe = field(default_factory=NetworkRecipe)
     data: DataRecipe = DataRecipe()
     objective: Literal["matte", "plate-depth", "cross-entropy"] = "matte"
     """`plate-depth` looks at the plate's disparity alone; `cross-entropy` is the seed's: of the

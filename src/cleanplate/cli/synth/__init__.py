@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cleanplate.cli import LazyGroup
+from cleanplate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "build": "Compose a data set from plates and cutouts.",
@@ -16,7 +16,7 @@ COMMANDS = {
     "cutouts": "Make cutouts of RGBA files, photos with masks, or a clip and its plate.",
     "pack": "Keep plates, cutouts or pairs as one small file.",
 }
-"""Name -> one line of help. The command is `command` in `cleanplate.cli.synth.<name>`."""
+"""Name -> one line of help. See `lazy_group`."""
 
 
 @click.group(

@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from cleanplate.render.blender import engine
-from cleanplate.render.blender.models import Models, bounds
-from cleanplate.render.setting import Lamp, Light, Setting, Sun
+from cleanplate.render.blender import cycles
+from cleanplate.render.blender.glb_models import Models, bounds
+from cleanplate.render.scenes.scene_description import Lamp, Light, Setting, Sun
 
 _GLARE = 4.0
 """Times its 99th percentile that a panorama's light may reach."""
@@ -26,7 +26,7 @@ class Stage:
     """
 
     def __init__(self, folder: Path, setting: Setting):
-        engine.reset()
+        cycles.reset()
         self.folder, self.setting = folder, setting
         self.models = Models(folder)
         self._lamps: list[bpy.types.Object] = []

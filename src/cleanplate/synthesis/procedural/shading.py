@@ -11,8 +11,8 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture
 from cleanplate.depth import depth_to_disparity
 from cleanplate.light import coded_from_linear
-from cleanplate.synthesis.assets import Plate
-from cleanplate.synthesis.procedural.scenes import Lamp, Scene, draw_scene
+from cleanplate.synthesis.assets.plate import Plate
+from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Scene, draw_scene
 from cleanplate.synthesis.procedural.solids import Floats, Hits, Solid, blocked, cast_rays
 from cleanplate.synthesis.procedural.textures import look_up
 

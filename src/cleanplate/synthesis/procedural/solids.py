@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Plane
-from cleanplate.synthesis.assets import Camera
+from cleanplate.synthesis.assets.plate import Camera
 
 Floats = npt.NDArray[np.float32]
 

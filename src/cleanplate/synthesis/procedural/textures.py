@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Picture, Plane
+from cleanplate.files.listing import find_pictures
+from cleanplate.formats.pictures import read_image, resize, to_float
 from cleanplate.light import srgb_to_linear
-from cleanplate.listing import find_pictures
-from cleanplate.pictures import read_image, resize, to_float
 
 SIDE = 256
 """Pixels of a texture's side."""

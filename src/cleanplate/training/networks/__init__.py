@@ -1,28 +1,26 @@
-"""The networks, by name."""
+"""The networks: what each promises, what each is, and the registry that makes them by name.
+
+Takes plates and frames as `(N, 3, H, W)` tensors; gives a `Prediction` (see `contract`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from cleanplate.training.networks.compact import CompactNet
+from cleanplate.training.networks.compact_net import CompactNet
 from cleanplate.training.networks.contract import PairNetwork, Prediction
 from cleanplate.training.networks.dual_resolution import DualResolutionNet
-from cleanplate.training.networks.plate_depth import PlateDepthNet
-from cleanplate.training.networks.seednet import SeedNet
+from cleanplate.training.networks.network_recipe import NetworkRecipe
+from cleanplate.training.networks.plate_depth_net import PlateDepthNet
+from cleanplate.training.networks.registry import NETWORKS, build_network
+from cleanplate.training.networks.seed_net import SeedNet
 
 __all__ = [
     "NETWORKS",
     "CompactNet",
     "DualResolutionNet",
+    "NetworkRecipe",
     "PairNetwork",
     "PlateDepthNet",
     "Prediction",
     "SeedNet",
+    "build_network",
 ]
-
-NETWORKS: dict[str, Callable[..., PairNetwork]] = {
-    "compact": CompactNet,
-    "dual": DualResolutionNet,
-    "seed": SeedNet,
-}
-"""Every network here is held to `tests/training/test_networks_contract.py`."""

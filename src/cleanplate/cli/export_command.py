@@ -1,0 +1,105 @@
+"""`cleanplate export`: a trained network as ONNX."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from cleanplate.cli.options import overwrite_option
+from cleanplate.errors import require
+from cleanplate.files.json_files import read_json
+
+_EPILOG = """\b
+Examples:
+  cleanplate export runs/compact -o model
+  cleanplate evaluate pairs --model model --json scores.json
+  cleanplate export runs/compact -o model --figures scores.json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("source", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model's folder, or FILE.safetensors for the weights alone.",
+)
+@click.option("--name", help="The model's name.  [default: the recipe's]")
+@click.option(
+    "--license",
+    "license_",
+    metavar="NAME",
+    help="Of the weights, by SPDX name.  [default: Apache-2.0 where the training data allow it]",
+)
+@click.option("--training-data", default="", help="What it learned from, in words.")
+@click.option("--limits", default="", help="What it is known to be bad at.")
+@click.option("--default", is_flag=True, help="The model of people who choose none.")
+@click.option(
+    "--figures",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A JSON file of `cleanplate evaluate`; may be given many times.",
+)
+@click.option(
+    "--subject-depth",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The run of `cleanplate train subject-depth`: its regressor becomes part of the model.",
+)
+@overwrite_option
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing.")
+def command(  # noqa: PLR0917 - click passes them by name
+    source: Path,
+    output: Path,
+    name: str | None,
+    license_: str | None,
+    training_data: str,
+    limits: str,
+    default: bool,
+    figures: tuple[Path, ...],
+    subject_depth: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
+
+    An output that ends in .safetensors takes the averaged weights alone, in 16 bits:
+    `cleanplate train RECIPE --start FILE` begins with them.
+
+    The averaged weights are taken. A model that does not answer as the network does is refused.
+    The card lists the licences and attributions of the training data; where these do not decide
+    the licence of the weights, --license is needed.
+    """
+    for library in ("torch", "lightning", "tyro", "onnx", "onnxscript"):
+        require(library, "train")
+    from cleanplate.training.export import model_export as exporter
+    from cleanplate.training.export.model_card import Facts
+    from cleanplate.training.half_precision_weights import SUFFIX
+
+    if output.suffix == SUFFIX:
+        exporter.export_weights(source, output, overwrite=overwrite)
+        return
+    chosen = name or exporter.read_trained(source).recipe["name"]
+    facts = Facts(chosen, license_, training_data, limits, default)
+    folder = exporter.export(
+        source,
+        output,
+        facts=facts,
+        figures=figures,
+        subject_depth=subject_depth,
+        overwrite=overwrite,
+    )
+    card = read_json(folder / "card.json")
+    if as_json:
+        click.echo(json.dumps(card))
+    elif not quiet:
+        click.echo(
+            f"{folder}: {card['parameters']:,} parameters, {card['gmac_frame_256']:g} GMAC a "
+            f"256 x 256 frame, within {card['largest_difference_from_torch']:g} of torch",
+            err=True,
+        )

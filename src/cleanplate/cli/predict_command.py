@@ -1,0 +1,252 @@
+"""`cleanplate predict`: alpha, foreground, shadow and depth of frames against their plate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.options import matte_options, model_options, writing_options
+from cleanplate.errors import CleanplateError
+
+if TYPE_CHECKING:
+    from cleanplate.predict.frames.frame_job import Job, Outcome, Task
+
+_EPILOG = """\b
+Examples:
+  cleanplate predict --plate plate.jpg frame.jpg -o out --background white
+  cleanplate predict --plate plate.jpg frames -o out --workers 4 --skip-existing
+  cleanplate predict --plate plate.jpg frames/*.png -o out --foreground-space display
+  cleanplate predict --plate plate.jpg - -o - --save alpha < frame.jpg > alpha.png
+"""
+_LISTED = 20
+"""Failures that are told one by one."""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("frames", nargs=-1, required=True, metavar="FRAME...")
+@click.option("--plate", required=True, metavar="FILE", help="The picture of the empty scene.")
+@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
+              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
+@click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
+              show_default=True, help="Pixels that --plate-depth does not know: fill with the "
+              "network's estimate, or keep unknown.")  # fmt: skip
+@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
+              "distances. [default: from EXIF, else 60 degrees]")  # fmt: skip
+@click.option("-o", "--output", required=True, metavar="FOLDER|-", type=click.Path(path_type=Path),
+              help="Where the files go, made if it is not there; - writes one PNG to the standard "
+              "output.")  # fmt: skip
+@writing_options
+@matte_options
+@model_options
+@max_pixels_option
+@click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
+              "frame's.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Go on even if the plate is plainly wrong.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="Processes that share the frames.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Write the reports to stdout as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no warnings, no summary.")
+def command(
+    *,
+    frames: tuple[str, ...],
+    plate: str,
+    plate_depth: str | None,
+    output: Path,
+    workers: int,
+    as_json: bool,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Find the subject of each FRAME, given the PLATE: a picture of the empty scene.
+
+    FRAME is a picture, a folder or a pattern; - is one picture on the standard input. For each,
+    <name>.alpha.png, <name>.foreground.png, <name>.shadow.png, <name>.preview.jpg, the report
+    <name>.json and, with --plate-depth, <name>.depth.png and .npy in metres, else
+    <name>.disparity.npy (relative) and a coloured <name>.disparity.png to look at.
+
+    Files that are there are replaced only if Cleanplate wrote them and nobody changed them since.
+    The plate and Cleanplate's own files among the frames are left out. A frame that fails is
+    told at the end, and the others are done (exit code 2).
+    """
+    from cleanplate.predict.frames.frame_job import STDOUT
+
+    job = _job(plate, plate_depth, output, chosen)
+    to_stdout = output == STDOUT
+    if to_stdout:
+        _check_stdout(job, as_json)
+    job.check()
+    paths = _frames(frames, job, quiet)
+    if to_stdout:
+        _write_stdout(job, paths, quiet)
+        return
+    tasks = _named(paths)
+    said: set[str] = set()
+    outcomes: dict[str, list[Any]] = {"frames": [], "skipped": [], "failed": []}
+    for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
+        if outcome.report is not None:
+            outcomes["frames"].append(outcome.report)
+            if not quiet:
+                _warn(outcome.report, said)
+        elif outcome.error is None:
+            outcomes["skipped"].append(str(outcome.frame))
+        elif len(tasks) == 1:
+            raise outcome.error
+        else:
+            told = {"frame": str(outcome.frame), "error": str(outcome.error)}
+            outcomes["failed"].append(told)
+    if as_json:
+        click.echo(json.dumps(outcomes, indent=2))
+    elif not quiet:
+        _summarise(outcomes, output)
+    if outcomes["failed"]:
+        raise CleanplateError(_told(outcomes["failed"], len(tasks)))
+
+
+def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, Any]) -> Job:
+    from cleanplate.predict.frames.frame_job import Job
+    from cleanplate.predict.output.rendered_image import check_background
+    from cleanplate.predict.output.result_files import Writing
+    from cleanplate.predict.session import providers_for
+    from cleanplate.predict.size import WORKING_SIZE
+
+    save, background = chosen["save"], chosen["background"]
+    kinds = save.replace(" ", "").strip(",").split(",") if save else None
+    writing = Writing.of(
+        kinds,
+        background,
+        bits=int(chosen["bits"]),
+        premultiplied=chosen["premultiplied"],
+        overwrite=chosen["overwrite"],
+    )
+    if background is not None:
+        check_background(background)
+    size, provider = chosen["working_size"], chosen["provider"]
+    return Job(
+        plate=plate,
+        plate_depth=plate_depth,
+        output=output,
+        writing=writing,
+        predictor={
+            "model": chosen["model"],
+            "threads": chosen["threads"],
+            "working_size": WORKING_SIZE if size is None else size,
+            "align": chosen["align"] or "auto",
+            "fit": chosen["fit"],
+            "providers": None if provider is None else providers_for(provider),
+            "force": chosen["force"],
+            "depth_holes": chosen["depth_holes"],
+            "focal": chosen["focal"],
+        },
+        known_mask=chosen["known_mask"],
+        controls={name: chosen[name] for name in ("choke", "feather", "despill")},
+        foreground_space=chosen["foreground_space"],
+        skip_existing=chosen["skip_existing"],
+    )
+
+
+def _frames(given: tuple[str, ...], job: Job, quiet: bool) -> list[Path]:
+    """Find the frames, and say which of the pictures are none."""
+    from cleanplate.predict.frames.frame_selection import find_frames
+
+    background = job.writing.background
+    others = {
+        "the plate": job.plate,
+        "the plate's depth": job.plate_depth,
+        "the known mask": job.known_mask,
+        "the background": None if background is None else str(background),
+    }
+    found = find_frames(given, others)
+    left_out = [f"Left out: {found.summary()}."] if found.left_out else []
+    for remark in () if quiet else (*found.remarks, *left_out):
+        click.echo(remark, err=True)
+    return found.paths
+
+
+def _named(paths: list[Path]) -> list[Task]:
+    from cleanplate.predict.frames.frame_selection import STDIN
+    from cleanplate.predict.output.result_files import stems
+
+    names = ["frame"] if paths == [STDIN] else stems(paths)
+    return list(zip(paths, names, strict=True))
+
+
+def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
+    from cleanplate.predict.frames.frame_job import process_all
+
+    # Also before workers start: mistakes about plate and model are told once, and at once.
+    scene = job.scene()
+    if workers == 1 or len(tasks) == 1:
+        return process_all(job, scene, tasks)
+    from cleanplate.predict.frames.frame_workers import process_parallel
+
+    del scene
+    return process_parallel(job, tasks, workers)
+
+
+def _check_stdout(job: Job, as_json: bool) -> None:
+    if as_json:
+        raise click.UsageError("--json and -o - both write to the standard output.")
+    if len(job.writing.kinds) != 1:
+        raise click.UsageError("-o - writes one picture: name it with --save.")
+    if job.writing.kinds == ("depth",) and job.plate_depth is None:
+        raise click.UsageError("Relative disparity has no PNG: give --plate-depth, or a folder.")
+    if sys.stdout.isatty():
+        raise click.UsageError("-o - writes a PNG, which no terminal can show: redirect it.")
+
+
+def _write_stdout(job: Job, paths: list[Path], quiet: bool) -> None:
+    from cleanplate.predict.output.result_files import as_png
+
+    if len(paths) != 1:
+        raise click.UsageError(f"-o - writes the picture of one frame, and these are {len(paths)}.")
+    result = job.predict(job.scene(), paths[0])
+    if not quiet:
+        _warn(result.report, set())
+    sys.stdout.buffer.write(as_png(result, job.writing))
+    sys.stdout.buffer.flush()
+
+
+def _progress(outcomes: Iterator[Outcome], total: int, quiet: bool) -> Iterable[Outcome]:
+    return tqdm(outcomes, total=total, unit="frame", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
+
+
+def _warn(report: dict[str, Any], said: set[str]) -> None:
+    """Write a report's warnings; what was `said` of the plate holds for every frame."""
+    for warning in report["health"]["warnings"]:
+        tqdm.write(f"Warning: {report['frame']}: {warning}", file=sys.stderr)
+    about_depth = report["plate_depth"] or {"warnings": []}
+    for warning in about_depth["warnings"]:
+        if warning not in said:
+            tqdm.write(f"Warning: {report['plate_depth_file']}: {warning}", file=sys.stderr)
+        said.add(warning)
+
+
+def _told(failed: list[dict[str, str]], total: int) -> str:
+    lines = [f"{one['frame']}: {one['error']}" for one in failed[:_LISTED]]
+    if len(failed) > _LISTED:
+        lines.append(f"... and {len(failed) - _LISTED} more (--json lists all)")
+    return f"{len(failed)} of {total} frames failed:\n" + "\n".join(lines)
+
+
+def _summarise(outcomes: dict[str, list[Any]], output: Path) -> None:
+    for report in outcomes["frames"]:
+        click.echo(_summary(report, output))
+    if outcomes["skipped"]:
+        click.echo(f"{len(outcomes['skipped'])} frames were there already.")
+
+
+def _summary(report: dict[str, Any], output: Path) -> str:
+    files = report["files"]
+    return (
+        f"{report['frame']}: subject on {report['alpha_mean']:.1%} of the picture, "
+        f"plate {report['health']['verdict']}, {len(files)} files: {output / files[0]} ..."
+        if files
+        else f"{report['frame']}: report only"
+    )

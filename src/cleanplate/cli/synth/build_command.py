@@ -1,0 +1,285 @@
+"""`cleanplate synth build`: a data set from plates and cutouts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from cleanplate.cli.max_pixels import max_pixels_option
+
+if TYPE_CHECKING:
+    from cleanplate.synthesis.building.build import Engine, Outcome
+    from cleanplate.synthesis.building.plan import Plan
+    from cleanplate.synthesis.compositor.settings import CompositorSettings
+
+_EPILOG = """\b
+Examples:
+  cleanplate synth build -o set --count 200
+  cleanplate synth build -o set --plates rooms --cutouts people --count 50000
+  cleanplate synth build -o set --plates rooms --cutouts people --preset assignment
+  cleanplate synth build -o set --plates rooms --set camera=no --set shadow_share=1
+
+Stopped or killed, the same command goes on where it was.
+"""
+
+
+class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """WIDTHxHEIGHT, given as (height, width)."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Read it."""
+        try:
+            width, height = (int(part) for part in str(value).lower().split("x"))
+        except ValueError:
+            self.fail(f"{value!r} is no size like 224x224", param, ctx)
+        return height, width
+
+
+_folder = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(epilog=_EPILOG)
+@click.option("-o", "--out", required=True, type=_folder, help="The set's folder.")
+@click.option(
+    "--plates",
+    multiple=True,
+    type=_folder,
+    metavar="DIR",
+    help="Folder of plates, may be repeated.  [default: procedural ones]",
+)
+@click.option(
+    "--cutouts",
+    multiple=True,
+    type=_folder,
+    metavar="DIR",
+    help="Folder of cutouts, may be repeated.  [default: procedural ones]",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["realistic", "assignment"]),
+    default="realistic",
+    show_default=True,
+    help="realistic: shadows, hiding, camera; WebDataset shards. assignment: each plate x cutout "
+    "x 2 flips x 20 placements, hard edges; folders bg, fg_bg, mask, depth.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Samples (realistic).  [default: 1000]",
+)
+@click.option("--size", type=Size(), help="Of a sample, in pixels.  [default: 224x224]")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--plates-count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use N of the plates.  [default: all; assignment: 100]",
+)
+@click.option(
+    "--cutouts-count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use N of the cutouts.  [default: all; assignment: 100]",
+)
+@click.option(
+    "--placements",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Of each plate, cutout and flip (assignment).  [default: 20]",
+)
+@click.option(
+    "--shard-size",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Samples in a shard.  [default: a sixteenth of the set, up to 1000]",
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting of the compositor (realistic), may be repeated; see docs/compositor.md.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Processes; 0 works in this one.  [default: one for each core]",
+)
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Who works: processes of this machine, or a Ray cluster.",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="Of a running cluster, or auto.  [default: start one here]",
+)
+@click.option("--skip-bad", is_flag=True, help="Leave out unusable assets, and list them.")
+@click.option(
+    "--assume-license",
+    metavar="TEXT",
+    help="The licence of assets that state none; the card says that it was assumed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@max_pixels_option
+@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@click.pass_context
+def command(  # noqa: PLR0917 - click passes them by name
+    context: click.Context,
+    /,
+    out: Path,
+    plates: tuple[Path, ...],
+    cutouts: tuple[Path, ...],
+    preset: str,
+    plates_count: int | None,
+    cutouts_count: int | None,
+    changes: tuple[str, ...],
+    workers: int | None,
+    engine_name: str,
+    ray_address: str | None,
+    as_json: bool,
+    quiet: bool,
+    **rest: Any,
+) -> None:
+    """Compose a data set with exact truth from plates and cutouts.
+
+    The same settings, seed and assets make the same bytes, with any number of workers.
+    """
+    from cleanplate.synthesis.building.build import build
+    from cleanplate.synthesis.building.build_request import Order
+
+    order = Order(
+        out,
+        preset,
+        plates,
+        cutouts,
+        settings=read_settings(preset, changes),
+        plate_count=plates_count,
+        cutout_count=cutouts_count,
+        **rest,
+    )
+    if not quiet:
+        from cleanplate.files.listing import find_pictures
+
+        for folder in filter(Path.is_dir, (*plates, *cutouts)):
+            for remark in find_pictures(folder).remarks():
+                click.echo(f"{folder}: {remark}", err=True)
+    engine = _engine(engine_name, workers, ray_address)
+    screen = _Screen(quiet)
+    try:
+        outcome = build(order, engine, screen.watch())
+    except KeyboardInterrupt:
+        screen.close()
+        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        context.exit(130)
+    finally:
+        screen.close()
+    for one in outcome.skipped:
+        click.echo(f"skipped {one['name']}: {one['reason']}", err=True)
+    if as_json:
+        click.echo(json.dumps(outcome.as_json()))
+    elif not quiet:
+        click.echo(_told(outcome), err=True)
+
+
+class _Screen:
+    """Progress bars on stderr, where it is a terminal."""
+
+    def __init__(self, quiet: bool):
+        self.disable: bool | None = True if quiet else None
+        self.bar: Any = None
+
+    def watch(self) -> Any:
+        from cleanplate.synthesis.building.build import Watch
+
+        return Watch(self.assets, self.begins, self.made)
+
+    def assets(self, numbers: Iterable[int]) -> Iterable[int]:
+        return tqdm(numbers, "assets", unit="asset", disable=self.disable, leave=False)  # type: ignore[no-any-return,unused-ignore]
+
+    def begins(self, plan: Plan, before: int) -> None:
+        self.bar = tqdm(
+            total=plan.count,
+            initial=before,
+            desc=plan.preset,
+            unit=" samples",
+            disable=self.disable,
+        )
+
+    def made(self, samples: int) -> None:
+        # Less, when a worker was killed.
+        self.bar.update(samples - self.bar.n)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _engine(name: str, workers: int | None, address: str | None) -> Engine:
+    from functools import partial
+
+    if workers is None:
+        from cleanplate.synthesis.building.local_engine import cores
+
+        workers = cores()
+    if name == "ray":
+        from cleanplate.synthesis.building.ray_engine import run_ray
+
+        return partial(run_ray, workers=workers, address=address)
+    if address is not None:
+        raise click.UsageError("--ray-address is for --engine ray.")
+    from cleanplate.synthesis.building.local_engine import run_here, run_local
+
+    return partial(run_local, workers=workers) if workers else run_here
+
+
+def _told(outcome: Outcome) -> str:
+    whole = f"{outcome.out}: {outcome.samples} samples, {outcome.bytes / 1e6:.1f} MB"
+    if not outcome.made:
+        return f"{whole}; finished already, nothing was changed."
+    rate = outcome.made / max(outcome.seconds, 1e-9)
+    return f"{whole}; {outcome.made} made in {outcome.seconds:.1f} s ({rate:.0f} a second)."
+
+
+def read_settings(preset: str, changes: Iterable[str]) -> CompositorSettings | None:
+    """Read NAME=VALUE over the preset's settings; None without any."""
+    from cleanplate.synthesis.building.presets import preset_of
+
+    settings = preset_of(preset).settings
+    known = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    known.pop("textures")
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, sign, text = change.partition("=")
+        if not sign or name not in known:
+            raise click.UsageError(
+                f"--set {change}: NAME=VALUE with one of {', '.join(sorted(known))}."
+            )
+        values[name] = _value(name, text, known[name])
+    return replace(settings, **values) if values else None
+
+
+def _value(name: str, text: str, now: Any) -> Any:
+    """Read a value of the kind that the setting has now."""
+    try:
+        if isinstance(now, bool):
+            return click.BOOL.convert(text, None, None)
+        if isinstance(now, tuple):
+            return tuple(float(part) for part in text.split(","))
+        return type(now)(text)
+    except (ValueError, click.BadParameter) as error:
+        kind = "numbers with commas" if isinstance(now, tuple) else type(now).__name__
+        raise click.UsageError(f"--set {name}={text}: expected {kind}.") from error

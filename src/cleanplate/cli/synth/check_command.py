@@ -1,0 +1,68 @@
+"""`cleanplate synth check`: prove a data set whole, or name its faults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+_SHOWN = 50
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  cleanplate synth check set
+  cleanplate synth check set --fast --json > faults.json
+"""
+)
+@click.argument("folder", metavar="SET", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--fast", is_flag=True, help="Checksums and presence only; decode nothing.")
+@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option("--json", "as_json", is_flag=True, help="Name all faults as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no list: the exit code tells.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    folder: Path,
+    fast: bool,
+    workers: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Check the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
+
+    All parts there and equal in size, every picture decodable, checksums as recorded, no sample
+    missing, alpha in range, nothing behind the plate, no leftovers of killed processes. All faults
+    are named, by sample and part. Exit code 0: whole; 1: there are faults.
+    """
+    from cleanplate.synthesis.building.local_engine import cores
+    from cleanplate.synthesis.inspection.check import check
+
+    with tqdm(unit=" samples", disable=True if quiet else None) as bar:
+        verdict = check(
+            folder, fast=fast, workers=workers or cores(), begins=bar.reset, tick=bar.update
+        )
+    if as_json:
+        document = {
+            "whole": not verdict.faults,
+            "samples": verdict.samples,
+            "faults": [fault._asdict() for fault in verdict.faults],
+            "notes": verdict.notes,
+        }
+        click.echo(json.dumps(document, indent=1))
+    elif not quiet:
+        for fault in verdict.faults[:_SHOWN]:
+            click.echo(str(fault))
+        if len(verdict.faults) > _SHOWN:
+            click.echo(f"and {len(verdict.faults) - _SHOWN:,} more; --json names all.")
+        for note in verdict.notes:
+            click.echo(note)
+        count = len(verdict.faults)
+        found = f"{count:,} faults." if count else "whole."
+        click.echo(f"{verdict.samples:,} samples: {found}")
+    context.exit(1 if verdict.faults else 0)

@@ -1,0 +1,91 @@
+"""Subjects of a clip, found by prediction against its plate: for `cleanplate synth cutouts`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import read_image, to_float, to_uint8
+from cleanplate.predict.alignment.health import smallest_movement
+from cleanplate.predict.predictor import Predictor
+from cleanplate.predict.result import Result
+from cleanplate.synthesis.ingest.cutout_extraction import Matted, Refused
+from cleanplate.synthesis.ingest.photo_intrinsics import lens_of_angle
+from cleanplate.synthesis.ingest.plate_from_photo import read_facts
+
+
+class Clip:
+    """A plate made ready, and what is known of its camera.
+
+    Args:
+        predictor: looks at the frames.
+        plate: the picture of the empty scene.
+        depth: of the plate; with a focal length it gives cutouts their depth and size.
+        fov: degrees that frames show along their longer side; None = as the plate's json says.
+
+    Raises:
+        CleanplateError: if depth is given and the focal length is nowhere to be found.
+    """
+
+    def __init__(self, predictor: Predictor, plate: Path, depth: Path | None, fov: float | None):
+        self.plate = plate
+        self._model = predictor.model.name
+        facts = read_facts(plate, estimated=True)
+        focal = facts.get("fy")
+        if fov is not None:
+            height, width = read_image(plate).shape[:2]
+            focal = lens_of_angle(fov, width, height).intrinsics.fy
+        self._focal = float(focal) if isinstance(focal, (int, float)) else None
+        self._scene = predictor.scene(plate, depth, focal=self._focal)
+        if depth is not None and self._focal is None:
+            raise CleanplateError(
+                "the focal length of this plate is not known",
+                file=plate,
+                cure="Give --fov, or leave --plate-depth out: cutouts are flat then.",
+            )
+        names = {"camera_height": "camera_height_m", "pitch": "pitch"}
+        self._camera = {
+            theirs: float(facts[ours])
+            for ours, theirs in names.items()
+            if isinstance(facts.get(ours), (int, float))
+        }
+
+    def subject_of(self, frame: Path) -> tuple[Matted, dict[str, Any]]:
+        """Find the subject of a frame.
+
+        Raises:
+            CleanplateError: if the frame cannot be read.
+            Refused: if the plate is plainly not its plate, or the camera moved, so that the scene
+                itself would come out as a subject.
+        """
+        picture = read_image(frame)
+        try:
+            result = self._scene.predict(picture)
+        except CleanplateError as error:
+            raise Refused(str(error)) from error
+        self._check_camera(result)
+        made_from = {"plate": self.plate.name, "model": self._model}
+        spatial = self._scene.metric
+        return Matted(
+            colour=_bytes(result.foreground),
+            alpha=result.alpha,
+            depth=result.depth if spatial else None,
+            focal=self._focal if spatial else None,
+            camera=self._camera if spatial else {},
+        ), made_from
+
+    @staticmethod
+    def _check_camera(result: Result) -> None:
+        health, alignment = result.report["health"], result.report["alignment"]
+        aligned = alignment is not None and alignment["trusted"]
+        moved = health["moved_px"]
+        if not aligned and moved is not None and moved > smallest_movement(result.alpha.shape):
+            cure = "no trustworthy way back was found" if alignment else "use --align auto"
+            raise Refused(f"the camera moved by {moved:.0f} pixels; {cure}")
+
+
+def _bytes(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return to_uint8(to_float(picture))

@@ -1,0 +1,135 @@
+"""`cleanplate synth render`: plates, cutouts and pairs with exact truth, by Blender."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tqdm import tqdm
+
+from cleanplate.cli.synth.build_command import Size
+from cleanplate.errors import install_command
+
+if TYPE_CHECKING:
+    from cleanplate.render.rendered_items import Account
+
+_SIZES = {"plates": (288, 384), "cutouts": (384, 384), "pairs": (360, 480)}
+_EPILOG = f"""\b
+Example:
+  python3.11 -m venv blender
+  {install_command("render", "blender/bin/pip")}
+  cleanplate synth render plates --assets assets --count 100 -o plates \\
+    --python blender/bin/python
+
+Stopped or killed, the same command goes on where it was.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("task", type=click.Choice(list(_SIZES)))
+@click.option(
+    "--assets",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of 3D assets with their catalogues; docs/data.md has its form.",
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is rendered.",
+)
+@click.option("--count", type=click.IntRange(1), default=100, show_default=True, metavar="N")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--size",
+    type=Size(),
+    help="In pixels; of a cutout, its longest side.  "
+    "[default: plates 384x288, cutouts 384x384, pairs 480x360]",
+)
+@click.option(
+    "--scenes",
+    type=click.Choice(["outdoor", "room", "tabletop", "world"]),
+    multiple=True,
+    help="Of plates and pairs: only this kind of scene; may be given several times.  "
+    "[default: all, a third outdoors, a sixth table tops]",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Each renders with one thread and takes about 1 GB of memory.",
+)
+@click.option(
+    "--python",
+    default=sys.executable,
+    metavar="PATH",
+    help="An interpreter that has Blender's module bpy.  [default: this one]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    task: str,
+    assets: Path,
+    out: Path,
+    count: int,
+    seed: int,
+    size: tuple[int, int] | None,
+    scenes: tuple[str, ...],
+    processes: int,
+    python: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Render plates, cutouts or pairs with exact alpha and depth from 3D assets.
+
+    Blender (GPL) runs in processes of its own. What a measurement calls useless (too dark,
+    inside a wall, nothing of the subject to be seen) is rejected and counted. Contact sheets
+    go to OUT/sheets.
+    """
+    from cleanplate.render import render_sheets, worker_pool
+
+    if scenes and task == "cutouts":
+        raise click.UsageError("--scenes is for plates and pairs: cutouts stand in none.")
+    rendering = worker_pool.Rendering(task, assets, out, count, seed, size or _SIZES[task], scenes)
+    bar = tqdm(desc=task, total=count, unit=" items", disable=True if quiet else None)
+    first = True
+    try:
+        for done in worker_pool.run(rendering, processes=processes, python=python):
+            if first:  # what was there already is no measure of speed
+                bar.initial = bar.n = done
+                first = False
+            bar.update(done - bar.n)
+    except KeyboardInterrupt:
+        bar.close()
+        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        context.exit(130)
+    finally:
+        bar.close()
+    account = rendering.account()
+    drawn = render_sheets.draw_sheets(out, task, rendering.names)
+    if as_json:
+        click.echo(json.dumps({**asdict(account), "sheets": [str(p) for p in drawn]}))
+    elif not quiet:
+        click.echo(_told(out, account), err=True)
+    if not account.accepted:
+        context.exit(1)
+
+
+def _told(out: Path, account: Account) -> str:
+    lines = [f"{out}: {account.accepted} rendered, {account.rejected} came to nothing"]
+    for title, table in (("came to nothing", account.reasons), ("tried again", account.tries)):
+        if table:
+            parts = sorted(table.items(), key=lambda pair: -pair[1])
+            lines.append(f"{title}: " + ", ".join(f"{name} {n}" for name, n in parts))
+    return "\n".join(lines)

@@ -1,0 +1,209 @@
+"""`cleanplate train`: a network by a named recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.errors import require
+from cleanplate.files.listing import find_pictures
+
+if TYPE_CHECKING:
+    from cleanplate.training.recipes import Recipe
+
+_EPILOG = """\b
+Examples:
+  cleanplate train compact-smoke
+  cleanplate train compact --data.plates plates --data.cutouts cutouts --run runs/first
+  cleanplate train compact --data.kind procedural --overfit-one-batch --steps 200 --run runs/one
+  cleanplate train compact --help             all fields of the recipe
+"""
+
+
+@click.command(
+    epilog=_EPILOG,
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+)
+@click.argument("recipe", required=False)
+@click.argument("fields", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The run's folder.  [default: runs/RECIPE]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Processes that make samples.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="Threads of the training itself on a CPU.  [default: cores less one]",
+)
+@click.option(
+    "--devices",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Devices on each node (DDP).",
+)
+@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Nodes (DDP).")
+@click.option("--accelerator", default="auto", show_default=True, help="cpu, gpu, mps, auto.")
+@click.option(
+    "--checkpoint-steps",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Save every N steps (0 = by time only).",
+)
+@click.option(
+    "--checkpoint-minutes",
+    type=float,
+    default=10.0,
+    show_default=True,
+    help="Save every N minutes.",
+)
+@click.option(
+    "--log-every",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Log figures every N steps.",
+)
+@click.option(
+    "--pictures-every",
+    type=click.IntRange(0),
+    default=500,
+    show_default=True,
+    help="Draw picture grids every N steps (0 = never).",
+)
+@max_pixels_option
+@click.option(
+    "--asset-cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where decoded plates and cutouts lie for all workers and runs.  "
+    "[default: cleanplate/assets in the system's place for caches]",
+)
+@click.option("--no-asset-cache", is_flag=True, help="Every worker decodes what it needs.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
+@click.option(
+    "-h",
+    "--help",
+    "wants_help",
+    is_flag=True,
+    help="Show this message; after a RECIPE, its fields.",
+)
+@click.pass_context
+def command(  # noqa: PLR0917 - click passes them by name
+    context: click.Context,
+    /,
+    recipe: str | None,
+    fields: tuple[str, ...],
+    run: Path | None,
+    asset_cache: Path | None,
+    no_asset_cache: bool,
+    as_json: bool,
+    wants_help: bool,
+    **launch: Any,
+) -> None:
+    """Train a network by RECIPE, each of whose FIELDS can be overridden.
+
+    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on your
+    folders of plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke
+    recipes need nothing. subject-depth and subject-depth-smoke train the regressor of the
+    subject's distance.
+
+    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
+    ends it after the current step, saved; the second one at once.
+    """
+    if recipe is None:
+        click.echo(context.get_help())
+        context.exit(0 if wants_help else 2)
+    # Threads that spin while they wait stall each other, tenfold, when cores are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    for library in ("torch", "lightning", "tyro", "tensorboard"):
+        require(library, "train")
+    if recipe.startswith("subject-depth"):
+        _train_subject_depth(
+            recipe, [*fields, "--help"] if wants_help else list(fields), run, as_json
+        )
+        return
+    chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    if not launch["quiet"]:
+        for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
+            for remark in find_pictures(folder).remarks():
+                click.echo(f"{folder}: {remark}", err=True)
+    from cleanplate.synthesis.assets.asset_cache import default_cache
+    from cleanplate.training.fit import Launch, fit
+
+    cache = None if no_asset_cache else asset_cache or default_cache()
+    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch, asset_cache=cache))
+    if outcome.rank:
+        pass  # The first process speaks for all.
+    elif as_json:
+        values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
+        click.echo(json.dumps(values))
+    else:
+        click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
+    if outcome.status == "interrupted":
+        sys.exit(130)
+
+
+def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json: bool) -> None:
+    """Train the regressor of the subject's depth; it takes minutes and is not resumed."""
+    import tyro
+
+    from cleanplate.errors import CleanplateError
+    from cleanplate.training.subject_geometry import subject_recipe, subject_training
+
+    recipes = subject_recipe.RECIPES
+    if name not in recipes:
+        raise CleanplateError(f"there is no recipe {name!r}", cure=f"Recipes: {', '.join(recipes)}")
+    chosen = tyro.cli(
+        subject_recipe.SubjectDepthRecipe,
+        prog=f"cleanplate train {name}",
+        description="the regressor of the subject's depth, from geometry alone",
+        default=recipes[name],
+        args=fields,
+    )
+    folder = run or Path("runs") / name
+    record = subject_training.train(chosen, folder)
+    if as_json:
+        click.echo(json.dumps(record))
+    else:
+        for kind, figures in record["figures"].items():
+            told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
+            click.echo(f"{kind}: {told}", err=True)
+        click.echo(f"done: {folder}", err=True)
+
+
+def read_recipe(name: str, fields: list[str]) -> Recipe:
+    """Read the named recipe with its overrides; tyro refuses what is unknown (exit code 2)."""
+    import tyro
+
+    from cleanplate.errors import CleanplateError
+    from cleanplate.training.recipes import RECIPES, Recipe
+
+    if name not in RECIPES:
+        known = "\n".join(f"  {key:14} {value.note}" for key, value in RECIPES.items())
+        raise CleanplateError(f"there is no recipe {name!r}", cure=f"Recipes:\n{known}")
+    return tyro.cli(
+        Recipe,
+        prog=f"cleanplate train {name}",
+        description=RECIPES[name].note,
+        default=RECIPES[name],
+        args=fields,
+    )

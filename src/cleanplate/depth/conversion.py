@@ -1,0 +1,189 @@
+"""Depth and disparity: conversions, fits, colours and points.
+
+Depth is the distance along the optical axis in metres, +inf where nothing is hit; disparity
+is 1 / depth in 1/m, 0 at infinity. NaN means unknown in both. Integers are millimetres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Mask, Plane
+from cleanplate.depth.depth_codec import metres
+from cleanplate.errors import CleanplateError
+
+
+class Intrinsics(NamedTuple):
+    """A pinhole camera in pixels of the stored size; pixel centres at integers + 0.5."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+    def scaled(self, sx: float, sy: float) -> Intrinsics:
+        """Those of the picture resized by `sx` in width and `sy` in height."""
+        return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
+
+    def cropped(self, x: float, y: float) -> Intrinsics:
+        """Those of the picture without its `x` left columns and `y` upper rows."""
+        return Intrinsics(self.fx, self.fy, self.cx - x, self.cy - y)
+
+    def flipped(self, width: float) -> Intrinsics:
+        """Those of the picture, `width` pixels wide, mirrored left to right."""
+        return Intrinsics(self.fx, self.fy, width - self.cx, self.cy)
+
+
+def depth_to_disparity(depth: Plane) -> Plane:
+    """Turn depth into 1/m: +inf becomes 0; NaN, zero and negative depth become NaN.
+
+    Floats are metres; integers are millimetres, as everywhere (`docs/depth.md`).
+    """
+    depth = metres(np.asarray(depth))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(depth > 0, np.float32(1) / depth, np.float32(np.nan))
+
+
+def disparity_to_depth(disparity: Plane) -> Plane:
+    """Turn 1/m into metres: 0 becomes +inf; NaN and negative disparity become NaN."""
+    disparity = np.asarray(disparity, dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(disparity >= 0, np.float32(1) / np.abs(disparity), np.float32(np.nan))
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """The scale and shift that make disparity relative: `(disparity - median) / spread`."""
+
+    median: float
+    spread: float
+
+    @classmethod
+    def of(cls, disparity: Plane, valid: Mask | None = None) -> Normalisation:
+        """Median, and mean absolute deviation from it, over the known pixels.
+
+        As Ranftl et al. 2020, "Towards robust monocular depth estimation", eq. 5. The spread
+        is at least 1e-3 * max(median, 1e-3), so that a flat plate can be normalised too.
+
+        Args:
+            disparity: (H, W), 1/m or relative; NaN and inf are left out.
+            valid: (H, W), leave out where False.
+
+        Raises:
+            CleanplateError: if no pixel is known.
+        """
+        known = np.isfinite(disparity)
+        if valid is not None:
+            known &= valid
+        values = disparity[known].astype(np.float64)
+        if values.size == 0:
+            raise CleanplateError(
+                "the depth is not known at any pixel",
+                cure="Give a depth map with known pixels, or none at all.",
+            )
+        median = float(np.median(values))
+        spread = float(np.mean(np.abs(values - median)))
+        return cls(median, max(spread, 1e-3 * max(median, 1e-3)))
+
+    def apply(self, disparity: Plane) -> Plane:
+        """Make disparity relative; NaN stays NaN."""
+        return ((disparity - np.float32(self.median)) / np.float32(self.spread)).astype(np.float32)
+
+    def invert(self, relative: Plane) -> Plane:
+        """Give relative disparity this median and spread again."""
+        return (relative * np.float32(self.spread) + np.float32(self.median)).astype(np.float32)
+
+
+def fit_scale_shift(
+    prediction: Plane, target: Plane, mask: Mask | None = None
+) -> tuple[float, float]:
+    """Find scale and shift that bring `prediction` closest to `target`: least squares.
+
+    Minimises the sum of `(scale * prediction + shift - target) ** 2` in closed form, as
+    Ranftl et al. 2020, eq. 4. Both are disparity, (H, W); pixels that are not finite in both
+    or False in `mask` are left out. A prediction that is constant there has scale 0.
+
+    Raises:
+        CleanplateError: if no pixel is left.
+    """
+    known = np.isfinite(prediction) & np.isfinite(target)
+    if mask is not None:
+        known &= mask
+    x = prediction[known].astype(np.float64)
+    y = target[known].astype(np.float64)
+    if x.size == 0:
+        raise CleanplateError("no pixel has both a predicted and a true disparity")
+    # Centred first: the plain normal equations lose digits when the mean is large.
+    x_mean, y_mean = float(x.mean()), float(y.mean())
+    x -= x_mean
+    variance = float(x @ x)
+    if variance <= x.size * (1e-12 * max(abs(x_mean), 1e-30)) ** 2:
+        return 0.0, y_mean
+    scale = float(x @ (y - y_mean)) / variance
+    return scale, y_mean - scale * x_mean
+
+
+def colour_map(
+    disparity: Plane,
+    valid: Mask | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> npt.NDArray[np.uint8]:
+    """Paint disparity in colours, near bright: (H, W) to (H, W, 3) uint8 RGB.
+
+    The colours are matplotlib's "inferno". Pixels that are not finite, or False in `valid`,
+    are grey.
+
+    Args:
+        disparity: (H, W), of any scale.
+        valid: (H, W), what to paint.
+        low: the disparity of the darkest colour; by default the 1st percentile.
+        high: the disparity of the brightest colour; by default the 99th percentile.
+    """
+    known = np.isfinite(disparity)
+    if valid is not None:
+        known &= valid
+    grey = np.full((*disparity.shape, 3), 128, np.uint8)
+    if not known.any():
+        return grey
+    values = disparity[known]
+    low = float(np.percentile(values, 1)) if low is None else low
+    high = float(np.percentile(values, 99)) if high is None else high
+    # A flat map has no range; it gets the middle colour.
+    span = high - low if high > low else 1.0
+    origin = low if high > low else low - 0.5
+    level = np.clip((np.where(known, disparity, low) - origin) / span * 255 + 0.5, 0, 255)
+    bgr = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.where(known[..., None], bgr[..., ::-1], grey)
+
+
+def point_cloud(
+    depth: Plane, picture: npt.NDArray[Any], intrinsics: Intrinsics
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
+    """Lift pixels into space: points (N, 3) float32 in metres, and their colours (N, 3).
+
+    x points right, y down, z forward from the camera; pixels without finite positive depth
+    are left out.
+
+    Args:
+        depth: (H, W), metres along the optical axis; integers are millimetres.
+        picture: (H, W, 3), any dtype, which the colours keep.
+        intrinsics: of the stored size.
+
+    Raises:
+        ValueError: if the sizes of depth and picture differ.
+    """
+    if picture.shape[:2] != depth.shape:
+        raise ValueError(f"depth is {depth.shape}, the picture {picture.shape[:2]}")
+    depth = metres(depth)
+    known = np.isfinite(depth) & (depth > 0)
+    rows, columns = np.nonzero(known)
+    z = depth[known].astype(np.float64)
+    x = (columns + 0.5 - intrinsics.cx) / intrinsics.fx * z
+    y = (rows + 0.5 - intrinsics.cy) / intrinsics.fy * z
+    return np.stack([x, y, z], axis=1).astype(np.float32), picture[known]

@@ -1,0 +1,147 @@
+"""From what was rendered of a subject to a cutout and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays import Mask, Picture, Plane
+from cleanplate.formats.pictures import to_uint8
+from cleanplate.matte.fill import fill_outside
+from cleanplate.render.rendered_items import png
+
+_SOLID = 0.9
+"""Alpha from which on a pixel's colour is taken as its own alone."""
+_LEAST = 1200
+"""Pixels that a subject must cover."""
+_NEAREST, _FARTHEST = -4.9, 1.55
+"""Metres about the foot point that the depth file holds."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cutout.
+
+    Args:
+        rgba: (h, w, 4) float32, straight sRGB-coded colour, meant under alpha 0 too.
+        depth: (h, w) float32 metres against the foot point, +inf where nothing is.
+        corner: row and column that (0, 0) had before it was trimmed.
+        sides: which borders cut the subject: left, right, bottom, top.
+    """
+
+    rgba: Picture
+    depth: Plane
+    corner: tuple[int, int]
+    sides: Mapping[str, bool]
+
+
+def meter(light: Picture, alpha: Plane, strength: float, stops: float) -> float:
+    """Give the gain for linear light: between what falls in and what comes back, never burnt out.
+
+    Args:
+        light: (H, W, 3) straight linear light.
+        alpha: (H, W).
+        strength: mean radiance of the surroundings, which a grey card would show.
+        stops: brighter than that.
+    """
+    grey = light.mean(-1)[alpha > _SOLID]
+    if not grey.size:
+        return 1.0
+    middle, bright = np.percentile(grey, (55, 97))
+    seen, falling = 0.19 / max(float(middle), 1e-6), 0.9 / max(strength, 1e-6)
+    gain = seen**0.55 * falling**0.45 * 2.0**stops
+    return float(min(gain, 1.3 / max(float(bright), 1e-6)))
+
+
+def straight(colour: Picture, own: Plane, alpha: Plane) -> Picture:
+    """Give straight linear light (H, W, 3), carried outwards over the edge.
+
+    A denoised colour and its alpha do not agree to the last digit where alpha is small, so the
+    quotient would leave a dark or light fringe: there the nearest inner colour comes in.
+
+    Args:
+        colour: (H, W, 3) premultiplied linear light.
+        own: (H, W), the alpha that came with it.
+        alpha: (H, W), the exact one.
+    """
+    light = colour / np.maximum(own, 1e-3)[..., None]
+    inner = (own > _SOLID) & (alpha > _SOLID)
+    if not inner.any():
+        inner = alpha >= alpha.max()
+    carried = fill_outside(light, inner)
+    share = np.clip((np.minimum(own, alpha) - 0.4) / (_SOLID - 0.4), 0, 1)[..., None]
+    return np.asarray(light * share + carried * (1 - share), np.float32)
+
+
+def cut(coded: Picture, alpha: Plane, depth: Plane) -> Cut:
+    """Trim a rendered subject to what is seen of it.
+
+    Args:
+        coded: (H, W, 3) straight sRGB-coded colour.
+        alpha: (H, W).
+        depth: (H, W) metres against the foot point, +inf where nothing is.
+    """
+    seen = np.argwhere(alpha > 1 / 255)
+    (top, left), (bottom, right) = seen.min(0), seen.max(0) + 1
+    height, width = alpha.shape
+    sides = {
+        "left": bool(left == 0 and (alpha[:, 0] > 0.5).any()),
+        "right": bool(right == width and (alpha[:, -1] > 0.5).any()),
+        "bottom": bool(bottom == height and (alpha[-1] > 0.5).any()),
+        "top": bool(top == 0 and (alpha[0] > 0.5).any()),
+    }
+    box = np.s_[top:bottom, left:right]
+    rgba = np.dstack([coded, alpha])[box].astype(np.float32)
+    return Cut(rgba, depth[box], (int(top), int(left)), sides)
+
+
+def fault(made: Cut, framing: str) -> str | None:
+    """Say why a cutout is useless, or None.
+
+    Args:
+        made: the cutout.
+        framing: full, half or reach.
+    """
+    solid = made.rgba[..., 3] > 0.5
+    if solid.sum() < _LEAST or min(solid.shape) < 24:
+        return "too small"
+    return _wrong_shape(made, solid, framing) or _wrong_light(made.rgba[..., :3][solid])
+
+
+def _wrong_shape(made: Cut, solid: Mask, framing: str) -> str | None:
+    sides = made.sides
+    if framing == "full" and any(sides.values()):
+        return "cut by mistake"
+    if framing == "half" and (not sides["bottom"] or sides["top"]):
+        return "not cut at the waist"
+    if framing == "reach" and not any(sides.values()):
+        return "wrist in the picture"
+    _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
+    if stats[1:, cv2.CC_STAT_AREA].max() < 0.93 * solid.sum():
+        return "in pieces"
+    depth = made.depth[np.isfinite(made.depth)]
+    if not depth.size or depth.min() < _NEAREST or depth.max() > _FARTHEST:
+        return "too deep"
+    return None
+
+
+def _wrong_light(colour: Plane) -> str | None:
+    """Judge the solid pixels' colour, (n, 3)."""
+    grey = colour.mean(-1)
+    black = (colour.max(-1) < 0.03).mean()  # a side that no light reaches at all
+    if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16 or black > 0.15:
+        return "too dark"
+    if grey.mean() > 0.9 or (colour.min(-1) > 0.985).mean() > 0.12:
+        return "too bright"
+    return "plain" if grey.std() < 0.015 else None
+
+
+def files(made: Cut) -> dict[str, bytes]:
+    """Encode a cutout: what follows its name -> bytes."""
+    known = np.isfinite(made.depth)
+    coded = np.where(known, np.rint((np.where(known, made.depth, 0) + 5) * 10000), 0)
+    depth = np.clip(coded, 0, 65535).astype(np.uint16)
+    return {".png": png(to_uint8(made.rgba)), "_depth.png": png(depth)}

@@ -1,0 +1,62 @@
+"""Which scene an item has: consecutive items share one, seen by several cameras."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cleanplate.errors import CleanplateError
+from cleanplate.render.scenes import interiors, outdoor, tabletops
+from cleanplate.render.scenes.asset_library import Asset, Library
+from cleanplate.render.scenes.scene_description import Setting
+
+VIEWS = 6
+"""Items per scene: reading one takes as long as rendering some pictures of it."""
+_TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
+"""A third outdoors, a sixth table-tops, the rest furnished worlds and photoreal rooms."""
+
+
+def scene_of(library: Library, seed: int, index: int) -> Setting:
+    """Give the scene of item `index`.
+
+    Args:
+        library: what there is to compose from; kinds that it has nothing for are left out.
+        seed: of the whole rendering.
+        index: of the item.
+
+    Raises:
+        CleanplateError: if the library has no scenes of those kinds.
+    """
+    group = index // VIEWS
+    asked = library.scenes or _TURN
+    kinds = tuple(k for k in asked if _has(library, k))
+    if not kinds:
+        raise CleanplateError(
+            f"has no scenes of any kind asked for ({', '.join(sorted(set(asked)))})",
+            file=library.folder,
+            cure="Scenes stand in scenes/CATALOG.csv.",
+        )
+    rng = np.random.default_rng([seed, 1, group])
+    kind = kinds[group % len(kinds)]
+    # One after the other, not drawn: a short rendering has them all.
+    turn = group // len(kinds) + group % len(kinds)
+    if kind == "outdoor":
+        return outdoor.outdoor(library, rng)
+    if kind == "tabletop":
+        return tabletops.tabletop(library, rng)
+    if kind == "world":
+        worlds = library.of("world")
+        return interiors.world(library, worlds[turn % len(worlds)], rng)
+    rooms = _rooms(library)
+    return interiors.room(library, rooms[turn % len(rooms)])
+
+
+def _has(library: Library, kind: str) -> bool:
+    if kind == "outdoor":
+        return bool(library.of("building", "scenes/outdoor"))
+    if kind == "tabletop":
+        return any(0 < (a.height or 0) < 0.35 for a in library.of("object"))
+    return bool(library.of("world") if kind == "world" else _rooms(library))
+
+
+def _rooms(library: Library) -> list[Asset]:
+    return library.of("room", "scenes/rooms/")

@@ -1,0 +1,68 @@
+"""The card of a folder of plates, cutouts or pairs: what is in it, and to whom it is owed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from cleanplate.files.atomic import replacing
+from cleanplate.synthesis.assets.licensing import Credit, by_licence, demand_licences, read_credits
+from cleanplate.synthesis.assets.packing import records_of
+from cleanplate.synthesis.assets.sidecar import facts_in
+
+_GROUPS = ("world", "kind", "framing", "mode")
+"""Keys of an asset's record by which a card counts."""
+
+
+def write_asset_card(folder: Path, card: Path, noun: str) -> None:
+    """Write Markdown: counts by world, kind, framing and mode, then licences and attributions.
+
+    Args:
+        folder: of assets with their `.json`.
+        card: the file to write.
+        noun: plates, cutouts or pairs.
+
+    Raises:
+        CleanplateError: if an asset has no licence, or a file cannot be read or written.
+    """
+    records = records_of(folder)
+    credits = read_credits(records)
+    demand_licences(credits, folder)
+    counts: dict[str, Counter[str]] = {group: Counter() for group in _GROUPS}
+    for file in records:
+        facts = facts_in(file)
+        for group in _GROUPS:
+            if facts.get(group):
+                counts[group][str(facts[group])] += 1
+    lines = [f"# {len(records)} {noun}", ""]
+    for group, count in counts.items():
+        if count:
+            told = ", ".join(f"{name} {number}" for name, number in count.most_common())
+            lines.append(f"- {group}: {told}")
+    lines += [
+        "",
+        "Whoever passes these on, or what is made of them, owes what every licence below asks. "
+        "Each asset's JSON names all that it holds, one by one.",
+        "",
+        *_table("licence", by_licence(credits)),
+        "",
+        *_table("attribution", _count(credits, "attributions")),
+        "",
+        *_table("collection", _count(credits, "sources")),
+    ]
+    with replacing(card) as path:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _count(credits: list[Credit], part: str) -> dict[str, int]:
+    """Count assets by attribution, or by the first word of their sources: the collection."""
+    counts: Counter[str] = Counter()
+    for credit in credits:
+        texts = getattr(credit, part)
+        counts.update({text.split()[0] if part == "sources" else text for text in texts})
+    return dict(counts.most_common())
+
+
+def _table(head: str, counts: dict[str, int]) -> list[str]:
+    rows = [f"| {text or 'none given'} | {count} |" for text, count in counts.items()]
+    return [f"| {head} | assets |", "| --- | --- |", *rows]

@@ -1,0 +1,243 @@
+"""The assets that a set takes from folders: looked through, digested and chosen before it begins.
+
+Every asset is read once here, so that what cannot be used is found before the first sample, and
+read again by whoever composes, who holds it to its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, files_of
+from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.assets.licensing import demand_licences, read_credits, with_assumed
+from cleanplate.synthesis.assets.plate import Plate
+from cleanplate.synthesis.building.plan import Plan, PlannedAsset, Skipped
+
+Noun = Literal["plates", "cutouts"]
+_MEMORY = 512 << 20
+"""Bytes of decoded assets that a worker keeps of each noun."""
+# What reading raises where a json holds something else than it should.
+_FORM_FAULTS = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Chosen assets: `files[i]` is the picture of `assets[i]`. Both empty: procedural."""
+
+    files: tuple[Path, ...] = ()
+    assets: tuple[PlannedAsset, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+def choose(
+    noun: Noun,
+    folders: Sequence[Path],
+    *,
+    seed: int,
+    wanted: int | None,
+    needs_depth: bool,
+    skip_bad: bool,
+    assume_license: str | None,
+    known: Plan | None,
+    watch: Callable[[Iterable[int]], Iterable[int]],
+) -> Stock:
+    """Look through folders and choose `wanted` usable assets by the seed; None = all.
+
+    Args:
+        noun: plates or cutouts.
+        folders: none = procedural assets, an empty stock.
+        seed: decides which are chosen where there are more.
+        wanted: how many; fewer if there are not as many.
+        needs_depth: whether a plate without depth is unusable.
+        skip_bad: leave out what is unusable, instead of raising.
+        assume_license: for assets that state none.
+        known: an earlier plan, whose verdict holds for files that have not changed.
+        watch: draws progress.
+
+    Raises:
+        CleanplateError: if an asset cannot be used, has no licence, or none is left.
+    """
+    names = _named(noun, folders)
+    files = list(names)
+    order = np.arange(len(files))
+    if wanted is not None and wanted < len(files):
+        order = np.random.default_rng([seed, len(noun), len(files)]).permutation(len(files))
+    verdicts = _verdicts(known, noun)
+    chosen: dict[int, PlannedAsset] = {}
+    skipped = []
+    for number in watch(order.tolist()):
+        file, name = files[number], names[files[number]]
+        [credit] = read_credits([file])
+        digest = digest_of(file)
+        try:
+            kind = verdicts.get((name, digest))
+            if kind is None:
+                kind = examine(noun, file, needs_depth=needs_depth)
+        except CleanplateError as error:
+            if not skip_bad:
+                raise
+            at = error.file.name if error.file else file.name
+            skipped.append(Skipped(name, f"{at}: {error.what}", digest))
+            continue
+        chosen[number] = PlannedAsset(name, digest, replace(credit, asset=name), kind)
+        if len(chosen) == wanted:
+            break
+    if folders and not chosen:
+        raise CleanplateError(f"no {noun} are left", file=folders[0], cure="All were skipped.")
+    numbers = sorted(chosen)
+    credits = [chosen[number].credit for number in numbers]
+    if assume_license is not None:
+        credits = with_assumed(credits, assume_license)
+    if folders:
+        demand_licences(credits, folders[0])
+    assets = (replace(chosen[n], credit=c) for n, c in zip(numbers, credits, strict=True))
+    return Stock(
+        tuple(files[number] for number in numbers),
+        tuple(assets),
+        tuple(sorted(skipped, key=lambda one: one.name)),
+    )
+
+
+def _named(noun: Noun, folders: Sequence[Path]) -> dict[Path, str]:
+    """Name each asset `folder/stem`; folders of one name are numbered."""
+    kind = PlateFolder if noun == "plates" else CutoutFolder
+    names: dict[Path, str] = {}
+    labels: dict[str, int] = {}
+    for folder in folders:
+        label = folder.resolve().name or "assets"
+        labels[label] = labels.get(label, 0) + 1
+        if labels[label] > 1:
+            label = f"{label}-{labels[label]}"
+        for file in kind.open(folder).files:
+            name = f"{label}/{file.stem}"
+            if name in names.values():
+                name = f"{label}/{file.name}"
+            names[file] = name
+    return names
+
+
+def _verdicts(known: Plan | None, noun: Noun) -> Mapping[tuple[str, str], str]:
+    """Kinds of the assets that an earlier plan found usable, by name and digest."""
+    assets: Sequence[PlannedAsset] = () if known is None else getattr(known, noun)
+    return {(asset.name, asset.sha256): asset.kind for asset in assets}
+
+
+def digest_of(file: Path) -> str:
+    """Give the sha256 over all files of an asset, with their endings.
+
+    Raises:
+        CleanplateError: if one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for part in files_of(file):
+        try:
+            data = part.read_bytes()
+        except OSError as error:
+            raise CleanplateError(f"cannot be read ({error.strerror})", file=part) from error
+        digest.update(f"{part.name.removeprefix(file.stem)} {len(data)}\n".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def examine(noun: Noun, file: Path, *, needs_depth: bool) -> str:
+    """Read an asset as composing will; give its kind ("" of a plate).
+
+    Raises:
+        CleanplateError: if it cannot be used, naming the file.
+    """
+    try:
+        if noun == "plates":
+            plate = PlateFolder([file]).read(file)
+            if needs_depth and plate.disparity is None:
+                raise CleanplateError(
+                    "has no depth beside it",
+                    file=file,
+                    cure=f"Put it there as {file.stem}_depth.png (`cleanplate synth depth` "
+                    "estimates one), or leave such plates out with --skip-bad.",
+                )
+            _demand_sound(file, plate)
+            return ""
+        folder = CutoutFolder([file])
+        cutout = folder.examined(file)
+        if not (math.isfinite(cutout.pixels_per_metre) and cutout.pixels_per_metre > 0):
+            raise CleanplateError("its size or distance is not positive", file=file)
+        if min(cutout.size) < 0:
+            raise CleanplateError("size_m is negative", file=file)
+        [kind] = folder.kinds
+        return kind
+    except _FORM_FAULTS as error:
+        raise CleanplateError(
+            f"does not have the form it should ({error!r})", file=file.with_suffix(".json")
+        ) from error
+
+
+def _demand_sound(file: Path, plate: Plate) -> None:
+    camera = plate.camera
+    if camera is not None and not (camera.intrinsics.fx > 0 and camera.intrinsics.fy > 0):
+        raise CleanplateError("fx and fy are not positive", file=file.with_suffix(".json"))
+    if min(plate.picture.shape[:2]) < 16:
+        raise CleanplateError("is smaller than 16 pixels", file=file)
+
+
+class PlannedPlates(PlateFolder):
+    """The plates of a plan: under its names, and only as they were when it was made."""
+
+    def __init__(
+        self, files: list[Path], memory: int = _MEMORY, assets: Sequence[PlannedAsset] = ()
+    ):
+        super().__init__(files, memory)
+        self.assets = dict(zip(files, assets, strict=True))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "assets": list(self.assets.values())}
+
+    def read(self, path: Path) -> Plate:
+        """Read a plate, if it has not changed."""
+        plate = super().read(path)
+        demand_unchanged(path, self.assets[path])
+        return replace(plate, name=self.assets[path].name)
+
+
+class PlannedCutouts(CutoutFolder):
+    """The cutouts of a plan: under its names, and only as they were when it was made."""
+
+    def __init__(
+        self, files: list[Path], memory: int = _MEMORY, assets: Sequence[PlannedAsset] = ()
+    ):
+        super().__init__(files, memory)
+        self.assets = dict(zip(files, assets, strict=True))
+        self._kinds = {}
+        for index, asset in enumerate(assets):
+            self._kinds.setdefault(asset.kind, []).append(index)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "assets": list(self.assets.values())}
+
+    def read(self, path: Path) -> Cutout:
+        """Read a cutout, if it has not changed."""
+        cutout = super().read(path)
+        demand_unchanged(path, self.assets[path])
+        return replace(cutout, name=self.assets[path].name)
+
+
+def demand_unchanged(file: Path, asset: PlannedAsset) -> None:
+    """Hold an asset to its digest.
+
+    Raises:
+        CleanplateError: if one of its files is not what the plan was made with.
+    """
+    if digest_of(file) != asset.sha256:
+        raise CleanplateError(
+            "has changed since the set was planned",
+            file=file,
+            cure="Put back the files as they were, or build a new set elsewhere.",
+        )

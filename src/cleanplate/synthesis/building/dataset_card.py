@@ -1,0 +1,291 @@
+"""The dataset card: what a set is, how it was made, and to whom its parts are owed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.atomic import replacing
+from cleanplate.files.json_files import read_json
+from cleanplate.synthesis.assets.licensing import Credit, SourceUse, by_source
+from cleanplate.synthesis.building.plan import Plan, PlannedAsset, read_plan
+from cleanplate.synthesis.building.presets import preset_of
+from cleanplate.synthesis.compositor.settings import CompositorSettings
+
+CARD = "DATASET_CARD.md"
+STATS = Path("stats", "stats.json")
+"""Where the card looks for the figures of `cleanplate synth stats`, within the set."""
+
+_PARTS = {
+    "shards": """\
+WebDataset shards `NNNNNN.tar`; the parts of a sample share its number.
+
+| part | what |
+| --- | --- |
+| `plate.jpg`, `frame.jpg` | the empty scene and the same with subjects, sRGB |
+| `alpha.png` | the subjects' coverage, 0 to 1 over the file's range |
+| `foreground.jpg` or `.png` | the subjects' straight colour |
+| `shadow.png` | by how much subjects darken the scene in linear light, 1 = untouched |
+| `plate_depth.png`, `depth.png` | planar depth of plate and frame, 16 bit, mm, 0 = unknown, \
+65535 = 65.535 m or farther, the sky too; only where the plate has depth |
+| `json` | which assets, where, and from which seed |""",
+    "folders": """\
+Four folders; files of one name are one sample.
+
+| folder | what |
+| --- | --- |
+| `bg/` | the empty scene, sRGB |
+| `fg_bg/` | the same with a subject, sRGB |
+| `mask/` | the subject's coverage, 0 or 255 but for JPEG's rounding: cut at 128 |
+| `depth/` | disparity of `fg_bg`, 8 bit, near = bright; `records/` gives each sample's scale, \
+with which it is metric again |""",
+}
+_LIMITS = """\
+- Composites: subjects keep the light under which they were taken, but for gain, tint and a slope. \
+They neither shade themselves nor one another.
+- A cast shadow is that of a flat subject.
+- Depth is as exact as the plate's and the cutout's own; where a plate has none, its samples have \
+none. Cutouts that do not tell their size are taken to be 1 m high.
+- The set shows what its plates and cutouts show, and nothing else: see their numbers above before \
+judging a model by it."""
+_LIMITS_PLACED_ANYWHERE = """\
+- Subjects are put anywhere, at any size, before the plate: they do not stand on the ground. This \
+is the assignment's way, kept so that results can be compared."""
+
+
+def write_card(folder: str | Path, dataset: Mapping[str, Any] | None = None) -> Path:
+    """Write `DATASET_CARD.md` from a set's plan, its totals and, where it has them, its figures.
+
+    The same set has the same card, whoever built it and wherever.
+
+    Args:
+        folder: of a set, with its `plan.json`.
+        dataset: the contents of `dataset.json`; by default those of the file. Without either
+            the card says that the set is not finished.
+
+    Raises:
+        CleanplateError: if there is no plan, a file is damaged, or the card cannot be written.
+    """
+    folder = Path(folder)
+    plan = read_plan(folder)
+    if plan is None:
+        raise CleanplateError("has no plan.json, so it is no set", file=folder)
+    if dataset is None:
+        dataset = _stored(folder / "dataset.json")
+    text = as_markdown(plan, dataset, _stored(folder / STATS))
+    with replacing(folder / CARD) as path:
+        path.write_text(text, encoding="utf-8")
+    return folder / CARD
+
+
+def as_markdown(
+    plan: Plan, dataset: Mapping[str, Any] | None, stats: Mapping[str, Any] | None = None
+) -> str:
+    """Give the card's text; `stats` as in `stats.json`."""
+    sections = [
+        "# Dataset card",
+        _what(plan, dataset),
+        _table(("", ""), _facts(plan, dataset)),
+        f"## A sample\n\n{_PARTS[plan.form]}",
+        f"## How it was made\n\n{_making(plan)}",
+        f"## Licences\n\n{_licences(plan)}",
+        *_assumed(plan),
+        *_left_out(plan, dataset),
+        *_figures(stats),
+        f"## Limits\n\n{_LIMITS}" + ("\n" + _LIMITS_PLACED_ANYWHERE if _anywhere(plan) else ""),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _what(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
+    count = dataset["samples"] if dataset else plan.count
+    more = "" if dataset else " It is **not finished**: the same command goes on with it."
+    return (
+        f"{count:,} samples of {plan.width} x {plan.height} pixels: a plate (an empty scene) and "
+        "a frame (the same scene with subjects in it), with the truth about them. Composed by "
+        f"Cleanplate, preset `{plan.preset}`.{more}"
+    )
+
+
+def _facts(plan: Plan, dataset: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    rows = [
+        ("plates", _kinds(plan.plates, plan.procedural_plates)),
+        ("cutouts", _kinds(plan.cutouts, plan.procedural_cutouts)),
+        ("seed", str(plan.seed)),
+        ("shards" if plan.form == "shards" else "chunks", f"{plan.shards:,}"),
+    ]
+    if dataset:
+        rows += [
+            ("bytes", f"{dataset['bytes']:,}"),
+            ("digest of all records (SHA-256)", f"`{dataset['records_sha256']}`"),
+        ]
+    versions = ", ".join(f"{library} {number}" for library, number in plan.made_with.items())
+    return [*rows, ("made with", versions)]
+
+
+def _kinds(assets: Sequence[PlannedAsset], procedural: int) -> str:
+    kinds = Counter(asset.kind for asset in assets if asset.kind)
+    told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+    parts = [f"{len(assets)}" + (f" ({told})" if told else "")] if assets else []
+    if procedural:
+        parts.append(f"{procedural} procedural")
+    return " and ".join(parts)
+
+
+def _making(plan: Plan) -> str:
+    return (
+        f"```\n{command_of(plan)}\n```\n\n"
+        "`plan.json` holds every setting and the digest of every asset. From the same assets, with "
+        "the same versions, the command makes the same bytes."
+    )
+
+
+def command_of(plan: Plan) -> str:
+    """Give the command that builds such a set; folders of assets are named by what they hold."""
+    parts = ["cleanplate synth build -o SET"]
+    parts += [f"--plates PLATES --plates-count {len(plan.plates)}"] if plan.plates else []
+    parts += [f"--cutouts CUTOUTS --cutouts-count {len(plan.cutouts)}"] if plan.cutouts else []
+    parts += [f"--preset {plan.preset} --size {plan.width}x{plan.height} --seed {plan.seed}"]
+    parts += [f"--placements {plan.placements}" if plan.placements else f"--count {plan.count}"]
+    parts += [f"--shard-size {plan.shard_size}"]
+    parts += [f"--set {name}={value}" for name, value in _changed(plan)]
+    if any(asset.credit.assumed for asset in (*plan.plates, *plan.cutouts)):
+        parts.append("--assume-license TEXT")
+    return " ".join([*parts, *(["--skip-bad"] if plan.skipped else [])])
+
+
+def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Give the settings in which a plan differs from its preset, as the command line takes them."""
+    usual = preset_of(plan.preset).settings
+    for field in fields(CompositorSettings):
+        value = getattr(plan.settings, field.name)
+        if value != getattr(usual, field.name):
+            yield (
+                field.name,
+                ",".join(map(str, value)) if isinstance(value, tuple) else str(value),
+            )
+
+
+def _licences(plan: Plan) -> str:
+    blocks = []
+    for noun, assets, procedural in (
+        ("Plates", plan.plates, plan.procedural_plates),
+        ("Cutouts", plan.cutouts, plan.procedural_cutouts),
+    ):
+        if assets:
+            blocks.append(f"### {noun}\n\n{_owed([asset.credit for asset in assets])}")
+        if procedural:
+            blocks.append(
+                f"{noun} that are procedural ({procedural}) were made by Cleanplate itself; "
+                "nobody else's work is in them."
+            )
+    blocks.insert(
+        0,
+        "Whoever passes this set on, or what is made of it, owes what every licence below asks. "
+        "An asset counts under each source that it holds.",
+    )
+    return "\n\n".join(blocks)
+
+
+def _owed(credits: Sequence[Credit]) -> str:
+    """Give a Markdown table: licence, attribution, and the sources under them with their counts."""
+    groups: dict[tuple[str, tuple[str, ...]], list[SourceUse]] = {}
+    for use in by_source(credits):
+        groups.setdefault((use.licence, use.attributions), []).append(use)
+    rows = []
+    for (licence, attributions), uses in groups.items():
+        sources = ", ".join(f"{use.source or 'no source given'} ({use.assets})" for use in uses)
+        line = "; ".join(attributions)
+        if not line:
+            line = "**missing, and asked for**" if asks_attribution(licence) else "none given"
+        rows.append((licence or "**none**", line, sources))
+    return _table(("licence", "attribution", "sources (assets)"), rows)
+
+
+def asks_attribution(licence: str) -> bool:
+    """Tell whether a licence is one of the Creative Commons family that wants its author named."""
+    return "cc-by" in licence.casefold().replace(" ", "-")
+
+
+def _assumed(plan: Plan) -> list[str]:
+    names = [
+        f"{asset.name} ({asset.credit.licences[0]})"
+        for asset in (*plan.plates, *plan.cutouts)
+        if asset.credit.assumed
+    ]
+    if not names:
+        return []
+    return [
+        "## Assumed\n\nNothing stated the licence of these; it is what the person who built the "
+        f"set said for them: {_some(names, 50)}."
+    ]
+
+
+def _left_out(plan: Plan, dataset: Mapping[str, Any] | None) -> list[str]:
+    skipped = [(one.name, one.reason) for one in plan.skipped]
+    if dataset:
+        skipped = [(str(one["name"]), str(one["reason"])) for one in dataset["skipped"]]
+    if not skipped:
+        return []
+    rest = f"\n\nand {len(skipped) - 50:,} more." if len(skipped) > 50 else ""
+    return [f"## Left out\n\n{_table(('what', 'why'), skipped[:50])}{rest}"]
+
+
+def _figures(stats: Mapping[str, Any] | None) -> list[str]:
+    if not stats:
+        return []
+    rows = [
+        (
+            kind,
+            ", ".join(f"{value:.4f}" for value in one["mean"]),
+            ", ".join(f"{value:.4f}" for value in one["std"]),
+        )
+        for kind, one in stats["pictures"].items()
+        if one["unit"] == "1"
+    ]
+    parts = [_table(("pictures in [0, 1]", "mean by channel", "standard deviation"), rows)]
+    if "alpha" in stats:
+        parts.append(f"Subjects cover {stats['alpha']['mean']:.1%} of a frame on average.")
+    parts += [
+        f"`{kind}`: {one['nearest_m']:.2f} to {one['farthest_m']:.2f} m, median "
+        f"{one['median_m']:.2f} m."
+        for kind, one in stats.get("depth", {}).items()
+        if one.get("nearest_m") is not None
+    ]
+    return [
+        "## Figures\n\nBy `cleanplate synth stats`; more in `stats/STATS.md`.\n\n"
+        + "\n\n".join(parts)
+    ]
+
+
+def _anywhere(plan: Plan) -> bool:
+    settings = plan.settings
+    return settings.grounded == settings.portrait == 0
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in rows:
+        lines.append("| " + " | ".join(one.replace("|", "\\|") for one in row) + " |")
+    return "\n".join(lines)
+
+
+def _stored(file: Path) -> Mapping[str, Any] | None:
+    try:
+        stored = read_json(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CleanplateError(f"cannot be read as JSON: {error}", file=file) from error
+    if not isinstance(stored, dict):
+        raise CleanplateError("holds no JSON object", file=file)
+    return stored

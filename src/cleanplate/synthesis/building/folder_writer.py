@@ -1,0 +1,110 @@
+"""The assignment's form: a folder for each kind of picture, one name for all files of a sample.
+
+A million small files cannot each be synced; a chunk of them is synced at once, before its record
+says that it is there. What a chunk without a record has left behind is removed first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.atomic import telling_write_faults
+
+FOLDERS = ("bg", "fg_bg", "mask", "depth")
+_ENDING = ".jpg"
+
+
+def write_chunk(
+    out: Path,
+    names: Sequence[str],
+    samples: Iterable[tuple[str, Mapping[str, bytes], Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """Write samples as they come, each a name with one file for each folder, and facts.
+
+    Files of the same contents that follow each other in one folder become one file with several
+    names, where the file system can do so. Returns what the record says: `bytes` (of files, each
+    counted under every name) and `samples` with their facts and digests. When it returns, all is
+    on the disk; when it raises, nothing of the chunk is.
+
+    Raises:
+        CleanplateError: if a file cannot be written.
+    """
+    for folder in FOLDERS:
+        with telling_write_faults(out / folder):
+            (out / folder).mkdir(exist_ok=True)
+    remove_chunk(out, names)
+    total, told = 0, []
+    before: dict[str, tuple[bytes, Path, str]] = {}
+    try:
+        for name, files, facts in samples:
+            digests = {}
+            for folder, data in files.items():
+                file = out / folder / f"{name}{_ENDING}"
+                same = before.get(folder)
+                if same and same[0] is data:
+                    digests[folder] = same[2]
+                    _link(same[1], file, data)
+                else:
+                    digests[folder] = hashlib.sha256(data).hexdigest()
+                    _write(file, data)
+                    before[folder] = (data, file, digests[folder])
+                total += len(data)
+            told.append({"name": name, **facts, "sha256": digests})
+        with telling_write_faults(out):
+            _sync(out)
+    except BaseException:
+        with suppress(CleanplateError):
+            remove_chunk(out, names)
+        raise
+    return {"bytes": total, "samples": told}
+
+
+def remove_chunk(out: Path, names: Iterable[str]) -> None:
+    """Remove all files of these samples that are there.
+
+    Raises:
+        CleanplateError: if one cannot be removed.
+    """
+    for name in names:
+        for folder in FOLDERS:
+            file = out / folder / f"{name}{_ENDING}"
+            with telling_write_faults(file), suppress(FileNotFoundError):
+                os.unlink(file)
+
+
+def _write(file: Path, data: bytes) -> None:
+    with telling_write_faults(file), open(file, "wb", buffering=0) as stream:
+        rest = memoryview(data)
+        while rest:  # a disk that fills up takes a part
+            rest = rest[stream.write(rest) :]
+
+
+def _link(there: Path, file: Path, data: bytes) -> None:
+    try:
+        os.link(there, file)
+    except OSError:  # no links here, or too many of this file
+        _write(file, data)
+
+
+def _sync(out: Path) -> None:
+    """Bring everything that was written in the file system of `out` to the disk."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None:
+            os.sync()
+        elif syncfs(handle) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+    finally:
+        os.close(handle)

@@ -1,0 +1,146 @@
+"""What lies in a set beside its samples: a record for each shard, and `dataset.json` at the end.
+
+`records/NNNNNN.json` is written when the data of a shard is safely on the disk; what has no
+record is made again. Of a shard it says `{"shard", "first", "count", "bytes", "skipped", "file",
+"sha256"}`; of a chunk of the folders' form, `"samples"` in the place of the last two: for each
+its name, the numbers behind it, and the sha256 of its files by folder. One sample stands on one
+line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.atomic import replacing
+from cleanplate.files.json_files import read_json
+from cleanplate.synthesis.building.plan import FORMAT, Plan
+
+DATASET = "dataset.json"
+RECORDS = "records"
+
+
+def record_file(out: Path, shard: int) -> Path:
+    """Give the place of a shard's record."""
+    return out / RECORDS / f"{shard:06}.json"
+
+
+def write_record(out: Path, record: Mapping[str, Any]) -> None:
+    """Write a shard's record, whole or not at all. Its data must be durable before.
+
+    Raises:
+        CleanplateError: if it cannot be written.
+    """
+    head = {key: value for key, value in record.items() if key != "samples"}
+    text = json.dumps(head, ensure_ascii=False)
+    if "samples" in record:
+        lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in record["samples"])
+        text = f'{text[:-1]}, "samples": [\n{lines}\n]}}'
+    with replacing(record_file(out, record["shard"])) as path:
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_record(out: Path, shard: int) -> dict[str, Any] | None:
+    """Read a shard's record; None if it has none.
+
+    Raises:
+        CleanplateError: if it is damaged.
+    """
+    file = record_file(out, shard)
+    try:
+        record = read_json(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CleanplateError(
+            f"cannot be read ({error})", file=file, cure="Delete it: its shard is made again."
+        ) from error
+    if not isinstance(record, dict) or record.get("shard") != shard:
+        raise CleanplateError(
+            f"is no record of shard {shard}", file=file, cure="Delete it: its shard is made again."
+        )
+    return record
+
+
+def is_made(out: Path, plan: Plan, shard: int) -> bool:
+    """Tell whether a shard is whole: it has its record, and its file the size that this says.
+
+    Of the folders' form the record is believed; `cleanplate synth check` reads every file.
+    """
+    if plan.form == "folders":
+        return record_file(out, shard).exists()
+    record = read_record(out, shard)
+    if record is None:
+        return False
+    try:
+        return bool((out / record["file"]).stat().st_size == record["bytes"])
+    except OSError:
+        return False
+
+
+def totals(out: Path, plan: Plan) -> dict[str, Any]:
+    """Add up the records of all shards: what `dataset.json` says.
+
+    Raises:
+        CleanplateError: if a record is missing or damaged.
+    """
+    digest, size, samples = hashlib.sha256(), 0, 0
+    skipped = [{"name": one.name, "reason": one.reason} for one in plan.skipped]
+    for shard in range(plan.shards):
+        record = read_record(out, shard)
+        if record is None:
+            raise CleanplateError("is missing", file=record_file(out, shard))
+        digest.update(record_file(out, shard).read_bytes())
+        size += record["bytes"]
+        samples += record["count"] - len(record["skipped"])
+        skipped += record["skipped"]
+    return {
+        "format": FORMAT,
+        "preset": plan.preset,
+        "form": plan.form,
+        "width": plan.width,
+        "height": plan.height,
+        "seed": plan.seed,
+        "samples": samples,
+        "shards": plan.shards,
+        "bytes": size,
+        "plates": len(plan.plates) or plan.procedural_plates,
+        "cutouts": len(plan.cutouts) or plan.procedural_cutouts,
+        "skipped": skipped,
+        "plan_sha256": plan.sha256,
+        "records_sha256": digest.hexdigest(),
+    }
+
+
+def write_dataset(out: Path, document: Mapping[str, Any]) -> None:
+    """Write `dataset.json`, which says that the set is finished.
+
+    Raises:
+        CleanplateError: if it cannot be written.
+    """
+    with replacing(out / DATASET) as path:
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_dataset(out: Path) -> dict[str, Any] | None:
+    """Read `dataset.json`; None while the set is not finished.
+
+    Raises:
+        CleanplateError: if it is damaged.
+    """
+    file = out / DATASET
+    try:
+        document = read_json(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CleanplateError(
+            f"cannot be read ({error})", file=file, cure="Delete it: it is written again."
+        ) from error
+    if not isinstance(document, dict):
+        raise CleanplateError("is no account of a data set", file=file)
+    return document

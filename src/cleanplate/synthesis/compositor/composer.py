@@ -1,0 +1,339 @@
+"""From a seed and an index to a sample: the same bytes whoever makes it, wherever, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Bytes, Picture, Plane
+from cleanplate.errors import CleanplateError
+from cleanplate.light import coded_from_linear
+from cleanplate.synthesis.assets.asset_cache import with_cache
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.assets.split import Part, part_of
+from cleanplate.synthesis.compositor.appearance import Surroundings, appear
+from cleanplate.synthesis.compositor.camera_effects import (
+    Pass,
+    draw_crop,
+    draw_passes,
+    expose,
+    tone,
+)
+from cleanplate.synthesis.compositor.frame_light import draw_light
+from cleanplate.synthesis.compositor.harmonisation import draw_look, linear_by
+from cleanplate.synthesis.compositor.layer import Layer
+from cleanplate.synthesis.compositor.low_light import dark_curve, noisy
+from cleanplate.synthesis.compositor.occlusion import Subjects, add_layer, visible
+from cleanplate.synthesis.compositor.placement import Placement
+from cleanplate.synthesis.compositor.reflection import add_reflection, add_shine
+from cleanplate.synthesis.compositor.settings import CompositorSettings
+from cleanplate.synthesis.compositor.shadow import shadows
+from cleanplate.synthesis.compositor.subject_sampling import Cutouts, Plates, draw_subject, weighted
+from cleanplate.synthesis.compositor.view import View, draw_view
+from cleanplate.synthesis.procedural.asset_pool import ProceduralCutouts, ProceduralPlates
+
+
+class Sample(TypedDict):
+    """What training eats. All of one size (H, W)."""
+
+    plate: Bytes
+    frame: Bytes
+    foreground: Bytes
+    alpha: Plane
+    shadow: Plane
+    plate_disparity: Plane
+    disparity: Plane
+    subject_disparity: Plane
+    index: int
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A sample before the camera. Pictures are linear light, (H, W, 3) float32.
+
+    `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
+    times `shadow_colour`, but for faint reflections and new light. `name` is the plate's; `look`
+    (256, 3) is the curve of codes that its picture went through, `seen` the result (H, W, 3)
+    uint8. `placements` from far to near.
+    """
+
+    name: str
+    view: View
+    seen: Bytes
+    plate: Picture
+    background: Picture
+    subjects: Subjects
+    frame: Picture
+    shadow: Plane
+    shadow_colour: Picture | None
+    look: npt.NDArray[np.float32]
+    placements: tuple[Placement, ...]
+    dark: bool = False
+    """Whether it is in low light, and wants the noise of that."""
+
+
+class Composer:
+    """Makes pairs of plate and frame with exact truth from plates and cutouts.
+
+    `composer.sample(index, (H, W))` is a function of (seed, settings, assets, index, size) alone.
+    Can be pickled; each process then reads the assets it needs by itself.
+    """
+
+    def __init__(
+        self,
+        plates: Sequence[Plates],
+        cutouts: Sequence[Cutouts],
+        *,
+        seed: int,
+        settings: CompositorSettings | None = None,
+        plate_shares: Sequence[float] | None = None,
+        cutout_shares: Sequence[float] | None = None,
+    ):
+        """`plate_shares`, `cutout_shares`: weights of the collections, by default their lengths."""
+        self.plates, self.cutouts, self.seed = list(plates), list(cutouts), abs(int(seed))
+        self.settings = settings or CompositorSettings()
+        self.plate_shares = np.array(plate_shares or [len(p) for p in self.plates], float)
+        self.cutout_shares = np.array(cutout_shares or [len(c) for c in self.cutouts], float)
+
+    @classmethod
+    def from_folders(
+        cls,
+        plates: Path | str | Sequence[Path | str] | None,
+        cutouts: Path | str | Sequence[Path | str] | None,
+        *,
+        seed: int,
+        settings: CompositorSettings | None = None,
+        part: Part = "all",
+        cache: Path | None = None,
+    ) -> Composer:
+        """Open folders of plates and cutouts; None stands for procedural ones.
+
+        Of several folders each counts by its number of assets. `part` takes those alone that
+        train or that validate (see `assets.split`). `cache` is a folder for decoded assets, which
+        every process and run shares (see `assets.asset_cache`); the samples are the same with
+        and without it.
+
+        Raises:
+            CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
+                found when they are first used, and then named.
+        """
+        settings = settings or CompositorSettings()
+        rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
+        subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
+        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
+        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
+        if cache is not None:
+            scenes = [with_cache(folder, cache) for folder in scenes]
+            kinds = [with_cache(folder, cache) for folder in kinds]
+        scenes, kinds = part_of(scenes, part), part_of(kinds, part)
+        share = settings.procedural_share
+        return cls(
+            [*scenes, rooms],
+            [*kinds, subjects],
+            seed=seed,
+            settings=settings,
+            plate_shares=_shares(scenes, share),
+            cutout_shares=_shares(kinds, share * settings.procedural_cutout_share),
+        )
+
+    def sample(self, index: int, size: tuple[int, int]) -> Sample:
+        """Make sample `index` at `size` = (H, W), at least 16 x 16."""
+        return self.made(index, size)[0]
+
+    def made(self, index: int, size: tuple[int, int]) -> tuple[Sample, Composition]:
+        """Make sample `index`, and give what it was composed of besides."""
+        rng = self._rng(index, size)
+        made = self._compose(rng, size)
+        plate_pass, frame_pass, motion = Pass(np.ones(3, np.float32)), None, None
+        if self.settings.camera:
+            plate_pass, frame_pass, motion = draw_passes(
+                rng, size, clean=self.settings.clean_share, drift=self.settings.drift_share
+            )
+            if made.dark:
+                plate_pass, frame_pass = noisy(rng, plate_pass, frame_pass)
+        if _happens(rng, self.settings.crop_share):
+            motion = draw_crop(rng, size)
+        coded, disparity = made.seen, made.view.disparity
+        if motion is not None:
+            picture, disparity = made.view.moved(motion)
+            coded = np.asarray(cv2.LUT(picture, _codes(made.look)), np.uint8)
+        truth = made.subjects
+        foreground = straight(truth)
+        if frame_pass is not None:
+            box = truth.box
+            if truth.any:
+                foreground[box] = cv2.LUT(foreground[box], _codes(tone(frame_pass)))
+        unknown = np.full(size, np.nan, np.float32)
+        frame_disparity, subject_disparity = unknown, unknown
+        if truth.disparity is not None and made.view.disparity is not None:
+            subject_disparity = truth.disparity
+            frame_disparity = made.view.disparity.copy()
+            box = truth.box
+            inside = truth.alpha[box] >= 0.5
+            np.copyto(frame_disparity[box], subject_disparity[box], where=inside)
+        sample: Sample = {
+            "plate": expose(coded, plate_pass),
+            "frame": expose(made.frame, frame_pass or plate_pass),
+            "foreground": foreground,
+            "alpha": truth.alpha,
+            "shadow": made.shadow,
+            "plate_disparity": unknown if disparity is None else disparity,
+            "disparity": frame_disparity,
+            "subject_disparity": subject_disparity,
+            "index": index,
+        }
+        return sample, made
+
+    def compose(self, index: int, size: tuple[int, int]) -> Composition:
+        """Sample `index` before the camera."""
+        return self._compose(self._rng(index, size), size)
+
+    def _layers(self, rng: np.random.Generator, view: View) -> list[Layer]:
+        """Draw the subjects, from far to near."""
+        layers: list[Layer] = []
+        if rng.random() >= self.settings.identical_share:
+            for _ in range(1 + weighted(rng, np.array(self.settings.subjects))):
+                layer = draw_subject(rng, self._cutouts(rng), view, self.settings)
+                if layer is not None:
+                    layers.append(layer)
+        layers.sort(key=lambda layer: -(layer.placement.z or 0))
+        return layers
+
+    def _cutout(self, rng: np.random.Generator) -> Cutout:
+        """Draw any cutout, for its shadow."""
+        found = self._cutouts(rng)
+        return found[int(rng.integers(len(found)))]
+
+    def _cutouts(self, rng: np.random.Generator) -> Cutouts:
+        return self.cutouts[weighted(rng, self.cutout_shares)]
+
+    def _rng(self, index: int, size: tuple[int, int]) -> np.random.Generator:
+        if min(size) < 16:
+            raise CleanplateError(f"{size[1]} x {size[0]} is too small: at least 16 x 16")
+        return np.random.default_rng([self.seed, index])
+
+    def _compose(self, rng: np.random.Generator, size: tuple[int, int]) -> Composition:
+        settings = self.settings
+        source = self.plates[weighted(rng, self.plate_shares)]
+        plate = source[int(rng.integers(len(source)))]
+        view = draw_view(
+            rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
+        )
+        look = draw_look(rng, view.picture, settings.look)
+        dark = _happens(rng, settings.dark_share)
+        if dark:
+            look = dark_curve(rng, view.picture, look)
+        light = linear_by(view.picture, look)
+        seen = np.asarray(cv2.LUT(view.picture, _codes(look)), np.uint8)
+        layers = self._layers(rng, view)
+        subjects = Subjects.none(size, depth=view.disparity is not None)
+        background, shade, factor = light, np.ones(size, np.float32), None
+        if layers:
+            strong = _happens(rng, settings.strong_shadow_share)
+            share = 1.0 if strong else settings.shadow_share
+            cast = shadows(rng, view, layers, share, strong=strong)
+            if cast is not None:
+                factor, shade = cast
+                background = np.asarray(cv2.multiply(light, factor), np.float32)
+        new = draw_light(rng, view, self._cutout, settings)
+        if new is not None:
+            background = new.on(background)
+            factor = new.dims if factor is None else factor * new.dims
+            shade = shade * new.shade
+        lamp = None if new is None else new.lamp
+        around = Surroundings(seen, light, background, lamp, dark)
+        for layer in layers:
+            colour = appear(rng, layer, around, settings)
+            if _happens(rng, settings.reflection_share):
+                background = add_reflection(rng, background, view, layer, colour)
+            if _happens(rng, settings.shine_share):
+                background = add_shine(rng, background, layer, colour)
+            add_layer(subjects, layer, colour, visible(layer, view, subjects))
+        frame = background
+        if subjects.any:
+            box = subjects.box
+            keep = np.float32(1) - subjects.alpha[box]
+            frame = background.copy()
+            frame[box] *= cv2.merge([keep, keep, keep])
+            frame[box] += subjects.light[box]
+            if subjects.disparity is not None:
+                _settle(subjects, view)
+        return Composition(
+            plate.name,
+            view,
+            seen,
+            light,
+            background,
+            subjects,
+            np.asarray(frame, np.float32),
+            shade,
+            factor,
+            look,
+            tuple(layer.placement for layer in layers),
+            dark,
+        )
+
+
+def _happens(rng: np.random.Generator, share: float) -> bool:
+    """Draw whether something happens; a share of 0 draws nothing."""
+    return bool(share and rng.random() < share)
+
+
+def _folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:
+    if given is None:
+        return []
+    return [Path(given)] if isinstance(given, (Path, str)) else [Path(one) for one in given]
+
+
+def _shares(folders: Sequence[Sized], procedural: float) -> list[float]:
+    """Share out weights: by number of assets among folders, and `procedural` for the rest."""
+    count = sum(len(folder) for folder in folders)
+    if not count:
+        return [1.0]
+    return [*((1 - procedural) * len(folder) / count for folder in folders), procedural]
+
+
+def straight(subjects: Subjects) -> Bytes:
+    """Give the subjects' straight colour (H, W, 3) uint8 sRGB; black where alpha is 0."""
+    out = np.zeros(subjects.light.shape, np.uint8)
+    if subjects.any:
+        box = subjects.box
+        share = np.float32(1) / np.maximum(subjects.alpha[box], np.float32(1e-4))
+        light = cv2.multiply(subjects.light[box], cv2.merge([share, share, share]))
+        out[box] = coded_from_linear(np.asarray(light, np.float32))
+    return out
+
+
+def _codes(curve: npt.NDArray[np.float32]) -> Bytes:
+    """Make a curve (256, 3) of codes as a table that OpenCV applies."""
+    return np.rint(curve).astype(np.uint8)[:, None, :]
+
+
+def _settle(subjects: Subjects, view: View) -> None:
+    """Bring subjects no further away than the plate, where they are seen: the picture says so."""
+    assert subjects.disparity is not None
+    assert view.disparity is not None
+    box = subjects.box
+    inside = subjects.disparity[box]
+    np.fmax(inside, view.disparity[box], out=inside)
+    np.copyto(inside, np.nan, where=subjects.alpha[box] <= 0)
+
+
+class ProceduralComposer(Composer):
+    """A composer that needs no data: plates and cutouts are procedural, as everything else is."""
+
+    def __init__(self, seed: int, settings: CompositorSettings | None = None):
+        settings = settings or CompositorSettings()
+        super().__init__(
+            [ProceduralPlates(seed, settings.procedural_rooms, settings.textures)],
+            [ProceduralCutouts(seed, settings.procedural_cutouts)],
+            seed=seed,
+            settings=settings,
+        )

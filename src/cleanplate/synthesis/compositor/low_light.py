@@ -1,0 +1,51 @@
+"""Low light: plate and frame in the dark alike, subjects as dark as what they hide, and noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Picture
+from cleanplate.light import linear_to_srgb, srgb_to_linear
+from cleanplate.synthesis.compositor.camera_effects import Pass
+from cleanplate.synthesis.compositor.layer import Layer
+from cleanplate.synthesis.compositor.shadow import LUMINANCE
+
+
+def darkened_like(
+    rng: np.random.Generator, layer: Layer, colour: Picture, behind: Picture
+) -> Picture:
+    """Give the subject about the brightness of what it hides: dark before dark."""
+    solid = (layer.alpha > 0.5).astype(np.uint8)
+    own, here = (
+        float(cv2.mean(np.asarray(cv2.transform(light, LUMINANCE[None])), solid)[0]) + 1e-4
+        for light in (colour, behind)
+    )
+    gain = np.float32(np.exp(rng.normal(0, 0.35)) * here / own)
+    return np.asarray(np.minimum(colour * gain, 1), np.float32)
+
+
+def dark_curve(
+    rng: np.random.Generator, picture: npt.NDArray[np.uint8], look: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Make a look (256, 3) that leaves little light: a room at night, seen by a good camera."""
+    codes = np.rint(look).astype(np.uint8)
+    mean = float(cv2.mean(cv2.LUT(picture[::4, ::4], codes[:, None, :]))[0]) / 255
+    linear = float(srgb_to_linear(np.float32(mean))) + 1e-3
+    wanted = float(np.exp(rng.uniform(np.log(0.005), np.log(0.04))))
+    light = srgb_to_linear(look / np.float32(255)) * np.float32(min(1.0, wanted / linear))
+    tint = np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
+    dark = np.minimum(light * tint, 1)
+    return np.asarray(255 * linear_to_srgb(dark), np.float32)
+
+
+def noisy(rng: np.random.Generator, plate: Pass, frame: Pass) -> tuple[Pass, Pass]:
+    """Give the passes of plate and frame the noise of one sensor that is short of light."""
+    read, coarse = float(np.exp(rng.uniform(np.log(1.2), np.log(6.0)))), rng.uniform(0, 0.8)
+    one, other = (
+        replace(this, read=max(this.read, read), coarse=float(coarse)) for this in (plate, frame)
+    )
+    return one, other

@@ -1,0 +1,124 @@
+"""Subjects merged into the scene by depth, in linear light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cleanplate.arrays import Picture, Plane
+from cleanplate.synthesis.compositor.layer import Layer
+from cleanplate.synthesis.compositor.view import View
+
+_CLOSE = 0.03
+"""A plate nearer than the subject by less than this share of its depth does not hide it:
+the plate's depth is quantised, and feet stand *on* the floor."""
+_FAINT = np.float32(1 / 512)
+"""Alpha below which there is no subject."""
+_SKIN = 0.05
+"""Metres over its support up to which the plate belongs to what the subject stands on."""
+
+
+@dataclass
+class Subjects:
+    """All subjects of a frame together, (H, W) of the sample.
+
+    `light` (H, W, 3) float32 linear, multiplied by `alpha`; `disparity` in 1/m of the nearest
+    subject where alpha > 0, NaN elsewhere and where unknown; None without depth.
+    """
+
+    light: Picture
+    alpha: Plane
+    disparity: Plane | None
+    rows: slice | None = None
+    columns: slice | None = None
+    """The box outside of which alpha is 0; None while there is no subject."""
+
+    @property
+    def any(self) -> bool:
+        """True once a subject has been added."""
+        return self.rows is not None
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Index of the box in a picture; empty without subjects."""
+        return self.rows or slice(0, 0), self.columns or slice(0, 0)
+
+    @classmethod
+    def none(cls, size: tuple[int, int], *, depth: bool) -> Subjects:
+        """No subject yet, in a picture of `size` (H, W)."""
+        return cls(
+            np.zeros((*size, 3), np.float32),
+            np.zeros(size, np.float32),
+            np.full(size, np.nan, np.float32) if depth else None,
+        )
+
+
+def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
+    """Give the layer's alpha where nothing nearer hides it, (h, w) of its box.
+
+    Compared pixel by pixel in disparity; the hiding edge is softened over a pixel, as the
+    plate's own edges are. What the subject stands on never hides it.
+    """
+    if layer.disparity is None or view.disparity is None:
+        return layer.alpha
+    plate = view.disparity[layer.box]
+    limit = layer.disparity * np.float32(1 + _CLOSE)
+    hidden = plate > limit
+    if not hidden.any():
+        return layer.alpha
+    placement, camera = layer.placement, view.camera
+    if placement.support is not None and camera is not None:
+        # Height over the floor of the plate's pixels: see view.world_points.
+        rows = np.arange(layer.rows.start, layer.rows.stop, dtype=np.float32) + np.float32(0.5)
+        down = (rows - np.float32(camera.intrinsics.cy)) / np.float32(camera.intrinsics.fy)
+        rise = np.float32(np.sin(camera.pitch)) - np.float32(np.cos(camera.pitch)) * down
+        # camera.height + rise / plate > support + skin, without dividing.
+        over = np.float32(placement.support + _SKIN - camera.height)
+        hidden &= rise[:, None] > over * plate
+    if not hidden.any():
+        return layer.alpha
+    seen = cv2.GaussianBlur((~hidden).astype(np.float32), (3, 3), 0.6)
+    return np.asarray(layer.alpha * seen, np.float32)
+
+
+def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) -> None:
+    """Put a layer over the subjects that are there already, or behind those that are nearer.
+
+    `light` (h, w, 3) is its linear straight colour, `alpha` (h, w) its visible coverage.
+    Layers come from far to near; a nearer part of an earlier one still stays in front.
+    """
+    box = layer.box
+    # What no 8-bit matte shows is no subject: the tails of blurs end here.
+    alpha = np.minimum(alpha * (alpha >= _FAINT), np.float32(1))
+    if not subjects.any:
+        subjects.light[box] = cv2.multiply(light, cv2.merge([alpha, alpha, alpha]))
+        if subjects.disparity is not None and layer.disparity is not None:
+            np.copyto(subjects.disparity[box], layer.disparity, where=alpha > 0)
+        subjects.alpha[box] = alpha
+        subjects.rows, subjects.columns = layer.rows, layer.columns
+        return
+    under = subjects.alpha[box]
+    if layer.disparity is not None and subjects.disparity is not None:
+        before = subjects.disparity[box]
+        # NaN, where there is no subject yet, compares as False.
+        behind = (before > layer.disparity * np.float32(1 + _CLOSE)) & (under >= 0.5)
+        if behind.any():
+            alpha = alpha * (1 - under * behind)
+    keep = np.float32(1) - alpha
+    weight = cv2.merge([alpha, alpha, alpha])
+    mixed = np.multiply(light, weight, out=np.asarray(weight))
+    mixed += subjects.light[box] * cv2.merge([keep, keep, keep])
+    subjects.light[box] = mixed
+    if subjects.disparity is not None and layer.disparity is not None:
+        old = subjects.disparity[box]
+        takes = (alpha > 0) & ((alpha >= 0.5) | (under * keep <= alpha))
+        np.copyto(old, layer.disparity, where=takes)
+    subjects.alpha[box] = 1 - (1 - under) * keep
+    subjects.rows = _around(subjects.rows, layer.rows)
+    subjects.columns = _around(subjects.columns, layer.columns)
+
+
+def _around(a: slice | None, b: slice) -> slice:
+    return b if a is None else slice(min(a.start, b.start), max(a.stop, b.stop))

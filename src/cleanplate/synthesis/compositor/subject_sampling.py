@@ -1,0 +1,104 @@
+"""Which subject enters a view, and where: drawn until enough of it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.assets.plate import Plate
+from cleanplate.synthesis.compositor import placement as place
+from cleanplate.synthesis.compositor.layer import Layer, draw_layer
+from cleanplate.synthesis.compositor.occlusion import Subjects, visible
+from cleanplate.synthesis.compositor.placement import Placement
+from cleanplate.synthesis.compositor.settings import CompositorSettings
+from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.procedural.shapes import draw_shape
+
+_TRIES = 5
+"""Placements tried for one subject; the last is anywhere."""
+_SEEN = 0.3
+"""Least share of a subject's pixels within the picture that nothing hides."""
+_SMALLEST = 0.0012
+"""Least share of the picture that a subject covers."""
+_KINDS = ("person", "object", "animal", "vehicle")
+
+
+class Plates(Protocol):
+    """A collection of plates; `plates[i]` gives the same plate each time."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Plate: ...
+
+
+class Cutouts(Protocol):
+    """A collection of cutouts, with the indices of each kind."""
+
+    @property
+    def kinds(self) -> Mapping[str, Sequence[int]]:
+        """Indices by kind; `-half` is added to the name of those that are cut."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Cutout: ...
+
+
+def draw_subject(
+    rng: np.random.Generator, cutouts: Cutouts, view: View, settings: CompositorSettings
+) -> Layer | None:
+    """Draw one subject and a place for it; None if no place shows enough of it."""
+    ways = np.array([settings.grounded, settings.portrait, settings.uniform])
+    if view.points is None:
+        ways[0] = 0 if ways[1:].sum() > 0 else 1
+    way = weighted(rng, ways)
+    cutout = _draw_cutout(rng, cutouts, settings, portrait=way == 1)
+    mirrored = bool(settings.mirror and rng.random() < 0.5)
+    for attempt in range(_TRIES):
+        put: Placement | None
+        if way == 0 and attempt < _TRIES - 1:
+            put = place.grounded(rng, cutout, view, mirrored=mirrored, true_size=settings.true_size)
+        elif way == 1:
+            put = place.portrait(rng, cutout, view, mirrored=mirrored)
+        else:
+            put = place.uniform(rng, cutout, view, mirrored=mirrored)
+        layer = None if put is None else draw_layer(put, view.size)
+        if layer is None:
+            continue
+        whole = float(layer.alpha.sum())
+        if whole > _SMALLEST * view.size[0] * view.size[1]:
+            seen = visible(layer, view, Subjects.none((1, 1), depth=False))
+            if float(seen.sum()) > _SEEN * whole:
+                return layer
+    return None
+
+
+def _draw_cutout(
+    rng: np.random.Generator, cutouts: Cutouts, settings: CompositorSettings, *, portrait: bool
+) -> Cutout:
+    """Draw a kind, then one of that kind; portraits take what is cut at the waist."""
+    kinds = cutouts.kinds
+    names, weights = sorted(kinds), []
+    for name in names:
+        base = name.removesuffix("-half")
+        weight = float(getattr(settings, base)) if base in _KINDS else settings.other
+        if name.endswith("-half"):
+            weight *= 1.6 if portrait else 0.0
+        elif portrait:
+            weight *= 0.6
+        weights.append(weight)
+    if sum(weights) + settings.shape <= 0:
+        weights = [1.0] * len(names)
+    choice = weighted(rng, np.array([*weights, settings.shape]))
+    if choice == len(names):
+        return draw_shape(rng)
+    numbers = kinds[names[choice]]
+    return cutouts[numbers[int(rng.integers(len(numbers)))]]
+
+
+def weighted(rng: np.random.Generator, weights: npt.NDArray[Any]) -> int:
+    """Draw an index by weights that need not sum to one."""
+    edges = np.cumsum(weights)
+    return min(int(np.searchsorted(edges, rng.random() * edges[-1], "right")), len(edges) - 1)

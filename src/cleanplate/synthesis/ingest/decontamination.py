@@ -1,0 +1,114 @@
+"""The colour of soft edges: what was mixed into it before, and the subject's own."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Bytes, Plane
+from cleanplate.formats.pictures import to_uint8
+from cleanplate.matte import solve_foreground
+from cleanplate.matte.fill import fill_outside
+
+_SOFT = (0.1, 0.9)
+_ENOUGH = 40
+"""Fewer soft pixels tell nothing, and matter to nobody."""
+_BETTER = 0.7
+"""A mixed-in colour must explain the rims by so much better than straight colour does,"""
+_LEVELS = 3.0
+"""by at least so many levels of 255,"""
+_POSSIBLE = 0.97
+"""and be possible at all in this share of the soft pixels."""
+_TRUSTED = np.float32(0.3)
+"""Alpha from which on the division alone decides, as in `matte.solve_foreground`."""
+
+GROUNDS = {"black": 0.0, "white": 255.0}
+"""What colour is mixed with in files. Mixed with black is what others call premultiplied."""
+
+
+class Rims(NamedTuple):
+    """Straight colour (H, W, 3) uint8, and what had been mixed into it: a key of `GROUNDS`."""
+
+    colour: Bytes
+    ground: str | None
+
+
+def straightened(colour: Bytes, alpha: Plane) -> Rims:
+    """Find out whether colour is already mixed with black or white, and undo that.
+
+    At a soft pixel, straight colour resembles the nearest opaque colour F; mixed colour resembles
+    `alpha F + (1 - alpha) K` and can be no darker than its share of K alone. Both must hold over
+    the soft pixels, in coded values, which is how such files are made.
+
+    Args:
+        colour: (H, W, 3) uint8 as stored.
+        alpha: (H, W) in [0, 1].
+    """
+    soft = (alpha > _SOFT[0]) & (alpha < _SOFT[1])
+    solid = alpha > 0.98
+    if soft.sum() < _ENOUGH or not solid.any():
+        return Rims(colour, None)
+    near = _opaque_colour(colour, solid)
+    share = alpha[soft][:, None]
+    stored, own = colour[soft].astype(np.float32), near[soft].astype(np.float32)
+    straight = _misfit(stored, own)
+    best: tuple[float, str] | None = None
+    for name, level in GROUNDS.items():
+        behind = (1 - share) * level
+        room = share * 255
+        held = (stored >= behind - 2.5) & (stored <= behind + room + 2.5)
+        if held.all(1).mean() < _POSSIBLE:
+            continue
+        mixed = _misfit(stored, share * own + behind)
+        if mixed < _BETTER * straight and mixed < straight - _LEVELS:
+            best = min(best or (mixed, name), (mixed, name))
+    if best is None:
+        return Rims(colour, None)
+    return Rims(_unmixed(colour, alpha, GROUNDS[best[1]], near), best[1])
+
+
+def without_scene(photo: Bytes, alpha: Plane) -> Bytes:
+    """Take the scene's share out of a subject's rims, given a photograph and its matte.
+
+    The scene right behind a soft pixel is unknown; the nearest pixel outside the matte stands in
+    for it, and the compositing equation is solved with that (`matte.solve_foreground`).
+
+    Args:
+        photo: (H, W, 3) uint8.
+        alpha: (H, W) in [0, 1].
+    """
+    outside = alpha < 0.01
+    soft = (alpha >= 0.01) & (alpha < 0.99)
+    if not outside.any() or not soft.any():
+        return photo
+    behind = np.asarray(fill_outside(photo, outside), np.uint8)
+    return to_uint8(solve_foreground(photo, behind, alpha))
+
+
+def _opaque_colour(colour: Bytes, solid: npt.NDArray[np.bool_]) -> Bytes:
+    """Mean colour of the opaque pixels around, and outside of them that of the nearest."""
+    # Right at the rim opaque pixels are often tainted too: a pixel further in is asked.
+    inner = cv2.erode(solid.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    known = inner if inner.any() else solid
+    weight = cv2.blur(known.astype(np.float32), (5, 5))
+    total = cv2.blur(colour.astype(np.float32) * known[..., None], (5, 5))
+    mean = total / np.maximum(weight, np.float32(1e-6))[..., None]
+    return np.asarray(fill_outside(np.rint(mean).astype(np.uint8), known), np.uint8)
+
+
+def _misfit(stored: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
+    """Mean distance in levels; what is off by far is off for other reasons and counts as 64."""
+    return float(np.minimum(np.abs(stored - expected), 64).mean())
+
+
+def _unmixed(colour: Bytes, alpha: Plane, ground: float, near: Bytes) -> Bytes:
+    """Solve `stored = alpha F + (1 - alpha) ground` for F; where alpha is small, lean on `near`."""
+    a = alpha[..., None].astype(np.float32)
+    solved = (colour.astype(np.float32) - (1 - a) * np.float32(ground)) / np.maximum(a, 1e-3)
+    np.clip(solved, 0, 255, out=solved)
+    trust = np.minimum(a / _TRUSTED, 1) ** 2
+    mixed = near + trust * (solved - near)
+    return np.rint(np.where(a >= 1, colour, mixed)).astype(np.uint8)

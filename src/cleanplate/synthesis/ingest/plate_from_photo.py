@@ -1,0 +1,281 @@
+"""From a plain photograph to a plate: its depth by a teacher, its lens, and where its floor is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.arrays import Coded, Plane
+from cleanplate.depth import Intrinsics, depth_to_disparity, disparity_to_depth, write_depth
+from cleanplate.depth.depth_codec import DATASET, OLDER_RECORD, RECORD
+from cleanplate.errors import CleanplateError
+from cleanplate.files.atomic import replacing
+from cleanplate.formats.pictures import read_image, resize, to_float, to_uint8, write_image
+from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.ingest.depth_estimators import Teacher
+from cleanplate.synthesis.ingest.ground_plane import Ground, find_ground
+from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT, FAR, NEAR, in_metres
+from cleanplate.synthesis.ingest.photo_intrinsics import Lens, lens_of, lens_of_angle
+
+_SEEN = 2048
+"""No teacher looks at a longer side than this; the picture is made smaller for it."""
+_DEPTH_ENDINGS = (".png", ".npy", ".exr", ".tif", ".tiff")
+_OURS = ("width", "height", "fx", "fy", "cx", "cy", "camera_height", "pitch", RECORD, OLDER_RECORD)
+
+
+@dataclass(frozen=True)
+class PhotoSettings:
+    """What a person knows of the photographs.
+
+    Args:
+        near: metres to the nearest part of the scene; only for relative depth.
+        far: metres to the farthest; inf where there is sky.
+        fov: degrees that a photograph shows along its longer side; None = from EXIF.
+        camera_height: metres over the floor; the depth is scaled so that its floor lies there.
+        long_side: make plates no larger than this, in pixels; None = keep the photograph.
+        credit: `license`, `source` and `attribution`, as far as they are known.
+    """
+
+    near: float | None = None
+    far: float | None = None
+    fov: float | None = None
+    camera_height: float | None = None
+    long_side: int | None = None
+    credit: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        near, far = self.span
+        if not (0 < near < far) or math.isnan(far):
+            raise CleanplateError(
+                f"a scene from {near:g} m to {far:g} m is not possible",
+                cure="The nearest part is more than 0 m away and nearer than the farthest.",
+            )
+        if self.fov is not None and not 0 < self.fov < 180:
+            raise CleanplateError(f"an angle of view of {self.fov:g} degrees is not possible")
+        if self.camera_height is not None and not 0 < self.camera_height < 1000:
+            raise CleanplateError(f"a camera {self.camera_height:g} m high is not possible")
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Metres of the nearest and the farthest part, given or assumed."""
+        near = NEAR if self.near is None else self.near
+        far = FAR if self.far is None else self.far
+        return near, far
+
+    @property
+    def assumed(self) -> list[str]:
+        """Which bounds of the scene were not given."""
+        bounds = {"near_m": self.near, "far_m": self.far}
+        return [name for name, given in bounds.items() if given is None]
+
+
+def existing_depth(photo: Path) -> Path | None:
+    """Find the depth that lies beside a plate; None if there is none."""
+    for ending in _DEPTH_ENDINGS:
+        candidate = photo.with_name(f"{photo.stem}_depth{ending}")
+        if candidate.exists():
+            return candidate
+    return None
+
+
+def place_of(photo: Path, folder: Path | None, settings: PhotoSettings) -> Path:
+    """Where the plate of a photograph lies: beside it, or in `folder`."""
+    if folder is None:
+        return photo
+    return folder / (photo.stem + (photo.suffix.lower() if settings.long_side is None else ".jpg"))
+
+
+def make_plate(
+    photo: Path, teacher: Teacher, folder: Path | None, settings: PhotoSettings
+) -> dict[str, Any]:
+    """Write a plate's depth and json beside the photograph, or the whole plate to `folder`.
+
+    The depth comes last: where it is, all is. What the json beside the photograph says already
+    stays: a measured camera is not replaced by an estimated one.
+
+    Returns:
+        what the json holds, and under `files` the names of what was written.
+
+    Raises:
+        CleanplateError: if the photograph cannot be read, shows no depth to the teacher, has no
+            floor where `camera_height` wants one, or something cannot be written.
+    """
+    target = place_of(photo, folder, settings)
+    _check_own(photo, target)
+    picture = read_image(photo)
+    before = picture.shape[1]
+    if settings.long_side is not None:
+        picture = _at_most(picture, settings.long_side)
+    height, width = picture.shape[:2]
+    known = _scaled(read_facts(photo), width / before)
+    if target != photo:
+        known |= read_facts(target)
+    lens = _lens(photo, (height, width), known, settings)
+    depth, anchors = in_metres(
+        teacher.estimate(_at_most(picture, _SEEN)), teacher.convention, *settings.span
+    )
+    ground = _ground(depth, lens, width)
+    told = known.get("camera_height")
+    wanted = settings.camera_height or (told if isinstance(told, (int, float)) else None)
+    if ground is None and settings.camera_height is not None:
+        raise CleanplateError(
+            "no floor was found in it"
+            if lens
+            else "its focal length is not known, so that its floor cannot be looked for",
+            file=photo,
+            cure="Leave --camera-height out for it." if lens else "Give --fov.",
+        )
+    assumed = [] if anchors is None else settings.assumed
+    if len(assumed) == 2 and ground is not None:
+        assumed = ["camera_height"] if wanted is None else []
+        wanted = wanted or CAMERA_HEIGHT
+    if wanted is not None and ground is not None:
+        # A height, even an assumed one, says more of the scale than bounds or a network do.
+        depth = (depth * np.float32(wanted / ground.height)).astype(np.float32)
+        ground = replace(ground, height=float(wanted))
+    facts = _described((height, width), lens, ground, settings)
+    origin = _origin(teacher, lens, ground, anchors, settings)
+    origin["scaled_to_camera_height"] = wanted is not None and ground is not None
+    origin["assumed"] = assumed
+    origin["estimated"] = [key for key in facts if key in _OURS and key not in known]
+    # Of the depth that is written here, whatever the json said of another.
+    known = {key: value for key, value in known.items() if key not in (RECORD, OLDER_RECORD)}
+    facts = {**facts, **known, "depth_from": origin}
+    _write_picture(photo, target, picture, settings)
+    with replacing(target.with_suffix(".json")) as part:
+        part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    file = target.with_name(f"{target.stem}_depth.png")
+    write_depth(file, _full(depth, (height, width)), convention=DATASET)
+    return {**facts, "files": [target.name, f"{target.stem}.json", file.name]}
+
+
+def read_facts(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
+    """Read what stands beside a photograph; what was estimated only if it is wanted.
+
+    Raises:
+        CleanplateError: if the json is damaged.
+    """
+    facts = facts_in(photo.with_suffix(".json"))
+    if estimated:
+        return facts
+    ours = facts.pop("depth_from", {})
+    for key in ours.get("estimated", ()) if isinstance(ours, dict) else ():
+        facts.pop(key, None)
+    return facts
+
+
+def _lens(
+    photo: Path, size: tuple[int, int], known: Mapping[str, Any], settings: PhotoSettings
+) -> Lens | None:
+    height, width = size
+    if all(isinstance(known.get(key), (int, float)) for key in ("fx", "fy", "cx", "cy")):
+        return Lens(Intrinsics(*(float(known[key]) for key in ("fx", "fy", "cx", "cy"))), "json")
+    if settings.fov is not None:
+        return lens_of_angle(settings.fov, width, height)
+    return lens_of(photo, width, height)
+
+
+def _ground(depth: Plane, lens: Lens | None, width: int) -> Ground | None:
+    if lens is None:
+        return None
+    scale = depth.shape[1] / width
+    return find_ground(depth_to_disparity(depth), lens.intrinsics.scaled(scale, scale))
+
+
+def _described(
+    size: tuple[int, int], lens: Lens | None, ground: Ground | None, settings: PhotoSettings
+) -> dict[str, Any]:
+    """Give the plate's json, as the catalogue reads it."""
+    facts: dict[str, Any] = {"width": size[1], "height": size[0], RECORD: DATASET.name}
+    if lens is not None:
+        facts |= {key: round(value, 3) for key, value in lens.intrinsics._asdict().items()}
+    if ground is not None:
+        facts |= {"camera_height": round(ground.height, 4), "pitch": round(ground.pitch, 5)}
+    return {**facts, **(settings.credit or {})}
+
+
+def _origin(
+    teacher: Teacher,
+    lens: Lens | None,
+    ground: Ground | None,
+    anchors: Mapping[str, float] | None,
+    settings: PhotoSettings,
+) -> dict[str, Any]:
+    """Say where each number of the plate comes from."""
+    origin: dict[str, Any] = {**teacher.facts}
+    if anchors is not None:
+        near, far = settings.span
+        origin |= {
+            "near_m": near,
+            "far_m": "infinity" if math.isinf(far) else far,
+            **{key: round(value, 6) for key, value in anchors.items()},
+        }
+    if lens is not None:
+        origin["lens"] = lens.origin
+    if ground is not None:
+        origin["floor"] = {
+            "roll": round(ground.roll, 5),
+            "share": round(ground.share, 4),
+            "error": round(ground.error, 5),
+        }
+    return origin
+
+
+def _scaled(facts: dict[str, Any], scale: float) -> dict[str, Any]:
+    """Give what is measured in pixels for the picture resized by `scale`."""
+    if scale == 1:
+        return facts
+    for key in ("fx", "fy", "cx", "cy"):
+        if isinstance(facts.get(key), (int, float)):
+            facts[key] = facts[key] * scale
+    return {key: value for key, value in facts.items() if key not in ("width", "height")}
+
+
+def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSettings) -> None:
+    if target == photo:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if settings.long_side is None:
+        with replacing(target) as part:
+            part.write_bytes(photo.read_bytes())
+    else:
+        write_image(target, picture if picture.dtype == np.uint8 else to_uint8(to_float(picture)))
+
+
+def _check_own(photo: Path, target: Path) -> None:
+    """Refuse to put a plate over a picture that is neither this photo nor an earlier plate of it.
+
+    Raises:
+        CleanplateError: naming the picture.
+    """
+    if not target.exists() or "depth_from" in facts_in(target.with_suffix(".json")):
+        return
+    if target.read_bytes() != photo.read_bytes():
+        raise CleanplateError(
+            "is there already, and Cleanplate did not make it",
+            file=target,
+            cure="Choose another folder, or move the picture away.",
+        )
+
+
+def _at_most(picture: Coded, long_side: int) -> Coded:
+    height, width = picture.shape[:2]
+    scale = long_side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    smaller: Coded = resize(picture, size)
+    return smaller
+
+
+def _full(depth: Plane, size: tuple[int, int]) -> Plane:
+    """Bring depth to another size, by way of disparity, where infinity is a number."""
+    if depth.shape == size:
+        return depth
+    return disparity_to_depth(resize(depth_to_disparity(depth), size))

@@ -1,0 +1,191 @@
+"""What can be wrong with a sample, found by looking at it alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.depth.depth_codec import FARTHEST
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import check_matte_range
+from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
+from cleanplate.synthesis.inspection.stored_set import NEEDED, PICTURES, Form, StoredSample
+
+Array = npt.NDArray[Any]
+
+_GREY = frozenset({"alpha", "mask", "shadow", "depth", "plate_depth"})
+_ROUNDING = 1
+"""Millimetres by which two depths may differ that were rounded apart."""
+_RINGING = 64
+"""Codes by which JPEG may move a mask's 0 and 255."""
+_KNOCK = 8 / 256
+"""Most that the plate's camera is moved against the frame's, as a share of the shorter side."""
+_STRAYS = 1 / 200
+"""Share of the pixels that may differ then; one in a thousand do in the worst of 400 samples."""
+
+
+class Fault(NamedTuple):
+    """What is wrong, in which part of which sample; both may be empty, or a file's name."""
+
+    sample: str
+    part: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{' '.join(filter(None, (self.sample, self.part)))}: {self.what}"
+
+
+class Rules(NamedTuple):
+    """What samples of a set are held to.
+
+    `size` is (H, W), None where no plan says it; `hard`: alpha is 0 or 1; `moved`: the plate's
+    camera may have been knocked, so its depth need not lie pixel on pixel with the frame's.
+    """
+
+    form: Form
+    size: tuple[int, int] | None = None
+    hard: bool = False
+    moved: bool = True
+
+
+def missing_parts(sample: StoredSample, form: Form) -> Iterator[Fault]:
+    """Find parts that every sample has and this one lacks, or that are empty."""
+    for kind in NEEDED[form]:
+        if kind not in sample.parts:
+            yield Fault(sample.name, kind, "is missing")
+    if form == "shards" and ("plate_depth" in sample.parts) != ("depth" in sample.parts):
+        lacking = "depth" if "plate_depth" in sample.parts else "plate_depth"
+        yield Fault(sample.name, lacking, "is missing, though the sample has the other depth")
+    for kind, part in sample.parts.items():
+        if not part.data:
+            yield Fault(sample.name, kind, "is empty")
+
+
+def contents(
+    sample: StoredSample, rules: Rules, known: Mapping[str, tuple[StoredPart, Array]]
+) -> Iterator[Fault]:
+    """Decode all parts and find what is wrong with them.
+
+    Args:
+        sample: with the parts that are there.
+        rules: what it is held to.
+        known: parts that are decoded already, by kind.
+    """
+    decoded: dict[str, Array] = {}
+    for kind in PICTURES[rules.form]:
+        part = sample.parts.get(kind)
+        if part is None or not part.data:
+            continue
+        if kind in known and known[kind][0] is part:
+            decoded[kind] = known[kind][1]
+            continue
+        try:
+            decoded[kind] = part.decode()
+            if kind in ("alpha", "mask") and decoded[kind].dtype.kind == "u":
+                check_matte_range(decoded[kind])
+        except CleanplateError as error:
+            yield Fault(sample.name, kind, error.what)
+    for kind in [kind for kind in decoded if not _right_kind(kind, decoded[kind])]:
+        shape, dtype = decoded[kind].shape, decoded[kind].dtype
+        yield Fault(sample.name, kind, f"is {_told(shape)} {dtype}, which such a part is not")
+        del decoded[kind]
+    facts = sample.parts.get("json")
+    if facts is not None and facts.data:
+        try:
+            facts.facts()
+        except CleanplateError as error:
+            yield Fault(sample.name, "json", error.what)
+    expected = rules.size or _commonest([one.shape[:2] for one in decoded.values()])
+    for kind in [kind for kind, one in decoded.items() if one.shape[:2] != expected]:
+        yield Fault(
+            sample.name,
+            kind,
+            f"is {_told(decoded[kind].shape[:2])}, not {_told(expected or (0, 0))}",
+        )
+        del decoded[kind]
+    if rules.hard and "mask" in decoded:
+        yield from _hard(sample.name, decoded["mask"])
+    if {"alpha", "depth", "plate_depth"} <= decoded.keys():
+        found = depth_faults(
+            decoded["alpha"],
+            millimetres(decoded["depth"]),
+            millimetres(decoded["plate_depth"]),
+            moved=rules.moved,
+        )
+        yield from (Fault(sample.name, "depth", what) for what in found)
+
+
+def depth_faults(
+    alpha: Array,
+    depth: npt.NDArray[np.uint16],
+    plate: npt.NDArray[np.uint16],
+    *,
+    moved: bool,
+) -> Iterator[str]:
+    """Say where the frame's depth cannot be true beside the plate's.
+
+    Where alpha is 1 it must not be behind the plate, where alpha is 0 it must be the plate's.
+
+    If the plate's camera may have `moved`, and the depths show that it has, the plate's pixels all
+    around are taken in its pixel's place, the borders are left out, and a few pixels may differ:
+    the two depths are samples of one scene at different points, of which one can hit a wire that
+    the other misses.
+
+    Args:
+        alpha: (H, W) uint8 or uint16.
+        depth: (H, W) of the frame, millimetres, 0 = unknown.
+        plate: likewise of the plate.
+        moved: whether depth and plate may lie beside each other.
+    """
+    known = (depth > 0) & (plate > 0)
+    solid, clear = known & (alpha == np.iinfo(alpha.dtype).max), known & (alpha == 0)
+    here = depth.astype(np.int32)
+    near = far = plate.astype(np.int32)
+    strays, few = clear & (np.abs(here - far) > _ROUNDING), 0
+    if moved and strays.any():
+        reach = math.ceil(_KNOCK * min(alpha.shape)) + 1
+        window = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+        # What is not known may be anything: as near as can be, and as far.
+        near = cv2.erode(plate, window).astype(np.int32)
+        far = cv2.dilate(np.where(plate == 0, np.uint16(FARTHEST), plate), window).astype(np.int32)
+        inner = np.zeros(alpha.shape, np.bool_)
+        inner[reach:-reach, reach:-reach] = True
+        solid, clear, few = solid & inner, clear & inner, round(_STRAYS * alpha.size)
+        strays = clear & ((here > far + _ROUNDING) | (here < near - _ROUNDING))
+    behind = solid & (here > far + _ROUNDING)
+    count = int(np.count_nonzero(behind))
+    if count > few:
+        worst = int((here - far)[behind].max()) / 1000
+        yield f"lies behind the plate at {count} pixels where alpha is 1, by up to {worst} m"
+    count = int(np.count_nonzero(strays))
+    if count > few:
+        yield f"is not the plate's at {count} pixels where alpha is 0"
+
+
+def _hard(name: str, mask: Array) -> Iterator[Fault]:
+    between = np.abs(mask.astype(np.int16) - 128) < 128 - _RINGING
+    count = int(np.count_nonzero(between))
+    if count:
+        yield Fault(name, "mask", f"is neither 0 nor 255 at {count} pixels")
+
+
+def _right_kind(kind: str, picture: Array) -> bool:
+    if picture.dtype.kind == "f":
+        return "depth" in kind
+    if kind in _GREY:
+        return picture.ndim == 2 and (kind != "plate_depth" or picture.dtype == np.uint16)
+    return picture.ndim == 3
+
+
+def _commonest(sizes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
+    return max(sizes, key=sizes.count) if sizes else None
+
+
+def _told(shape: tuple[int, ...]) -> str:
+    channels = f" x {shape[2]}" if len(shape) > 2 else ""
+    return f"{shape[1]} x {shape[0]}{channels}"

@@ -1,0 +1,278 @@
+"""A set read back, sample by sample, in the order in which it lies on the disk.
+
+Both forms that `cleanplate synth build` writes, and sets of the same forms from elsewhere:
+WebDataset shards (`*.tar`, parts of a sample under one key), and the assignment's folders
+(`bg/ fg_bg/ mask/ depth/`, files of one name). Every file is read once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.listing import is_hidden, natural_key
+from cleanplate.synthesis.building.folder_writer import FOLDERS
+from cleanplate.synthesis.building.manifest import read_record
+from cleanplate.synthesis.building.plan import Plan, read_plan
+from cleanplate.synthesis.inspection.stored_part import StoredPart
+
+Form = Literal["shards", "folders"]
+
+NEEDED: Mapping[Form, tuple[str, ...]] = {"shards": ("plate", "frame", "alpha"), "folders": FOLDERS}
+"""What every sample has."""
+PICTURES: Mapping[Form, tuple[str, ...]] = {
+    "shards": ("plate", "frame", "foreground", "alpha", "shadow", "plate_depth", "depth"),
+    "folders": FOLDERS,
+}
+"""What a sample may have, in the order of reports."""
+ROLES = {"bg": "plate", "fg_bg": "frame", "mask": "alpha"}
+"""The assignment's word -> ours, where they differ."""
+
+_CHUNK = 1000
+"""Samples read at a time from folders that have no plan."""
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """The parts of a sample by name: those that are there, complete or not."""
+
+    name: str
+    parts: Mapping[str, StoredPart]
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Samples that are read together: a shard, or a run of the folders' samples.
+
+    `names` are those of the folders' form; a shard tells its own when it is read. `count` is the
+    number of samples, None where it is not known before.
+    """
+
+    number: int
+    title: str
+    names: tuple[str, ...] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredSet:
+    """A set on the disk.
+
+    `plan` is None of a set that was not built by Cleanplate. `endings` are those met in each of
+    the assignment's folders.
+    """
+
+    folder: Path
+    form: Form
+    portions: tuple[Portion, ...]
+    plan: Plan | None
+    endings: Mapping[str, tuple[str, ...]]
+
+    @property
+    def count(self) -> int | None:
+        """Samples in all; None if that is not known before they are read."""
+        counts = [portion.count for portion in self.portions]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    def without_portions(self) -> StoredSet:
+        """Give what other processes need of it, which are handed one portion at a time."""
+        return replace(self, portions=())
+
+    def samples(self, portion: Portion, *, salvage: bool = False) -> Iterator[StoredSample]:
+        """Read the samples of a portion.
+
+        Args:
+            portion: of this set.
+            salvage: leap over damage in a shard, and give what is left of its samples.
+
+        Raises:
+            CleanplateError: if the shard is damaged; with `salvage` only where it is cut short,
+                after all that is left of it.
+        """
+        if self.form == "shards":
+            return _from_shard(self.folder / portion.title, salvage)
+        return self._from_folders(portion)
+
+    def spread(self, count: int) -> Iterator[StoredSample]:
+        """Read up to `count` samples, spread evenly over the set.
+
+        Raises:
+            CleanplateError: as `samples`.
+        """
+        # Where the number of samples is not known before, portions are taken to be alike.
+        guess = -(-count // len(self.portions))
+        sizes = [portion.count or guess for portion in self.portions]
+        ends = np.cumsum(sizes)
+        count = min(count, int(ends[-1]))
+        wanted = [int((k + 0.5) * int(ends[-1]) / count) for k in range(count)]
+        for number in sorted({int(np.searchsorted(ends, place, "right")) for place in wanted}):
+            portion, first = self.portions[number], int(ends[number]) - sizes[number]
+            places = [place - first for place in wanted if first <= place < ends[number]]
+            if portion.names:
+                chosen = tuple(portion.names[place] for place in places)
+                yield from self.samples(replace(portion, names=chosen))
+            else:
+                start = islice(self.samples(portion), places[-1] + 1)
+                yield from (sample for place, sample in enumerate(start) if place in places)
+
+    def record(self, portion: Portion) -> dict[str, Any] | None:
+        """Read the record of a portion; None if it has none.
+
+        Raises:
+            CleanplateError: if it is damaged.
+        """
+        return read_record(self.folder, portion.number)
+
+    def _from_folders(self, portion: Portion) -> Iterator[StoredSample]:
+        last: StoredPart | None = None
+        for name in portion.names:
+            parts: dict[str, StoredPart] = {}
+            for kind in FOLDERS:
+                known = last if kind == "bg" else None
+                part = self._file(kind, name, known)
+                if part is not None:
+                    parts[kind] = part
+            last = parts.get("bg", last)
+            yield StoredSample(name, parts)
+
+    def _file(self, kind: str, name: str, known: StoredPart | None) -> StoredPart | None:
+        """Read a file of the folders' form; a link to what is `known` is not read again."""
+        stem = name
+        while True:
+            for ending in self.endings[kind]:
+                place = f"{kind}/{stem}{ending}"
+                part = _read(self.folder / place, place, known)
+                if part is not None:
+                    return part
+            # Many samples may share the plate whose name theirs begins with.
+            stem, _, _ = stem.rpartition("_")
+            if kind != "bg" or not stem:
+                return None
+
+
+def open_set(folder: str | Path, *, believe_plan: bool = True) -> StoredSet:
+    """Find out what a folder holds; no sample is read yet.
+
+    Args:
+        folder: of the set.
+        believe_plan: False takes the set as one that has no plan.
+
+    Raises:
+        CleanplateError: if it holds no set, or its plan is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CleanplateError("is no folder", file=folder, cure="Name the folder of a set.")
+    plan = read_plan(folder) if believe_plan else None
+    if (plan.form if plan else "") == "folders" or (folder / "fg_bg").is_dir():
+        return _open_folders(folder, plan)
+    files = [file for file in _visible(folder) if file.endswith(".tar")]
+    if not files:
+        raise CleanplateError(
+            "holds no set",
+            file=folder,
+            cure="A set is *.tar shards, or the folders bg, fg_bg, mask and depth.",
+        )
+    portions = []
+    for place, file in enumerate(sorted(files, key=natural_key)):
+        number = int(file[:-4]) if plan and file[:-4].isdecimal() else place
+        count = len(plan.samples_of(number)) if plan and number < plan.shards else None
+        portions.append(Portion(number, file, count=count))
+    return StoredSet(folder, "shards", tuple(portions), plan, {})
+
+
+def _open_folders(folder: Path, plan: Plan | None) -> StoredSet:
+    endings: dict[str, tuple[str, ...]] = {}
+    stems: set[str] = set()
+    for kind in FOLDERS:
+        files = _visible(folder / kind) if (folder / kind).is_dir() else []
+        endings[kind] = tuple(sorted({os.path.splitext(file)[1] for file in files}))
+        if kind != "bg":  # whose files may each serve many samples
+            stems.update(os.path.splitext(file)[0] for file in files)
+    if not stems:
+        raise CleanplateError("holds no samples yet", file=folder)
+    runs: dict[int, list[str]] = {}
+    for place, stem in enumerate(sorted(stems, key=natural_key)):
+        planned = plan is not None and stem.isdecimal()
+        number = int(stem) // plan.shard_size if plan and planned else place // _CHUNK
+        runs.setdefault(number, []).append(stem)
+    portions = tuple(
+        Portion(number, f"{names[0]} to {names[-1]}", tuple(names), len(names))
+        for number, names in sorted(runs.items())
+    )
+    return StoredSet(folder, "folders", portions, plan, endings)
+
+
+def _visible(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if not is_hidden(entry.name)]
+
+
+def _read(file: Path, place: str, known: StoredPart | None) -> StoredPart | None:
+    try:
+        status = os.stat(file)
+        link = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
+        if known is not None and link is not None and known.link == link:
+            return known
+        with open(file, "rb", buffering=0) as stream:
+            data = stream.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CleanplateError(f"cannot be read ({error.strerror})", file=place) from error
+    blocks = getattr(status, "st_blocks", None)  # not on every system
+    disk = status.st_size if blocks is None else blocks * 512
+    return StoredPart(place, file.suffix[1:].lower(), data, disk, link)
+
+
+def _from_shard(file: Path, salvage: bool) -> Iterator[StoredSample]:
+    """Read a tar file from its beginning to its end; the parts of a sample follow one another."""
+    current: str | None = None
+    parts: dict[str, StoredPart] = {}
+    try:
+        with tarfile.open(file, "r:", ignore_zeros=salvage) as tar:
+            for member in tar:
+                folder, _, base = member.name.rpartition("/")
+                if not member.isfile() or is_hidden(base):
+                    continue
+                key, _, rest = base.partition(".")
+                key = f"{folder}/{key}".lstrip("/")
+                if key != current:
+                    if current is not None:
+                        yield StoredSample(current, parts)
+                    current, parts = key, {}
+                part, _, ending = rest.rpartition(".")
+                stream = tar.extractfile(member)
+                assert stream is not None
+                data = stream.read()
+                place = f"{file.name}:{member.name}"
+                # `json` alone has no part's name before its ending.
+                parts[part or ending] = StoredPart(place, ending.lower(), data, len(data))
+    except (tarfile.TarError, OSError) as error:
+        if salvage and current is not None:
+            yield StoredSample(current, parts)
+        raise CleanplateError(
+            f"the shard cannot be read ({error})", file=file, cure="Build or copy it again."
+        ) from error
+    if current is None:
+        raise CleanplateError("holds no samples", file=file, cure="Build or copy it again.")
+    yield StoredSample(current, parts)
+    if _cut_short(file):
+        raise CleanplateError("is cut short", file=file, cure="Build or copy it again.")
+
+
+def _cut_short(file: Path) -> bool:
+    """Tell whether a tar file lacks the empty block that ends it."""
+    with file.open("rb") as raw:
+        size = raw.seek(0, io.SEEK_END)
+        raw.seek(max(0, size - tarfile.BLOCKSIZE))
+        return size < tarfile.BLOCKSIZE or any(raw.read())

@@ -1,0 +1,212 @@
+"""Procedural plates and cutouts written once into a folder, in the catalogue's form.
+
+Making one takes about a quarter of a second, reading it back a few milliseconds; so a folder of
+them serves every process of every later run.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from cleanplate.depth.depth_codec import DATASET, RECORD, encode_disparity
+from cleanplate.errors import CleanplateError
+from cleanplate.files.atomic import replacing
+from cleanplate.files.digest import digest
+from cleanplate.files.listing import find_pictures
+from cleanplate.formats.pictures import write_image
+from cleanplate.synthesis.assets.licensing import (
+    Credit,
+    by_source,
+    demand_licences,
+    read_credits,
+    with_assumed,
+)
+from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.procedural.procedural_figures import draw_shot
+from cleanplate.synthesis.procedural.shading import draw_plate
+
+Noun = Literal["plates", "cutouts"]
+Facts = Mapping[str, Any]
+
+OWN_LICENCE = "CC0-1.0"
+"""Of what is drawn from numbers alone: nobody else's work is in it."""
+_OWN_SOURCE = "Cleanplate, procedural"
+
+
+def write_plates(folder: Path, count: int, *, seed: int, textures: Path | None = None) -> None:
+    """Write `count` procedural plates, as `write_assets` does, in this process."""
+    for _ in write_assets("plates", folder, count, seed=seed, textures=textures):
+        pass
+
+
+def write_assets(
+    noun: Noun,
+    folder: Path,
+    count: int,
+    *,
+    seed: int,
+    textures: Path | None = None,
+    assume_license: str | None = None,
+    workers: int = 0,
+) -> Iterator[bool]:
+    """Write procedural assets 0 to `count` - 1 of a seed; tell of each whether it was made now.
+
+    A plate is `NNNNNN.jpg`, `NNNNNN_depth.png` (convention `dataset`) and `NNNNNN.json`;
+    a cutout `NNNNNN.png` (straight RGBA), `NNNNNN_depth.png` ((metres from the foot point + 5) x
+    10000) and `NNNNNN.json`. The picture is written last: what has it is whole, and stays.
+
+    Args:
+        noun: what to make.
+        folder: made if it is not there.
+        count: how many there shall be.
+        seed: with the number it decides how each looks.
+        textures: pictures to cover surfaces of plates with.
+        assume_license: of textures that state none.
+        workers: processes; 0 = this one.
+
+    Raises:
+        CleanplateError: if a file cannot be written, the folder holds other assets under these
+            names, or a texture has no licence.
+    """
+    credit = _credit(textures, assume_license)
+    origin = {"seed": seed, "textures": digest(find_pictures(textures)) if textures else None}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CleanplateError("this folder cannot be made", file=folder) from error
+    wanted = []
+    for number in range(count):
+        if _is_there(folder, noun, number, origin):
+            yield False
+        else:
+            wanted.append(number)
+    one: Callable[[int], None] = partial(
+        _write_plate if noun == "plates" else _write_cutout, folder, origin, credit, textures
+    )
+    if not workers:
+        for number in wanted:
+            one(number)
+            yield True
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, max(1, len(wanted))), context, cv2.setNumThreads, (1,))
+    try:
+        for _ in pool.map(one, wanted):
+            yield True
+    except BrokenProcessPool as error:
+        raise CleanplateError(
+            "a worker process was killed",
+            file=folder,
+            cure="Perhaps memory ran out: use fewer --workers. The same command goes on.",
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_there(folder: Path, noun: Noun, number: int, origin: Facts) -> bool:
+    """Whether this very asset is there.
+
+    Raises:
+        CleanplateError: if another one has its name.
+    """
+    picture = folder / _name(noun, number)
+    if not picture.exists():
+        return False
+    if facts_in(picture.with_suffix(".json")).get("procedural") == {**origin, "number": number}:
+        return True
+    raise CleanplateError(
+        "is there already, and was made from something else",
+        file=picture,
+        cure="Give the same seed and textures to go on, or another folder.",
+    )
+
+
+def _name(noun: Noun, number: int) -> str:
+    return f"{number:06}.jpg" if noun == "plates" else f"{number:06}.png"
+
+
+def _credit(textures: Path | None, assume_license: str | None) -> Facts:
+    """Give `license`, `source` and, where there is one, `attribution` of assets."""
+    if textures is None:
+        return {"license": OWN_LICENCE, "source": _OWN_SOURCE}
+    credits: list[Credit] = read_credits(find_pictures(textures))
+    if assume_license is not None:
+        credits = with_assumed(credits, assume_license)
+    demand_licences(credits, textures)
+    uses = by_source(credits)
+    lines = dict.fromkeys(line for use in uses for line in use.attributions)
+    return {
+        "license": [OWN_LICENCE, *(use.licence for use in uses)],
+        "source": [_OWN_SOURCE, *(use.source or textures.name for use in uses)],
+        **({"attribution": list(lines)} if lines else {}),
+    }
+
+
+def _write_plate(
+    folder: Path, origin: Facts, credit: Facts, textures: Path | None, number: int
+) -> None:
+    plate = draw_plate(int(origin["seed"]), number, textures=textures)
+    assert plate.camera is not None
+    assert plate.disparity is not None
+    picture = folder / _name("plates", number)
+    write_image(_depth_beside(picture), encode_disparity(plate.disparity, DATASET))
+    camera = plate.camera
+    _write_facts(
+        picture,
+        {
+            "world": "procedural",
+            RECORD: DATASET.name,
+            **camera.intrinsics._asdict(),
+            "camera_height": camera.height,
+            "pitch": camera.pitch,
+            **credit,
+            "procedural": {**origin, "number": number},
+        },
+    )
+    write_image(picture, plate.picture, quality=95)
+
+
+def _write_cutout(
+    folder: Path, origin: Facts, credit: Facts, textures: Path | None, number: int
+) -> None:
+    cutout, distance = draw_shot(int(origin["seed"]), number)
+    assert cutout.view_angle is not None
+    picture = folder / _name("cutouts", number)
+    coded = np.rint((cutout.depth.astype(np.float64) + 5) * 10000).clip(1, 65535)
+    clear = cutout.alpha == 0
+    write_image(_depth_beside(picture), np.where(clear, 0, coded).astype(np.uint16))
+    _write_facts(
+        picture,
+        {
+            "kind": cutout.kind,
+            "size_m": cutout.size,
+            # At this distance; what counts is the ratio of the two.
+            "focal_px": cutout.pixels_per_metre * distance,
+            "distance_m": distance,
+            "foot_xy": cutout.foot,
+            "camera_height_m": distance * float(np.tan(cutout.view_angle)),
+            "framing": "full",
+            **credit,
+            "procedural": {**origin, "number": number},
+        },
+    )
+    write_image(picture, np.dstack([cutout.colour, cutout.alpha]))
+
+
+def _depth_beside(picture: Path) -> Path:
+    return picture.with_name(f"{picture.stem}_depth.png")
+
+
+def _write_facts(picture: Path, facts: Facts) -> None:
+    with replacing(picture.with_suffix(".json")) as part:
+        part.write_text(json.dumps(facts, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,89 @@
+"""What `cleanplate synth build` says about a set that it makes or has made."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.errors import CleanplateError
+from cleanplate.synthesis.assets.split import held_out
+from cleanplate.synthesis.building.manifest import read_dataset, read_record
+from cleanplate.synthesis.building.plan import Plan, read_plan
+
+Numbers = npt.NDArray[np.intp]
+
+_log = logging.getLogger(__name__)
+
+
+def made_shards(folder: Path, files: list[Path]) -> list[Path]:
+    """Give those shards that are finished; all of them, if the folder has no plan.
+
+    Raises:
+        CleanplateError: if none is finished, or the plan or a record is damaged.
+    """
+    plan = read_plan(folder)
+    if plan is None:
+        return files
+    records = (read_record(folder, shard) for shard in range(plan.shards))
+    made = {record["file"] for record in records if record is not None}
+    whole = [file for file in files if file.name in made]
+    _say_if_unfinished(folder, len(whole), plan.shards)
+    return whole
+
+
+def made_samples(folder: Path, plan: Plan | None) -> npt.NDArray[np.bytes_] | None:
+    """Name the samples of the folders' form that are finished; None = all that lie there.
+
+    Raises:
+        CleanplateError: if none is finished, or a record is damaged.
+    """
+    if plan is None or read_dataset(folder) is not None:
+        return None
+    chunks = [read_record(folder, shard) for shard in range(plan.shards)]
+    made = [chunk for chunk in chunks if chunk is not None]
+    _say_if_unfinished(folder, len(made), plan.shards)
+    return np.array([one["name"].encode() for chunk in made for one in chunk["samples"]])
+
+
+def sides(plan: Plan, indices: npt.NDArray[np.int64]) -> tuple[Numbers, Numbers] | None:
+    """Divide an assignment's samples by their assets; None if those are too few to hold some out.
+
+    Args:
+        plan: of the set.
+        indices: (n,) of the samples in the plan.
+
+    Returns:
+        The places in `indices` of the samples that train, with no plate or cutout held out, and
+        of those that validate, with both held out. Samples with one of them serve neither.
+    """
+    if not plan.placements:
+        return None
+    counted = plan.counted(indices)  # type: ignore[arg-type]  # arrays divide as numbers do
+    apart = []
+    for assets, numbers in zip((plan.plates, plan.cutouts), counted, strict=False):
+        names = [asset.name.rpartition("/")[2] for asset in assets]  # as in its folder
+        held = held_out(names)
+        if held is None:
+            return None
+        apart.append(np.array([name in held for name in names])[numbers])
+    training, validation = ~(apart[0] | apart[1]), apart[0] & apart[1]
+    if not training.any() or not validation.any():
+        return None
+    return np.flatnonzero(training), np.flatnonzero(validation)
+
+
+def _say_if_unfinished(folder: Path, made: int, planned: int) -> None:
+    if not made:
+        raise CleanplateError(
+            "no part of the set is finished yet",
+            file=folder,
+            cure="Run `cleanplate synth build` to its end.",
+        )
+    if read_dataset(folder) is None:
+        _log.warning(
+            "%s: only %d of %d parts are finished; later runs will see other samples",
+            *(folder, made, planned),
+        )

@@ -1,0 +1,112 @@
+"""Stored pairs decoded once, in a file that all workers and runs map into memory.
+
+Decoding a pair takes longer than taking it again at a training's smaller sizes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.array_file import ArrayFile, Item, write_arrays
+from cleanplate.synthesis.assets.asset_cache import LARGEST, fill, made_by
+from cleanplate.training.data import (
+    pair_augmentation,
+    sample_decoding,
+    shard_reader,
+    tar_index,
+)
+from cleanplate.training.data.stored_samples import Collection
+
+_log = logging.getLogger(__name__)
+
+
+class MappedPairs:
+    """A collection whose decoded samples lie in a file; those that it lacks are read as before.
+
+    Pickled it is the collection and the file's path; another process maps the file itself.
+    """
+
+    def __init__(self, pairs: Collection, file: Path):
+        self.pairs, self.file = pairs, file
+        self._arrays = ArrayFile.open(file)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"pairs": self.pairs, "file": self.file}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def read(self, number: int) -> dict[str, Any]:
+        """Sample `number` at the size it is stored in."""
+        if self._arrays is None or str(number) not in self._arrays:
+            return self.pairs.read(number)
+        item = self._arrays.item(str(number))
+        return {**item.facts["told"], **dict(zip(item.facts["names"], item.arrays, strict=True))}
+
+
+def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARGEST) -> Collection:
+    """Let pairs come from the cache in `cache`, which takes them in first if they have changed.
+
+    A cache that cannot be used is done without, and the log says so.
+
+    Args:
+        pairs: of one folder.
+        folder: that folder; a file that changes its size or time there makes all be decoded anew.
+        cache: made if it is not there.
+        limit: bytes that the samples may take; those beyond are read as before.
+    """
+    place = folder.resolve()
+    name = hashlib.sha256(f"pairs {place}".encode("utf-8", "surrogateescape")).hexdigest()
+    file = cache / f"{place.name[:40]}-pairs-{name[:16]}.assets"
+    try:
+        readers = made_by(sample_decoding, pair_augmentation, shard_reader, tar_index)
+        origin = f"{readers} {_stamp(place)}"
+
+        def is_good() -> bool:
+            arrays = ArrayFile.open(file)
+            return arrays is not None and arrays.made_by == origin
+
+        def write() -> None:
+            _log.info("decoding %d pairs of %s once", len(pairs), place)
+            write_arrays(file, origin, _items(pairs, limit))
+
+        fill(cache, file, is_good, write, limit)
+    except (OSError, CleanplateError) as error:
+        _log.warning("pairs are decoded again and again, without a cache: %s", error)
+        return pairs
+    return MappedPairs(pairs, file)
+
+
+def _stamp(folder: Path) -> str:
+    """Digest of the names, sizes and times of change of a folder's files."""
+    told = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        state = file.stat()
+        told.update(repr((file.name, state.st_size, state.st_mtime_ns)).encode())
+    return told.hexdigest()
+
+
+def _items(pairs: Collection, limit: int) -> Iterator[Item]:
+    total = 0
+    for number in range(len(pairs)):
+        try:
+            sample = pairs.read(number)
+        except CleanplateError:
+            continue  # whoever draws it will be told
+        arrays = {key: part for key, part in sample.items() if isinstance(part, np.ndarray)}
+        total += sum(array.nbytes for array in arrays.values())
+        if total > limit:
+            return
+        told = {key: sample[key] for key in sample.keys() - arrays.keys()}
+        told["source"] = str(told.get("source", ""))
+        yield Item(str(number), None, {"names": list(arrays), "told": told}, [*arrays.values()])

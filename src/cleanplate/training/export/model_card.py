@@ -1,0 +1,283 @@
+"""What is told about a model: `card.json` for programs, `card.md` for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cleanplate import __version__
+from cleanplate.errors import CleanplateError
+from cleanplate.files.json_files import read_json
+from cleanplate.synthesis.building.dataset_card import asks_attribution
+from cleanplate.training.export.trained import Trained
+from cleanplate.training.networks.complexity import giga_macs
+from cleanplate.training.recipes import command_of, listed
+from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
+
+_FIGURES_FROM = (
+    "By `cleanplate evaluate PAIRS`, with `--plate-depth` or `--align` where a column says plate "
+    "depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
+    "docs/metrics.md defines each."
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What cannot be measured: a person says it."""
+
+    name: str
+    license: str | None = None
+    """Of the weights, an SPDX expression; None = as the training data decide."""
+    training_data: str = ""
+    """What it learned from, and under which licences."""
+    limits: str = ""
+    """What it is known to be bad at."""
+    default: bool = False
+    """Whether this is the model that people get who choose none."""
+
+
+def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
+    """Collect the card's content, but for figures and the hashes of files.
+
+    Raises:
+        CleanplateError: if the licence is no SPDX expression, or there is none and the training
+            data do not decide it.
+    """
+    license_, objections = license_of_weights(trained.licensing, facts.license)
+    return {
+        "name": facts.name,
+        "default": facts.default,
+        "network": trained.recipe["network"],
+        "parameters": sum(p.numel() for p in trained.network.parameters()),
+        "gmac_frame_256": giga_macs(trained.network, "frame"),
+        "gmac_plate_256": giga_macs(trained.network, "plate"),
+        "license": license_,
+        "training_data": facts.training_data or _kind_of_data(trained.recipe),
+        "data_licenses": trained.licensing.rows(),
+        "data_objections": objections,
+        "limits": facts.limits,
+        "trained_steps": trained.step,
+        "trained_samples": trained.samples,
+        "trained_until": trained.saved_at,
+        "recipe": without_places(trained.recipe),
+        "command": command_of(without_places(trained.recipe)),
+        "weights_sha256": weights,
+        "cleanplate": __version__,
+        "inputs": {
+            "plate, frame": "(N, 3, H, W) float32, sRGB in [0, 1]; H, W >= 32",
+            "plate_disparity": "(N, 1, H, W) float32, median and mean absolute deviation of the "
+            "plate's disparity taken out, 0 where unknown",
+            "plate_valid": "(N, 1, H, W) float32, 1 where the plate's disparity is known",
+        },
+        "outputs": {
+            "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
+            "alpha": "(N, 1, H, W) in [0, 1]",
+            "subject_disparity": "(N, 1, H, W), in the same normalisation",
+            "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
+        },
+    }
+
+
+def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, list[str]]:
+    """Give the weights' licence, and what the training data leave open about it.
+
+    Raises:
+        CleanplateError: if `given` is no SPDX expression, or is None where the data do not decide.
+    """
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+    objections = data.objections()
+    if given is None:
+        if not objections:
+            return DEFAULT_LICENSE, []
+        shown = [*objections[:10], *([f"and {len(objections) - 10} more"] * (len(objections) > 10))]
+        raise CleanplateError(
+            "the training data do not decide the licence of the weights:\n  " + "\n  ".join(shown),
+            cure="Say it: --license Apache-2.0, or whatever you may give them under, by its SPDX "
+            "name. The card lists the data's own licences and attributions all the same.",
+        )
+    try:
+        return str(canonicalize_license_expression(given)), objections
+    except InvalidLicenseExpression as error:
+        raise CleanplateError(
+            f"{given!r} is no SPDX licence",
+            cure="Such as Apache-2.0 or CC-BY-4.0; LicenseRef-NAME for terms of your own.",
+        ) from error
+
+
+def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy the recipe with every path cut to its last part: folders of one machine are no news."""
+    copy: dict[str, Any] = json.loads(json.dumps(recipe))
+    for values, keys in (
+        (copy["data"], ("plates", "cutouts", "pairs", "path")),
+        (copy["data"].get("compositor", {}), ("textures",)),
+        (copy, ("start",)),
+    ):
+        for key in keys:
+            if values.get(key):
+                names = [Path(place).name for place in listed(values[key])]
+                values[key] = names if isinstance(values[key], list) else names[0]
+    return copy
+
+
+def _kind_of_data(recipe: Mapping[str, Any]) -> str:
+    data = recipe["data"]
+    if data["kind"] == "procedural":
+        return "procedural scenes made by Cleanplate itself"
+    keys = ("plates", "cutouts", "pairs", "path")
+    places = [Path(place).name for key in keys for place in listed(data.get(key))]
+    return f"{data['kind']} of {', '.join(places)}"
+
+
+def metadata(content: Mapping[str, Any]) -> dict[str, str]:
+    """Collect what a graph carries in itself (ONNX `metadata_props`)."""
+    keys = ("name", "license", "training_data", "weights_sha256", "parameters", "cleanplate")
+    lines = {key: str(content[key]) for key in keys}
+    lines["date"] = content["trained_until"]
+    lines["attribution"] = "\n".join(
+        f"{line} ({row['license']})"
+        for row in content["data_licenses"]
+        for line in row["attribution"]
+    )
+    for key in ("recipe", "figures"):
+        if key in content:
+            lines[key] = json.dumps(content[key], sort_keys=True, ensure_ascii=False)
+    return lines
+
+
+def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[str, Any]]:
+    """Read the means in JSON files of `cleanplate evaluate`.
+
+    Args:
+        allowed: the `model_hash` values that stand for this model.
+
+    Raises:
+        CleanplateError: if a file is not of that kind, or of another model.
+    """
+    figures = []
+    for file in files:
+        try:
+            document = read_json(file)
+            options, results = document["options"], document["results"]
+            found = [
+                {
+                    "pairs": options["pairs"],
+                    "align": options["align"],
+                    "count": result["pairs"],
+                    "variant": result["variant"],
+                    "plate_depth": result["plate_depth"],
+                    "means": result["means"],
+                }
+                for result in results
+            ]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CleanplateError(
+                f"these are no figures ({error})",
+                file=file,
+                cure="cleanplate evaluate PAIRS --model FOLDER --json FILE",
+            ) from error
+        strangers = {result.get("model_hash") for result in results} - set(allowed)
+        if strangers:
+            raise CleanplateError(
+                "these figures are of another model",
+                file=file,
+                cure="Export without --figures, evaluate that, then export with its figures.",
+            )
+        figures += found
+    return figures
+
+
+def as_markdown(content: Mapping[str, Any]) -> str:
+    """Write the card for people, made from the JSON alone."""
+    rows = [
+        ("parameters", f"{content['parameters']:,}"),
+        ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),
+        ("work per 256 x 256 plate", f"{content['gmac_plate_256']:.3g} GMAC"),
+        ("licence of the weights", content["license"]),
+        ("trained", f"{content['trained_steps']:,} steps, {content['trained_samples']:,} samples"),
+        ("until", content["trained_until"] or "unknown"),
+        ("weights (SHA-256)", f"`{content['weights_sha256']}`"),
+        ("largest difference from torch", f"{content['largest_difference_from_torch']:g}"),
+    ]
+    parts = [
+        f"# {content['name']}",
+        "Written by `cleanplate export` from `card.json` beside it.",
+        "| | |\n| --- | --- |\n" + "\n".join(f"| {key} | {value} |" for key, value in rows),
+        f"## Training data\n\n{content['training_data']}",
+    ]
+    if content["data_licenses"]:
+        parts.append(f"## Licences of the training data\n\n{_owed(content['data_licenses'])}")
+    if content["data_objections"]:
+        listing = "\n".join(f"- {one}" for one in content["data_objections"])
+        parts.append(
+            "The licence of the weights was given by whoever exported them. The training data "
+            f"leave open:\n\n{listing}"
+        )
+    if content.get("limits"):
+        parts.append(f"## Limits\n\n{content['limits']}")
+    parts.append(f"## Command\n\n```\n{content['command']}\n```")
+    if content.get("subject_depth"):
+        parts.append(_subject_depth(content["subject_depth"]))
+    if content.get("figures"):
+        parts.append(f"## Figures\n\n{_FIGURES_FROM}\n\n{_figure_table(content['figures'])}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _subject_depth(record: Mapping[str, Any]) -> str:
+    """Tell what the regressor of the subject's depth learned from, and how it did."""
+    recipe = record["recipe"]
+    places = [
+        *recipe["plates"],
+        *recipe["cutouts"],
+        *([recipe["pairs"]] if recipe["pairs"] else []),
+    ]
+    lines = ["| plate | subjects | " + " | ".join(record["figures"]["metric"]) + " |"]
+    lines.append("| --- |" + " ---: |" * (lines[0].count("|") - 2))
+    for kind, figures in record["figures"].items():
+        values = " | ".join(_figure(value) for value in figures.values())
+        lines.append(f"| {kind} | {record[f'{kind}_subjects']:,} | {values} |")
+    return (
+        "## Depth of the subject\n\nBy geometry and a regressor (`cleanplate train subject-depth`; "
+        f"docs/subject_depth.md), which learned from {', '.join(places) or 'procedural scenes'}. "
+        "On scenes held out, each subject counted once:\n\n" + "\n".join(lines)
+    )
+
+
+def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = ["| licence | attribution | sources (assets) |", "| --- | --- | --- |"]
+    for row in rows:
+        missing = "**missing, and asked for**" if asks_attribution(row["license"]) else "none given"
+        cells = (
+            row["license"] or "**none**",
+            "; ".join(row["attribution"]) or missing,
+            ", ".join(row["sources"]),
+        )
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+_ALIGNED = {True: ", registered", "on": ", registered", "off": ", not registered"}
+"""What a column says of `--align`; nothing where registration came by itself, or was off before
+it could (False)."""
+
+
+def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for figure in figures for name in figure["means"]))
+    titles = [
+        f"{figure['pairs']}, {figure['variant']}{', plate depth' if figure['plate_depth'] else ''}"
+        f"{_ALIGNED.get(figure['align'], '')}"
+        for figure in figures
+    ]
+    lines = ["| figure | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
+    for name in names:
+        values = [_figure(figure["means"].get(name)) for figure in figures]
+        lines.append(f"| {name} | " + " | ".join(values) + " |")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"

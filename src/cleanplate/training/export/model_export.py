@@ -1,0 +1,180 @@
+"""From a checkpoint to the two ONNX graphs of a model, checked against torch before they exist."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from cleanplate.errors import CleanplateError
+from cleanplate.files.json_files import read_json
+from cleanplate.files.ownership import (
+    check_folder,
+    check_replaceable,
+    fingerprint,
+    owned_by,
+    read_record,
+    replacing_own,
+    write_sealed,
+)
+from cleanplate.models import CARD, GRAPHS, SUBJECT_DEPTH, find_model
+from cleanplate.predict.geometry.subject_depth import SubjectDepth
+from cleanplate.training.checkpoint import CHECKPOINT, read_checkpoint, weights_of
+from cleanplate.training.export import model_card
+from cleanplate.training.export.onnx_graphs import (
+    ODD_SIZES,
+    build_graphs,
+    largest_difference,
+    with_metadata,
+)
+from cleanplate.training.export.trained import read_trained
+from cleanplate.training.half_precision_weights import write_weights
+from cleanplate.training.subject_geometry.subject_training import RECORD
+from cleanplate.training.weights_licence import KEY
+
+TOLERANCE = 1e-3
+"""Largest difference between a graph and torch, in any output, that a model may have."""
+
+
+def export_weights(source: Path, path: Path, *, overwrite: bool = False) -> Path:
+    """Write the averaged weights of a run folder or a checkpoint in 16 bits; see `weights`.
+
+    Raises:
+        CleanplateError: there is no such run, or the file cannot be written.
+    """
+    content = read_checkpoint(source / CHECKPOINT if source.is_dir() else source)
+    facts = {key: value for key, value in content.items() if key in _TRAVELS}
+    if "recipe" in facts:  # folders of one machine are no news to another
+        facts["recipe"] = model_card.without_places(facts["recipe"])
+    write_weights(weights_of(content), facts, path, overwrite=overwrite)
+    return path
+
+
+_TRAVELS = ("recipe", "samples", "global_step", "saved_at", KEY)
+"""What of a checkpoint goes along with weights in 16 bits."""
+
+
+def export(
+    source: Path,
+    folder: Path,
+    *,
+    facts: model_card.Facts | None = None,
+    figures: Sequence[Path] = (),
+    subject_depth: Path | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into `folder`.
+
+    A model that is there is replaced if an earlier export wrote it and nobody changed it since.
+
+    Args:
+        source: a run folder or a checkpoint.
+        facts: what the card says beyond what can be measured.
+        figures: JSON files of `cleanplate evaluate --json`, of this model.
+        subject_depth: the run of a regressor of the subject's depth, which is copied beside the
+            graphs and named on the card.
+        overwrite: replace files whoever wrote them.
+
+    Raises:
+        CleanplateError: if a graph differs from torch by more than `TOLERANCE` at any of
+            `ODD_SIZES`, if figures are of another model, if the training data do not decide the
+            licence and `facts` name none, if a file is there that is not ours, or if one cannot
+            be written. Nothing is written then.
+    """
+    check_folder(folder)
+    before = owned_by(read_record(folder / CARD))
+    check_replaceable(
+        (folder / name for name in (*GRAPHS, SUBJECT_DEPTH, CARD, "card.md")),
+        before,
+        overwrite=overwrite,
+    )
+    trained = read_trained(source)
+    facts = facts or model_card.Facts(name=trained.recipe["name"])
+    weights = weights_hash(trained.network)
+    try:
+        content = model_card.describe(trained, facts, weights)
+    except CleanplateError as error:
+        raise CleanplateError(error.what, file=source, cure=error.cure) from None
+    graphs = dict(
+        zip(GRAPHS, build_graphs(trained.network, model_card.metadata(content)), strict=True)
+    )
+    difference = largest_difference(trained.network, *graphs.values())
+    if not difference <= TOLERANCE:
+        raise CleanplateError(
+            f"the exported graphs differ from the network by {difference:.2g}, "
+            f"more than {TOLERANCE:g}, at {ODD_SIZES}: nothing was written",
+            file=source,
+            cure="report this with the recipe and the versions of torch and onnxruntime",
+        )
+    content["largest_difference_from_torch"] = float(f"{difference:.2g}")
+    more: dict[str, bytes] = {}
+    if subject_depth is not None:
+        more[SUBJECT_DEPTH], content["subject_depth"] = _read_subject_depth(subject_depth)
+    if figures:
+        allowed = {_model_hash({**graphs, **more}), *_hash_of_same_weights(folder, weights)}
+        content["figures"] = model_card.read_figures(figures, allowed)
+        graphs = {
+            name: with_metadata(graph, model_card.metadata(content))
+            for name, graph in graphs.items()
+        }
+    parts = {**graphs, **more}
+    content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    owns = {}
+    texts = {"card.md": model_card.as_markdown(content).encode()}
+    for name, data in {**parts, **texts}.items():
+        with replacing_own(folder / name, before, overwrite=overwrite) as temporary:
+            temporary.write_bytes(data)
+            owns[name] = fingerprint(temporary)
+    write_sealed(folder / CARD, content, owns, overwrite=overwrite)
+    return folder
+
+
+def weights_hash(network: nn.Module) -> str:
+    """SHA-256 over every weight's name, shape and float32 bytes, in the order of names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:
+    """Read the regressor of a run, and its record for the card.
+
+    Raises:
+        CleanplateError: if the folder holds none, or it is damaged.
+    """
+    file = run / SUBJECT_DEPTH
+    SubjectDepth.read(file)
+    try:
+        return file.read_bytes(), dict(read_json(run / RECORD))
+    except (OSError, ValueError, TypeError) as error:
+        raise CleanplateError(
+            f"the record of this run cannot be read ({error})",
+            file=run / RECORD,
+            cure="give the folder that `cleanplate train subject-depth` wrote",
+        ) from error
+
+
+def _model_hash(parts: dict[str, bytes]) -> str:
+    """As `cleanplate.models.Model.hash`."""
+    whole = hashlib.sha256()
+    for name in (*GRAPHS, SUBJECT_DEPTH):
+        if name in parts:
+            whole.update(hashlib.sha256(parts[name]).digest())
+    return whole.hexdigest()
+
+
+def _hash_of_same_weights(folder: Path, weights: str) -> list[str]:
+    """Give the hash of the model in `folder`, if it has these weights."""
+    if not (folder / CARD).is_file():
+        return []
+    try:
+        model = find_model(folder)
+    except CleanplateError:
+        return []
+    return [model.hash] if model.card.get("weights_sha256") == weights else []

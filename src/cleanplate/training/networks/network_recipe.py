@@ -1,0 +1,23 @@
+"""Which network a run trains, and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """Which network."""
+
+    name: Literal["compact", "dual", "plate-depth", "seed"] = "compact"
+    width: float = 1.0
+    """CompactNet and SeedNet: factor on all channel counts."""
+    pretrained: bool = False
+    """DualResolutionNet and PlateDepthNet: begin with the encoder's ImageNet weights."""
+    fusion: Literal["concat", "subtract"] = "concat"
+    """SeedNet only."""
+    subtract: Literal["features", "pictures"] = "features"
+    """SeedNet with fusion=subtract only."""
+    shared_head: bool = True
+    """SeedNet only: one last convolution for mask and depth."""

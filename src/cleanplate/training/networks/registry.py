@@ -1,0 +1,45 @@
+"""The networks by name, and how one is made from its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cleanplate.errors import CleanplateError
+from cleanplate.training.networks.compact_net import CompactNet
+from cleanplate.training.networks.contract import PairNetwork
+from cleanplate.training.networks.dual_resolution import DualResolutionNet
+from cleanplate.training.networks.network_recipe import NetworkRecipe
+from cleanplate.training.networks.plate_depth_net import PlateDepthNet
+from cleanplate.training.networks.seed_net import SeedNet
+
+NETWORKS: dict[str, Callable[..., PairNetwork]] = {
+    "compact": CompactNet,
+    "dual": DualResolutionNet,
+    "seed": SeedNet,
+}
+"""Every network here is held to `tests/training/test_networks_contract.py`."""
+
+
+def build_network(recipe: NetworkRecipe) -> PairNetwork | PlateDepthNet:
+    """Make the recipe's network with fresh weights from torch's global generator.
+
+    Raises:
+        CleanplateError: if no network of that name is registered.
+    """
+    if recipe.name == "plate-depth":
+        return PlateDepthNet(pretrained=recipe.pretrained)
+    if recipe.name not in NETWORKS:
+        raise CleanplateError(
+            f"there is no network {recipe.name!r}",
+            cure=f"There are {', '.join(NETWORKS)}. Another is known where its module has put it "
+            "into cleanplate.training.networks.NETWORKS: export from Python there.",
+        )
+    if recipe.name == "dual":
+        return NETWORKS[recipe.name](pretrained=recipe.pretrained)
+    options: dict[str, Any] = {"width": recipe.width}
+    if recipe.name == "seed":
+        options.update(
+            fusion=recipe.fusion, subtract=recipe.subtract, shared_head=recipe.shared_head
+        )
+    return NETWORKS[recipe.name](**options)
