@@ -18,7 +18,7 @@ from cleanplate.formats.pictures import write_image
 from cleanplate.models import SUBJECT_DEPTH, find_model
 from cleanplate.predict.geometry.focal_length import focal_of_file
 from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth, assumed_focal
-from cleanplate.predict.geometry.subjects import connected, measure, names
+from cleanplate.predict.geometry.subject_regions import connected, measure, names
 from cleanplate.predict.predictor import Predictor
 
 from .conftest import Pair

@@ -33,7 +33,7 @@ from cleanplate.predict.alignment.registration import (
 )
 from cleanplate.predict.alignment.thumbnail import Eight, PlateThumbnail, blockiness, thumbnail
 from cleanplate.predict.geometry import disparity_fusion
-from cleanplate.predict.geometry.subjects import LOOK
+from cleanplate.predict.geometry.subject_regions import LOOK
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.plate_disparity import glance
 from cleanplate.predict.result import Result

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.predict.geometry.subjects import Subject, connected, measure, names
+from cleanplate.predict.geometry.subject_regions import Subject, connected, measure, names
 
 FIELD_OF_VIEW = 60.0
 """Degrees along the long side, where no focal length is known."""

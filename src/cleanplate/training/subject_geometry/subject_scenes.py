@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Plane
-from cleanplate.predict.geometry.subjects import LOOK
+from cleanplate.predict.geometry.subject_regions import LOOK
 from cleanplate.synthesis import Composer, CompositorSettings, Plate
 from cleanplate.synthesis.assets.split import Part
 from cleanplate.synthesis.compositor.layer import Layer

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.predict.geometry.subject_depth import assumed_focal, relative_level
-from cleanplate.predict.geometry.subjects import connected, measure
+from cleanplate.predict.geometry.subject_regions import connected, measure
 from cleanplate.training.subject_geometry.subject_scenes import (
     CLOSEST,
     SubjectScene,
