@@ -176,7 +176,7 @@ def without_encoding(code: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["src", "studies", "benchmarks", "tests", "docs"])
+@pytest.mark.parametrize("folder", ["src", "studies", "benchmarks", "tests", "docs", "examples"])
 def test_text_is_utf8_whatever_the_system_prefers(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files

@@ -26,6 +26,7 @@ from cleanplate.training.data_check import demand_usable
 from cleanplate.training.image_logging import PictureGrids
 from cleanplate.training.json_log import LineLog
 from cleanplate.training.lightning_module import PairModule
+from cleanplate.training.losses import Objective
 from cleanplate.training.recipes import Recipe
 
 LOG = "log.jsonl"
@@ -95,6 +96,7 @@ def fit(
     launch: Launch | None = None,
     *,
     sources: tuple[Source, Source | None] | None = None,
+    objective: Objective | None = None,
     callbacks: tuple[Callback, ...] = (),
 ) -> Outcome:
     """Train by `recipe` in the folder `run`, from its last checkpoint if it has one.
@@ -103,6 +105,7 @@ def fit(
 
     Args:
         sources: training and validation samples, instead of the recipe's own.
+        objective: the loss, instead of the recipe's own. `recipe.json` does not record it.
         callbacks: more Lightning callbacks.
 
     Raises:
@@ -166,7 +169,7 @@ def fit(
         enable_progress_bar=not launch.quiet,
         default_root_dir=run,
     )
-    module = PairModule(recipe)
+    module = PairModule(recipe, objective)
     if recipe.start is not None and not checkpoint.exists():
         module.begin_with(recipe.start, read_checkpoint(recipe.start))
     with warnings.catch_warnings(), saver.listening():
