@@ -101,7 +101,7 @@ def test_errors_name_extras_that_exist() -> None:
     asked = {
         match
         for path in SOURCE.rglob("*.py")
-        for match in re.findall(r'require\("[\w.]+", "(\w+)"\)', path.read_text("utf-8"))
+        for match in re.findall(r'require\("[\w.]+", "([\w-]+)"\)', path.read_text("utf-8"))
     }
     assert asked
     assert asked <= EXTRAS.keys()

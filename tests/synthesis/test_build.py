@@ -289,7 +289,7 @@ def test_unusable_assets_are_named_before_anything_is_made(tmp_path: Path):
 def test_bad_ones_are_left_out_on_request(tmp_path: Path):
     stock, out = harmed(tmp_path / "stock"), tmp_path / "set"
     arguments = ["--preset", "assignment", "--size", "64x48", "--placements", "2"]
-    done = run([*command(stock, out, *arguments), "--skip-bad", "--json", "--workers", "0"])
+    done = run([*command(stock, out, *arguments), "--skip-bad", "--json", "-", "--workers", "0"])
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["samples"] == 1 * 1 * 2 * 2
@@ -361,7 +361,7 @@ def test_the_command_knows_all_presets():
 
 def test_no_data_is_needed(tmp_path: Path):
     arguments = ["--count", "4", "--size", "48x48", "--plates-count", "1", "--cutouts-count", "2"]
-    call = [*command(tmp_path, tmp_path / "set")[:7], *arguments, "--workers", "0", "--json"]
+    call = [*command(tmp_path, tmp_path / "set")[:7], *arguments, "--workers", "0", "--json", "-"]
     done = run([*call, "--set", "camera=no", "--set", "subjects=1,0"])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["samples"] == 4

@@ -156,7 +156,7 @@ def test_the_command_tells_by_its_exit_code(copied: Callable[[str], Path], tmp_p
     done = run([*program, str(folder)])
     assert (done.returncode, done.stdout) == (0, "24 samples: whole.\n"), done.stderr
     (folder / "mask" / "000003.jpg").unlink()
-    done = run([*program, str(folder), "--json", "--quiet"])
+    done = run([*program, str(folder), "--json", "-", "--quiet"])
     assert (done.returncode, done.stderr) == (1, "")
     told = json.loads(done.stdout)
     assert told["faults"] == [{"sample": "000003", "part": "mask", "what": "is missing"}]

@@ -28,7 +28,7 @@ def rgba(path: Path, alpha: np.ndarray, *, black: bool = False, seed: int = 0) -
 
 
 def run(capsys, *arguments: object) -> tuple[int, dict, str]:
-    code = main(["synth", "cutouts", *map(str, arguments), "--json", "--quiet"])
+    code = main(["synth", "cutouts", *map(str, arguments), "--json", "-", "--quiet"])
     said = capsys.readouterr()
     return code, json.loads(said.out or "{}"), said.err
 
@@ -150,7 +150,7 @@ def test_the_same_command_adds_nothing(tmp_path: Path, capsys):
     assert (out / "man.png").stat().st_mtime_ns == stamp
     rgba(tmp_path / "in" / "man.png", figure(), seed=9)
     assert run(capsys, source, "-o", out, *CREDIT)[1]["cutouts"][0]["name"] == "man-2"
-    code, said, _ = run(capsys, source, "-o", out, "--force", "--height", 2, *CREDIT)
+    code, said, _ = run(capsys, source, "-o", out, "--rebuild", "--height", 2, *CREDIT)
     assert said["cutouts"][0]["name"] == "man-2"
     assert json.loads((out / "man-2.json").read_text(encoding="utf-8"))["height_m"] == 2
 
@@ -168,7 +168,7 @@ def test_a_licence_is_asked_for(tmp_path: Path, capsys):
     code, said, _ = run(capsys, source, "-o", out, *CREDIT)
     assert code == 0
     assert said["cutouts"][0]["license"] == "MIT", "the folder's own goes before what is given"
-    code, said, _ = run(capsys, source, "-o", out, "--force")
+    code, said, _ = run(capsys, source, "-o", out, "--rebuild")
     assert (code, said["cutouts"][0]["source"]) == (0, "us")
 
 

@@ -326,10 +326,10 @@ def test_nothing_is_written_over(tmp_path: Path):
     again = CutoutShelf(tmp_path)
     assert again.holding("two") == "a-3"
     assert again.holding("six") is None
-    assert CutoutShelf(tmp_path, force=True).holding("two") is None
-    assert CutoutShelf(tmp_path, force=True).put(a_cut(depth=True), "a", "two", {}) == "a-3"
+    assert CutoutShelf(tmp_path, rebuild=True).holding("two") is None
+    assert CutoutShelf(tmp_path, rebuild=True).put(a_cut(depth=True), "a", "two", {}) == "a-3"
     assert (tmp_path / "a-3_depth.png").exists()
-    assert CutoutShelf(tmp_path, force=True).put(a_cut(), "a", "two", {}) == "a-3"
+    assert CutoutShelf(tmp_path, rebuild=True).put(a_cut(), "a", "two", {}) == "a-3"
     assert not (tmp_path / "a-3_depth.png").exists(), "of the earlier making"
     assert (tmp_path / "a.png").read_bytes() == b"a person's own"
     assert (tmp_path / "B_depth.png").read_bytes() == b"a person's own"

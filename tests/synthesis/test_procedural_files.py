@@ -22,7 +22,7 @@ from cleanplate.synthesis.procedural.procedural_files import write_assets
 
 def run(*words: object) -> dict:
     done = CliRunner().invoke(
-        command, [*map(str, words), "--json", "--quiet"], catch_exceptions=False
+        command, [*map(str, words), "--json", "-", "--quiet"], catch_exceptions=False
     )
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)

@@ -309,7 +309,7 @@ def test_the_command_writes_the_report_and_the_card(shards: Path, tmp_path: Path
     out = tmp_path / "set"
     shutil.copytree(shards, out)
     program = [sys.executable, "-m", "cleanplate", "synth", "stats", str(out)]
-    done = run([*program, "--workers", "1", "--json", "--quiet"])
+    done = run([*program, "--workers", "1", "--json", "-", "--quiet"])
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     written = json.loads((out / "stats" / "stats.json").read_text(encoding="utf-8"))

@@ -43,7 +43,7 @@ class TransformersTeacher:
         threads: CPU threads of torch; None = torch's choice.
 
     Raises:
-        MissingExtraError: without torch and transformers (extra `teacher`).
+        MissingExtraError: without torch and transformers (extra `depth-estimator`).
         CleanplateError: if the model is not there, is no depth model, lacks its weights, or does
             not say what its output means.
     """
@@ -55,8 +55,8 @@ class TransformersTeacher:
         convention: Convention | None = None,
         threads: int | None = None,
     ):
-        torch: Any = require("torch", "teacher")
-        transformers: Any = require("transformers", "teacher")
+        torch: Any = require("torch", "depth-estimator")
+        transformers: Any = require("transformers", "depth-estimator")
         if threads is not None:
             torch.set_num_threads(threads)
         folder = Path(name).is_dir()
@@ -170,7 +170,7 @@ class _Squares:
         self.deviation = np.asarray(told.get("image_std", [0.5] * 3), np.float32)
 
     def __call__(self, *, images: Any, return_tensors: str) -> dict[str, Any]:
-        torch: Any = require("torch", "teacher")
+        torch: Any = require("torch", "depth-estimator")
         small = (to_float(resize(np.asarray(images), self.size)) - self.mean) / self.deviation
         return {"pixel_values": torch.from_numpy(small.transpose(2, 0, 1)[None].copy())}
 

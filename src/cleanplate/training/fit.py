@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
+from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
 from cleanplate.training import recipes, weights_licence
@@ -114,7 +114,7 @@ def fit(
     """
     launch = launch or Launch()
     ranks = launch.devices * launch.nodes
-    torch.set_num_threads(launch.threads or max(1, (os.cpu_count() or 1) // ranks - 1))
+    torch.set_num_threads(launch.threads or max(1, available_cores() // ranks - 1))
     _check_batches(recipe, ranks)
     _check_recipe(recipe, run)
     checkpoint = run / CHECKPOINT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    align_option,
+    json_option,
+    license_options,
+    max_pixels_option,
+    model_option,
+    output_option,
+    quiet_option,
+    rebuild_option,
+    threads_option,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -34,14 +44,7 @@ _FILE_PART = 0.005
 
 @click.command(epilog=_EPILOG)
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURES...")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where cutouts go.",
-)
+@output_option("Where cutouts go.")
 @click.option("--masks", type=click.Path(path_type=Path), metavar="FOLDER", help="PICTURES are "
               "photographs; their masks have the same names here.")  # fmt: skip
 @click.option("--plate", type=click.Path(path_type=Path), metavar="FILE", help="PICTURES are "
@@ -54,10 +57,9 @@ _FILE_PART = 0.005
 @click.option("--relief", is_flag=True, help="Keep the depth within the subject too, as predicted; "
               "without, subjects are flat.")  # fmt: skip
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Take each Nth frame.")
-@click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate: "
-              "where the camera moved, always, never.  [default: auto]")  # fmt: skip
-@click.option("--model", metavar="NAME|FOLDER", help="That predicts: shipped or exported.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@align_option
+@model_option
+@threads_option
 @click.option("--height", type=click.FloatRange(0, 100, min_open=True), metavar="METRES",
               help="Of each subject, whole.")  # fmt: skip
 @click.option("--kind", metavar="WORD", help="person, animal, vehicle, object, ...")
@@ -71,14 +73,12 @@ _FILE_PART = 0.005
               "largest part; smaller are specks.  [default: 0.005, of clips 0.05]")  # fmt: skip
 @click.option("--long-side", type=click.IntRange(48), metavar="PIXELS", help="Make cutouts no "
               "larger than this.")  # fmt: skip
-@click.option("--license", "licence", metavar="TEXT", help="Of the pictures.")
-@click.option("--source", metavar="TEXT", help="Where they come from.")
-@click.option("--attribution", metavar="TEXT", help="Whom to name.")
+@license_options
 @click.option("--no-license", is_flag=True, help="Go on where licence or source is not known.")
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Make anew what is there already.")
-@click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no list, no summary.")
+@rebuild_option
+@json_option
+@quiet_option
 def command(
     *,
     pictures: tuple[str, ...],
@@ -99,12 +99,12 @@ def command(
     smallest: int,
     smallest_part: float | None,
     long_side: int | None,
-    licence: str | None,
+    license_: str | None,
     source: str | None,
     attribution: str | None,
     no_license: bool,
-    force: bool,
-    as_json: bool,
+    rebuild: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Make cutouts of PICTURES (files, folders, patterns), for `synth build`.
@@ -121,6 +121,8 @@ def command(
                                 "--relief": relief or None,
                                 "--align": align, "--model": model,
                                 "--threads": threads})  # fmt: skip
+    if json_output is not None:
+        json_output.check()
     usual = _CLIP_PART if plate else _FILE_PART
     settings = CutSettings(
         height=height,
@@ -133,7 +135,7 @@ def command(
         relief=relief,
     )
     sources = _sources(pictures, masks, plate, quiet=quiet)[:: every or 1]
-    given = {"license": licence, "source": source, "attribution": attribution}
+    given = {"license": license_, "source": source, "attribution": attribution}
     credits = [_credit(one[0], given, no_license) for one in sources]
     if plate is not None:
         from cleanplate.cli.synth.clip_subjects import Clip
@@ -149,7 +151,7 @@ def command(
         unit="picture",
         disable=True if quiet else None,
     )
-    shelf = CutoutShelf(output, force=force)
+    shelf = CutoutShelf(output, rebuild=rebuild)
     done = _make(
         cast("Iterable[tuple[Source, dict[str, Any] | CleanplateError]]", bar),
         shelf,
@@ -157,9 +159,9 @@ def command(
         distinct=plate is not None,
         quiet=quiet,
     )
-    if as_json:
-        click.echo(json.dumps(done, indent=1))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write(done)
+    if shows_summary(json_output, quiet):
         click.echo(_summary(done, output))
     if not done["cutouts"] and not done["kept"]:
         reasons = [one["error"] for one in done["failed"]]

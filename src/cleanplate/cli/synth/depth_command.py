@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    license_options,
+    max_pixels_option,
+    output_option,
+    quiet_option,
+    rebuild_option,
+    skip_bad_option,
+    threads_option,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -34,12 +43,9 @@ Examples:
     metavar="NAME|FOLDER|FILE.onnx",
     help="A depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Make plates here: photo, depth and json.  [default: add to the photos' own folder]",
+@output_option(
+    "Make plates here: photo, depth and json.  [default: add to the photos' own folder]",
+    required=False,
 )
 @click.option(
     "--convention",
@@ -62,16 +68,13 @@ Examples:
               "ONNX file of open size looks.  [default: as it says, else 384]")  # fmt: skip
 @click.option("--multiple", type=click.IntRange(1), metavar="PIXELS", help="Of what its sides are "
               "multiples.  [default: as it says, else 32]")  # fmt: skip
-@click.option("--license", "licence", metavar="TEXT", help="Of the photos, for the data set's "
-              "card.")  # fmt: skip
-@click.option("--source", metavar="TEXT", help="Where the photos come from.")
-@click.option("--attribution", metavar="TEXT", help="Whom to name.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@license_options
+@threads_option
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Make depth anew where there is one.")
-@click.option("--skip-bad", is_flag=True, help="Photos that cannot be used are no error.")
-@click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@rebuild_option
+@skip_bad_option
+@json_option
+@quiet_option
 def command(
     *,
     photos: tuple[str, ...],
@@ -86,13 +89,13 @@ def command(
     colours: str | None,
     side: int | None,
     multiple: int | None,
-    licence: str | None,
+    license_: str | None,
     source: str | None,
     attribution: str | None,
     threads: int | None,
-    force: bool,
+    rebuild: bool,
     skip_bad: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Make plates of PHOTOS (files, folders, patterns): empty scenes with depth.
@@ -114,7 +117,9 @@ def command(
 
     if long_side is not None and output is None:
         raise click.UsageError("--long-side is for plates in a folder of their own: give -o.")
-    credit = {"license": licence, "source": source, "attribution": attribution}
+    if json_output is not None:
+        json_output.check()
+    credit = {"license": license_, "source": source, "attribution": attribution}
     settings = PhotoSettings(
         near=near,
         far=far,
@@ -133,7 +138,7 @@ def command(
     wanted: list[Path] = []
     kept: list[Path] = []
     for photo, place in zip(found, places, strict=True):
-        (wanted if force or existing_depth(place) is None else kept).append(photo)
+        (wanted if rebuild or existing_depth(place) is None else kept).append(photo)
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if wanted:
@@ -152,11 +157,9 @@ def command(
             except CleanplateError as error:
                 failed.append({"photo": str(photo), "error": str(error)})
                 tqdm.write(f"Skipped: {error}", file=sys.stderr)
-    if as_json:
-        click.echo(
-            json.dumps({"plates": made, "kept": [str(p) for p in kept], "failed": failed}, indent=1)
-        )
-    elif not quiet:
+    if json_output is not None:
+        json_output.write({"plates": made, "kept": [str(p) for p in kept], "failed": failed})
+    if shows_summary(json_output, quiet):
         click.echo(_summary(made, len(kept), len(failed)))
     if failed and not (skip_bad and (made or kept)):
         raise CleanplateError(

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from cleanplate.cli.max_pixels import max_pixels_option
-from cleanplate.cli.options import overwrite_option
+from cleanplate.cli.options import max_pixels_option, overwrite_option
 
 
 @click.command(

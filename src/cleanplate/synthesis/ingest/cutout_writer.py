@@ -26,11 +26,11 @@ class CutoutShelf:
 
     Args:
         folder: made when the first cutout comes.
-        force: make anew what was made of the same; what is not ours is kept even so.
+        rebuild: make again what was made of the same; what is not ours is kept even so.
     """
 
-    def __init__(self, folder: Path, *, force: bool = False):
-        self.folder, self.force = folder, force
+    def __init__(self, folder: Path, *, rebuild: bool = False):
+        self.folder, self.rebuild = folder, rebuild
         self._made: dict[str, str] = {}
         self._taken: set[str] = set()
         if folder.exists() and not folder.is_dir():
@@ -49,8 +49,8 @@ class CutoutShelf:
             # Else ours without its picture: what a killed run left, and nobody's.
 
     def holding(self, digest: str) -> str | None:
-        """Name of the cutout that was made of this; None if there is none, or by force."""
-        return None if self.force else self._made.get(digest)
+        """Name of the cutout that was made of this; None if there is none, or to rebuild."""
+        return None if self.rebuild else self._made.get(digest)
 
     def picture(self, name: str) -> Bytes:
         """Read a cutout of the folder: (h, w, 4) uint8 straight RGBA.

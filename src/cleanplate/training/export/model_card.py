@@ -19,8 +19,8 @@ from cleanplate.training.recipes import command_of, listed
 from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
 
 _FIGURES_FROM = (
-    "By `cleanplate evaluate PAIRS`, with `--plate-depth` or `--align` where a column says plate "
-    "depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
+    "By `cleanplate evaluate PAIRS`, with `--with-plate-depth` or `--align` where a column says "
+    "plate depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
     "docs/metrics.md defines each."
 )
 
