@@ -134,16 +134,16 @@ def _reading(part: Part) -> Any:
 
 def _open_shards(folder: Path) -> Any:
     from cleanplate.training.data.shard_reader import Shards
-    from cleanplate.training.data.stored_samples import Stored
+    from cleanplate.training.data.stored_samples import StoredSource
 
-    return Stored(Shards(folder), seed=0)
+    return StoredSource(Shards(folder), seed=0)
 
 
 def _open_folders(folder: Path) -> Any:
     from cleanplate.training.data.folder_reader import Folders
-    from cleanplate.training.data.stored_samples import Stored
+    from cleanplate.training.data.stored_samples import StoredSource
 
-    return Stored(Folders(folder), seed=0)
+    return StoredSource(Folders(folder), seed=0)
 
 
 def _stored(source: Any, worker: int, workers: int) -> Iterator[object]:

@@ -23,7 +23,7 @@ from cleanplate.synthesis.building.manifest import read_record
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.training.data.folder_reader import Folders
 from cleanplate.training.data.shard_reader import Shards
-from cleanplate.training.data.stored_samples import fitted
+from cleanplate.training.data.stored_samples import resize_to_cover
 from studies.seed.settings import Scale
 
 ROOT = Path(__file__).parents[2]
@@ -225,7 +225,7 @@ def _stacked(samples: Iterable[Mapping[str, Any]], size: int) -> Pairs:
     kept: dict[str, list[Any]] = {field.name: [] for field in fields(Pairs)}
     for sample in samples:
         known = {k: sample[k] for k in ("plate", "frame", "alpha", "disparity")}
-        cut = fitted(known, (size, size))
+        cut = resize_to_cover(known, (size, size))
         kept["plate"].append(cut["plate"])
         kept["frame"].append(cut["frame"])
         kept["mask"].append(np.clip(cut["alpha"], 0, 1).astype(np.float32))

@@ -120,7 +120,7 @@ def test_training_parts_refuse_it():
     from cleanplate.training.data import sample_decoding
 
     with pytest.raises(CleanplateError, match=TOLD):
-        sample_decoding.plane(saved(Image.fromarray(MASK), "PNG").getvalue())
+        sample_decoding.decode_plane(saved(Image.fromarray(MASK), "PNG").getvalue())
 
 
 def test_statistics_and_checks_of_a_set_tell_it(tmp_path):

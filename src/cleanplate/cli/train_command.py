@@ -1,4 +1,4 @@
-"""`cleanplate train`: a network by a named recipe."""
+"""`cleanplate train`: train a network by a named recipe."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ Examples:
 @click.option(
     "--run",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The run's folder.  [default: runs/RECIPE]",
+    help="The run folder.  [default: runs/RECIPE]",
 )
 @workers_option(default=2, help="Processes that make samples; 0 makes them in this one.")
 @click.option(
     "--threads",
     type=click.IntRange(0),
     default=0,
-    help="Threads of the training itself on a CPU.  [default: cores less one]",
+    help="CPU threads of the training process.  [default: cores less one]",
 )
 @click.option(
     "--devices",
@@ -59,38 +59,38 @@ Examples:
     type=click.IntRange(0),
     default=500,
     show_default=True,
-    help="Save every N steps (0 = by time only).",
+    help="Save a checkpoint every N steps (0 = by time only).",
 )
 @click.option(
     "--checkpoint-minutes",
     type=float,
     default=10.0,
     show_default=True,
-    help="Save every N minutes.",
+    help="Save a checkpoint every N minutes.",
 )
 @click.option(
     "--log-every",
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="Log figures every N steps.",
+    help="Log losses every N steps.",
 )
 @click.option(
     "--pictures-every",
     type=click.IntRange(0),
     default=500,
     show_default=True,
-    help="Draw picture grids every N steps (0 = never).",
+    help="Log an image grid every N steps (0 = never).",
 )
 @max_pixels_option
 @click.option(
     "--asset-cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where decoded plates and cutouts lie for all workers and runs.  "
-    "[default: cleanplate/assets in the system's place for caches]",
+    help="Cache folder of decoded plates and cutouts, shared by workers and runs.  "
+    "[default: cleanplate/assets in the system's cache folder]",
 )
-@click.option("--no-asset-cache", is_flag=True, help="Every worker decodes what it needs.")
+@click.option("--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs.")
 @json_option
 @quiet_option
 @click.option(
@@ -113,20 +113,20 @@ def command(  # noqa: PLR0917 - click passes them by name
     wants_help: bool,
     **launch: Any,
 ) -> None:
-    """Train a network by RECIPE, each of whose FIELDS can be overridden.
+    """Train a network by a RECIPE, whose FIELDS can be overridden.
 
-    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on your
-    folders of plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke
-    recipes need nothing. subject-depth and subject-depth-smoke train the regressor of the
-    subject's distance.
+    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on composites
+    of folders of plates and cutouts or, with --data.kind procedural, on generated scenes; the
+    smoke recipes need no data. subject-depth and subject-depth-smoke train the regressor of the
+    subject's depth.
 
-    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
-    ends it after the current step, saved; the second one at once.
+    With the folder of an earlier run, the run is resumed from its last checkpoint. Ctrl-C or
+    SIGTERM ends it after the current step, with a checkpoint; a second signal ends it at once.
     """
     if recipe is None:
         click.echo(context.get_help())
         context.exit(0 if wants_help else 2)
-    # Threads that spin while they wait stall each other, tenfold, when cores are shared.
+    # Threads that spin while they wait make training ten times slower when cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
@@ -142,10 +142,10 @@ def command(  # noqa: PLR0917 - click passes them by name
             for remark in find_pictures(folder).remarks():
                 click.echo(f"{folder}: {remark}", err=True)
     from cleanplate.synthesis.assets.asset_cache import default_cache
-    from cleanplate.training.fit import Launch, fit
+    from cleanplate.training.fit import RunOptions, fit
 
     cache = None if no_asset_cache else asset_cache or default_cache()
-    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch, asset_cache=cache))
+    outcome = fit(chosen, run or Path("runs") / recipe, RunOptions(**launch, asset_cache=cache))
     if outcome.rank == 0:  # the first process speaks for all
         if json_output is not None:
             values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
@@ -164,7 +164,7 @@ def _train_subject_depth(
     *,
     quiet: bool,
 ) -> None:
-    """Train the regressor of the subject's depth; it takes minutes and is not resumed."""
+    """Train the subject depth regressor; it takes minutes and is not resumed."""
     import tyro
 
     from cleanplate.errors import CleanplateError
@@ -176,7 +176,7 @@ def _train_subject_depth(
     chosen = tyro.cli(
         subject_recipe.SubjectDepthRecipe,
         prog=f"cleanplate train {name}",
-        description="the regressor of the subject's depth, from geometry alone",
+        description="the regressor of the subject's depth from the geometry of plate and matte",
         default=recipes[name],
         args=fields,
     )
@@ -192,7 +192,12 @@ def _train_subject_depth(
 
 
 def read_recipe(name: str, fields: list[str]) -> Recipe:
-    """Read the named recipe with its overrides; tyro refuses what is unknown (exit code 2)."""
+    """Read the named recipe with its overrides.
+
+    Raises:
+        CleanplateError: if there is no such recipe.
+        SystemExit: with code 2 for an unknown field or a wrong value, by tyro.
+    """
     import tyro
 
     from cleanplate.errors import CleanplateError
