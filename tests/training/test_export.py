@@ -51,7 +51,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(run, tmp_path_factory):
-    return export(run, tmp_path_factory.mktemp("model") / "tiny", facts=TINY)
+    return export(run, tmp_path_factory.mktemp("model") / "tiny", read_metadata=TINY)
 
 
 def test_a_model_folder_is_whole_and_accepted(model):
@@ -92,7 +92,7 @@ def test_the_graphs_carry_their_origin(model):
 
 
 def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
-    again = export(run, tmp_path / "again", facts=TINY)
+    again = export(run, tmp_path / "again", read_metadata=TINY)
     for name in ("plate.onnx", "frame.onnx", "card.json"):
         assert (again / name).read_bytes() == (model / name).read_bytes()
 
@@ -100,7 +100,7 @@ def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
 def test_a_checkpoint_alone_is_enough(run, tmp_path, model):
     alone = tmp_path / "alone.ckpt"
     alone.write_bytes((run / "last.ckpt").read_bytes())
-    other = export(alone, tmp_path / "model", facts=TINY)
+    other = export(alone, tmp_path / "model", read_metadata=TINY)
     assert find_model(other).hash == find_model(model).hash
 
 
@@ -111,7 +111,7 @@ def test_a_model_that_differs_from_torch_is_not_written(run, tmp_path, monkeypat
 
     monkeypatch.setattr(exporting, "build_graphs", spoilt)
     with pytest.raises(CleanplateError, match="nothing was written"):
-        export(run, tmp_path / "model", facts=TINY)
+        export(run, tmp_path / "model", read_metadata=TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -126,7 +126,7 @@ class Frozen(CompactNet):
 def test_a_size_that_tracing_froze_is_found(run, tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, "compact", Frozen)
     with pytest.raises(CleanplateError, match="differ from the network"):
-        export(run, tmp_path / "model", facts=TINY)
+        export(run, tmp_path / "model", read_metadata=TINY)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -155,7 +155,7 @@ def test_what_evaluate_writes_is_what_the_card_reads(tmp_path):
 
 def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
     file = scores(tmp_path / "scores.json", find_model(model).hash)
-    told = export(run, tmp_path / "told", facts=TINY, figures=[file])
+    told = export(run, tmp_path / "told", read_metadata=TINY, figures=[file])
     card = json.loads((told / "card.json").read_text(encoding="utf-8"))
     assert card["figures"][0]["means"]["mad"] == 0.01
     assert "| mad | 0.01 |" in (told / "card.md").read_text(encoding="utf-8")
@@ -163,7 +163,7 @@ def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
     assert json.loads(props["figures"]) == card["figures"]
     assert find_model(told).hash != find_model(model).hash
     newer = scores(tmp_path / "newer.json", find_model(told).hash, mad=0.02)
-    export(run, told, facts=TINY, figures=[newer])
+    export(run, told, read_metadata=TINY, figures=[newer])
     assert (
         json.loads((told / "card.json").read_text(encoding="utf-8"))["figures"][0]["means"]["mad"]
         == 0.02
@@ -173,21 +173,21 @@ def test_figures_of_this_model_enter_card_and_graphs(run, model, tmp_path):
 def test_figures_of_another_model_are_refused(run, tmp_path):
     file = scores(tmp_path / "scores.json", "f" * 64)
     with pytest.raises(CleanplateError, match="another model"):
-        export(run, tmp_path / "model", facts=TINY, figures=[file])
+        export(run, tmp_path / "model", read_metadata=TINY, figures=[file])
     file.write_text("[]", encoding="utf-8")
     with pytest.raises(CleanplateError, match="no figures"):
-        export(run, tmp_path / "model", facts=TINY, figures=[file])
+        export(run, tmp_path / "model", read_metadata=TINY, figures=[file])
     assert not (tmp_path / "model").exists()
 
 
 def test_a_model_replaces_only_a_model_of_ours(run, tmp_path):
-    export(run, tmp_path, facts=TINY)
-    export(run, tmp_path, facts=TINY, overwrite=False)
+    export(run, tmp_path, read_metadata=TINY)
+    export(run, tmp_path, read_metadata=TINY, overwrite=False)
     (tmp_path / "card.md").write_text("my notes", encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"card\.md: is there already"):
-        export(run, tmp_path, facts=TINY)
+        export(run, tmp_path, read_metadata=TINY)
     assert (tmp_path / "card.md").read_text(encoding="utf-8") == "my notes"
-    export(run, tmp_path, facts=TINY, overwrite=True)
+    export(run, tmp_path, read_metadata=TINY, overwrite=True)
     assert find_model(tmp_path).name == "tiny"
 
 
@@ -352,7 +352,7 @@ def test_seednet_fits_the_same_two_graphs(tmp_path):
     recipe = tiny_recipe(network=NetworkRecipe("seed", 0.125), objective="cross-entropy", steps=1)
     launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
     fit(recipe, tmp_path / "run", launch, sources=(Discs(), None))
-    folder = export(tmp_path / "run", tmp_path / "model", facts=TINY)
+    folder = export(tmp_path / "run", tmp_path / "model", read_metadata=TINY)
     from cleanplate.predict import Predictor
 
     made = Discs().sample(0, (64, 80))

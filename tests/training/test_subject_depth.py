@@ -170,7 +170,7 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     (run / SUBJECT_DEPTH).write_bytes(b"half")
     facts = Facts("other", license="Apache-2.0")
     with pytest.raises(CleanplateError, match="no regressor"):
-        export(network, tmp_path / "other", facts=facts, subject_depth=run)
+        export(network, tmp_path / "other", read_metadata=facts, subject_depth=run)
     assert not (tmp_path / "other").exists()
 
 

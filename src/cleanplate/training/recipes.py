@@ -15,6 +15,7 @@ import tyro
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.synthesis import CompositorSettings
+from cleanplate.synthesis.compositor.settings import RENAMED
 from cleanplate.training.losses import LossWeights
 from cleanplate.training.networks.network_recipe import NetworkRecipe
 
@@ -301,7 +302,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{key}."))
         else:
-            flat[prefix + key] = value
+            name = RENAMED.get(key, key) if prefix.endswith("compositor.") else key
+            flat[prefix + name] = value
     return flat
 
 

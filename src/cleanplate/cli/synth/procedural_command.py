@@ -10,7 +10,7 @@ import click
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.procedural.procedural_files import Noun
+    from cleanplate.synthesis.procedural.procedural_files import AssetType
 
 _EPILOG = """\b
 Examples:
@@ -87,7 +87,7 @@ def command(
     try:
         with tqdm(total=count, unit=f" {noun}", disable=True if quiet else None) as bar:
             for new in write_assets(
-                cast("Noun", noun),
+                cast("AssetType", noun),
                 out,
                 count,
                 seed=seed,
