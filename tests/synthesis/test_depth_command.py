@@ -57,10 +57,10 @@ def test_from_bytes_to_millimetres(tmp_path: Path, photos: Path, model: str, cap
         depth = read_depth(out / f"{name}_depth.png")
         assert depth.shape == (64, 96), "upright"
         assert np.abs(depth - expected(2, 10)).max() < 0.00051 + 1e-5
-        facts = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-        assert facts["license"] == "CC0-1.0"
-        assert facts["source"] == "a shelf"
-        assert facts["depth_from"]["assumed"] == []
+        metadata = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+        assert metadata["license"] == "CC0-1.0"
+        assert metadata["source"] == "a shelf"
+        assert metadata["depth_from"]["assumed"] == []
         assert (out / f"{name}.png").read_bytes() == (photos / f"{name}.png").read_bytes()
     plates = PlateFolder.open(out)
     assert len(plates) == 2

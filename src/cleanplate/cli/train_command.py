@@ -90,7 +90,9 @@ Examples:
     help="Cache folder of decoded plates and cutouts, shared by workers and runs.  "
     "[default: cleanplate/assets in the system's cache folder]",
 )
-@click.option("--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs.")
+@click.option(
+    "--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs."
+)
 @json_option
 @quiet_option
 @click.option(

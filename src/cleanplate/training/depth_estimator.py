@@ -74,7 +74,7 @@ class TransformersDepthEstimator:
         self._commit = getattr(config, "_commit_hash", None)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Name of the model, its commit on the hub, its kind and its convention."""
         known = Path(self.name).name if Path(self.name).is_dir() else self.name
         facts = {"model": known, "kind": self._kind, "convention": self.convention}

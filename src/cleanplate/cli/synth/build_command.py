@@ -24,7 +24,7 @@ from cleanplate.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.building.build import Engine, Outcome
+    from cleanplate.synthesis.building.build import BuildResult, Engine
     from cleanplate.synthesis.building.plan import Plan
     from cleanplate.synthesis.compositor.settings import CompositorSettings
 
@@ -151,9 +151,9 @@ def command(  # noqa: PLR0917 - click passes them by name
     if json_output is not None:
         json_output.check()
     from cleanplate.synthesis.building.build import build
-    from cleanplate.synthesis.building.build_request import Order
+    from cleanplate.synthesis.building.build_request import BuildRequest
 
-    order = Order(
+    order = BuildRequest(
         out,
         preset,
         plates,
@@ -195,14 +195,14 @@ class _Screen:
         self.bar: Any = None
 
     def watch(self) -> Any:
-        from cleanplate.synthesis.building.build import Watch
+        from cleanplate.synthesis.building.build import BuildProgress
 
-        return Watch(self.assets, self.begins, self.made)
+        return BuildProgress(self.assets, self.on_start, self.made)
 
     def assets(self, numbers: Iterable[int]) -> Iterable[int]:
         return tqdm(numbers, "assets", unit="asset", disable=self.disable, leave=False)  # type: ignore[no-any-return,unused-ignore]
 
-    def begins(self, plan: Plan, before: int) -> None:
+    def on_start(self, plan: Plan, before: int) -> None:
         self.bar = tqdm(
             total=plan.count,
             initial=before,
@@ -238,7 +238,7 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     return partial(run_local, workers=workers) if workers else run_here
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: BuildResult) -> str:
     whole = f"{outcome.out}: {outcome.samples} samples, {outcome.bytes / 1e6:.1f} MB"
     if not outcome.made:
         return f"{whole}; finished already, nothing was changed."

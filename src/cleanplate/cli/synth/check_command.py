@@ -43,30 +43,32 @@ def command(
     missing, alpha in range, nothing behind the plate, no leftovers of killed processes. All faults
     are named, by sample and part. Exit code 0: whole; 1: there are faults.
     """
-    from cleanplate.synthesis.inspection.check import check
+    from cleanplate.synthesis.inspection.check import check_set
 
     if json_output is not None:
         json_output.check()
     if workers is None:
         workers = available_cores()
     with tqdm(unit=" samples", disable=True if quiet else None) as bar:
-        verdict = check(folder, fast=fast, workers=workers, begins=bar.reset, tick=bar.update)
+        result = check_set(
+            folder, fast=fast, workers=workers, on_start=bar.reset, on_progress=bar.update
+        )
     if json_output is not None:
         document = {
-            "whole": not verdict.faults,
-            "samples": verdict.samples,
-            "faults": [fault._asdict() for fault in verdict.faults],
-            "notes": verdict.notes,
+            "whole": not result.faults,
+            "samples": result.samples,
+            "faults": [fault._asdict() for fault in result.faults],
+            "notes": result.notes,
         }
         json_output.write(document)
     if shows_summary(json_output, quiet):
-        for fault in verdict.faults[:_SHOWN]:
+        for fault in result.faults[:_SHOWN]:
             click.echo(str(fault))
-        if len(verdict.faults) > _SHOWN:
-            click.echo(f"and {len(verdict.faults) - _SHOWN:,} more; --json names all.")
-        for note in verdict.notes:
+        if len(result.faults) > _SHOWN:
+            click.echo(f"and {len(result.faults) - _SHOWN:,} more; --json names all.")
+        for note in result.notes:
             click.echo(note)
-        count = len(verdict.faults)
+        count = len(result.faults)
         found = f"{count:,} faults." if count else "whole."
-        click.echo(f"{verdict.samples:,} samples: {found}")
-    context.exit(1 if verdict.faults else 0)
+        click.echo(f"{result.samples:,} samples: {found}")
+    context.exit(1 if result.faults else 0)

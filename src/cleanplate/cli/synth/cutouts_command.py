@@ -26,10 +26,14 @@ from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
     from cleanplate.cli.synth.clip_subjects import Clip
-    from cleanplate.synthesis.ingest.cutout_extraction import Cut, CutSettings, Matted
-    from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+    from cleanplate.synthesis.ingest.cutout_extraction import (
+        ExtractedCutout,
+        ExtractionSettings,
+        MattedPicture,
+    )
+    from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
 
-Source: TypeAlias = "tuple[Path, list[Path], Callable[[], tuple[Matted, dict[str, Any]]]]"
+Source: TypeAlias = "tuple[Path, list[Path], Callable[[], tuple[MattedPicture, dict[str, Any]]]]"
 """The picture, every file that decides the cutout, and what reads them."""
 
 _EPILOG = """\b
@@ -114,8 +118,8 @@ def command(
     picture too, and the exit code is then 2. Made of the same file twice, a cutout is left alone;
     made of another file of the same name, it gets a number.
     """
-    from cleanplate.synthesis.ingest.cutout_extraction import CutSettings
-    from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+    from cleanplate.synthesis.ingest.cutout_extraction import ExtractionSettings
+    from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
 
     _check_forms(masks, plate, {"--plate-depth": plate_depth, "--fov": fov, "--every": every,
                                 "--relief": relief or None,
@@ -124,7 +128,7 @@ def command(
     if json_output is not None:
         json_output.check()
     usual = _CLIP_PART if plate else _FILE_PART
-    settings = CutSettings(
+    settings = ExtractionSettings(
         height=height,
         kind=kind,
         cut=_sides(cut),
@@ -151,10 +155,10 @@ def command(
         unit="picture",
         disable=True if quiet else None,
     )
-    shelf = CutoutShelf(output, rebuild=rebuild)
+    writer = CutoutFolderWriter(output, rebuild=rebuild)
     done = _make(
         cast("Iterable[tuple[Source, dict[str, Any] | CleanplateError]]", bar),
-        shelf,
+        writer,
         settings,
         distinct=plate is not None,
         quiet=quiet,
@@ -182,11 +186,11 @@ def _credit(
     Raises:
         CleanplateError: if nothing says its licence or source: that is mended for all at once.
     """
-    from cleanplate.synthesis.ingest.cutout_sources import Unlicensed, credit_of
+    from cleanplate.synthesis.ingest.cutout_sources import UnlicensedError, find_credit
 
     try:
-        return credit_of(path, given, unlicensed=unlicensed)
-    except Unlicensed:
+        return find_credit(path, given, unlicensed=unlicensed)
+    except UnlicensedError:
         raise
     except CleanplateError as error:
         return error
@@ -194,37 +198,43 @@ def _credit(
 
 def _make(
     sources: Iterable[tuple[Source, dict[str, Any] | CleanplateError]],
-    shelf: CutoutShelf,
-    settings: CutSettings,
+    writer: CutoutFolderWriter,
+    settings: ExtractionSettings,
     *,
     distinct: bool,
     quiet: bool,
 ) -> dict[str, list[dict[str, Any]]]:
     """Make, keep, refuse or fail each; nothing that one of them does stops the others."""
     from cleanplate.files.digest import digest
-    from cleanplate.synthesis.ingest.cutout_extraction import Refused, cut_out
-    from cleanplate.synthesis.ingest.near_duplicates import ALIKE, difference, look_of
-    from cleanplate.synthesis.ingest.plate_from_photo import read_facts
+    from cleanplate.synthesis.ingest.cutout_extraction import Refused, extract_cutout
+    from cleanplate.synthesis.ingest.near_duplicates import (
+        DUPLICATE_DISTANCE,
+        cutout_thumbnail,
+        thumbnail_distance,
+    )
+    from cleanplate.synthesis.ingest.plate_from_photo import read_photo_metadata
 
     done: dict[str, list[dict[str, Any]]] = {"cutouts": [], "kept": [], "refused": [], "failed": []}
-    looks = []
+    thumbnails = []
     for (path, files, read), credit in sources:
-        made: Cut | None = None
+        made: ExtractedCutout | None = None
         try:
             if isinstance(credit, CleanplateError):
                 raise credit
             made_of = digest(files)
-            name = shelf.holding(made_of)
+            name = writer.find(made_of)
             if name is not None:
                 done["kept"].append({"file": str(path), "name": name})
-                looks.append(look_of(shelf.picture(name)))
+                thumbnails.append(cutout_thumbnail(writer.read_rgba8(name)))
                 continue
             matted, how = read()
-            made = cut_out(matted, settings)
-            look = look_of(made.rgba)
-            if distinct and any(difference(look, other) < ALIKE for other in looks):
+            made = extract_cutout(matted, settings)
+            thumbnail = cutout_thumbnail(made.rgba)
+            if distinct and any(
+                thumbnail_distance(thumbnail, other) < DUPLICATE_DISTANCE for other in thumbnails
+            ):
                 raise Refused("nearly the same as one before")
-            told = {k: v for k, v in read_facts(path).items() if k in ("kind", "pose")}
+            told = {k: v for k, v in read_photo_metadata(path).items() if k in ("kind", "pose")}
         except (Refused, CleanplateError) as error:
             # No subject, or one too small, is what many pictures have; a damaged one is a fault.
             refused = isinstance(error, Refused)
@@ -236,10 +246,10 @@ def _make(
                 word = "Refused" if refused else "Failed"
                 tqdm.write(f"{word}: {path.name}: {error}", file=sys.stderr)
             continue
-        looks.append(look)
-        facts = {**told, **credit, "made_from": {"file": path.name, **how}}
-        name = shelf.put(made, path.stem, made_of, facts)
-        done["cutouts"].append({"file": str(path), "name": name, **facts, **made.facts})
+        thumbnails.append(thumbnail)
+        metadata = {**told, **credit, "made_from": {"file": path.name, **how}}
+        name = writer.write(made, path.stem, made_of, metadata)
+        done["cutouts"].append({"file": str(path), "name": name, **metadata, **made.metadata})
     return done
 
 
@@ -266,12 +276,12 @@ def _sources(
     pictures: tuple[str, ...], masks: Path | None, plate: Path | None, *, quiet: bool
 ) -> list[Source]:
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_parts
+    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
     from cleanplate.synthesis.ingest.cutout_extraction import Refused
-    from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, masks_of
+    from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, list_masks
 
     listed = find_pictures(pictures)
-    found = without_parts(listed)
+    found = without_depth_and_alpha(listed)
     if not quiet:
         for remark in listed.remarks():
             click.echo(remark, err=True)
@@ -279,9 +289,9 @@ def _sources(
         found = [path for path in found if path.resolve() != plate.resolve()]
     if masks is None:
         return [(path, [path], lambda path=path: from_rgba(path)) for path in found]  # type: ignore[misc]
-    there = masks_of(masks)
+    there = list_masks(masks)
 
-    def lacking() -> tuple[Matted, dict[str, Any]]:
+    def lacking() -> tuple[MattedPicture, dict[str, Any]]:
         raise Refused("no mask has its name")
 
     return [

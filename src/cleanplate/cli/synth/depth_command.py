@@ -25,7 +25,7 @@ from cleanplate.cli.options import (
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.ingest.depth_estimators import Convention, Teacher
+    from cleanplate.synthesis.ingest.depth_estimators import Convention, DepthEstimator
     from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings
 
 _EPILOG = """\b
@@ -107,12 +107,12 @@ def command(
     code is 2.
     """
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_parts
+    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
     from cleanplate.synthesis.ingest.plate_from_photo import (
         PhotoSettings,
         existing_depth,
-        make_plate,
-        place_of,
+        plate_path,
+        write_plate_from_photo,
     )
 
     if long_side is not None and output is None:
@@ -129,11 +129,11 @@ def command(
         credit={key: text for key, text in credit.items() if text},
     )
     listed = find_pictures(photos)
-    found = without_parts(listed)
+    found = without_depth_and_alpha(listed)
     if not quiet:
         for remark in listed.remarks():
             click.echo(remark, err=True)
-    places = [place_of(photo, output, settings) for photo in found]
+    places = [plate_path(photo, output, settings) for photo in found]
     _check_names(found, places)
     wanted: list[Path] = []
     kept: list[Path] = []
@@ -142,18 +142,23 @@ def command(
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if wanted:
-        teacher = _teacher(
+        estimator = _depth_estimator(
             model,
             cast("Convention | None", convention),
             {"colours": colours, "side": side, "multiple": multiple},
             threads,
         )
         if not quiet:
-            click.echo(_promise(teacher, settings), err=True)
+            click.echo(_promise(estimator, settings), err=True)
         bar = tqdm(wanted, unit="photo", disable=True if quiet else None)
         for photo in cast("Iterable[Path]", bar):
             try:
-                made.append({"photo": str(photo), **make_plate(photo, teacher, output, settings)})
+                made.append(
+                    {
+                        "photo": str(photo),
+                        **write_plate_from_photo(photo, estimator, output, settings),
+                    }
+                )
             except CleanplateError as error:
                 failed.append({"photo": str(photo), "error": str(error)})
                 tqdm.write(f"Skipped: {error}", file=sys.stderr)
@@ -179,16 +184,16 @@ def _check_names(photos: list[Path], places: list[Path]) -> None:
             )
 
 
-def _teacher(
+def _depth_estimator(
     model: str,
     convention: Convention | None,
     onnx: dict[str, Any],
     threads: int | None,
-) -> Teacher:
+) -> DepthEstimator:
     if model.lower().endswith(".onnx"):
-        from cleanplate.synthesis.ingest.depth_estimators import OnnxTeacher
+        from cleanplate.synthesis.ingest.depth_estimators import OnnxDepthEstimator
 
-        return OnnxTeacher(model, convention=convention, threads=threads, **onnx)
+        return OnnxDepthEstimator(model, convention=convention, threads=threads, **onnx)
     if any(value is not None for value in onnx.values()):
         raise click.UsageError("--colours, --side and --multiple are for ONNX files.")
     from cleanplate.training.depth_estimator import TransformersTeacher
@@ -196,22 +201,24 @@ def _teacher(
     return TransformersTeacher(model, convention=convention, threads=threads)
 
 
-def _promise(teacher: Teacher, settings: PhotoSettings) -> str:
+def _promise(estimator: DepthEstimator, settings: PhotoSettings) -> str:
     """Say what the model's numbers mean, and what was assumed to make metres of them."""
-    name = teacher.facts["model"]
-    if teacher.convention == "metric":
+    name = estimator.metadata["model"]
+    if estimator.convention == "metric":
         return f"{name} gives metres."
-    near, far = settings.span
+    near, far = settings.depth_range
     told = (
-        f"{name} gives {teacher.convention.replace('-', ' ')} without a scale: the scene is taken "
-        f"to reach from {near:g} m to {far:g} m"
+        f"{name} gives {estimator.convention.replace('-', ' ')} without a scale: the scene is "
+        f"assumed to reach from {near:g} m to {far:g} m"
     )
     if settings.camera_height is not None:
         return f"{told}, then scaled to a camera {settings.camera_height:g} m over the floor."
     if len(settings.assumed) == 2:
-        from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT
+        from cleanplate.synthesis.ingest.metric_scaling import DEFAULT_CAMERA_HEIGHT
 
-        told += f", and where a floor is found, the camera to stand {CAMERA_HEIGHT:g} m over it"
+        told += (
+            f", and where a floor is found, the camera to stand {DEFAULT_CAMERA_HEIGHT:g} m over it"
+        )
         return f"{told} (assumed: --near, --far or --camera-height say better)."
     return f"{told}{' (one of them assumed)' if settings.assumed else ''}."
 

@@ -20,7 +20,7 @@ from cleanplate.cli.options import (
 from cleanplate.engines.cores import available_cores
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.procedural.procedural_files import Noun
+    from cleanplate.synthesis.procedural.procedural_files import AssetType
 
 _EPILOG = """\b
 Examples:
@@ -84,7 +84,7 @@ def command(
     try:
         with tqdm(total=count, unit=f" {noun}", disable=True if quiet else None) as bar:
             for new in write_assets(
-                cast("Noun", noun),
+                cast("AssetType", noun),
                 out,
                 count,
                 seed=seed,

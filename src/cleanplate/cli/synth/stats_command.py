@@ -46,7 +46,7 @@ def command(
     A set's card is written anew with its figures if they are kept in SET/stats.
     """
     from cleanplate.synthesis.building.dataset_card import STATS, write_card
-    from cleanplate.synthesis.inspection.stats import measure
+    from cleanplate.synthesis.inspection.stats import measure_set
     from cleanplate.synthesis.inspection.stats_report import (
         JSON,
         MARKDOWN,
@@ -64,7 +64,7 @@ def command(
     stored = open_set(folder)
     check_report(out, overwrite=overwrite)
     with tqdm(total=stored.count, unit=" samples", disable=True if quiet else None) as bar:
-        stats = measure(stored, workers=workers, skip_bad=skip_bad, tick=bar.update)
+        stats = measure_set(stored, workers=workers, skip_bad=skip_bad, on_progress=bar.update)
     write_report(out, stored, stats, rows=rows, overwrite=overwrite)
     if stored.plan is not None and (folder / STATS).resolve() == (out / JSON).resolve():
         write_card(folder)
