@@ -68,10 +68,10 @@ def loading(rounds: int, scratch: Path) -> list[Row]:
 
 def _built(out: Path, preset: str) -> Path:
     from cleanplate.synthesis.building.build import build
-    from cleanplate.synthesis.building.build_request import Order
+    from cleanplate.synthesis.building.build_request import BuildRequest
     from cleanplate.synthesis.building.local_engine import run_here
 
-    order = Order(out, preset, size=SIZE, plate_count=8, cutout_count=8)
+    order = BuildRequest(out, preset, size=SIZE, plate_count=8, cutout_count=8)
     if preset == "assignment":
         build(replace(order, placements=SAMPLES // (8 * 8 * 2)), run_here)
     else:
@@ -134,16 +134,16 @@ def _reading(part: Part) -> Any:
 
 def _open_shards(folder: Path) -> Any:
     from cleanplate.training.data.shard_reader import Shards
-    from cleanplate.training.data.stored_samples import Stored
+    from cleanplate.training.data.stored_samples import StoredSource
 
-    return Stored(Shards(folder), seed=0)
+    return StoredSource(Shards(folder), seed=0)
 
 
 def _open_folders(folder: Path) -> Any:
     from cleanplate.training.data.folder_reader import Folders
-    from cleanplate.training.data.stored_samples import Stored
+    from cleanplate.training.data.stored_samples import StoredSource
 
-    return Stored(Folders(folder), seed=0)
+    return StoredSource(Folders(folder), seed=0)
 
 
 def _stored(source: Any, worker: int, workers: int) -> Iterator[object]:

@@ -52,7 +52,7 @@ class StudyNet(SeedNet):
         if self.task == "mask" and self.mask_from == "stem":
             mask = self._last(self.head, self.mask(fused))
             return Prediction(mask.sigmoid(), mask, alpha_logits=mask, disparity_logits=mask)
-        levels = self.encode(self.enter(fused))
+        levels = self.encode(self.unet_input(fused))
         decoded = self.decode(levels)
         depth = self._last(self.depth_head, decoded)
         if self.task == "depth":

@@ -45,9 +45,13 @@ def test_training_parts_hold_to_the_limit(picture, monkeypatch):
     pytest.importorskip("torch")
     from cleanplate.training.data import sample_decoding
 
-    sample_decoding.plane(picture.read_bytes())
+    sample_decoding.decode_plane(picture.read_bytes())
     monkeypatch.setenv(MAX_PIXELS_VARIABLE, "599")
-    for read in (sample_decoding.plane, sample_decoding.picture, sample_decoding.grey_depth):
+    for read in (
+        sample_decoding.decode_plane,
+        sample_decoding.decode_picture,
+        sample_decoding.decode_grey_depth,
+    ):
         with pytest.raises(CleanplateError, match="limit of 599"):
             read(picture.read_bytes())
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from cleanplate.cli import main
+from cleanplate.engines.cores import available_cores
 from cleanplate.files import atomic as files_module
 from cleanplate.predict.frames.frame_workers import threads_each
-from cleanplate.predict.session import available_cores
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 
@@ -36,7 +36,7 @@ def test_a_name_too_long_is_told_and_the_others_are_done(
     tiny: Path, files: Path, base: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(files / "frames" / "one.png", files / "frames" / f"{'n' * 247}.png")
-    assert predict(tiny, *base, "--json") == 2
+    assert predict(tiny, *base, "--json", "-") == 2
     shown = capsys.readouterr()
     told = json.loads(shown.out)
     assert [Path(one["frame"]).stem for one in told["frames"]] == ["one", "two"]
@@ -60,7 +60,7 @@ def test_a_full_disk_stops_early(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(files_module, "_sync", full)
-    assert predict(tiny, *base, "--save", "alpha", "--json") == 2
+    assert predict(tiny, *base, "--save", "alpha", "--json", "-") == 2
     told = json.loads(capsys.readouterr().out)
     assert len(told["frames"]) == 1
     assert ["the disk is full" in one["error"] for one in told["failed"]] == [True] * 4
@@ -71,7 +71,7 @@ def test_what_is_there_is_skipped_only_if_it_was_made_alike(
     tiny: Path, files: Path, base: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def skipped(*options: str) -> list[str]:
-        assert predict(tiny, *base, "--skip-existing", "--json", *options) == 0
+        assert predict(tiny, *base, "--skip-existing", "--json", "-", *options) == 0
         return [Path(one).stem for one in json.loads(capsys.readouterr().out)["skipped"]]
 
     assert skipped("--save", "alpha") == []
@@ -117,7 +117,7 @@ def test_workers_make_the_same_files_in_the_same_order(
 ) -> None:
     (files / "frames" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     (files / "frames" / "zero.png").write_bytes((files / "frames" / "one.png").read_bytes())
-    process = started(tiny, *base[:-1], files / "shared", "--workers", "2", "--json")
+    process = started(tiny, *base[:-1], files / "shared", "--workers", "2", "--json", "-")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 2, errors
     told = json.loads(out)

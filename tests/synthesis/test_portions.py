@@ -14,27 +14,27 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.inspection.parallel import over_portions
-from cleanplate.synthesis.inspection.stored_set import Portion
+from cleanplate.synthesis.inspection.stored_set import Chunk
 from tests.synthesis.building import environment
 
-PORTIONS = [Portion(number, f"{number}.tar") for number in range(5)]
+PORTIONS = [Chunk(number, f"{number}.tar") for number in range(5)]
 
 
-def square(portion: Portion) -> tuple[int, int]:
+def square(portion: Chunk) -> tuple[int, int]:
     return portion.number**2, os.getpid()
 
 
-def die_at_three(portion: Portion) -> int:
+def die_at_three(portion: Chunk) -> int:
     if portion.number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return portion.number
 
 
-def complain(portion: Portion) -> int:
+def complain(portion: Chunk) -> int:
     raise CleanplateError("is damaged", file=portion.title, cure="Build it again.")
 
 
-def linger(portion: Portion) -> int:
+def linger(portion: Chunk) -> int:
     print(os.getpid(), flush=True)
     time.sleep(120)
     return 0

@@ -23,7 +23,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.training.data.data_module import PairData, open_sources
 from cleanplate.training.data.folder_reader import Folders
 from cleanplate.training.data.shard_reader import Shards
-from cleanplate.training.data.stored_samples import Stored, split
+from cleanplate.training.data.stored_samples import StoredSource, split_collection
 from cleanplate.training.recipes import DataRecipe, Stage
 from training.built_sets import build_set, write_assets
 from training.discs import tiny_recipe
@@ -112,7 +112,7 @@ def one_shard(folder: Path, realistic: Path) -> Path:
 
 
 def seen(folder, recipe, *, rank=0, ranks=1, step=0, workers=2):
-    data = PairData(recipe, Stored(Shards(folder), seed=4), None, workers=workers)
+    data = PairData(recipe, StoredSource(Shards(folder), seed=4), None, workers=workers)
     data.trainer = SimpleNamespace(global_step=step, global_rank=rank, world_size=ranks)
     return [one.numpy().tobytes() for batch in data.train_dataloader() for one in batch.frame]
 
@@ -199,7 +199,7 @@ def test_the_two_sides_of_an_assignment_share_no_plate_and_no_cutout(assignment)
         for record in (assignment / "records").glob("*.json")
         for sample in json.loads(record.read_text(encoding="utf-8"))["samples"]
     }
-    training, validation = split(folders, seed=0)
+    training, validation = split_collection(folders, seed=0)
     made_of = [
         {
             kind: {facts[folders.files(int(n))[0].stem][kind] for n in side.numbers}
@@ -217,7 +217,7 @@ def test_the_two_sides_of_an_assignment_share_no_plate_and_no_cutout(assignment)
 def test_of_few_assets_one_sample_in_twenty_validates(tmp_path):
     few = write_assets(tmp_path / "assets", 4)
     folders = Folders(build_set(tmp_path / "set", few, "assignment", placements=2))
-    training, validation = split(folders, seed=0)
+    training, validation = split_collection(folders, seed=0)
     assert len(folders) == 64
     assert len(validation.numbers) == 3
     assert sorted([*training.numbers, *validation.numbers]) == list(range(64))

@@ -1,4 +1,4 @@
-"""What watches a run: dead outputs are named, pictures are drawn."""
+"""CollapseMonitor warns of constant outputs; image grids are logged."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ pytest.importorskip("lightning")
 
 from cleanplate.formats.pictures import read_image
 from cleanplate.training import fit as fitting
-from cleanplate.training.callbacks import (
+from cleanplate.training.collapse_monitor import (
+    CollapseMonitor,
     CollapseWarning,
-    CollapseWatch,
     spread_ratios,
 )
 from cleanplate.training.data.batch import collate, relative
 from cleanplate.training.image_logging import COLUMNS, picture_grid
 from cleanplate.training.json_log import read_log
-from cleanplate.training.networks import NETWORKS, PairNetwork, Prediction
+from cleanplate.training.networks import NETWORKS, NetworkRecipe, PairNetwork, Prediction
 from training.discs import Discs, tiny_recipe
 
 
@@ -31,17 +31,17 @@ def batch():
 
 
 def truth(batch, **changes):
-    told = Prediction(
+    prediction = Prediction(
         alpha=batch.alpha,
         disparity=batch.disparity,
         plate_disparity=batch.plate_disparity,
         shadow=batch.shadow,
     )
-    return told._replace(**changes)
+    return prediction._replace(**changes)
 
 
 class Constant(PairNetwork):
-    """The blank answer of 2020: one value for every pixel, whatever it sees."""
+    """A network whose outputs are one value for every pixel."""
 
     plate_outputs = ("nothing",)
 
@@ -83,9 +83,9 @@ def watched(watch, batch, prediction, steps):
         watch.on_train_batch_end(trainer, module, outputs, None, step)
 
 
-def test_a_constant_depth_is_named_once_with_hints(batch):
+def test_a_constant_depth_is_reported_once_with_hints(batch):
     blank = truth(batch, disparity=torch.full_like(batch.disparity, 0.4))
-    watch = CollapseWatch(every=5, patience=2, start=20)
+    watch = CollapseMonitor(every=5, patience=2, start=20)
     with pytest.warns(CollapseWarning) as caught:
         watched(watch, batch, blank, 60)
     (warning,) = caught
@@ -93,15 +93,15 @@ def test_a_constant_depth_is_named_once_with_hints(batch):
     assert "--overfit-one-batch" in str(warning.message)
 
 
-def test_a_living_network_is_left_in_peace(batch):
+def test_an_output_with_spread_gives_no_warning(batch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        watched(CollapseWatch(every=1, patience=1, start=0), batch, truth(batch), 20)
+        watched(CollapseMonitor(every=1, patience=1, start=0), batch, truth(batch), 20)
 
 
-def test_a_short_dip_is_forgiven(batch):
+def test_a_short_collapse_gives_no_warning(batch):
     blank = truth(batch, alpha=torch.zeros_like(batch.alpha))
-    watch = CollapseWatch(every=1, patience=3, start=0)
+    watch = CollapseMonitor(every=1, patience=3, start=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(4):
@@ -109,20 +109,18 @@ def test_a_short_dip_is_forgiven(batch):
             watched(watch, batch, truth(batch), 1)
 
 
-def test_a_training_that_stays_blank_warns_by_itself(tmp_path, monkeypatch):
+def test_a_run_with_constant_outputs_warns(tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, "seed", lambda **_: Constant())
     monkeypatch.setattr(
-        fitting, "CollapseWatch", lambda: CollapseWatch(every=2, patience=2, start=2)
+        fitting, "CollapseMonitor", lambda: CollapseMonitor(every=2, patience=2, start=2)
     )
-    recipe = tiny_recipe(
-        network=fitting.recipes.NetworkRecipe(name="seed"), objective="cross-entropy"
-    )
-    launch = fitting.Launch(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
+    recipe = tiny_recipe(network=NetworkRecipe(name="seed"), objective="cross-entropy")
+    options = fitting.RunOptions(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
     with pytest.warns(CollapseWarning) as caught:
-        fitting.fit(recipe, tmp_path, launch, sources=(Discs(), None))
-    said = [str(w.message) for w in caught if w.category is CollapseWarning]
-    assert any("your depth is constant" in text for text in said)
-    assert any("your alpha is constant" in text for text in said)
+        fitting.fit(recipe, tmp_path, options, sources=(Discs(), None))
+    texts = [str(w.message) for w in caught if w.category is CollapseWarning]
+    assert any("your depth is constant" in text for text in texts)
+    assert any("your alpha is constant" in text for text in texts)
     lines = read_log(tmp_path / fitting.LOG)
     assert all(line["spread/disparity"] < 1e-3 for line in lines if "spread/disparity" in line)
 
@@ -145,9 +143,11 @@ def test_a_flat_map_is_drawn_flat_on_the_truths_scale(batch):
         assert (row == row[0, 0]).all()
 
 
-def test_a_run_draws_its_pictures(tmp_path):
-    launch = fitting.Launch(workers=0, threads=1, accelerator="cpu", quiet=True, pictures_every=3)
-    fitting.fit(tiny_recipe(steps=6), tmp_path, launch, sources=(Discs(), None))
+def test_a_run_logs_image_grids(tmp_path):
+    options = fitting.RunOptions(
+        workers=0, threads=1, accelerator="cpu", quiet=True, pictures_every=3
+    )
+    fitting.fit(tiny_recipe(steps=6), tmp_path, options, sources=(Discs(), None))
     drawn = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert drawn == ["step-0000003.png", "step-0000006.png"]
     assert read_image(tmp_path / "pictures" / drawn[0]).shape == (4 * 32, 8 * 32, 3)

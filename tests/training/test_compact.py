@@ -1,4 +1,4 @@
-"""CompactNet's own promises: its budget, and depth that leaves the matte alone."""
+"""CompactNet: its budget, and that the plate's depth does not enter the comparison."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_plate_output_has_its_name(network):
     assert outputs[-1].shape == (1, 1, 64, 96)
 
 
-def test_the_comparison_of_pictures_never_sees_the_plate_depth(network):
+def test_encoder_features_do_not_depend_on_the_plate_depth(network):
     plate, depth = torch.rand(1, 3, 64, 64), torch.randn(1, 1, 64, 64)
     with torch.no_grad():
         without = network.encode_plate(plate)

@@ -27,9 +27,9 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback
 from training.discs import tiny_recipe
-from cleanplate.training.fit import Launch, fit
+from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.data.shard_reader import Shards
-from cleanplate.training.data.stored_samples import Stored
+from cleanplate.training.data.stored_samples import StoredSource
 
 def digest(network):
     # Weights only: each rank has its own running statistics, those of rank 0 are saved.
@@ -52,9 +52,11 @@ class Witness(Callback):
         file = Path(sys.argv[1], f"rank{trainer.global_rank}.json")
         file.write_text(json.dumps(told), encoding="utf-8")
 
-launch = Launch(workers=2, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4)
-outcome = fit(tiny_recipe(), Path(sys.argv[1]), launch,
-              sources=(Stored(Shards(Path(sys.argv[1])), 0), None), callbacks=(Witness(),))
+options = RunOptions(
+    workers=2, threads=1, devices=2, accelerator="cpu", quiet=True, checkpoint_steps=4
+)
+outcome = fit(tiny_recipe(), Path(sys.argv[1]), options,
+              sources=(StoredSource(Shards(Path(sys.argv[1])), 0), None), callbacks=(Witness(),))
 assert outcome.status == "complete", outcome
 """
 

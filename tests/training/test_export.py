@@ -25,7 +25,7 @@ from cleanplate.training.export import onnx_graphs
 from cleanplate.training.export.model_card import Facts, read_figures, without_places
 from cleanplate.training.export.model_export import export, weights_hash
 from cleanplate.training.export.trained import read_trained
-from cleanplate.training.fit import Launch, fit
+from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.networks import (
     NETWORKS,
     CompactNet,
@@ -44,8 +44,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     data = DataRecipe(plates=(folder / "plates",), cutouts=(folder / "c",))
     recipe = tiny_recipe(steps=2, data=data)
-    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
-    fit(recipe, folder, launch, sources=(Discs(), None))
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, folder, options, sources=(Discs(), None))
     return folder
 
 
@@ -293,13 +293,13 @@ def test_a_run_keeps_what_its_data_say(tmp_path, monkeypatch):
         credit = {"license": "CC-BY-4.0", "source": folder.name, "attribution": "by A"}
         (folder / "one.json").write_text(json.dumps(credit), encoding="utf-8")
     recipe = tiny_recipe(steps=1, data=DataRecipe(plates=(plates,), cutouts=(cutouts,)))
-    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
-    fit(recipe, tmp_path / "run", launch)
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, tmp_path / "run", options)
     (plates / "one.json").unlink()  # what the run began with counts
     later = tiny_recipe(
         steps=1, start=tmp_path / "run" / "last.ckpt", data=DataRecipe("procedural")
     )
-    fit(later, tmp_path / "later", launch)
+    fit(later, tmp_path / "later", options)
     for folder in ("run", "later"):
         found = read_trained(tmp_path / folder).licensing
         assert [use.source for use in found.uses] == ["cutouts", "plates"]
@@ -320,6 +320,7 @@ def test_the_command_line_exports(run, tmp_path):
             "--license",
             "mit",
             "--json",
+            "-",
         ],
     )
     assert done.exit_code == 0, done.output
@@ -350,8 +351,8 @@ def test_places_of_one_machine_are_cut_from_a_recipe():
 
 def test_seednet_fits_the_same_two_graphs(tmp_path):
     recipe = tiny_recipe(network=NetworkRecipe("seed", 0.125), objective="cross-entropy", steps=1)
-    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
-    fit(recipe, tmp_path / "run", launch, sources=(Discs(), None))
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, tmp_path / "run", options, sources=(Discs(), None))
     folder = export(tmp_path / "run", tmp_path / "model", facts=TINY)
     from cleanplate.predict import Predictor
 

@@ -27,23 +27,23 @@ from cleanplate.training import fit as fitting
 from cleanplate.training.checkpoint import read_checkpoint
 from cleanplate.training.export.model_export import weights_hash
 from cleanplate.training.export.trained import read_trained
-from cleanplate.training.fit import Launch, fit
+from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.json_log import read_log
 from cleanplate.training.lightning_module import PairModule, learning_rate_factor
 from cleanplate.training.recipes import DataRecipe
 from training.discs import Discs, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent.parent
-LAUNCH = Launch(
+OPTIONS = RunOptions(
     workers=0, threads=1, accelerator="cpu", log_every=1, checkpoint_steps=4, quiet=True
 )
 
 
-def run(folder, recipe=None, *, launch=LAUNCH, callbacks=()):
+def run(folder, recipe=None, *, options=OPTIONS, callbacks=()):
     return fit(
         recipe or tiny_recipe(),
         folder,
-        launch,
+        options,
         sources=(Discs(0), Discs(9)),
         callbacks=callbacks,
     )
@@ -76,10 +76,10 @@ CHILD = """
 import sys
 from pathlib import Path
 from training.discs import Discs, tiny_recipe
-from cleanplate.training.fit import Launch, fit
-launch = Launch(workers=int(sys.argv[2]), threads=1, accelerator="cpu", log_every=1,
+from cleanplate.training.fit import RunOptions, fit
+options = RunOptions(workers=int(sys.argv[2]), threads=1, accelerator="cpu", log_every=1,
                 checkpoint_steps=4, quiet=True)
-fit(tiny_recipe(), Path(sys.argv[1]), launch, sources=(Discs(0, delay=0.05), None))
+fit(tiny_recipe(), Path(sys.argv[1]), options, sources=(Discs(0, delay=0.05), None))
 """
 
 
@@ -87,7 +87,7 @@ VALIDATING = """
 import sys, time
 from pathlib import Path
 from training.discs import Discs, tiny_recipe
-from cleanplate.training.fit import Launch, fit
+from cleanplate.training.fit import RunOptions, fit
 
 folder, every = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -107,8 +107,8 @@ class Stuck(Discs):
         return super().sample(index, size)
 
 recipe = tiny_recipe(steps=10**6, validation_every=every or 10**6, validation_samples=10**6)
-launch = Launch(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
-outcome = fit(recipe, folder, launch, sources=(Stuck(0), Endless(9)))
+options = RunOptions(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
+outcome = fit(recipe, folder, options, sources=(Stuck(0), Endless(9)))
 print(outcome.status, outcome.step)
 """
 
@@ -233,10 +233,10 @@ def test_a_run_stopped_in_a_validation_goes_on(tmp_path, whole):
             os.kill(os.getpid(), signal.SIGINT)
 
     recipe = tiny_recipe(validation_every=6, validation_samples=8)
-    launch = dataclasses.replace(LAUNCH, checkpoint_steps=0)
-    outcome = run(tmp_path, recipe, launch=launch, callbacks=(StopInValidation(),))
+    options = dataclasses.replace(OPTIONS, checkpoint_steps=0)
+    outcome = run(tmp_path, recipe, options=options, callbacks=(StopInValidation(),))
     assert (outcome.status, outcome.step) == ("interrupted", 6)
-    assert run(tmp_path, recipe, launch=launch).status == "complete"
+    assert run(tmp_path, recipe, options=options).status == "complete"
     assert losses(tmp_path) == losses(whole)
     (line,) = [line for line in read_log(tmp_path / fitting.LOG) if "val/total" in line]
     assert line["step"] >= 10
@@ -254,7 +254,7 @@ def test_a_run_that_would_meet_a_damaged_asset_is_refused_before_it_begins(tmp_p
     (cutouts / "b.json").write_text("{", encoding="utf-8")
     data = DataRecipe(plates=(tmp_path / "plates",), cutouts=(cutouts,))
     with pytest.raises(CleanplateError, match="2 of 5 plates, cutouts and pairs") as caught:
-        fit(tiny_recipe(data=data), tmp_path / "run", LAUNCH)
+        fit(tiny_recipe(data=data), tmp_path / "run", OPTIONS)
     assert "000001.jpg: is not a picture" in str(caught.value)
     assert "b.json: cannot be read as JSON" in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -268,9 +268,9 @@ def test_a_sample_that_cannot_be_read_is_named_without_a_traceback(tmp_path, wor
                 raise CleanplateError("is damaged", file="set/000009.tar", cure="Copy it again.")
             return super().sample(index, size)
 
-    launch = dataclasses.replace(LAUNCH, workers=workers)
+    options = dataclasses.replace(OPTIONS, workers=workers)
     with pytest.raises(CleanplateError) as caught:
-        fit(tiny_recipe(), tmp_path, launch, sources=(Damaged(), None))
+        fit(tiny_recipe(), tmp_path, options, sources=(Damaged(), None))
     assert str(caught.value) == "set/000009.tar: is damaged\nCopy it again."
 
 
@@ -309,7 +309,7 @@ def test_one_batch_can_be_learnt_by_heart(tmp_path):
     run(
         tmp_path,
         recipe,
-        launch=dataclasses.replace(LAUNCH, checkpoint_steps=0),
+        options=dataclasses.replace(OPTIONS, checkpoint_steps=0),
     )
     alpha = losses(tmp_path, "train/alpha")
     assert alpha[69] < 0.4 * alpha[0]
@@ -363,7 +363,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
 
 def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path):
     with pytest.raises(CleanplateError, match="a batch of 4 cannot be shared by 3"):
-        run(tmp_path, launch=dataclasses.replace(LAUNCH, devices=3))
+        run(tmp_path, options=dataclasses.replace(OPTIONS, devices=3))
 
 
 def test_bf16_trains(tmp_path):

@@ -18,7 +18,8 @@ from cleanplate.synthesis.assets.licensing import SourceUse
 from cleanplate.synthesis.assets.packing import pack_pairs
 from cleanplate.synthesis.procedural.procedural_files import write_plates
 from cleanplate.training.networks import NetworkRecipe
-from cleanplate.training.recipes import RECIPES, DataRecipe, Recipe, to_json
+from cleanplate.training.recipe_json import to_json
+from cleanplate.training.recipes import RECIPES, DataRecipe, Recipe
 from cleanplate.training.weights_licence import ENCODER, DataLicensing, licensing_of
 
 BY = {"license": "CC-BY-4.0", "source": "scans", "attribution": "Scans, (c) A"}

@@ -80,12 +80,12 @@ def test_laplacian_of_two_mattes_is_the_sum_over_their_bands():
     assert losses.laplacian_l1(first, second, 4).item() == pytest.approx(slow.item(), rel=1e-4)
 
 
-def test_false_alarm_counts_only_pictures_without_a_subject():
+def test_empty_pair_loss_counts_only_pictures_without_a_subject():
     truth = torch.zeros(2, 1, 4, 4)
     truth[1, 0, 0, 0] = 0.5
     alpha = torch.stack([torch.full((1, 4, 4), 0.25), torch.ones(1, 4, 4)])
-    assert losses.false_alarm(alpha, truth).item() == pytest.approx(0.25)
-    assert losses.false_alarm(alpha[1:], truth[1:]).item() == 0.0
+    assert losses.empty_pair_loss(alpha, truth).item() == pytest.approx(0.25)
+    assert losses.empty_pair_loss(alpha[1:], truth[1:]).item() == 0.0
 
 
 def test_shadow_of_half_the_light_against_none_is_log_two():

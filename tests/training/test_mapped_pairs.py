@@ -13,7 +13,7 @@ pytest.importorskip("tyro")
 
 from cleanplate.formats.pictures import write_image
 from cleanplate.training.data.mapped_pairs import mapped_pairs
-from cleanplate.training.data.pair_augmentation import Retakes, open_pairs
+from cleanplate.training.data.pair_augmentation import AugmentedPairs, open_pairs
 from training.test_retakes import write_pairs
 from training.test_stored import write_shards
 
@@ -27,7 +27,7 @@ def alike(one, other):
 
 
 @pytest.mark.parametrize("form", ["loose", "shards"])
-def test_retakes_of_mapped_pairs_are_the_same_to_the_byte(tmp_path, form):
+def test_augmented_mapped_pairs_are_the_same_to_the_byte(tmp_path, form):
     folder = tmp_path / "pairs"
     folder.mkdir()
     if form == "loose":
@@ -43,7 +43,9 @@ def test_retakes_of_mapped_pairs_are_the_same_to_the_byte(tmp_path, form):
         assert one.keys() == other.keys()
         assert all(alike(one[k], other[k]) for k in one)
     for index in range(6):
-        one, other = (Retakes(source, 1).sample(index, (24, 32)) for source in (pairs, again))
+        one, other = (
+            AugmentedPairs(source, 1).sample(index, (24, 32)) for source in (pairs, again)
+        )
         assert all(alike(one[k], other[k]) for k in one)
     [file] = (tmp_path / "cache").glob("*.assets")
     before = file.stat().st_ino

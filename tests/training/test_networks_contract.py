@@ -1,4 +1,4 @@
-"""What every network in the registry promises."""
+"""Contract that every network in the registry is tested for."""
 
 from __future__ import annotations
 

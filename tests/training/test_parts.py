@@ -50,9 +50,13 @@ def test_jpeg(shape, seed, options, grey):
     image = Image.fromarray(noisy(seed, shape if grey else (*shape, 3)))
     data = saved(image, "JPEG", **({} if grey else options))
     assert sample_decoding._channels(data) == (1 if grey else 3)
-    np.testing.assert_array_equal(sample_decoding.picture(data), read_image(io.BytesIO(data)))
+    np.testing.assert_array_equal(
+        sample_decoding.decode_picture(data), read_image(io.BytesIO(data))
+    )
     if grey:
-        np.testing.assert_array_equal(sample_decoding.plane(data), read_alpha(io.BytesIO(data)))
+        np.testing.assert_array_equal(
+            sample_decoding.decode_plane(data), read_alpha(io.BytesIO(data))
+        )
 
 
 @settings(deadline=None, max_examples=40)
@@ -67,11 +71,11 @@ def test_png(shape, seed, deep, grey):
     data = bytes(cv2.imencode(".png", array if grey else array[..., ::-1])[1])
     assert sample_decoding._channels(data) == (1 if grey else 3)
     rgb = np.repeat(array[..., None], 3, 2) if grey else array
-    np.testing.assert_array_equal(sample_decoding.picture(data), rgb)
-    assert sample_decoding.picture(data).dtype == array.dtype
+    np.testing.assert_array_equal(sample_decoding.decode_picture(data), rgb)
+    assert sample_decoding.decode_picture(data).dtype == array.dtype
     if grey:
         top = np.float32(np.iinfo(array.dtype).max)
-        np.testing.assert_allclose(sample_decoding.plane(data), array / top, atol=1e-7)
+        np.testing.assert_allclose(sample_decoding.decode_plane(data), array / top, atol=1e-7)
 
 
 def turned() -> bytes:
@@ -106,7 +110,9 @@ def test_files_that_need_care_get_it(name):
     data = odd_files()[name]
     if name != "turned png":  # whose EXIF is empty, and then not written
         assert sample_decoding._channels(data) == 0
-    np.testing.assert_array_equal(sample_decoding.picture(data), read_image(io.BytesIO(data)))
+    np.testing.assert_array_equal(
+        sample_decoding.decode_picture(data), read_image(io.BytesIO(data))
+    )
 
 
 @pytest.mark.parametrize("kind", [".png", ".jpg"])
@@ -116,7 +122,7 @@ def test_what_claims_to_be_huge_is_refused_before_it_is_decoded(kind):
     data[at : at + 4] = b"\x00\x7f\xff\xff" if kind == ".png" else b"\xff\xff\xff\xff"
     assert sample_decoding._channels(bytes(data)) == 0
     with pytest.raises(CleanplateError):
-        sample_decoding.picture(bytes(data))
+        sample_decoding.decode_picture(bytes(data))
 
 
 @pytest.mark.parametrize("length", range(48))
@@ -125,11 +131,11 @@ def test_beginnings_of_files_are_no_files(length):
         for tail in (b"IEND\0\0\0\0", b"\xff\xd9"):
             data = (head + b"\xff" * length)[: max(0, length - len(tail))] + tail
             with pytest.raises(CleanplateError):
-                sample_decoding.picture(data)
+                sample_decoding.decode_picture(data)
 
 
 def test_a_turned_picture_stands_upright():
-    assert sample_decoding.picture(turned()).shape == (32, 16, 3)
+    assert sample_decoding.decode_picture(turned()).shape == (32, 16, 3)
 
 
 @settings(deadline=None, max_examples=150)
@@ -148,7 +154,7 @@ def test_damage_ends_as_it_does_the_careful_way(kind, cut, place, change):
     else:
         data[where] ^= change
     outcomes = []
-    for read in (sample_decoding.picture, lambda raw: read_image(io.BytesIO(raw))):
+    for read in (sample_decoding.decode_picture, lambda raw: read_image(io.BytesIO(raw))):
         try:
             outcomes.append(read(bytes(data)).shape)
         except CleanplateError:
@@ -163,23 +169,23 @@ def test_depth_is_disparity_of_millimetres_or_metres():
     depth = np.array([[0, 1, 2000], [500, 65535, 40]], np.uint16)
     data = bytes(cv2.imencode(".png", depth)[1])
     nothing_hit = np.array([[np.nan, 1000, 0.5], [2, 0, 25]])
-    np.testing.assert_allclose(sample_decoding.disparity(data), nothing_hit, rtol=1e-6)
+    np.testing.assert_allclose(sample_decoding.decode_disparity(data), nothing_hit, rtol=1e-6)
     farthest = np.array([[np.nan, 1000, 0.5], [2, 1000 / 65535, 25]])
-    exchange = sample_decoding.disparity(data, convention=EXCHANGE)
+    exchange = sample_decoding.decode_disparity(data, convention=EXCHANGE)
     np.testing.assert_allclose(exchange, farthest, rtol=1e-6)
-    far = sample_decoding.disparity(data, convention=ZERO_IS_FAR)
+    far = sample_decoding.decode_disparity(data, convention=ZERO_IS_FAR)
     np.testing.assert_allclose(far, np.nan_to_num(farthest, nan=0.0), rtol=1e-6)
     for stored, expected in ((depth / 1000, farthest), (depth, nothing_hit)):
         memory = io.BytesIO()
         np.save(memory, stored)
-        found = sample_decoding.disparity(memory.getvalue(), npy=True)
+        found = sample_decoding.decode_disparity(memory.getvalue(), npy=True)
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     with pytest.raises(CleanplateError, match="8-bit"):
-        sample_decoding.disparity(bytes(cv2.imencode(".png", depth.astype(np.uint8))[1]))
+        sample_decoding.decode_disparity(bytes(cv2.imencode(".png", depth.astype(np.uint8))[1]))
     with pytest.raises(CleanplateError, match="damaged"):
-        sample_decoding.disparity(memory.getvalue()[:100], npy=True)
+        sample_decoding.decode_disparity(memory.getvalue()[:100], npy=True)
 
 
 def test_a_matte_in_colour_is_refused():
     with pytest.raises(CleanplateError, match="in colour"):
-        sample_decoding.plane(bytes(cv2.imencode(".png", noisy(0, (8, 8, 3)))[1]))
+        sample_decoding.decode_plane(bytes(cv2.imencode(".png", noisy(0, (8, 8, 3)))[1]))

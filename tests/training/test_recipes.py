@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cleanplate.cli import train_command
 from cleanplate.errors import CleanplateError
-from cleanplate.training import recipes
+from cleanplate.training import recipe_json, recipes
 from cleanplate.training.data import sample_schedule
 from cleanplate.training.recipes import RECIPES, Stage
 from training.discs import tiny_recipe
@@ -86,7 +86,7 @@ def test_help_lists_recipes_and_after_one_its_fields():
         assert field in fields.output
 
 
-def test_stretches_cover_each_step_once_and_samples_are_numbered_through():
+def test_stage_spans_cover_each_step_once_and_samples_are_numbered_consecutively():
     recipe = tiny_recipe(
         steps=11, stages=(Stage(32, 32, 5, 0.3), Stage(48, 32, 3, 0.3), Stage(64, 64, 2, 0.4))
     )
@@ -101,21 +101,31 @@ def test_stretches_cover_each_step_once_and_samples_are_numbered_through():
 
 def test_a_saved_recipe_names_what_changed(tmp_path):
     recipe = tiny_recipe()
-    recipes.save(recipe, tmp_path / "recipe.json")
+    recipe_json.save(recipe, tmp_path / "recipe.json")
     saved = json.loads((tmp_path / "recipe.json").read_text(encoding="utf-8"))
-    assert recipes.changes(saved, recipe) == []
+    assert recipe_json.changes(saved, recipe) == []
     other = dataclasses.replace(
         recipe, learning_rate=1.0, network=dataclasses.replace(recipe.network, width=0.5)
     )
-    assert recipes.changes(saved, other) == [
+    assert recipe_json.changes(saved, other) == [
         f"learning_rate: {recipe.learning_rate} -> 1.0",
         "network.width: 0.25 -> 0.5",
     ]
 
 
+def test_a_recipe_saved_by_an_older_version_is_the_same():
+    recipe = tiny_recipe()
+    saved = recipes.to_json(recipe)
+    settings = saved["data"]["compositor"]
+    settings["look"] = settings.pop("tone")
+    settings["shine_share"] = settings.pop("colour_bleed_share")
+    assert recipes.changes(saved, recipe) == []
+    assert recipes.command_of(saved) == recipes.command_of(recipes.to_json(recipe))
+
+
 def test_the_command_of_a_recipe_gives_the_recipe_again():
     fields = ["--steps", "7", "--stages", "64x48:8:1", "--no-channels-last", "--network.width", "2"]
-    command = recipes.command_of(recipes.to_json(chosen(*fields)))
+    command = recipe_json.command_of(recipe_json.to_json(chosen(*fields)))
     words = command.split()
     assert words[:3] == ["cleanplate", "train", "compact"]
     assert chosen(*words[3:]) == chosen(*fields)
@@ -125,4 +135,4 @@ def test_the_command_of_a_recipe_gives_the_recipe_again():
 def test_every_named_recipe_can_be_saved_and_has_a_note(name):
     assert RECIPES[name].name == name
     assert RECIPES[name].note
-    json.dumps(recipes.to_json(RECIPES[name]))
+    json.dumps(recipe_json.to_json(RECIPES[name]))

@@ -1,4 +1,4 @@
-"""Stored pairs taken again, and mixed with other samples: by seed and index alone, truth kept."""
+"""Augmentation of stored pairs and mixing of sources: by seed and index alone, truth kept."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from cleanplate.depth import write_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_alpha, write_image
 from cleanplate.synthesis import CompositorSettings
-from cleanplate.synthesis.compositor.camera_effects import Pass
-from cleanplate.training import recipes
+from cleanplate.synthesis.compositor.camera_effects import CameraParams
+from cleanplate.training import recipe_json
 from cleanplate.training.data.data_module import open_sources
-from cleanplate.training.data.pair_augmentation import LoosePairs, Mixture, Retakes, open_pairs
+from cleanplate.training.data.pair_augmentation import (
+    AugmentedPairs,
+    MixedSource,
+    PairFolder,
+    open_pairs,
+)
 from cleanplate.training.recipes import DataRecipe
 from training.discs import Discs, tiny_recipe
 
@@ -56,12 +61,12 @@ def same(one, other):
     return all(np.array_equal(one[k], other[k], equal_nan=k.endswith("disparity")) for k in one)
 
 
-def test_all_parts_of_a_retake_are_cut_and_mirrored_alike():
+def test_all_parts_of_an_augmented_pair_are_cropped_and_mirrored_alike():
     """Without a camera, at the stored scale, each pixel's colour still tells where it was."""
     mirrored = set()
     for index in range(40):
         settings = dataclasses.replace(EXACT, smallest_crop=1.0)
-        made = Retakes(Ramps(), 3, settings).sample(index, (60, 60))
+        made = AugmentedPairs(Ramps(), 3, settings).sample(index, (60, 60))
         x, y = made["frame"][..., 0] // 3, made["frame"][..., 1] // 4
         np.testing.assert_array_equal(made["plate"], made["frame"])
         np.testing.assert_array_equal(made["alpha"], (x > 20) & (x < 50) & (y > 15))
@@ -73,41 +78,45 @@ def test_all_parts_of_a_retake_are_cut_and_mirrored_alike():
     assert mirrored == {True, False}
 
 
-def test_a_retake_is_a_function_of_seed_and_index():
-    retakes = Retakes(Ramps(), 3)
-    first = [retakes.sample(index, (32, 40)) for index in range(6)]
-    again = [Retakes(Ramps(), 3).sample(index, (32, 40)) for index in reversed(range(6))][::-1]
+def test_an_augmented_pair_is_a_function_of_seed_and_index():
+    pairs = AugmentedPairs(Ramps(), 3)
+    first = [pairs.sample(index, (32, 40)) for index in range(6)]
+    again = [AugmentedPairs(Ramps(), 3).sample(index, (32, 40)) for index in reversed(range(6))][
+        ::-1
+    ]
     assert all(same(one, other) for one, other in zip(first, again, strict=True))
     assert len({sample["frame"].tobytes() for sample in first}) == 6
-    assert not same(first[0], Retakes(Ramps(), 4).sample(0, (32, 40)))
+    assert not same(first[0], AugmentedPairs(Ramps(), 4).sample(0, (32, 40)))
 
 
 def test_plate_and_frame_are_exposed_apart_and_the_truth_stays_the_frames():
     settings = CompositorSettings(clean_share=0, drift_share=1, smallest_crop=1.0)
     quiet = dataclasses.replace(settings, camera=False)
     for index in range(10):
-        made = Retakes(Ramps(), 1, settings).sample(index, (60, 60))
-        bare = Retakes(Ramps(), 1, quiet).sample(index, (60, 60))
+        made = AugmentedPairs(Ramps(), 1, settings).sample(index, (60, 60))
+        bare = AugmentedPairs(Ramps(), 1, quiet).sample(index, (60, 60))
         assert not np.array_equal(made["plate"], made["frame"])
         assert not np.array_equal(made["frame"], bare["frame"])
         for truth in ("alpha", "shadow", "disparity", "subject_disparity"):
             np.testing.assert_array_equal(made[truth], bare[truth])
 
 
-def test_a_knocked_camera_moves_the_plate_and_its_depth_alike(monkeypatch):
-    def knocked(rng, size, **shares):
-        still = Pass(np.ones(3, np.float32))
+def test_a_moved_camera_moves_the_plate_and_its_depth_alike(monkeypatch):
+    def moved_camera(rng, size, **shares):
+        still = CameraParams(np.ones(3, np.float32))
         return still, still, np.array([[1.0, 0, 4], [0, 1, 0]])
 
-    monkeypatch.setattr("cleanplate.training.data.pair_augmentation.draw_passes", knocked)
+    monkeypatch.setattr(
+        "cleanplate.training.data.pair_augmentation.sample_camera_params", moved_camera
+    )
     settings = CompositorSettings(smallest_crop=1.0, mirror=False)
-    made = Retakes(Ramps(), 1, settings).sample(0, (60, 60))
+    made = AugmentedPairs(Ramps(), 1, settings).sample(0, (60, 60))
     inside = slice(0, 56)
     np.testing.assert_array_equal(made["plate"][:, inside], made["frame"][:, 4:])
     np.testing.assert_array_equal(made["plate_disparity"][:, inside], made["disparity"][:, 4:])
 
 
-def test_most_cuts_show_most_of_a_small_subject():
+def test_most_crops_show_most_of_a_small_subject():
     class Corner(Ramps):
         def read(self, number):
             sample = super().read(number)
@@ -116,21 +125,23 @@ def test_most_cuts_show_most_of_a_small_subject():
             return sample
 
     settings = dataclasses.replace(EXACT, smallest_crop=0.5)
-    seen = [Retakes(Corner(), 0, settings).sample(i, (60, 80))["alpha"].any() for i in range(60)]
-    assert np.mean(seen) > 0.8  # a cut drawn once shows it in 60 of 100
+    seen = [
+        AugmentedPairs(Corner(), 0, settings).sample(i, (60, 80))["alpha"].any() for i in range(60)
+    ]
+    assert np.mean(seen) > 0.8  # a single random crop shows it in 60 of 100
 
 
-def test_a_mixture_asks_each_source_for_its_share():
+def test_a_mixed_source_takes_each_source_by_its_share():
     main, second = Discs(1), Discs(2)
-    mixture = Mixture(main, second, 0.25, seed=7)
-    chosen = [mixture.source(index) is second for index in range(2000)]
+    mixed = MixedSource(main, second, 0.25, seed=7)
+    chosen = [mixed.source(index) is second for index in range(2000)]
     assert 0.22 < np.mean(chosen) < 0.28
-    backwards = [mixture.source(index) is second for index in reversed(range(2000))]
+    backwards = [mixed.source(index) is second for index in reversed(range(2000))]
     assert chosen == backwards[::-1]
     index = chosen.index(True)
-    assert same(mixture.sample(index, (24, 24)), second.sample(index, (24, 24)))
-    assert Mixture(main, second, 1.0, 0).source(5) is second
-    assert Mixture(main, second, 0.0, 0).source(5) is main
+    assert same(mixed.sample(index, (24, 24)), second.sample(index, (24, 24)))
+    assert MixedSource(main, second, 1.0, 0).source(5) is second
+    assert MixedSource(main, second, 0.0, 0).source(5) is main
 
 
 def write_pairs(folder, count, *, world="room"):
@@ -150,9 +161,9 @@ def write_pairs(folder, count, *, world="room"):
     return folder
 
 
-def test_loose_pairs_are_read_with_their_shadow_and_infinity(tmp_path):
+def test_pairs_in_single_files_are_read_with_their_shadow_and_infinity(tmp_path):
     pairs = open_pairs(write_pairs(tmp_path, 3))
-    assert isinstance(pairs, LoosePairs)
+    assert isinstance(pairs, PairFolder)
     assert len(pairs) == 3
     read, made = pairs.read(1), Discs(4).sample(1, (48, 64))
     for part in ("plate", "frame", "foreground"):
@@ -175,7 +186,7 @@ def test_loose_pairs_are_read_with_their_shadow_and_infinity(tmp_path):
         ([1], np.nan),
     ],
 )
-def test_shards_say_what_no_depth_means_as_loose_pairs_do(tmp_path, facts, expected):
+def test_shards_say_what_no_depth_means_as_single_files_do(tmp_path, facts, expected):
     write_pairs(tmp_path / "loose", 1)
     with tarfile.open(tmp_path / "pairs.tar", "w") as tar:
         for part in ("plate", "frame", "alpha", "shadow", "plate_depth", "depth"):
@@ -210,34 +221,34 @@ def test_the_recipe_mixes_pairs_into_training_only(tmp_path):
         compositor=CompositorSettings(procedural_rooms=2, procedural_cutouts=2),
     )
     training, validation = open_sources(tiny_recipe(data=data))
-    assert isinstance(training, Mixture)
-    assert not isinstance(validation, Mixture)
+    assert isinstance(training, MixedSource)
+    assert not isinstance(validation, MixedSource)
     kinds = {type(training.source(index)).__name__ for index in range(20)}
-    assert kinds == {"Retakes", "ProceduralComposer"}
+    assert kinds == {"AugmentedPairs", "ProceduralComposer"}
     assert training.sample(0, (32, 32))["frame"].shape == (32, 32, 3)
 
 
-def test_the_command_line_names_several_folders_and_a_mixture():
+def test_the_command_line_takes_several_folders_and_mixed_in_pairs():
     words = ["--data.plates", "a", "b", "--data.cutouts", "c"]
     words += ["--data.pairs", "p", "--data.pairs-share", "0.2"]
     recipe = train_command.read_recipe("compact", words)
     assert [str(path) for path in recipe.data.plates] == ["a", "b"]
     assert [str(path) for path in recipe.data.cutouts] == ["c"]
     assert (str(recipe.data.pairs), recipe.data.pairs_share) == ("p", 0.2)
-    command = recipes.command_of(recipes.to_json(recipe)).split()
+    command = recipe_json.command_of(recipe_json.to_json(recipe)).split()
     assert train_command.read_recipe("compact", command[3:]) == recipe
 
 
 @pytest.mark.parametrize("words", [["--data.pairs", "p"], ["--data.pairs-share", "0.2"]])
-def test_half_a_mixture_is_refused(words):
+def test_pairs_without_a_share_and_a_share_without_pairs_are_refused(words):
     with pytest.raises((CleanplateError, SystemExit)):
         train_command.read_recipe("compact", words)
 
 
 def test_a_run_saved_with_one_folder_goes_on_with_a_list_of_one(tmp_path):
     recipe = train_command.read_recipe("compact", ["--data.plates", "a"])
-    saved = recipes.to_json(recipe)
+    saved = recipe_json.to_json(recipe)
     saved["data"]["plates"], saved["data"]["cutouts"] = "a", None
-    assert recipes.changes(saved, recipe) == []
+    assert recipe_json.changes(saved, recipe) == []
     saved["data"]["plates"] = "b"
-    assert recipes.changes(saved, recipe) == ["data.plates: b -> ['a']"]
+    assert recipe_json.changes(saved, recipe) == ["data.plates: b -> ['a']"]

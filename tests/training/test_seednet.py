@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn
 
-from cleanplate.training.networks.seed_net import Decoder, SeedNet
+from cleanplate.training.networks.seed_net import DecoderBlock, SeedNet
 
 Row = tuple[str, tuple[int, int, int], int]
 
@@ -78,7 +78,7 @@ def rows_of(network, size=128) -> list[Row]:
         rows.append((type(module).__name__, tuple(output.shape[1:]), own))
 
     for module in network.modules():
-        if not isinstance(module, (nn.Sequential, Decoder, SeedNet)):
+        if not isinstance(module, (nn.Sequential, DecoderBlock, SeedNet)):
             module.register_forward_hook(note)
     picture = torch.rand(1, 3, size, size)
     with torch.no_grad():

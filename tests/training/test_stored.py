@@ -23,7 +23,7 @@ from cleanplate.formats.pictures import write_image
 from cleanplate.training.data.data_module import PairData, StepSampler, open_sources
 from cleanplate.training.data.folder_reader import Folders
 from cleanplate.training.data.shard_reader import Shards
-from cleanplate.training.data.stored_samples import Stored, fitted, split
+from cleanplate.training.data.stored_samples import StoredSource, resize_to_cover, split_collection
 from cleanplate.training.recipes import DataRecipe, Stage
 from training.discs import Discs, tiny_recipe
 
@@ -108,22 +108,22 @@ def test_fewer_shards_than_workers_still_serve_every_sample_once(tmp_path):
 
 
 def test_every_epoch_has_each_sample_once_and_an_order_of_its_own():
-    stored = Stored(Numbers(10), seed=3)
+    stored = StoredSource(Numbers(10), seed=3)
     epochs = [[stored.number(10 * epoch + n) for n in range(10)] for epoch in range(3)]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
 def test_the_order_does_not_depend_on_who_asked_before():
-    whole = [Stored(Numbers(7), seed=1).number(i) for i in range(30)]
-    stored = Stored(Numbers(7), seed=1)
+    whole = [StoredSource(Numbers(7), seed=1).number(i) for i in range(30)]
+    stored = StoredSource(Numbers(7), seed=1)
     for index in np.random.default_rng(0).permutation(30):
         assert stored.number(int(index)) == whole[index]
 
 
 def test_ranks_never_read_the_same_sample_within_an_epoch():
     recipe = tiny_recipe(stages=(Stage(32, 32, 4, 1.0),), steps=5)
-    stored = Stored(Numbers(20), seed=0)
+    stored = StoredSource(Numbers(20), seed=0)
     read = [
         {stored.number(key.number) for keys in StepSampler(recipe, 0, rank, 2) for key in keys}
         for rank in range(2)
@@ -133,13 +133,13 @@ def test_ranks_never_read_the_same_sample_within_an_epoch():
 
 
 def test_one_sample_in_twenty_validates_and_never_trains():
-    training, validation = split(Numbers(60), seed=5)
+    training, validation = split_collection(Numbers(60), seed=5)
     assert validation is not None
     assert len(validation.numbers) == 3
     assert not set(training.numbers) & set(validation.numbers)
-    assert split(Numbers(1), seed=5)[1] is None
+    assert split_collection(Numbers(1), seed=5)[1] is None
     with pytest.raises(CleanplateError, match="no samples"):
-        split(Numbers(0), seed=5)
+        split_collection(Numbers(0), seed=5)
 
 
 @settings(deadline=None, max_examples=25)
@@ -152,7 +152,7 @@ def test_fitting_covers_the_size_without_stretching(stored, size):
     y, x = np.mgrid[:height, :width].astype(np.float32)
     frame = np.stack([x, y, x], 2).astype(np.uint8)
     disparity = np.where(x % 3 == 0, np.float32(np.nan), y * 1000 + x).astype(np.float32)
-    made = fitted({"frame": frame, "alpha": x / width, "disparity": disparity}, size)
+    made = resize_to_cover({"frame": frame, "alpha": x / width, "disparity": disparity}, size)
     assert made["frame"].shape == (*size, 3)
     assert made["alpha"].shape == made["disparity"].shape == size
     known = made["disparity"][np.isfinite(made["disparity"])]
@@ -165,7 +165,7 @@ def test_fitting_covers_the_size_without_stretching(stored, size):
 def test_parts_of_different_size_are_refused():
     sample = {"frame": np.zeros((8, 8, 3), np.uint8), "alpha": np.zeros((8, 9), np.float32)}
     with pytest.raises(CleanplateError, match="alpha is 9 x 8"):
-        fitted(sample, (8, 8))
+        resize_to_cover(sample, (8, 8))
 
 
 @pytest.mark.parametrize("part", ["plate.png", "frame.png", "alpha.png"])

@@ -21,7 +21,7 @@ from cleanplate.models import SUBJECT_DEPTH, find_model
 from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth, assumed_focal
 from cleanplate.training.export.model_card import Facts
 from cleanplate.training.export.model_export import export
-from cleanplate.training.fit import Launch, fit
+from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.subject_geometry.subject_recipe import SubjectDepthRecipe
 from cleanplate.training.subject_geometry.subject_regressor import (
     calibrated,
@@ -154,13 +154,13 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     assert record["recipe"]["pairs"] == pairs.name
     SubjectDepth.read(run / SUBJECT_DEPTH)
     kept = (run / "subjects.npz").stat().st_mtime_ns
-    again = ["--json", *fields[:-1], "6"]
+    again = ["--json", "-", *fields[:-1], "6"]
     assert main(["train", "subject-depth-smoke", "--run", str(run), *again]) == 0
     assert (run / "subjects.npz").stat().st_mtime_ns == kept
     record = json.loads((run / "subject_depth.json").read_text(encoding="utf-8"))
     network = tmp_path / "network"
-    launch = Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
-    fit(tiny_recipe(steps=1), network, launch, sources=(Discs(), None))
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(tiny_recipe(steps=1), network, options, sources=(Discs(), None))
     options = ["--license", "Apache-2.0", "--subject-depth", str(run)]
     assert main(["export", str(network), "-o", str(folder), *options]) == 0
     model = find_model(folder)

@@ -1,4 +1,4 @@
-"""Models of `transformers` as teachers: real architectures, tiny, with random weights."""
+"""Depth estimators from `transformers`: real architectures, tiny, with random weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cleanplate.cli import main
 from cleanplate.depth import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
-from cleanplate.training.depth_estimator import TransformersTeacher, convention_of
+from cleanplate.training.depth_estimator import TransformersDepthEstimator, convention_of
 
 PROCESSOR = {
     "image_processor_type": "DPTImageProcessor", "do_resize": True, "do_rescale": True,
@@ -132,10 +132,10 @@ def by_hand(folder: Path, size: tuple[int, int]) -> np.ndarray:
 def test_depth_pro_as_its_own_processor_would(tmp_path: Path):
     """Its formula in the words of its own: a focal length in pixels, and width over it."""
     folder = depth_pro(tmp_path / "model")
-    teacher = TransformersTeacher(folder)
-    assert teacher.convention == "metric"
+    estimator = TransformersDepthEstimator(folder)
+    assert estimator.convention == "metric"
     square = PICTURE[:, :60].repeat(2, 0).repeat(2, 1)[:64, :64]  # the size it sees: no resizing
-    answer = teacher.estimate(square)
+    depth = estimator.estimate(square)
     model = transformers.AutoModelForDepthEstimation.from_pretrained(folder).eval()
     fed = ((square / 255 - 0.5) / 0.25).astype(np.float32).transpose(2, 0, 1)[None].copy()
     with torch.inference_mode():
@@ -146,17 +146,17 @@ def test_depth_pro_as_its_own_processor_would(tmp_path: Path):
     halved = raw.reshape(64, 2, 64, 2).mean((1, 3))
     expected = 1 / np.clip(halved * 64 / focal, 1e-4, 1e4)
     assert np.ptp(halved) > 1e-4
-    assert np.allclose(answer, expected, rtol=1e-3)
+    assert np.allclose(depth, expected, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("make", "size"), [(depth_anything, (56, 84)), (dpt, (32, 32))])
 def test_a_model_from_a_folder(tmp_path: Path, make, size):
     folder = make(tmp_path / "model")
-    teacher = TransformersTeacher(folder)
-    assert teacher.convention == "disparity"
-    answer = teacher.estimate(PICTURE)
-    assert answer.shape == (60, 90)
-    assert answer.dtype == np.float32
+    estimator = TransformersDepthEstimator(folder)
+    assert estimator.convention == "disparity"
+    depth = estimator.estimate(PICTURE)
+    assert depth.shape == (60, 90)
+    assert depth.dtype == np.float32
     expected = by_hand(folder, size)
     assert np.ptp(expected) > 1e-4, "a map that says nothing would prove nothing"
     # Enlarged linearly: at the centres of the network's pixels the network's own numbers.
@@ -169,38 +169,38 @@ def test_a_model_from_a_folder(tmp_path: Path, make, size):
     linear = (expected[np.ix_(r0, c0)] * (1 - fc) + expected[np.ix_(r0, c1)] * fc) * (1 - fr) + (
         expected[np.ix_(r1, c0)] * (1 - fc) + expected[np.ix_(r1, c1)] * fc
     ) * fr
-    assert np.allclose(answer, linear, atol=0.01 * np.ptp(expected))
-    assert teacher.facts["model"] == "model", "no machine's folders"
-    assert teacher.facts["kind"] in {"depth_anything", "dpt"}
+    assert np.allclose(depth, linear, atol=0.01 * np.ptp(expected))
+    assert estimator.facts["model"] == "model", "no machine's folders"
+    assert estimator.facts["kind"] in {"depth_anything", "dpt"}
 
 
 def test_16_bits_are_seen_as_8(tmp_path: Path):
-    teacher = TransformersTeacher(dpt(tmp_path / "model"))
+    estimator = TransformersDepthEstimator(dpt(tmp_path / "model"))
     deep = PICTURE.astype(np.uint16) * 257
-    assert np.array_equal(teacher.estimate(deep), teacher.estimate(PICTURE))
+    assert np.array_equal(estimator.estimate(deep), estimator.estimate(PICTURE))
 
 
 def test_metric_models(tmp_path: Path):
     metric = depth_anything(tmp_path / "da", depth_estimation_type="metric", max_depth=20)
-    teacher = TransformersTeacher(metric)
-    assert teacher.convention == "metric"
-    assert 10 < teacher.estimate(PICTURE).max() <= 20
+    estimator = TransformersDepthEstimator(metric)
+    assert estimator.convention == "metric"
+    assert 10 < estimator.estimate(PICTURE).max() <= 20
     for make, farthest in ((glpn, 7), (zoedepth, 9)):
-        teacher = TransformersTeacher(make(tmp_path / make.__name__))
-        assert teacher.convention == "metric"
-        answer = teacher.estimate(PICTURE)
-        assert answer.shape == (60, 90)
-        assert 0 < answer.min() < answer.max() <= farthest
+        estimator = TransformersDepthEstimator(make(tmp_path / make.__name__))
+        assert estimator.convention == "metric"
+        depth = estimator.estimate(PICTURE)
+        assert depth.shape == (60, 90)
+        assert 0 < depth.min() < depth.max() <= farthest
 
 
-def test_the_margin_that_zoedepth_adds_is_taken_off():
+def test_the_padding_that_zoedepth_adds_is_cropped():
     """Mirrored margins of 3 * sqrt(side / 2): 15 rows and 21 columns of 50 x 100."""
-    from cleanplate.training.depth_estimator import _without_margin
+    from cleanplate.training.depth_estimator import _without_padding
 
     whole = np.zeros((2 * (50 + 30), 2 * (100 + 42)), np.float32)
     whole[30:-30, 42:-42] = 1
-    assert _without_margin(whole, 50, 100).shape == (100, 200)
-    assert (_without_margin(whole, 50, 100) == 1).all()
+    assert _without_padding(whole, 50, 100).shape == (100, 200)
+    assert (_without_padding(whole, 50, 100) == 1).all()
 
 
 def test_conventions_by_configuration():
@@ -220,9 +220,9 @@ def test_conventions_by_configuration():
 
 
 def test_the_convention_can_be_given(tmp_path: Path):
-    teacher = TransformersTeacher(dpt(tmp_path / "model"), convention="metric")
-    assert teacher.convention == "metric"
-    assert teacher.facts["convention"] == "metric"
+    estimator = TransformersDepthEstimator(dpt(tmp_path / "model"), convention="metric")
+    assert estimator.convention == "metric"
+    assert estimator.facts["convention"] == "metric"
 
 
 def test_weights_that_do_not_belong(tmp_path: Path):
@@ -235,40 +235,40 @@ def test_weights_that_do_not_belong(tmp_path: Path):
         (folder / "preprocessor_config.json").read_text(encoding="utf-8"), encoding="utf-8"
     )
     with pytest.raises(CleanplateError, match=r"lacks \d+ of the \d+ tensors"):
-        TransformersTeacher(tmp_path / "bare")
+        TransformersDepthEstimator(tmp_path / "bare")
 
 
 def test_models_that_are_not_there(tmp_path: Path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CleanplateError, match=r"no/such-model: the model cannot.*\n.*offline"):
-        TransformersTeacher("no/such-model")
+        TransformersDepthEstimator("no/such-model")
     (tmp_path / "empty").mkdir()
     with pytest.raises(CleanplateError, match=r"empty: the model cannot be loaded"):
-        TransformersTeacher(tmp_path / "empty")
+        TransformersDepthEstimator(tmp_path / "empty")
     other = tmp_path / "text"
     transformers.BertConfig(hidden_size=8, num_attention_heads=1).save_pretrained(other)
     with pytest.raises(CleanplateError, match=r"--convention"):
-        TransformersTeacher(other)
+        TransformersDepthEstimator(other)
     with pytest.raises(CleanplateError, match=r"text: the model cannot be loaded"):
-        TransformersTeacher(other, convention="metric")
+        TransformersDepthEstimator(other, convention="metric")
 
 
 def test_the_command_takes_a_folder(tmp_path: Path, capsys):
-    """By `cleanplate synth depth`: the depth file is the model's answer between 2 and 6 metres."""
+    """By `cleanplate synth depth`: the depth file is the model's depth between 2 and 6 metres."""
     folder = dpt(tmp_path / "model")
     write_image(tmp_path / "photo.png", PICTURE)
     call = ["synth", "depth", str(tmp_path / "photo.png"), "--model", str(folder)]
     assert main([*call, "--near", "2", "--far", "6"]) == 0
     said = capsys.readouterr()
     assert "model gives disparity without a scale: the scene is taken to reach from 2 m" in said.err
-    answer = TransformersTeacher(folder).estimate(PICTURE)
-    low, high = np.percentile(answer, [1, 99])
-    expected = 1 / (1 / 6 + (answer - low) / (high - low) * (1 / 2 - 1 / 6))
+    depth = TransformersDepthEstimator(folder).estimate(PICTURE)
+    low, high = np.percentile(depth, [1, 99])
+    expected = 1 / (1 / 6 + (depth - low) / (high - low) * (1 / 2 - 1 / 6))
     stored = read_depth(tmp_path / "photo_depth.png")
     near = expected < 60
     assert np.abs(stored - expected)[near].max() < 0.00051 + 1e-4
     facts = json.loads((tmp_path / "photo.json").read_text(encoding="utf-8"))
     assert facts["depth_from"]["kind"] == "dpt"
-    assert main([*call, "--side", "99", "--force"]) == 2
+    assert main([*call, "--side", "99", "--rebuild"]) == 2
     assert "for ONNX files" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def arguments(tmp_path_factory):
 
 
 def test_a_run_says_how_it_ended_and_is_not_repeated(tmp_path, arguments):
-    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json"]
+    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json", "-"]
     first = CliRunner().invoke(train_command.command, words)
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["status"] == "complete"
@@ -100,21 +100,21 @@ def test_without_data_a_recipe_is_refused_with_the_cure(tmp_path, recipe, capsys
 )
 def test_data_of_a_kind_have_the_folders_of_that_kind(data, said):
     with pytest.raises(CleanplateError, match=said):
-        data.demand_places()
+        data.raise_if_incomplete()
 
 
 def test_samples_without_a_subject_need_no_cutouts():
     empty = RECIPES["plate-depth"].data
-    dataclasses.replace(empty, plates=(Path("p"),)).demand_places()
+    dataclasses.replace(empty, plates=(Path("p"),)).raise_if_incomplete()
     with pytest.raises(CleanplateError, match="no plates"):
-        empty.demand_places()
+        empty.raise_if_incomplete()
 
 
 def test_drawn_scenes_are_asked_for(tmp_path):
-    DataRecipe("procedural").demand_places()
+    DataRecipe("procedural").raise_if_incomplete()
     for name, recipe in RECIPES.items():
         if name.endswith("-smoke"):
-            recipe.data.demand_places()
+            recipe.data.raise_if_incomplete()
     said = CliRunner().invoke(train_command.command, ["--help"]).output
     assert "--data.kind procedural" in said
 

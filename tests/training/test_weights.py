@@ -42,23 +42,23 @@ def test_a_run_begins_with_exported_weights(tmp_path):
     pytest.importorskip("lightning")
     from cleanplate.training.checkpoint import read_checkpoint
     from cleanplate.training.export.model_export import export_weights
-    from cleanplate.training.fit import Launch, fit
+    from cleanplate.training.fit import RunOptions, fit
     from cleanplate.training.lightning_module import PairModule
     from cleanplate.training.recipes import DataRecipe
     from training.discs import Discs, tiny_recipe
 
-    launch = Launch(workers=0, quiet=True, pictures_every=0)
+    options = RunOptions(workers=0, quiet=True, pictures_every=0)
     data = DataRecipe(kind="procedural", path=tmp_path / "elsewhere")
     first = fit(
-        tiny_recipe(steps=4, data=data), tmp_path / "first", launch, sources=(Discs(), None)
+        tiny_recipe(steps=4, data=data), tmp_path / "first", options, sources=(Discs(), None)
     )
     file = export_weights(tmp_path / "first", tmp_path / "w.safetensors")
     assert str(tmp_path).encode() not in file.read_bytes()
     recipe = tiny_recipe(steps=4, start=file)
     module = PairModule(recipe)
-    module.begin_with(file, read_checkpoint(file))
+    module.load_pretrained(file, read_checkpoint(file))
     trained = read_checkpoint(first.checkpoint)["state_dict"]
-    for name, value in module.best.state_dict().items():
+    for name, value in module.inference_network.state_dict().items():
         expected = trained[f"average.module.{name}"]
         torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-6)
-    assert fit(recipe, tmp_path / "second", launch, sources=(Discs(), None)).status == "complete"
+    assert fit(recipe, tmp_path / "second", options, sources=(Discs(), None)).status == "complete"

@@ -1,9 +1,8 @@
-"""`cleanplate train`: a network by a named recipe."""
+"""`cleanplate train`: train a network by a named recipe."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import json_option, max_pixels_option, quiet_option, workers_option
 from cleanplate.errors import require
 from cleanplate.files.listing import find_pictures
 
@@ -36,20 +36,14 @@ Examples:
 @click.option(
     "--run",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The run's folder.  [default: runs/RECIPE]",
+    help="The run folder.  [default: runs/RECIPE]",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=2,
-    show_default=True,
-    help="Processes that make samples.",
-)
+@workers_option(default=2, help="Processes that make samples; 0 makes them in this one.")
 @click.option(
     "--threads",
     type=click.IntRange(0),
     default=0,
-    help="Threads of the training itself on a CPU.  [default: cores less one]",
+    help="CPU threads of the training process.  [default: cores less one]",
 )
 @click.option(
     "--devices",
@@ -65,40 +59,42 @@ Examples:
     type=click.IntRange(0),
     default=500,
     show_default=True,
-    help="Save every N steps (0 = by time only).",
+    help="Save a checkpoint every N steps (0 = by time only).",
 )
 @click.option(
     "--checkpoint-minutes",
     type=float,
     default=10.0,
     show_default=True,
-    help="Save every N minutes.",
+    help="Save a checkpoint every N minutes.",
 )
 @click.option(
     "--log-every",
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="Log figures every N steps.",
+    help="Log losses every N steps.",
 )
 @click.option(
     "--pictures-every",
     type=click.IntRange(0),
     default=500,
     show_default=True,
-    help="Draw picture grids every N steps (0 = never).",
+    help="Log an image grid every N steps (0 = never).",
 )
 @max_pixels_option
 @click.option(
     "--asset-cache",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where decoded plates and cutouts lie for all workers and runs.  "
-    "[default: cleanplate/assets in the system's place for caches]",
+    help="Cache folder of decoded plates and cutouts, shared by workers and runs.  "
+    "[default: cleanplate/assets in the system's cache folder]",
 )
-@click.option("--no-asset-cache", is_flag=True, help="Every worker decodes what it needs.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
-@click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
+@click.option(
+    "--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs."
+)
+@json_option
+@quiet_option
 @click.option(
     "-h",
     "--help",
@@ -115,55 +111,62 @@ def command(  # noqa: PLR0917 - click passes them by name
     run: Path | None,
     asset_cache: Path | None,
     no_asset_cache: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     wants_help: bool,
     **launch: Any,
 ) -> None:
-    """Train a network by RECIPE, each of whose FIELDS can be overridden.
+    """Train a network by a RECIPE, whose FIELDS can be overridden.
 
-    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on your
-    folders of plates and cutouts, or with --data.kind procedural on drawn scenes; the smoke
-    recipes need nothing. subject-depth and subject-depth-smoke train the regressor of the
-    subject's distance.
+    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on composites
+    of folders of plates and cutouts or, with --data.kind procedural, on generated scenes; the
+    smoke recipes need no data. subject-depth and subject-depth-smoke train the regressor of the
+    subject's depth.
 
-    Started again with the same folder, a run goes on from its last checkpoint. Ctrl-C or SIGTERM
-    ends it after the current step, saved; the second one at once.
+    With the folder of an earlier run, the run is resumed from its last checkpoint. Ctrl-C or
+    SIGTERM ends it after the current step, with a checkpoint; a second signal ends it at once.
     """
     if recipe is None:
         click.echo(context.get_help())
         context.exit(0 if wants_help else 2)
-    # Threads that spin while they wait stall each other, tenfold, when cores are shared.
+    # Threads that spin while they wait make training ten times slower when cores are shared.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
+    given = [*fields, *(["--help"] if wants_help else [])]
+    if json_output is not None:
+        json_output.check()
     if recipe.startswith("subject-depth"):
-        _train_subject_depth(
-            recipe, [*fields, "--help"] if wants_help else list(fields), run, as_json
-        )
+        _train_subject_depth(recipe, given, run, json_output, quiet=launch["quiet"])
         return
-    chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    chosen = read_recipe(recipe, given)
     if not launch["quiet"]:
         for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
             for remark in find_pictures(folder).remarks():
                 click.echo(f"{folder}: {remark}", err=True)
     from cleanplate.synthesis.assets.asset_cache import default_cache
-    from cleanplate.training.fit import Launch, fit
+    from cleanplate.training.fit import RunOptions, fit
 
     cache = None if no_asset_cache else asset_cache or default_cache()
-    outcome = fit(chosen, run or Path("runs") / recipe, Launch(**launch, asset_cache=cache))
-    if outcome.rank:
-        pass  # The first process speaks for all.
-    elif as_json:
-        values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
-        click.echo(json.dumps(values))
-    else:
-        click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
+    outcome = fit(chosen, run or Path("runs") / recipe, RunOptions(**launch, asset_cache=cache))
+    if outcome.rank == 0:  # the first process speaks for all
+        if json_output is not None:
+            values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
+            json_output.write(values)
+        if shows_summary(json_output, launch["quiet"]):
+            click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
     if outcome.status == "interrupted":
         sys.exit(130)
 
 
-def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json: bool) -> None:
-    """Train the regressor of the subject's depth; it takes minutes and is not resumed."""
+def _train_subject_depth(
+    name: str,
+    fields: list[str],
+    run: Path | None,
+    json_output: JsonOutput | None,
+    *,
+    quiet: bool,
+) -> None:
+    """Train the subject depth regressor; it takes minutes and is not resumed."""
     import tyro
 
     from cleanplate.errors import CleanplateError
@@ -175,15 +178,15 @@ def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json
     chosen = tyro.cli(
         subject_recipe.SubjectDepthRecipe,
         prog=f"cleanplate train {name}",
-        description="the regressor of the subject's depth, from geometry alone",
+        description="the regressor of the subject's depth from the geometry of plate and matte",
         default=recipes[name],
         args=fields,
     )
     folder = run or Path("runs") / name
     record = subject_training.train(chosen, folder)
-    if as_json:
-        click.echo(json.dumps(record))
-    else:
+    if json_output is not None:
+        json_output.write(record)
+    if shows_summary(json_output, quiet):
         for kind, figures in record["figures"].items():
             told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
             click.echo(f"{kind}: {told}", err=True)
@@ -191,7 +194,12 @@ def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json
 
 
 def read_recipe(name: str, fields: list[str]) -> Recipe:
-    """Read the named recipe with its overrides; tyro refuses what is unknown (exit code 2)."""
+    """Read the named recipe with its overrides.
+
+    Raises:
+        CleanplateError: if there is no such recipe.
+        SystemExit: with code 2 for an unknown field or a wrong value, by tyro.
+    """
     import tyro
 
     from cleanplate.errors import CleanplateError

@@ -1,1 +1,4 @@
-"""Networks, losses, data and the training run. Needs the extra `train`."""
+"""Training: networks, losses, data, the run, and export to ONNX. Needs the extra `train`.
+
+Takes a recipe and folders of data; gives a run folder with checkpoints, and a model from it.
+"""

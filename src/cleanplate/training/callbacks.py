@@ -1,4 +1,4 @@
-"""What watches a run: checkpoints, the progress bar, pictures, and a warning when it goes dead."""
+"""Lightning callbacks: the last checkpoint and signals, throughput, the progress bar."""
 
 from __future__ import annotations
 
@@ -6,43 +6,40 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
-from torch import Tensor
 
 from cleanplate.training.data.batch import Batch
-from cleanplate.training.networks.contract import Prediction
 from cleanplate.training.recipes import Recipe
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopped(Exception):
-    """A validation was asked to stop; the step before it is saved."""
+class ValidationInterrupted(Exception):
+    """A signal came during validation; the checkpoint before it is saved."""
 
 
-class SaveLast(Callback):
-    """Keep `last.ckpt` fresh: every so many steps or minutes, at the end and on Ctrl-C.
+class LastCheckpoint(Callback):
+    """Save `last.ckpt` at regular steps or minutes, at the end, and on Ctrl-C or SIGTERM.
 
-    The state is saved between two steps only, so that a run goes on exactly where it was.
-    On the first Ctrl-C or SIGTERM the current step is finished and saved, and no validation
-    begins; in a validation, whose step is saved before it, `Stopped` ends the run.
-    `interrupted` is then True. On the second one KeyboardInterrupt ends it at once.
+    A checkpoint is saved between two steps only, so that a resumed run computes the same as one
+    that was not interrupted. On the first signal the current step is finished and saved, and no
+    validation starts; during a validation, before which a checkpoint is always saved,
+    `ValidationInterrupted` is raised. `interrupted` is then True. On the second signal
+    KeyboardInterrupt ends the run at once.
 
     Args:
         path: of the checkpoint.
-        every_steps: between two savings; 0 = by time only.
+        every_steps: between two checkpoints; 0 = by time only.
         every_minutes: likewise.
-        saved_for_all: what every checkpoint holds besides, plain values by key.
+        extra_content: further content of every checkpoint, plain values by key.
     """
 
     def __init__(
@@ -50,36 +47,36 @@ class SaveLast(Callback):
         path: Path,
         every_steps: int,
         every_minutes: float,
-        saved_for_all: Mapping[str, Any] | None = None,
+        extra_content: Mapping[str, Any] | None = None,
     ):
         self.path, self.every_steps, self.every_seconds = path, every_steps, every_minutes * 60
-        self.saved_for_all = dict(saved_for_all or {})
+        self.extra_content = dict(extra_content or {})
         self.interrupted = False
         self._saved_at = time.monotonic()
         self._saved_step = -1
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Give Ctrl-C and SIGTERM back as they were when the block is left.
+    def restored_signal_handlers(self) -> Iterator[None]:
+        """Restore the handlers of Ctrl-C and SIGTERM when the block is left.
 
-        They are taken when training starts: Lightning sets handlers of its own before.
+        They are replaced when training starts, because Lightning sets its own before that.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in _STOPPING}
+        before = {number: signal.getsignal(number) for number in _STOP_SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
-                if handler is not None:  # None: of a library in C, which Python cannot set again
+                if handler is not None:  # None: set by C code, and Python cannot restore it
                     signal.signal(number, handler)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen for Ctrl-C and SIGTERM."""
+        """Handle Ctrl-C and SIGTERM from now on."""
         self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
         if threading.current_thread() is threading.main_thread():
-            for number in _STOPPING:
+            for number in _STOP_SIGNALS:
                 signal.signal(number, self._interrupt)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -90,12 +87,12 @@ class SaveLast(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time, if a validation comes next, or to stop."""
+        """Save if it is time, before a validation, and before stopping."""
         step = trainer.global_step
         late = time.monotonic() - self._saved_at >= self.every_seconds
         if trainer.world_size > 1:
             late = trainer.strategy.reduce_boolean_decision(late, all=False)
-        stop = self._asked_to_stop(trainer)
+        stop = self._is_interrupted(trainer)
         if stop:
             trainer.should_stop = True
             trainer.limit_val_batches = 0  # else Lightning would validate before it stops
@@ -112,29 +109,29 @@ class SaveLast(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Leave a validation that is asked to stop; its figures would be of a part of it."""
+        """Raise on a signal: the means of a part of the validation would be misleading."""
         recipe = _recipe(pl_module)
-        # Processes decide together, so only at batches that each of them has.
+        # The decision is a collective operation, so only at batches that every process has.
         common = recipe.validation_samples // trainer.world_size // recipe.stages[-1].batch
         if trainer.world_size > 1 and batch_idx >= common:
             return
-        if self._asked_to_stop(trainer):
-            raise Stopped
+        if self._is_interrupted(trainer):
+            raise ValidationInterrupted
 
-    def _asked_to_stop(self, trainer: Trainer) -> bool:
+    def _is_interrupted(self, trainer: Trainer) -> bool:
         if trainer.world_size > 1:
             self.interrupted = trainer.strategy.reduce_boolean_decision(self.interrupted, all=False)
         return self.interrupted
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end."""
+        """Save the final state."""
         self._save(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add what every checkpoint holds besides."""
-        checkpoint.update(self.saved_for_all)
+        """Add the extra content."""
+        checkpoint.update(self.extra_content)
 
     def _save(self, trainer: Trainer) -> None:
         if self._saved_step != trainer.global_step:
@@ -148,8 +145,11 @@ def _recipe(module: LightningModule) -> Recipe:
     return recipe
 
 
-class Pace(Callback):
-    """Samples per second, and the loader's share of the time, over the last steps."""
+class ThroughputMonitor(Callback):
+    """Log `samples/s` and `loader`, the share of the time spent waiting for data, in [0, 1].
+
+    Both are exponential averages over about twenty steps; validation is not counted.
+    """
 
     def __init__(self) -> None:
         self._end: float | None = None
@@ -161,7 +161,7 @@ class Pace(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Note the time: what lies between the last step and now was waiting."""
+        """Note the time: between the last step and now the run waited for data."""
         self._start = time.perf_counter()
 
     def on_train_batch_end(
@@ -172,7 +172,7 @@ class Pace(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        """Log the pace, averaged over about twenty steps."""
+        """Log the throughput."""
         now = time.perf_counter()
         if self._end is not None:
             keep = 0.95
@@ -184,12 +184,16 @@ class Pace(Callback):
         self._end = now
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave validation out of training time."""
+        """Exclude validation from the time."""
         self._end = None
 
 
-class Progress(TQDMProgressBar):
-    """Lightning's bar, over the run's steps, on stderr, with the loss."""
+class RunProgressBar(TQDMProgressBar):
+    """Progress bar over the run's steps on stderr, with loss and throughput.
+
+    Args:
+        steps: of the whole run.
+    """
 
     def __init__(self, steps: int):
         super().__init__(refresh_rate=1, leave=True)
@@ -197,108 +201,20 @@ class Progress(TQDMProgressBar):
 
     @property
     def total_train_batches(self) -> int:
-        """The whole run is one pass."""
+        """Number of steps: the whole run is one epoch."""
         return self.steps
 
     def init_train_tqdm(self) -> Tqdm:
-        """Draw on stderr: stdout is for results."""
+        """Make the bar on stderr: stdout is for results."""
         return Tqdm(desc="train", dynamic_ncols=True, file=sys.stderr, smoothing=0.1)
 
     def init_validation_tqdm(self) -> Tqdm:
-        """Draw a second bar, gone when validation is."""
+        """Make a second bar, which is removed after validation."""
         return Tqdm(desc="validate", position=1, leave=False, dynamic_ncols=True, file=sys.stderr)
 
     def get_metrics(self, trainer: Trainer, model: LightningModule) -> dict[str, Any]:
-        """Loss, pace and the loader's share."""
+        """Return loss, samples per second and the loader's share."""
         metrics = super().get_metrics(trainer, model)
         metrics.pop("v_num", None)
         loss = trainer.callback_metrics.get("train/total")
         return {**({} if loss is None else {"loss": f"{float(loss):.4f}"}), **metrics}
-
-
-class CollapseWarning(UserWarning):
-    """An output has become flat where its target is not."""
-
-
-class CollapseWatch(Callback):
-    """Warn when an output's spread within pictures collapses against its target's.
-
-    The 2020 report ended with blank depth maps that a glance at the loss could not tell from
-    learned ones. Here the ratio of standard deviations (median over the batch's pictures) is
-    logged as `spread/...` and, when it stays below `least`, said in words.
-    """
-
-    def __init__(self, every: int = 50, patience: int = 4, least: float = 0.05, start: int = 200):
-        self.every, self.patience, self.least, self.start = every, patience, least, start
-        self.low: dict[str, int] = {}
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Compare spreads every `every` steps."""
-        if trainer.global_step % self.every:
-            return
-        ratios = spread_ratios(outputs["prediction"], outputs["batch"])
-        for name, ratio in ratios.items():
-            pl_module.log(f"spread/{name}", ratio)
-            if trainer.global_step < self.start:
-                continue
-            self.low[name] = self.low.get(name, 0) + 1 if ratio < self.least else 0
-            if self.low[name] == self.patience:
-                self.low[name] = -10 * self.patience
-                warnings.warn(_collapsed(name, ratio), CollapseWarning, stacklevel=2)
-
-
-_HINTS = {
-    "depth": "Is the target there (look at the grids), in the order of its pictures, with its "
-    "unknown pixels masked? Is the learning rate still alive, and the map not drawn from raw "
-    "logits? `--overfit-one-batch` shows whether it can learn at all.",
-    "alpha": "Does the frame differ from its plate, is the mask paired with its own frame, and is "
-    "the learning rate not too high? `--overfit-one-batch` shows whether it can learn at all.",
-}
-
-
-def _collapsed(name: str, ratio: float) -> str:
-    word = {"plate_disparity": "plate's depth", "subject_disparity": "subject's depth"}.get(
-        name, {"disparity": "depth"}.get(name, name)
-    )
-    hint = _HINTS["depth" if "depth" in word else "alpha"]
-    return (
-        f"your {word} is constant: its spread within a picture is {100 * ratio:.2g} % of the "
-        f"target's. {hint}"
-    )
-
-
-def spread_ratios(prediction: Prediction, batch: Batch) -> dict[str, float]:
-    """Divide each output's standard deviation in a picture by its target's; median over them.
-
-    Pictures whose target is itself flat are left out; an output without any is left out too.
-    """
-    pairs: dict[str, tuple[Tensor | None, Tensor, Tensor]] = {
-        "alpha": (prediction.alpha, batch.alpha, torch.ones_like(batch.alpha)),
-        "disparity": (prediction.disparity, batch.disparity, batch.valid),
-        "plate_disparity": (prediction.plate_disparity, batch.plate_disparity, batch.plate_valid),
-    }
-    ratios: dict[str, float] = {}
-    for name, (output, target, mask) in pairs.items():
-        if output is None:
-            continue
-        wanted = _spread(target, mask)
-        lively = wanted > 1e-3
-        if bool(lively.any()):
-            ratio = _spread(output.float(), mask)[lively] / wanted[lively]
-            ratios[name] = float(ratio.median())
-    return ratios
-
-
-def _spread(values: Tensor, mask: Tensor) -> Tensor:
-    """Measure the standard deviation over the masked pixels of each picture, (N,)."""
-    weight = mask.sum((1, 2, 3)).clamp_min(1)
-    mean = (values * mask).sum((1, 2, 3)) / weight
-    squares = ((values - mean.view(-1, 1, 1, 1)).square() * mask).sum((1, 2, 3))
-    return (squares / weight).sqrt()

@@ -1,8 +1,8 @@
-"""A run's averaged weights in 16 bits, as one small file from which training can begin again.
+"""Averaged weights in half precision (float16) as a safetensors file, to start a run from.
 
-The file is in the safetensors format: tensors by name, and beside them the rest of the checkpoint
-(recipe, samples seen, licences of the data) as JSON. The optimiser's state is left out, so a run
-that begins with it warms up anew.
+The file holds the tensors by name, and the rest of the checkpoint (recipe, samples seen, licences
+of the data) as JSON in its metadata. The optimiser's state is left out, so a run that starts from
+it has a warm-up of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _AVERAGED = "average.module."
 def write_weights(
     weights: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path, *, overwrite: bool = False
 ) -> None:
-    """Write weights, floats in 16 bits, and `facts` (JSON-able) as one file.
+    """Write weights, floating-point ones as float16, and `facts` (JSON-able) as one file.
 
     Raises:
         CleanplateError: a weight does not fit 16 bits, or the file cannot be written.
@@ -43,17 +43,17 @@ def write_weights(
     }
     for name, tensor in halves.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CleanplateError(f"{name} is beyond what 16 bits hold", file=path)
+            raise CleanplateError(f"{name} is out of the range of float16 (16 bits)", file=path)
     data = save(halves, {_FACTS: json.dumps(facts)})
     with replacing_own(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """Read a file of `write_weights` as the checkpoint that it was made of, in float32.
+    """Read a file of `write_weights` in the form of a checkpoint, weights as float32.
 
     Raises:
-        CleanplateError: it is no such file.
+        CleanplateError: if it is no such file.
     """
     require("safetensors", "train")
     from safetensors import SafetensorError, safe_open

@@ -1,4 +1,4 @@
-"""Pictures of what a network sees and says, for TensorBoard and as PNG files."""
+"""Image logging: grids of inputs, predictions and truth, for TensorBoard and as PNG files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,22 @@ COLUMNS = (
     "shadow: truth",
     "shadow",
 )
-"""What stands in a grid from left to right, one sample a row."""
+"""Columns of a grid from left to right; one sample a row."""
 
 
 def picture_grid(batch: Batch, prediction: Prediction, rows: int = 4) -> Bytes:
-    """One row per sample, the columns of `COLUMNS`; unknown disparity is grey.
+    """Draw samples as rows, with the columns of `COLUMNS`.
 
-    Truth and prediction of disparity share one colour scale, that of the truth, so a flat or
-    shifted map shows as one. What a network does not estimate is grey.
+    Truth and prediction of disparity share one colour scale, that of the truth, so that a constant
+    or shifted prediction is visible. Unknown disparity, and outputs that are None, are grey.
+
+    Args:
+        batch: relative disparity, (N, C, H, W).
+        prediction: of the same size.
+        rows: at most.
+
+    Returns:
+        (rows * H, 8 * W, 3) uint8, sRGB.
     """
     count = min(rows, len(batch.plate))
     return np.concatenate([_row(batch, prediction, number) for number in range(count)])
@@ -78,8 +86,13 @@ def _row(batch: Batch, prediction: Prediction, number: int) -> Bytes:
     )
 
 
-class PictureGrids(Callback):
-    """Every `every` steps a grid to TensorBoard and to `folder/step-NNNNNNN.png`. 0 = never."""
+class ImageLogger(Callback):
+    """Log a grid to TensorBoard and to `folder/step-NNNNNNN.png` at regular steps.
+
+    Args:
+        folder: for the PNG files; made if it is not there.
+        every: steps between grids; 0 = never.
+    """
 
     def __init__(self, folder: Path, every: int):
         self.folder, self.every = folder, every
@@ -92,7 +105,7 @@ class PictureGrids(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Draw, if it is time."""
+        """Log a grid every `every` steps, in the first process."""
         step = trainer.global_step
         if not self.every or step % self.every or not trainer.is_global_zero:
             return

@@ -1,4 +1,4 @@
-"""One training step and one validation, as Lightning runs them."""
+"""PairModule: network, loss, optimiser and weight average as a LightningModule."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from cleanplate.training.checkpoint import weights_of
 from cleanplate.training.cross_entropy import CrossEntropyLoss
 from cleanplate.training.data.batch import Batch, relative
 from cleanplate.training.data.sample_schedule import samples_seen
-from cleanplate.training.losses import MatteLoss, PlateDepthLoss, masked_mean
+from cleanplate.training.losses import MatteLoss, Objective, PlateDepthLoss, masked_mean
 from cleanplate.training.networks import Prediction, build_network
-from cleanplate.training.recipes import Recipe, to_json
+from cleanplate.training.recipe_json import to_json
+from cleanplate.training.recipes import Recipe
 
 
-def _objective(recipe: Recipe) -> MatteLoss | PlateDepthLoss | CrossEntropyLoss:
+def _objective(recipe: Recipe) -> Objective:
     if recipe.objective == "cross-entropy":
         return CrossEntropyLoss()
     return (MatteLoss if recipe.objective == "matte" else PlateDepthLoss)(recipe.loss)
@@ -35,13 +36,16 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class PairModule(LightningModule):
-    """A network, its loss, its optimiser and the average of its weights.
+    """A network, its loss, its optimiser and the moving average of its weights.
 
-    Random numbers are drawn for the first weights only, so a run that goes on from a checkpoint
-    is the run that was never stopped.
+    Random numbers are used for the initial weights only, so a resumed run computes the same as
+    one that was not interrupted.
+
+    Args:
+        recipe: of the run.
     """
 
-    def __init__(self, recipe: Recipe):
+    def __init__(self, recipe: Recipe, objective: Objective | None = None):
         super().__init__()
         self.recipe = recipe
         self.earlier_samples = 0
@@ -54,18 +58,22 @@ class PairModule(LightningModule):
             self.average = AveragedModel(
                 self.network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True
             ).requires_grad_(False)
-        self.objective = _objective(recipe)
+        self.objective = objective or _objective(recipe)
 
     @property
-    def best(self) -> nn.Module:
-        """The network that validation and export use: the averaged one where there is one."""
+    def inference_network(self) -> nn.Module:
+        """The network for validation and export: the averaged one, or without average the last."""
         return self.network if self.average is None else self.average.module
 
-    def begin_with(self, path: Path, checkpoint: dict[str, Any]) -> None:
-        """Take over the best weights of another run's checkpoint.
+    def load_pretrained(self, path: Path, checkpoint: dict[str, Any]) -> None:
+        """Load the averaged weights of another run's checkpoint into network and average.
+
+        Args:
+            path: of the checkpoint, for errors.
+            checkpoint: its content, see `read_checkpoint`.
 
         Raises:
-            CleanplateError: if it holds another network.
+            CleanplateError: if the weights are of another network.
         """
         weights = weights_of(checkpoint)
         self.earlier_samples = int(checkpoint.get("samples", 0))
@@ -81,7 +89,12 @@ class PairModule(LightningModule):
             ) from error
 
     def predict_relative(self, batch: Batch, network: nn.Module | None = None) -> Prediction:
-        """Give the network's answer for a batch in relative disparity, in float32."""
+        """Predict a batch in relative disparity; outputs in float32.
+
+        Args:
+            batch: from `cleanplate.training.data.batch.relative`.
+            network: to use instead of `self.network`.
+        """
         given = batch.depth_given.view(-1, 1, 1, 1)
         inputs = [batch.plate, batch.frame]
         if self.recipe.channels_last:
@@ -92,12 +105,16 @@ class PairModule(LightningModule):
         return _each(prediction, Tensor.float)
 
     def losses(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-        """Each part of the loss and their weighted sum as `total`, in float32."""
+        """Compute each term of the loss and their weighted sum as `total`, in float32."""
         with torch.autocast(self.device.type, enabled=False):
             return self.objective(prediction, batch._asdict())
 
     def training_step(self, batch: Batch, _: int) -> dict[str, Any]:
-        """One step's loss; the rest is for the callbacks that watch."""
+        """Compute one step's loss; prediction and batch are returned for the callbacks.
+
+        Raises:
+            CleanplateError: if the loss is not finite.
+        """
         batch = relative(batch)
         prediction = self.predict_relative(batch)
         parts = self.losses(prediction, batch)
@@ -112,18 +129,18 @@ class PairModule(LightningModule):
         return {"loss": total, "prediction": _each(prediction, Tensor.detach), "batch": batch}
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """Take the step, then move the averaged weights towards the new ones.
+        """Take the optimiser's step, then update the averaged weights.
 
-        Here and not when the batch ends: a checkpoint of that moment must have both.
+        Not in `on_train_batch_end`: a checkpoint that is saved there must hold both.
         """
         super().optimizer_step(*arguments, **named)
         if self.average is not None:
             self.average.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Log losses and plain errors of the averaged weights, and of the raw ones beside them."""
+        """Log losses and errors of the averaged weights as `val/`, of the last as `val-raw/`."""
         batch = relative(batch)
-        networks = {"val": self.best}
+        networks = {"val": self.inference_network}
         if self.average is not None:
             networks["val-raw"] = self.network
         for name, network in networks.items():
@@ -136,7 +153,7 @@ class PairModule(LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say in the checkpoint what it is, so that it can be exported on its own."""
+        """Add recipe, number of samples and date, so that the checkpoint alone can be exported."""
         checkpoint["recipe"] = to_json(self.recipe)
         seen = samples_seen(self.recipe, self.global_step)
         checkpoint["samples"] = self.earlier_samples + seen
@@ -144,11 +161,11 @@ class PairModule(LightningModule):
         checkpoint["saved_at"] = datetime.now(UTC).isoformat(timespec="seconds")
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember what came before this run."""
+        """Restore the number of samples that earlier runs used."""
         self.earlier_samples = int(checkpoint.get("earlier_samples", 0))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW without decay on biases and norms; linear warm-up, then a cosine.
+        """Make AdamW without weight decay on biases and norms; linear warm-up, then cosine.
 
         Loshchilov & Hutter 2019 (decoupled weight decay), 2017 (cosine).
         """
@@ -169,7 +186,7 @@ class PairModule(LightningModule):
 
 
 def learning_rate_factor(recipe: Recipe, step: int) -> float:
-    """Give the share of `recipe.learning_rate` used for step `step`, the first being 0."""
+    """Compute the factor on `recipe.learning_rate` for a step (0 = the first), in (0, 1]."""
     if step < recipe.warm_up:
         return (step + 1) / recipe.warm_up
     done = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
@@ -180,9 +197,10 @@ def learning_rate_factor(recipe: Recipe, step: int) -> float:
 def _moving_average(
     decay: float,
 ) -> Callable[[Tensors, Tensors, Tensor | int], None]:
-    """Exponential average whose window grows with the run, so that early steps are forgotten.
+    """Make the update of an exponential moving average with a warm-up of its decay.
 
-    decay_t = min(decay, (1 + t) / (10 + t)), as TensorFlow's ExponentialMovingAverage.
+    decay_t = min(decay, (1 + t) / (10 + t)), as TensorFlow's ExponentialMovingAverage: early
+    weights lose their influence sooner than with a fixed decay.
     """
 
     @torch.no_grad()
@@ -206,7 +224,7 @@ def _each(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Predict
 
 
 def _errors(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-    """Plain figures for a curve; the real ones come from `cleanplate evaluate`."""
+    """Compute simple errors for the log; `cleanplate evaluate` computes the published metrics."""
     errors: dict[str, Tensor] = {}
     if prediction.alpha is not None:
         alpha = prediction.alpha.clamp(0, 1)

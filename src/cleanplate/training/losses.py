@@ -1,13 +1,14 @@
-"""Losses: pure functions of tensors, and their weighted sum.
+"""Loss functions of alpha, shadow and disparity, and their weighted sum.
 
-Alpha, shadow and masks are (N, 1, H, W) in [0, 1]; disparity is relative, (N, 1, H, W).
-Everything is computed in float32, whatever precision the network ran in.
+Alpha, shadow and masks are (N, 1, H, W) in [0, 1]; disparity is relative, (N, 1, H, W). Every
+function returns a scalar unless it says otherwise, in float32 whatever the network's precision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -15,14 +16,20 @@ from torch import Tensor
 
 from cleanplate.training.networks.contract import Prediction
 
+Objective: TypeAlias = Callable[[Prediction, Mapping[str, Tensor]], dict[str, Tensor]]
+"""What a run minimises: the parts of the loss by name, each a scalar, and their sum `total`.
+
+Called with the network's outputs and the batch's tensors as in `matte_losses`.
+"""
+
 
 def masked_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of `values` weighted by `weights` (same shape); 0 where nothing has weight."""
+    """Average `values` weighted by `weights` (same shape); 0 if all weights are 0."""
     return (values * weights).sum() / weights.sum().clamp_min(1e-6)
 
 
 def masked_mean_each(values: Tensor, weights: Tensor) -> Tensor:
-    """As `masked_mean`, per picture, then averaged over pictures that have any weight.
+    """Average `values` per picture as `masked_mean`, then over pictures with any weight.
 
     A small subject counts as much as a large one.
     """
@@ -33,12 +40,12 @@ def masked_mean_each(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def alpha_l1(alpha: Tensor, truth: Tensor) -> Tensor:
-    """Mean absolute difference of two mattes."""
+    """Mean absolute difference of two alphas."""
     return (alpha - truth).abs().mean()
 
 
 def _blur(picture: Tensor) -> Tensor:
-    """Binomial 5 x 5 filter, borders reflected (Burt & Adelson 1983)."""
+    """Blur by the binomial 5 x 5 filter, borders reflected (Burt & Adelson 1983)."""
     taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=picture.device) / 16.0
     mode = "reflect" if min(picture.shape[-2:]) > 2 else "replicate"
     padded = F.pad(picture, (2, 2, 2, 2), mode=mode)
@@ -46,9 +53,14 @@ def _blur(picture: Tensor) -> Tensor:
 
 
 def laplacian_pyramid(picture: Tensor, levels: int) -> list[Tensor]:
-    """Band-pass pictures, finest first, without the low-pass rest.
+    """Compute a Laplacian pyramid's band-pass levels, finest first, without the low-pass residual.
 
-    `picture` is (N, 1, H, W); fewer levels come back when it is too small for all.
+    Args:
+        picture: (N, 1, H, W).
+        levels: at most; there are fewer where a side would be below 4 pixels.
+
+    Returns:
+        (N, 1, ceil(H / 2^k), ceil(W / 2^k)) for k = 0, 1, ...
     """
     bands = []
     current = picture
@@ -64,28 +76,28 @@ def laplacian_pyramid(picture: Tensor, levels: int) -> list[Tensor]:
 
 
 def laplacian_l1(alpha: Tensor, truth: Tensor, levels: int = 5) -> Tensor:
-    """Multi-scale difference of mattes: sum over levels of 2^level times the mean L1.
+    """Laplacian pyramid loss of alpha: sum over levels of 2^level times the mean L1.
 
     Hou & Liu 2019 (Context-Aware Image Matting, eq. 3); used by Forte & Pitie 2020 (F, B, Alpha
-    Matting). Divided by the number of levels, so that its size does not depend on them. As the
-    pyramid is linear, one pyramid of the difference serves for both mattes.
+    Matting). Divided by the number of levels, so that its magnitude does not depend on them. The
+    pyramid is linear, so one pyramid of the difference is enough.
     """
     bands = laplacian_pyramid(alpha - truth, levels)
     total = torch.stack([2**level * band.abs().mean() for level, band in enumerate(bands)]).sum()
     return total / len(bands)
 
 
-def false_alarm(alpha: Tensor, truth: Tensor) -> Tensor:
-    """Mean alpha over pictures in which nothing has changed: an identical pair is empty."""
+def empty_pair_loss(alpha: Tensor, truth: Tensor) -> Tensor:
+    """Mean predicted alpha over pairs without a subject (true alpha 0 everywhere); 0 if none is."""
     empty = (truth.amax((1, 2, 3)) <= 0).float()
     return (alpha.mean((1, 2, 3)) * empty).sum() / empty.sum().clamp_min(1.0)
 
 
 def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
-    """1 - intersection over union of soft mattes, averaged over pictures that hold a subject.
+    """Soft Jaccard loss, 1 - intersection over union, averaged over pictures with a subject.
 
-    Sum of the smaller values over sum of the larger ones (Ruzicka's similarity). A small subject
-    counts as much as a large one, and a hole by its share of the subject.
+    Intersection and union are the sums of the smaller and of the larger values (Ruzicka
+    similarity). A small subject counts as much as a large one.
     """
     smaller = torch.minimum(alpha, truth).sum((1, 2, 3))
     larger = torch.maximum(alpha, truth).sum((1, 2, 3))
@@ -95,16 +107,22 @@ def jaccard(alpha: Tensor, truth: Tensor) -> Tensor:
 
 
 def shadow_log_l1(shadow: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    """|log shadow - log truth|, where the scene is seen: shadow is a factor on light."""
+    """Weighted mean of |log shadow - log truth|: shadow is a factor on light, in (0, 1].
+
+    Args:
+        shadow: predicted.
+        truth: likewise.
+        weights: 1 where the scene is visible, 0 where the subject hides it.
+    """
     difference = shadow.clamp_min(1e-3).log() - truth.clamp_min(1e-3).log()
     return masked_mean(difference.abs(), weights)
 
 
 def scale_and_shift(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Median and mean absolute deviation over valid pixels, each (N, 1, 1, 1).
+    """Compute median and mean absolute deviation over valid pixels, each (N, 1, 1, 1).
 
-    Ranftl et al. 2020 (Towards Robust Monocular Depth Estimation, eq. 5). Pictures without a
-    valid pixel give 0 and 1.
+    Ranftl et al. 2020 (Towards Robust Monocular Depth Estimation, eq. 5). For pictures without a
+    valid pixel they are 0 and 1.
     """
     known = torch.where(valid > 0, disparity, torch.nan).flatten(1)
     median = known.nanmedian(1).values.nan_to_num(0.0).view(-1, 1, 1, 1)
@@ -117,8 +135,8 @@ def scale_and_shift(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 def gradient_l1(difference: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
     """Multi-scale L1 of the gradients of a disparity difference.
 
-    Ranftl et al. 2020, eq. 11, after Li & Snavely 2018: steps of 1, 2, 4, ... pixels, between
-    pixels that are both valid.
+    Ranftl et al. 2020, eq. 11, after Li & Snavely 2018: on every 2^k-th pixel for k = 0 to
+    `scales` - 1, between pixels that are both valid.
     """
     total = difference.new_zeros(())
     for scale in range(scales):
@@ -134,11 +152,12 @@ def gradient_l1(difference: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What each part of the loss counts."""
+    """Weight of each term of the loss."""
 
     alpha: float = 1.0
     laplacian: float = 1.0
-    false_alarm: float = 0.5
+    empty_pair: float = 0.5
+    """Mean alpha on pairs without a subject."""
     jaccard: float = 0.0
     shadow: float = 0.2
     plate_disparity: float = 0.25
@@ -147,24 +166,29 @@ class LossWeights:
 
 
 def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Every part of the loss, unweighted.
+    """Compute every term of the loss, unweighted.
 
-    `batch` holds alpha, shadow, plate_disparity, plate_valid, subject_disparity, subject_valid,
-    disparity and valid, (N, 1, H, W), disparities in the plate's normalisation; and depth_given,
-    (N,) in {0, 1}: whether the network was shown the plate's depth.
+    With the plate's depth as an input, disparity is compared in the plate's normalisation, by
+    plain L1. Without it, the plate's disparity is compared up to scale and shift (Ranftl et al.
+    2020), and the subject's with the scale and shift of its plate. The subject's error is divided
+    by 1 + |true relative disparity|: a face at arm's length is ten times the plate's spread away
+    from its room, and one such portrait would dominate the batch.
 
-    Shown the depth, the network answers in the plate's own normalisation and is held to it by
-    plain L1. Not shown it, the plate's disparity is known up to scale and shift (Ranftl et al.
-    2020); the same scale and shift carry the subject, so that it stays placed in its plate.
-    The subject's error counts by its own size beyond one spread of the plate: a face at arm's
-    length lies ten spreads before its room, and one such portrait would drown a whole batch.
+    Args:
+        prediction: with alpha; terms of outputs that are None are left out.
+        batch: alpha, shadow, plate_disparity, plate_valid, subject_disparity, subject_valid,
+            disparity and valid, (N, 1, H, W), disparities in the plate's normalisation; and
+            depth_given, (N,) in {0, 1}: whether the plate's depth was an input.
+
+    Returns:
+        Name of a term, as in `LossWeights` -> scalar.
     """
     assert prediction.alpha is not None
     alpha, truth = prediction.alpha.float(), batch["alpha"]
     parts = {
         "alpha": alpha_l1(alpha, truth),
         "laplacian": laplacian_l1(alpha, truth),
-        "false_alarm": false_alarm(alpha, truth),
+        "empty_pair": empty_pair_loss(alpha, truth),
         "jaccard": jaccard(alpha, truth),
     }
     if prediction.shadow is not None:
@@ -191,8 +215,8 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
     difference = aligned(plate) - target(batch["plate_disparity"])
     parts["plate_disparity"] = masked_mean_each(difference.abs(), valid)
     parts["gradient"] = gradient_l1(difference, valid)
-    # The free scale is held near the plate's own by a light plain L1: a network without it may
-    # drift to any scale, and small numbers lose precision.
+    # A plain L1 with a small weight keeps the free scale near the plate's own: without it the
+    # scale may drift, and small numbers lose precision.
     parts["plate_disparity"] = parts["plate_disparity"] + 0.1 * masked_mean_each(
         (plate - batch["plate_disparity"]).abs(), valid
     )
@@ -209,7 +233,7 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
 
 
 def _frame_disparity(disparity: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Loss of a network that gives one disparity for the whole frame."""
+    """Compute the terms of a network with one disparity for the whole frame, as SeedNet."""
     valid = batch["valid"]
     median, spread = scale_and_shift(disparity, valid)
     target_median, target_spread = scale_and_shift(batch["disparity"], valid)
@@ -223,10 +247,17 @@ def _frame_disparity(disparity: Tensor, batch: Mapping[str, Tensor]) -> dict[str
 
 
 def plate_depth_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Loss of the plate's disparity from its picture alone, known up to scale and shift.
+    """Compute the terms of the plate's disparity, compared up to scale and shift.
 
-    `batch` as for `matte_losses`; only `plate_disparity` and `plate_valid` count (Ranftl et al.
-    2020, eqs. 5 to 11). A light plain L1 holds the free scale near the plate's own.
+    Ranftl et al. 2020, eqs. 5 to 11. A plain L1 with a small weight keeps the free scale near the
+    plate's own.
+
+    Args:
+        prediction: with plate_disparity.
+        batch: as for `matte_losses`; only plate_disparity and plate_valid are used.
+
+    Returns:
+        Name of a term, as in `LossWeights` -> scalar.
     """
     assert prediction.plate_disparity is not None
     plate, valid = prediction.plate_disparity.float(), batch["plate_valid"]
@@ -243,7 +274,7 @@ def plate_depth_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> d
 
 
 class MatteLoss:
-    """The weighted sum that a network is trained by."""
+    """Weighted sum of `matte_losses`."""
 
     parts = staticmethod(matte_losses)
 
@@ -251,13 +282,13 @@ class MatteLoss:
         self.weights = asdict(weights or LossWeights())
 
     def __call__(self, prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Each part, unweighted, and their weighted sum as `total`."""
+        """Compute each term, unweighted, and their weighted sum as `total`; see `matte_losses`."""
         parts = self.parts(prediction, batch)
         total = torch.stack([self.weights[name] * part for name, part in parts.items()]).sum()
         return {**parts, "total": total}
 
 
 class PlateDepthLoss(MatteLoss):
-    """The weighted sum that a network of the plate's depth alone is trained by."""
+    """Weighted sum of `plate_depth_losses`."""
 
     parts = staticmethod(plate_depth_losses)

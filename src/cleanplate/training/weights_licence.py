@@ -1,4 +1,4 @@
-"""What a run's training data are licensed under, and what that says of its weights."""
+"""Licences of a run's training data, and the licence of its weights that follows from them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from cleanplate.synthesis.assets.licensing import (
     CATALOGUE,
     Credit,
     SourceUse,
-    by_source,
     credit_from,
+    group_by_source,
     read_credits,
     unlicensed,
 )
-from cleanplate.synthesis.assets.sidecar import facts_in
-from cleanplate.synthesis.building.dataset_card import asks_attribution
+from cleanplate.synthesis.assets.sidecar import read_sidecar
+from cleanplate.synthesis.building.dataset_card import requires_attribution
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.training.checkpoint import read_checkpoint
 from cleanplate.training.data.tar_index import members
-from cleanplate.training.recipes import listed
+from cleanplate.training.recipe_json import listed
 
 DEFAULT_LICENSE = "Apache-2.0"
-"""Of weights whose data all allow it."""
+"""Licence of the weights where every licence of the data allows it."""
 KEY = "data_licensing"
-"""In a checkpoint."""
+"""Key of the licences in a checkpoint."""
 _PERMISSIVE = re.compile(
     r"0bsd|apache-2\.0|bsd-[23]-clause|cc0-1\.0|cc-by-\d\.\d|isc|mit|mit-0|pddl-1\.0|unlicense|zlib",
     re.IGNORECASE,
 )
-"""SPDX names of licences that ask at most for a notice."""
+"""SPDX names of licences that require at most a notice or attribution."""
 _SHOWN = 5
 ENCODER = SourceUse(
     "Apache-2.0",
@@ -46,29 +46,29 @@ ENCODER = SourceUse(
     1,
     0,
 )
-"""What a network owes that begins with the pretrained encoder."""
+"""Source of a network that starts from the pretrained encoder."""
 
 
 @dataclass(frozen=True)
 class DataLicensing:
-    """The sources that a run learned from.
+    """Licences of the sources of a run's training data.
 
     Args:
-        uses: each source under its licence, with its attributions.
-        unknown: sentences about what is not known of them.
+        uses: each source with its licence and attributions.
+        unknown: sentences, each about a source whose licence could not be read.
     """
 
     uses: tuple[SourceUse, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Give plain values, as a checkpoint keeps them."""
+        """Convert to plain values for a checkpoint."""
         uses = [{**use._asdict(), "attributions": list(use.attributions)} for use in self.uses]
         return {"uses": uses, "unknown": list(self.unknown)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> DataLicensing:
-        """Undo `as_json`."""
+        """Convert from the values of `as_json`."""
         uses = (
             SourceUse(**{**use, "attributions": tuple(use["attributions"])})
             for use in stored["uses"]
@@ -76,24 +76,24 @@ class DataLicensing:
         return cls(tuple(uses), tuple(stored["unknown"]))
 
     def objections(self) -> list[str]:
-        """Say why `DEFAULT_LICENSE` does not follow from the data; empty if it does."""
-        said = list(self.unknown)
+        """List the reasons why `DEFAULT_LICENSE` does not follow from the data, as sentences."""
+        reasons = list(self.unknown)
         for use in self.uses:
             source = use.source or "a source without a name"
-            if not use.licence:
-                continue  # said in `unknown`, by asset
-            if not all(map(_PERMISSIVE.fullmatch, _names(use.licence))):
-                said.append(f"{source}: {use.licence}")
-            elif asks_attribution(use.licence) and not use.attributions:
-                said.append(f"{source}: {use.licence} asks for attribution, and none is given")
-        return said
+            if not use.license:
+                continue  # `unknown` names the assets
+            if not all(map(_PERMISSIVE.fullmatch, _names(use.license))):
+                reasons.append(f"{source}: {use.license}")
+            elif requires_attribution(use.license) and not use.attributions:
+                reasons.append(f"{source}: {use.license} asks for attribution, and none is given")
+        return reasons
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give each licence with its attributions, and the sources under them."""
+        """Group the sources by licence and attributions: rows of the model card's table."""
         groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for use in self.uses:
-            told = f"{use.source or 'no source given'} ({use.assets})"
-            groups.setdefault((use.licence, use.attributions), []).append(told)
+            source = f"{use.source or 'no source given'} ({use.assets})"
+            groups.setdefault((use.license, use.attributions), []).append(source)
         return [
             {"license": licence, "attribution": list(attributions), "sources": sources}
             for (licence, attributions), sources in groups.items()
@@ -101,16 +101,19 @@ class DataLicensing:
 
 
 def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
-    """Read what the folders of a saved recipe say of their licences.
+    """Read the licences of the data of a saved recipe.
 
-    Plates, cutouts, pairs and textures say it in the json beside each or in `catalogue.json`, a
-    set that `cleanplate synth build` made in its plan, shards of others in each sample's json; a
-    run that was begun with another's weights owes what that one owes. What cannot be read is
-    said in `unknown`; nothing is raised.
+    Those of plates, cutouts, pairs and textures are in the JSON file beside each or in
+    `catalogue.json`, those of a set of `cleanplate synth build` in its plan, those of other shards
+    in each sample's JSON. A run that started from another's weights has that run's licences too.
+    What cannot be read becomes a sentence in `unknown`; nothing is raised.
+
+    Args:
+        recipe: as `cleanplate.training.recipe_json.to_json` gives it.
     """
     data = recipe["data"]
     compositor = data.get("compositor", {})
-    draws = data["kind"] == "procedural" or (
+    is_procedural = data["kind"] == "procedural" or (
         data["kind"] == "composites" and compositor.get("procedural_share", 0) > 0
     )
     readers: list[tuple[str, Any, Callable[[Path], list[Credit]]]] = []
@@ -120,7 +123,7 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
     elif data["kind"] != "procedural":
         readers += [(data["kind"], data.get("path"), _of_set)]
     readers += [("pairs", data.get("pairs"), _of_pairs)]
-    readers += [("textures", compositor.get("textures") if draws else None, _of_textures)]
+    readers += [("textures", compositor.get("textures") if is_procedural else None, _of_textures)]
     credits: list[Credit] = []
     unknown: list[str] = []
     for noun, folders, read in readers:
@@ -138,13 +141,13 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
                     f"{noun} {folder.name}: {len(names)} of {len(found)} have no licence: "
                     f"{', '.join(names[:_SHOWN])}{more}"
                 )
-    uses = by_source(credits)
+    uses = group_by_source(credits)
     if recipe.get("network", {}).get("pretrained"):
         uses = _merged([*uses, ENCODER])
     if recipe.get("start"):
-        before = _of_start(Path(recipe["start"]))
-        uses = _merged([*uses, *before.uses])
-        unknown += before.unknown
+        earlier = _of_start(Path(recipe["start"]))
+        uses = _merged([*uses, *earlier.uses])
+        unknown += earlier.unknown
     return DataLicensing(tuple(uses), tuple(dict.fromkeys(unknown)))
 
 
@@ -175,11 +178,11 @@ def _of_set(folder: Path) -> list[Credit]:
         return [credit for file in shards for credit in _of_shard(file)]
     if not folder.is_dir():
         raise CleanplateError("there is no such folder")
-    return [credit_from(folder.name, {}, facts_in(folder / CATALOGUE), folder / CATALOGUE)]
+    return [credit_from(folder.name, {}, read_sidecar(folder / CATALOGUE), folder / CATALOGUE)]
 
 
 def _of_shard(file: Path) -> Iterator[Credit]:
-    whole = facts_in(file.with_name(CATALOGUE))
+    whole = read_sidecar(file.with_name(CATALOGUE))
     found = members(file)
     facts: dict[str, dict[str, Any]] = {}
     with file.open("rb") as raw:
@@ -190,11 +193,11 @@ def _of_shard(file: Path) -> Iterator[Credit]:
             if kind == "json":
                 raw.seek(int(offset))
                 try:
-                    told = parse_json(raw.read(int(size)))
-                except ValueError:  # whoever wrote it may have meant something else by json
+                    values = parse_json(raw.read(int(size)))
+                except ValueError:  # other programs may store something else under this name
                     continue
-                if isinstance(told, dict):
-                    own.update(told)
+                if isinstance(values, dict):
+                    own.update(values)
     for key, own in facts.items():
         yield credit_from(key, own, whole, file)
 
@@ -208,16 +211,16 @@ def _of_start(checkpoint: Path) -> DataLicensing:
         return DataLicensing.from_json(content[KEY])
     if "recipe" in content:
         return licensing_of(content["recipe"])
-    return DataLicensing(unknown=(f"start {checkpoint.name}: it does not say what it learned",))
+    return DataLicensing(unknown=(f"start {checkpoint.name}: no record of its training data",))
 
 
 def _merged(uses: Sequence[SourceUse]) -> list[SourceUse]:
-    """Give each source once; assets count as often as they do in the run that used most."""
+    """Merge equal sources; the number of assets is the largest one."""
     found: dict[tuple[str, str], SourceUse] = {}
     for use in uses:
-        other = found.get((use.licence, use.source), use)
-        found[use.licence, use.source] = SourceUse(
-            *(use.licence, use.source),
+        other = found.get((use.license, use.source), use)
+        found[use.license, use.source] = SourceUse(
+            *(use.license, use.source),
             tuple(sorted({*use.attributions, *other.attributions})),
             max(use.assets, other.assets),
             max(use.assumed, other.assumed),

@@ -15,9 +15,9 @@ from typing import Any
 
 import cv2
 
+from cleanplate.engines.cores import available_cores
 from cleanplate.predict.frames.frame_job import Job, Outcome, Task, not_done, process
 from cleanplate.predict.scene import Scene
-from cleanplate.predict.session import available_cores
 
 KILLED = (
     "a worker process was killed, perhaps for want of memory; try fewer --workers "

@@ -13,14 +13,14 @@ from typing import TypeVar
 import cv2
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.inspection.stored_set import Portion
+from cleanplate.synthesis.inspection.stored_set import Chunk
 
 Answer = TypeVar("Answer")
 
 
 def over_portions(
-    work: Callable[[Portion], Answer], portions: Sequence[Portion], workers: int
-) -> Iterator[tuple[Portion, Answer]]:
+    work: Callable[[Chunk], Answer], portions: Sequence[Chunk], workers: int
+) -> Iterator[tuple[Chunk, Answer]]:
     """Give each portion with what `work` makes of it, in the order in which they are done.
 
     Args:
@@ -40,7 +40,7 @@ def over_portions(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_begin)
     try:
-        jobs: dict[Future[Answer], Portion] = {pool.submit(work, one): one for one in portions}
+        jobs: dict[Future[Answer], Chunk] = {pool.submit(work, one): one for one in portions}
         for job in as_completed(list(jobs)):
             # Forgotten here, so that its answer does not stay in memory.
             yield jobs.pop(job), job.result()

@@ -1,4 +1,4 @@
-"""From samples (NumPy, one picture pair each) to a batch (torch), and to relative disparity."""
+"""Batch: samples (NumPy) collated to tensors, and their conversion to relative disparity."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 RELATIVE_LIMIT = 50.0
-"""Relative disparities beyond this (a subject right before a flat wall) teach no depth."""
+"""Pixels with a larger |relative disparity| (a subject close to a flat wall) are masked out."""
 
 _COLOUR = ("plate", "frame", "foreground")
 _PLANES = ("alpha", "shadow")
@@ -22,7 +22,7 @@ _DISPARITY = {
 
 
 class Batch(NamedTuple):
-    """N samples of one size. Disparity is in 1/m from the loader, relative inside the module."""
+    """N samples of one size, float32. Disparity: 1/m from the loader, relative after `relative`."""
 
     plate: Tensor  # (N, 3, H, W) sRGB in [0, 1]
     frame: Tensor  # (N, 3, H, W)
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     valid: Tensor  # (N, 1, H, W)
     subject_disparity: Tensor  # (N, 1, H, W)
     subject_valid: Tensor  # (N, 1, H, W)
-    depth_given: Tensor  # (N,) 1 where the network is shown the plate's disparity
+    depth_given: Tensor  # (N,) 1 where the plate's disparity is an input of the network
     index: Tensor  # type: ignore[assignment]  # (N,) int64, the sample's number in the run
 
 
@@ -43,8 +43,8 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     """Stack samples of one size; unknown (nan) disparity becomes 0 with a mask.
 
     Args:
-        samples: dicts as `cleanplate.synthesis` makes them, optionally with `depth_given` (bool,
-            default True): whether the network is shown the plate's disparity.
+        samples: dicts of arrays as `cleanplate.synthesis` makes them, optionally with
+            `depth_given` (bool, default True): whether the plate's disparity is an input.
     """
     fields: dict[str, Tensor] = {}
     for name in _COLOUR:
@@ -65,9 +65,9 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
 
 
 def normalisation(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Median and mean absolute deviation from it, per picture, over its valid pixels.
+    """Compute median and mean absolute deviation per picture, over valid pixels.
 
-    The torch twin of `cleanplate.depth.Normalisation.of` (Ranftl et al. 2020, eq. 5).
+    Ranftl et al. 2020, eq. 5; in torch, as `cleanplate.depth.Normalisation.of` in NumPy.
 
     Args:
         disparity: (N, 1, H, W).
@@ -92,10 +92,10 @@ def normalisation(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def relative(batch: Batch) -> Batch:
-    """Put every disparity of a batch in its plate's normalisation.
+    """Convert every disparity of a batch to the normalisation of its plate.
 
-    A picture whose plate has no known depth has no normalisation: its masks become 0, so it
-    teaches alpha and shadow only, and so do pixels beyond `RELATIVE_LIMIT`.
+    The masks of pictures whose plate has no known depth become 0, so that only alpha and shadow
+    are learned from them; likewise those of pixels beyond `RELATIVE_LIMIT`.
     """
     median, spread = normalisation(batch.plate_disparity, batch.plate_valid)
     has_depth = batch.plate_valid.amax(dim=(1, 2, 3), keepdim=True)

@@ -1,4 +1,4 @@
-"""Samples in a fixed order: step s sees the same ones whatever the workers, ranks or restarts."""
+"""Lightning data module: samples in a fixed order, whatever the workers, ranks or restarts."""
 
 from __future__ import annotations
 
@@ -18,71 +18,80 @@ from cleanplate.errors import CleanplateError
 from cleanplate.training.data.batch import Batch, collate
 from cleanplate.training.data.folder_reader import Folders
 from cleanplate.training.data.mapped_pairs import mapped_pairs
-from cleanplate.training.data.pair_augmentation import Mixture, Retakes, open_pairs
+from cleanplate.training.data.pair_augmentation import AugmentedPairs, MixedSource, open_pairs
 from cleanplate.training.data.sample_schedule import step_samples
 from cleanplate.training.data.shard_reader import Shards
-from cleanplate.training.data.stored_samples import split
+from cleanplate.training.data.stored_samples import split_collection
 from cleanplate.training.recipes import Recipe
 
 _VALIDATION_SEED = 1_000_003
-"""Added to the run's seed, so that validation draws other samples than training."""
+"""Added to the run's seed, so that validation has other samples than training."""
 
 
 class Source(Protocol):
-    """Anything that makes sample `index`, the same one each time."""
+    """A source of samples by index; the same index always gives the same sample."""
 
     def sample(self, index: int, size: tuple[int, int], /) -> Mapping[str, Any]:
-        """Make the sample, a dict of arrays at `size` = (height, width)."""
+        """Make a sample.
+
+        Args:
+            index: of the sample in the run, from 0.
+            size: (height, width) in pixels.
+
+        Returns:
+            plate, frame, foreground (H, W, 3) uint8; alpha, shadow, plate_disparity, disparity,
+            subject_disparity (H, W) float32, disparity in 1/m, nan where unknown; index.
+        """
         ...
 
 
-class Key(NamedTuple):
-    """Which sample, at which size."""
+class SampleKey(NamedTuple):
+    """Number and size in pixels of a sample."""
 
     number: int
     height: int
     width: int
 
 
-class StepSampler(Sampler[list[Key]]):
-    """The keys of each step from `start` on; every rank takes its own part of each step.
+class StepSampler(Sampler[list[SampleKey]]):
+    """Yield the keys of each step from `start` on; every rank gets its own part of each step.
 
-    The order is a function of the recipe alone. A resumed run therefore goes on with exactly the
-    samples that an uninterrupted one would see, and ranks never share a sample.
+    The order is a function of the recipe alone. A resumed run therefore gets exactly the samples
+    of an uninterrupted one, and ranks never share a sample.
     """
 
     def __init__(self, recipe: Recipe, start: int = 0, rank: int = 0, ranks: int = 1):
         self.recipe, self.start, self.rank, self.ranks = recipe, start, rank, ranks
 
-    def __iter__(self) -> Iterator[list[Key]]:
+    def __iter__(self) -> Iterator[list[SampleKey]]:
         for indices, stage in step_samples(self.recipe, self.start):
             own = indices[self.rank :: self.ranks]
-            yield [Key(index, stage.height, stage.width) for index in own]
+            yield [SampleKey(index, stage.height, stage.width) for index in own]
 
 
-class _One(Sampler[list[Key]]):
-    """The first step's batch, for ever: what `--overfit-one-batch` learns by heart."""
+class SingleBatchSampler(Sampler[list[SampleKey]]):
+    """Yield the first step's batch in every step, for `--overfit-one-batch`."""
 
     def __init__(self, recipe: Recipe, rank: int, ranks: int):
         self.keys = next(iter(StepSampler(recipe, 0, rank, ranks)))
         self.steps = recipe.steps
 
-    def __iter__(self) -> Iterator[list[Key]]:
+    def __iter__(self) -> Iterator[list[SampleKey]]:
         for _ in range(self.steps):
             yield self.keys
 
 
-class Samples(Dataset["dict[str, Any] | CleanplateError"]):
-    """A source behind torch's interface; decides which samples hide their plate's depth."""
+class SourceDataset(Dataset["dict[str, Any] | CleanplateError"]):
+    """A source as a torch dataset; decides which samples hide their plate's depth."""
 
     def __init__(self, source: Source, seed: int, plate_depth_dropout: float):
         self.source, self.seed, self.dropout = source, seed, plate_depth_dropout
 
-    def __getitem__(self, key: Key) -> dict[str, Any] | CleanplateError:
+    def __getitem__(self, key: SampleKey) -> dict[str, Any] | CleanplateError:
         try:
             sample = self.source.sample(key.number, (key.height, key.width))
         except CleanplateError as error:
-            # Raised here, it would come to the training process wrapped in a worker's traceback.
+            # Raised here, it would reach the training process wrapped in a worker's traceback.
             return CleanplateError(str(error))
         draw = np.random.default_rng([self.seed, key.number, 0xD0]).random()
         given = sample.get("depth_given", True) and draw >= self.dropout
@@ -112,18 +121,18 @@ class PairData(LightningDataModule):
         self.workers = workers
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Batches from the trainer's current step on."""
+        """Make the loader of batches from the trainer's current step on."""
         assert self.trainer is not None
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        sampler: Sampler[list[Key]]
+        sampler: Sampler[list[SampleKey]]
         if self.recipe.overfit_one_batch:
-            sampler = _One(self.recipe, rank, ranks)
+            sampler = SingleBatchSampler(self.recipe, rank, ranks)
         else:
             sampler = StepSampler(self.recipe, self.trainer.global_step, rank, ranks)
         return self._loader(self.training, sampler, self.recipe.data.plate_depth_dropout)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
-        """Give the same samples at every validation, at the last stage's size."""
+        """Make the loader of the validation samples, always the same, at the last stage's size."""
         recipe = self.recipe
         if self.validation is None or recipe.overfit_one_batch or not recipe.validation_every:
             return []
@@ -131,25 +140,25 @@ class PairData(LightningDataModule):
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         stage = self.recipe.stages[-1]
         keys = [
-            Key(index, stage.height, stage.width)
+            SampleKey(index, stage.height, stage.width)
             for index in range(rank, self.recipe.validation_samples, ranks)
         ]
         batches = [keys[i : i + stage.batch] for i in range(0, len(keys), stage.batch)]
         return [self._loader(self.validation, batches, 0.5)]
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Raise what a worker could not read, when its step comes."""
+        """Raise a worker's error in the step of its sample."""
         if isinstance(batch, CleanplateError):
             raise batch
         return batch
 
     def _loader(self, source: Source, order: Any, dropout: float) -> DataLoader[Any]:
         seed = self.recipe.seed + (_VALIDATION_SEED if source is self.validation else 0)
-        # One thread to each worker. Set here, before they are forked: a forked worker that closes
-        # the threads of its parent's OpenCV waits for ever, because it never had them.
+        # One thread in each worker. Set here, before the fork: a forked worker that stops its
+        # parent's OpenCV threads would wait forever, because they do not exist in it.
         cv2.setNumThreads(1)
         return DataLoader(
-            Samples(source, seed, dropout),
+            SourceDataset(source, seed, dropout),
             batch_sampler=order,
             collate_fn=_collate,
             num_workers=self.workers,
@@ -169,7 +178,7 @@ def _collate(samples: list[dict[str, Any] | CleanplateError]) -> Batch | Cleanpl
 
 
 def _start_worker(number: int) -> None:
-    """Leave Ctrl-C to the training process."""
+    """Ignore Ctrl-C, which the training process handles."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if multiprocessing.get_start_method() != "fork":
         cv2.setNumThreads(1)
@@ -178,9 +187,13 @@ def _start_worker(number: int) -> None:
 def open_sources(recipe: Recipe, cache: Path | None = None) -> tuple[Source, Source | None]:
     """Open the recipe's sources for training and validation.
 
-    Validation composes plates and cutouts that training never sees, and no stored pairs, so that
-    runs with and without those can be compared. `cache` is a folder for decoded assets, which
-    changes no sample (`cleanplate.synthesis.assets.asset_cache`).
+    Validation has plates and cutouts that are not in training, and no stored pairs, so that runs
+    with and without pairs can be compared.
+
+    Args:
+        recipe: of the run.
+        cache: a folder for decoded assets (`cleanplate.synthesis.assets.asset_cache`), which
+            changes no sample; None = no cache.
 
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
@@ -191,8 +204,8 @@ def open_sources(recipe: Recipe, cache: Path | None = None) -> tuple[Source, Sou
         stored = open_pairs(data.pairs)
         if cache is not None:
             stored = mapped_pairs(stored, data.pairs, cache)
-        pairs = Retakes(stored, recipe.seed, data.compositor)
-        training = Mixture(training, pairs, data.pairs_share, recipe.seed)
+        pairs = AugmentedPairs(stored, recipe.seed, data.compositor)
+        training = MixedSource(training, pairs, data.pairs_share, recipe.seed)
     return training, validation
 
 
@@ -200,7 +213,7 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
     from cleanplate.synthesis import Composer, ProceduralComposer
 
     data = recipe.data
-    data.demand_places()
+    data.raise_if_incomplete()
 
     def composer(part: Literal["training", "validation"]) -> Source:
         seed = recipe.seed + (_VALIDATION_SEED if part == "validation" else 0)
@@ -211,7 +224,7 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
             data.cutouts,
             seed=seed,
             settings=data.compositor,
-            part=part,
+            subset=part,
             cache=cache,
         )
 
@@ -219,4 +232,4 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
         return composer("training"), composer("validation")
     assert data.path is not None
     collection = Shards(data.path) if data.kind == "shards" else Folders(data.path, data.depth)
-    return split(collection, recipe.seed)
+    return split_collection(collection, recipe.seed)

@@ -1,4 +1,4 @@
-"""The assignment's form: `bg/ fg_bg/ mask/ depth/`, paired by name.
+"""Reader of sets in four folders, `bg/ fg_bg/ mask/ depth/`, whose files are paired by name.
 
     fg_bg/NAME.jpg   the frame; each one is a sample
     mask/NAME.*      its alpha, grey
@@ -6,8 +6,8 @@
     bg/NAME.*        its plate, or bg/PREFIX.* for the longest PREFIX with NAME = PREFIX_...,
                      so that many samples share a plate: room_0007 has the plate room
 
-The endings are free, names are not: whatever lacks a partner is an error. Nothing is paired by
-the order in which a file system lists its files.
+Any file name extension is allowed. A file without a partner of its name is an error; files are
+never paired by the order of a listing.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ Names = npt.NDArray[np.bytes_]
 
 
 class Folders:
-    """The samples of a folder in the assignment's form, in the order of their names.
+    """The samples of a set in four folders, in the order of their names.
 
-    What is kept of a sample is its name and four numbers, in arrays that worker processes share.
+    Only the name and four numbers of each sample are kept, in arrays that worker processes share.
 
     Args:
         folder: holds `bg/ fg_bg/ mask/ depth/`.
-        depth: what depth files mean. "metres": as docs/depth.md says: integers (16-bit PNG) in
+        depth: meaning of the depth files. "metres": as in docs/depth.md, integers (16-bit PNG) in
             millimetres, floats (NPY, EXR) in metres.
-            "near-dark", "near-bright": grey pictures of disparity up to scale and shift, as a
-            monocular network gives them (the 2020 report's are near-dark). Where a `plan.json`
-            says that `cleanplate synth build` made the folder, they are near-bright, masks are
-            hard, and samples that it has not finished are not seen.
+            "near-dark", "near-bright": grey pictures of disparity up to scale and shift, as
+            monocular networks give them (the 2020 report's are near-dark). In a set that
+            `cleanplate synth build` made (it has a `plan.json`) they are near-bright, masks are
+            binary, and samples that are not finished are left out.
 
     Raises:
         CleanplateError: if a folder is missing or empty, or a file has no partner.
@@ -56,14 +56,14 @@ class Folders:
         self.folder, self.plan = folder, read_plan(folder)
         self.meaning: DepthMeaning = "near-bright" if self.plan else depth
         plates, *others = (_Listing(folder / name) for name in FOLDERS)
-        made = build_manifest.made_samples(folder, self.plan)
+        made = build_manifest.finished_samples(folder, self.plan)
         if made is not None:
             for listing in others:
                 listing.keep(np.isin(listing.names, made))
         frames, masks, depths = others
         for listing in (masks, depths):
-            _demand_partners(frames, listing)
-            _demand_partners(listing, frames)
+            _raise_if_unpaired(frames, listing)
+            _raise_if_unpaired(listing, frames)
         self._names, self._plates = frames.names, plates
         self._plate = _plates_of(frames.names, plates)
         self._endings = frames, masks, depths
@@ -73,28 +73,34 @@ class Folders:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the listing takes."""
+        """Memory of the listing in bytes."""
         listings = (self._plates, *self._endings)
         return self._plate.nbytes + sum(one.names.nbytes + one.codes.nbytes for one in listings)
 
     def files(self, number: int) -> tuple[Path, Path, Path, Path]:
-        """Frame, plate, mask and depth of a sample."""
+        """Return the paths of frame, plate, mask and depth of a sample."""
         frame, mask, depth = (listing.file(number) for listing in self._endings)
         return frame, self._plates.file(int(self._plate[number])), mask, depth
 
-    def sides(self) -> tuple[Numbers, Numbers] | None:
-        """Give the numbers of samples that train and of those that validate.
+    def asset_split(self) -> tuple[Numbers, Numbers] | None:
+        """Split the samples so that training and validation share no plate and no cutout.
 
-        The two share no plate and no cutout. None where the set does not tell what its samples
-        are made of, or of too little.
+        Returns:
+            Numbers of the training and of the validation samples. None where the set has no plan
+            that names the assets of its samples, or too few assets.
         """
-        return build_manifest.sides(self.plan, self._names.astype(np.int64)) if self.plan else None
+        return (
+            build_manifest.asset_split(self.plan, self._names.astype(np.int64))
+            if self.plan
+            else None
+        )
 
     def read(self, number: int) -> dict[str, Any]:
-        """Read a sample at the size it is stored in.
+        """Read a sample at its stored size.
 
-        The plate's disparity is the frame's where no subject is. It is not for a network to see:
-        what is unknown of it has the subject's shape. No shadow is known of: 1.
+        The plate's disparity is the frame's outside the subject. `depth_given` is False: its
+        unknown pixels have the subject's shape, so it must not be an input. The shadow is unknown
+        and set to 1.
 
         Raises:
             CleanplateError: if a file cannot be decoded, or depth differs in size from the mask.
@@ -128,15 +134,15 @@ class Folders:
             disparity = depth_to_disparity(read_depth(file))
             warn_of_doubts(file, disparity)
             return disparity
-        with sample_decoding.of(file), opened(file) as stream:
-            grey = sample_decoding.grey_depth(stream.read())
+        with sample_decoding.name_in_errors(file), opened(file) as stream:
+            grey = sample_decoding.decode_grey_depth(stream.read())
         return 1 - grey if self.meaning == "near-dark" else grey
 
 
 class _Listing:
     """The files of one folder, sorted by name.
 
-    names: (n,) without ending; codes: (n,) uint8, each file's place in `endings`.
+    names: (n,) without extension; codes: (n,) uint8, index of each file's extension in `endings`.
     """
 
     def __init__(self, folder: Path):
@@ -166,29 +172,29 @@ class _Listing:
             )
 
     def keep(self, which: npt.NDArray[Any]) -> None:
-        """Keep the entries that an index or a mask names."""
+        """Keep the entries that an index array or a mask selects."""
         self.names, self.codes = self.names[which], self.codes[which]
 
     def file(self, number: int) -> Path:
-        """Give the path of an entry."""
+        """Return the path of an entry."""
         stem = os.fsdecode(bytes(self.names[number]))
         return self.folder / f"{stem}{self.endings[self.codes[number]]}"
 
 
-def _demand_partners(given: _Listing, found: _Listing) -> None:
+def _raise_if_unpaired(given: _Listing, found: _Listing) -> None:
     missing = np.flatnonzero(~np.isin(given.names, found.names))
     if missing.size:
-        lonely = given.file(int(missing[0]))
+        alone = given.file(int(missing[0]))
         more = f" (and {missing.size - 1} more like it)" if missing.size > 1 else ""
         raise CleanplateError(
-            f"has no partner {found.folder.name}/{lonely.stem}.*{more}",
-            file=lonely,
+            f"has no partner {found.folder.name}/{alone.stem}.*{more}",
+            file=alone,
             cure="Files of one sample have one name in all folders.",
         )
 
 
 def _plates_of(names: Names, plates: _Listing) -> npt.NDArray[np.int32]:
-    """Find each sample's plate: of its own name, or of that name's longest beginning."""
+    """Find each sample's plate, by its own name or the longest prefix of it; (n,) indices."""
     near = np.minimum(np.searchsorted(plates.names, names), len(plates.names) - 1)
     found = np.where(plates.names[near] == names, near, -1).astype(np.int32)
     others = np.flatnonzero(found < 0)
@@ -200,21 +206,21 @@ def _plates_of(names: Names, plates: _Listing) -> npt.NDArray[np.int32]:
         while prefix not in known:
             prefix, _, rest = prefix.rpartition(b"_")
             if not prefix or not rest:
-                told = os.fsdecode(name)
+                text = os.fsdecode(name)
                 raise CleanplateError(
-                    f"sample {told} has no plate {plates.folder.name}/{told}.*",
+                    f"sample {text} has no plate {plates.folder.name}/{text}.*",
                     file=plates.folder,
-                    cure="A plate has the sample's name, or its beginning up to an underscore.",
+                    cure="Name the plate as the sample, or as the part before an underscore.",
                 )
         found[sample] = known[prefix]
     return found
 
 
 def _picture(file: Path) -> npt.NDArray[Any]:
-    with sample_decoding.of(file), opened(file) as stream:
-        return sample_decoding.picture(stream.read())
+    with sample_decoding.name_in_errors(file), opened(file) as stream:
+        return sample_decoding.decode_picture(stream.read())
 
 
 def _plane(file: Path) -> Plane:
-    with sample_decoding.of(file), opened(file) as stream:
-        return sample_decoding.plane(stream.read())
+    with sample_decoding.name_in_errors(file), opened(file) as stream:
+        return sample_decoding.decode_plane(stream.read())

@@ -1,6 +1,6 @@
-"""Stored pairs decoded once, in a file that all workers and runs map into memory.
+"""Cache of decoded pairs: a memory-mapped file that all workers and runs share.
 
-Decoding a pair takes longer than taking it again at a training's smaller sizes.
+Decoding a pair takes longer than augmenting it at the smaller sizes of training.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.array_file import ArrayFile, Item, write_arrays
-from cleanplate.synthesis.assets.asset_cache import LARGEST, fill, made_by
+from cleanplate.synthesis.assets.asset_cache import MAX_BYTES, decoder_version, fill
 from cleanplate.training.data import (
     pair_augmentation,
     sample_decoding,
@@ -28,9 +28,13 @@ _log = logging.getLogger(__name__)
 
 
 class MappedPairs:
-    """A collection whose decoded samples lie in a file; those that it lacks are read as before.
+    """A collection with a cache file of decoded samples; samples not in it are read from the set.
 
-    Pickled it is the collection and the file's path; another process maps the file itself.
+    Pickling keeps the collection and the file's path; another process maps the file again.
+
+    Args:
+        pairs: the collection.
+        file: the cache, see `mapped_pairs`.
     """
 
     def __init__(self, pairs: Collection, file: Path):
@@ -47,29 +51,31 @@ class MappedPairs:
         return len(self.pairs)
 
     def read(self, number: int) -> dict[str, Any]:
-        """Sample `number` at the size it is stored in."""
+        """Read sample `number` at its stored size."""
         if self._arrays is None or str(number) not in self._arrays:
             return self.pairs.read(number)
         item = self._arrays.item(str(number))
-        return {**item.facts["told"], **dict(zip(item.facts["names"], item.arrays, strict=True))}
+        return {**item.facts["values"], **dict(zip(item.facts["names"], item.arrays, strict=True))}
 
 
-def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARGEST) -> Collection:
-    """Let pairs come from the cache in `cache`, which takes them in first if they have changed.
+def mapped_pairs(
+    pairs: Collection, folder: Path, cache: Path, limit: int = MAX_BYTES
+) -> Collection:
+    """Open the cache of a folder's pairs; write it first if it is missing or out of date.
 
-    A cache that cannot be used is done without, and the log says so.
+    Without a usable cache the collection itself is returned, with a warning in the log.
 
     Args:
         pairs: of one folder.
-        folder: that folder; a file that changes its size or time there makes all be decoded anew.
-        cache: made if it is not there.
-        limit: bytes that the samples may take; those beyond are read as before.
+        folder: that folder; a file with a new size or time of change makes the cache out of date.
+        cache: the folder of caches, made if it is not there.
+        limit: largest size of the samples in bytes; further ones are not cached.
     """
     place = folder.resolve()
     name = hashlib.sha256(f"pairs {place}".encode("utf-8", "surrogateescape")).hexdigest()
     file = cache / f"{place.name[:40]}-pairs-{name[:16]}.assets"
     try:
-        readers = made_by(sample_decoding, pair_augmentation, shard_reader, tar_index)
+        readers = decoder_version(sample_decoding, pair_augmentation, shard_reader, tar_index)
         origin = f"{readers} {_stamp(place)}"
 
         def is_good() -> bool:
@@ -77,23 +83,23 @@ def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARG
             return arrays is not None and arrays.made_by == origin
 
         def write() -> None:
-            _log.info("decoding %d pairs of %s once", len(pairs), place)
+            _log.info("writing the cache of %d pairs of %s", len(pairs), place)
             write_arrays(file, origin, _items(pairs, limit))
 
         fill(cache, file, is_good, write, limit)
     except (OSError, CleanplateError) as error:
-        _log.warning("pairs are decoded again and again, without a cache: %s", error)
+        _log.warning("pairs are decoded for every sample, without a cache: %s", error)
         return pairs
     return MappedPairs(pairs, file)
 
 
 def _stamp(folder: Path) -> str:
-    """Digest of the names, sizes and times of change of a folder's files."""
-    told = hashlib.sha256()
+    """Hash the names, sizes and times of change of a folder's files."""
+    digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         state = file.stat()
-        told.update(repr((file.name, state.st_size, state.st_mtime_ns)).encode())
-    return told.hexdigest()
+        digest.update(repr((file.name, state.st_size, state.st_mtime_ns)).encode())
+    return digest.hexdigest()
 
 
 def _items(pairs: Collection, limit: int) -> Iterator[Item]:
@@ -102,11 +108,11 @@ def _items(pairs: Collection, limit: int) -> Iterator[Item]:
         try:
             sample = pairs.read(number)
         except CleanplateError:
-            continue  # whoever draws it will be told
+            continue  # the error is raised when a sample needs it
         arrays = {key: part for key, part in sample.items() if isinstance(part, np.ndarray)}
         total += sum(array.nbytes for array in arrays.values())
         if total > limit:
             return
-        told = {key: sample[key] for key in sample.keys() - arrays.keys()}
-        told["source"] = str(told.get("source", ""))
-        yield Item(str(number), None, {"names": list(arrays), "told": told}, [*arrays.values()])
+        values = {key: sample[key] for key in sample.keys() - arrays.keys()}
+        values["source"] = str(values.get("source", ""))
+        yield Item(str(number), None, {"names": list(arrays), "values": values}, [*arrays.values()])

@@ -1,4 +1,4 @@
-"""Stored full-scene pairs, taken again: cut, mirrored and seen by other cameras each time."""
+"""Augmentation of stored full-scene pairs: random crop, mirroring and camera effects."""
 
 from __future__ import annotations
 
@@ -16,41 +16,45 @@ from cleanplate.files.listing import is_hidden
 from cleanplate.formats.pictures import read_alpha, to_uint8
 from cleanplate.pairs.pair_files import find_pairs
 from cleanplate.synthesis import CompositorSettings, Plate
-from cleanplate.synthesis.compositor.camera_effects import draw_passes, expose, tone
-from cleanplate.synthesis.compositor.view import View, view_of
+from cleanplate.synthesis.compositor.camera_effects import (
+    apply_camera,
+    camera_tone_curve,
+    sample_camera_params,
+)
+from cleanplate.synthesis.compositor.view import SceneView, crop_view
 from cleanplate.training.data.shard_reader import Shards
 from cleanplate.training.data.stored_samples import Collection
 
-_TRIES = 6
-"""Cuts tried; the last is taken whatever it shows."""
-_SEEN = 0.5
-"""Least share of the subject that a cut shows."""
-_DRAW, _CHOICE = 0x9A12, 0x9A13
-"""Keep the draws of retakes and of the mixture apart from those of other sources."""
+_CROP_TRIES = 6
+"""Crops tried; the last is taken in any case."""
+_LEAST_VISIBLE = 0.5
+"""Least share of the subject inside a crop."""
+_AUGMENTATION_STREAM, _CHOICE_STREAM = 0x9A12, 0x9A13
+"""Parts of the seed that make these random numbers independent of other sources'."""
 
 
 class _Source(Protocol):
     def sample(self, index: int, size: tuple[int, int], /) -> Mapping[str, Any]: ...
 
 
-class Mixture:
-    """One source with a share of another among its samples.
+class MixedSource:
+    """Two sources mixed at random.
 
     Which of the two makes sample i is a function of (seed, i) alone.
 
     Args:
-        main: makes all other samples.
+        main: makes the other samples.
         second: makes `share` of the samples.
         share: in [0, 1].
-        seed: decides which.
+        seed: of the choice.
     """
 
     def __init__(self, main: _Source, second: _Source, share: float, seed: int):
         self.main, self.second, self.share, self.seed = main, second, share, abs(seed)
 
     def source(self, index: int) -> _Source:
-        """Give the source that makes sample `index`."""
-        draw = np.random.default_rng([self.seed, index, _CHOICE]).random()
+        """Return the source that makes sample `index`."""
+        draw = np.random.default_rng([self.seed, index, _CHOICE_STREAM]).random()
         return self.second if draw < self.share else self.main
 
     def sample(self, index: int, size: tuple[int, int]) -> Mapping[str, Any]:
@@ -58,16 +62,17 @@ class Mixture:
         return self.source(index).sample(index, size)
 
 
-class Retakes:
-    """Endless samples from a few stored pairs.
+class AugmentedPairs:
+    """An endless source of augmented pairs.
 
-    Sample i is a function of (seed, i, size) alone: which pair, the cut, mirrored or not, and the
-    two passes of a camera, of which the plate's may have been knocked, as composites have them.
+    Sample i is a function of (seed, i, size) alone: the pair, the crop, the mirroring, and the
+    camera effects of plate and frame with a movement between the two, as for composites.
 
     Args:
         pairs: what to read.
-        seed: decides all draws.
-        settings: `smallest_crop`, `mirror`, `camera`, `clean_share` and `drift_share` count here.
+        seed: of all random numbers.
+        settings: of it `smallest_crop`, `mirror`, `camera`, `clean_share` and `drift_share` are
+            used; None = the defaults.
     """
 
     def __init__(self, pairs: Collection, seed: int, settings: CompositorSettings | None = None):
@@ -76,17 +81,17 @@ class Retakes:
 
     def sample(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
         """Make sample `index` at `size` = (H, W)."""
-        rng = np.random.default_rng([self.seed, index, _DRAW])
+        rng = np.random.default_rng([self.seed, index, _AUGMENTATION_STREAM])
         stored = self.pairs.read(int(rng.integers(len(self.pairs))))
         crop = draw_crop(rng, stored["alpha"], size, self.settings.smallest_crop)
         flip = bool(self.settings.mirror and rng.random() < 0.5)
 
-        def seen(picture: str, disparity: str) -> View:
+        def cropped(picture: str, disparity: str) -> SceneView:
             plate = Plate(picture, _bytes(stored[picture]), stored[disparity])
-            return view_of(plate, crop, size, flip=flip)
+            return crop_view(plate, crop, size, flip=flip)
 
-        plate, frame = seen("plate", "plate_disparity"), seen("frame", "disparity")
-        subject = seen("foreground", "subject_disparity")
+        plate, frame = cropped("plate", "plate_disparity"), cropped("frame", "disparity")
+        subject = cropped("foreground", "subject_disparity")
         alpha, shadow = (
             resample_plane(stored[name], crop, size, flip=flip) for name in ("alpha", "shadow")
         )
@@ -105,34 +110,34 @@ class Retakes:
         if not self.settings.camera:
             return made
         clean, drift = self.settings.clean_share, self.settings.drift_share
-        plate_pass, frame_pass, motion = draw_passes(rng, size, clean=clean, drift=drift)
+        plate_pass, frame_pass, motion = sample_camera_params(rng, size, clean=clean, drift=drift)
         if motion is not None:
-            made["plate"], made["plate_disparity"] = plate.moved(motion)
-        curve = np.rint(tone(frame_pass)).astype(np.uint8)[:, None, :]
+            made["plate"], made["plate_disparity"] = plate.warped(motion)
+        curve = np.rint(camera_tone_curve(frame_pass)).astype(np.uint8)[:, None, :]
         return {
             **made,
-            "plate": expose(made["plate"], plate_pass),
-            "frame": expose(made["frame"], frame_pass),
+            "plate": apply_camera(made["plate"], plate_pass),
+            "frame": apply_camera(made["frame"], frame_pass),
             "foreground": np.asarray(cv2.LUT(made["foreground"], curve), np.uint8),
         }
 
 
 def open_pairs(folder: Path) -> Collection:
-    """Open a folder of stored pairs: tar shards, or loose files as `evaluate` reads them.
+    """Open a folder of stored pairs: tar shards, or single files as `evaluate` reads them.
 
     Raises:
         CleanplateError: if the folder holds neither.
     """
     if any(not is_hidden(file.name) for file in folder.glob("*.tar")):
         return Shards(folder)
-    return LoosePairs(folder)
+    return PairFolder(folder)
 
 
-class LoosePairs:
-    """The pairs of a folder, `NAME_plate.*`, `NAME_frame.*`, `NAME_alpha.*` and so on.
+class PairFolder:
+    """The pairs in a folder of single files, `NAME_plate.*`, `NAME_frame.*`, `NAME_alpha.*` ...
 
-    The form is that of `cleanplate.pairs.pair_files`, with `NAME_shadow.*` (grey, 1 = untouched)
-    beside the others. Variants other than the clean one are not read.
+    Names as in `cleanplate.pairs.pair_files`, and `NAME_shadow.*` (grey, 1 = no shadow). Variants
+    other than the clean one are not read.
 
     Raises:
         CleanplateError: if the folder holds no pairs, or a pair lacks a part.
@@ -150,14 +155,14 @@ class LoosePairs:
         return len(self._pairs)
 
     def read(self, number: int) -> dict[str, Any]:
-        """Read a pair at the size it is stored in.
+        """Read a pair at its stored size.
 
         Raises:
             CleanplateError: if a file cannot be read or differs in size.
         """
         pair = self._pairs[number]
-        view = pair.read()
-        size = view.alpha.shape
+        clean = pair.read()
+        size = clean.alpha.shape
         shadow = np.ones(size, np.float32)
         if pair.name in self._shadows:
             shadow = read_alpha(self._shadows[pair.name])
@@ -168,19 +173,19 @@ class LoosePairs:
         unknown = np.full(size, np.nan, np.float32)
         depths = (
             unknown if depth is None else np.asarray(depth_to_disparity(depth), np.float32)
-            for depth in (view.plate_depth, view.depth)
+            for depth in (clean.plate_depth, clean.depth)
         )
         plate_disparity, disparity = depths
         return {
             "source": pair.alpha_file.with_name(pair.name),
-            "plate": _bytes(view.plate),
-            "frame": _bytes(view.frame),
-            "foreground": _bytes(view.frame if view.foreground is None else view.foreground),
-            "alpha": view.alpha,
+            "plate": _bytes(clean.plate),
+            "frame": _bytes(clean.frame),
+            "foreground": _bytes(clean.frame if clean.foreground is None else clean.foreground),
+            "alpha": clean.alpha,
             "shadow": shadow,
             "plate_disparity": plate_disparity,
             "disparity": disparity,
-            "subject_disparity": np.where(view.alpha >= 0.5, disparity, unknown),
+            "subject_disparity": np.where(clean.alpha >= 0.5, disparity, unknown),
         }
 
 
@@ -193,16 +198,26 @@ def _bytes(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def draw_crop(
     rng: np.random.Generator, alpha: npt.NDArray[np.float32], size: tuple[int, int], smallest: float
 ) -> tuple[int, int, int, int]:
-    """Draw x, y, width, height with the sample's aspect, the subject inside if that is easy."""
+    """Draw a random crop that shows at least half of the subject, if six tries find one.
+
+    Args:
+        rng: of the draws.
+        alpha: (H, W), true alpha.
+        size: (height, width) of the sample, whose aspect ratio the crop has.
+        smallest: least side of the crop as a share of the largest possible one.
+
+    Returns:
+        x, y, width, height in pixels.
+    """
     full_h, full_w = alpha.shape
     largest = min(full_w / size[1], full_h / size[0])
     whole = float(alpha.sum())
-    for _ in range(_TRIES):
+    for _ in range(_CROP_TRIES):
         share = 1 - (1 - smallest) * rng.random()
         w = int(np.clip(round(size[1] * largest * share), 2, full_w))
         h = int(np.clip(round(size[0] * largest * share), 2, full_h))
         x, y = int(rng.integers(full_w - w + 1)), int(rng.integers(full_h - h + 1))
-        if float(alpha[y : y + h, x : x + w].sum()) >= _SEEN * whole:
+        if float(alpha[y : y + h, x : x + w].sum()) >= _LEAST_VISIBLE * whole:
             break
     return x, y, w, h
 
@@ -214,7 +229,14 @@ def resample_plane(
     *,
     flip: bool,
 ) -> npt.NDArray[np.float32]:
-    """Cut and scale alpha or shadow by the filter that `view_of` takes for pictures."""
+    """Crop and resize alpha or shadow with the filter that `crop_view` uses for pictures.
+
+    Args:
+        plane: (H, W).
+        crop: x, y, width, height in pixels.
+        size: (height, width) of the result.
+        flip: mirror left and right.
+    """
     x, y, w, h = crop
     part = np.ascontiguousarray(plane[y : y + h, x : x + w], np.float32)
     if (h, w) != size:

@@ -1,9 +1,9 @@
-"""Parts of a stored sample, from bytes to arrays; plain files go the short way.
+"""Fast decoding of a stored sample's parts, from bytes to arrays.
 
-`pictures.read_image` asks every question that a stranger's file can raise. A set of samples has
-millions of files that raise none: JPEG and PNG without orientation, profile or transparency. Those
-are known by their first bytes and go straight to OpenCV, which gives the same numbers; all others,
-and those that OpenCV refuses, go the careful way.
+`pictures.read_image` handles orientation, profiles and transparency. Most files of a set have none
+of these: such JPEG and PNG files are recognised by their headers and decoded by OpenCV, which
+gives the same numbers in less time. All others, and those that OpenCV refuses, are decoded by
+`pictures`.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from cleanplate.formats.pictures import (
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _GREY, _COLOUR = 0, 2
-"""PNG's kinds of samples that are neither indexed nor transparent."""
-_HARMLESS = (b"sRGB", b"pHYs", b"tEXt", b"tIME")
-"""Chunks before a PNG's pixels that change no pixel."""
+"""PNG's colour types that are neither indexed nor transparent."""
+_IGNORED_CHUNKS = (b"sRGB", b"pHYs", b"tEXt", b"tIME")
+"""Chunks before a PNG's pixels that do not change how pixels are decoded."""
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
-"""JPEG's headers of frames coded by Huffman: baseline, extended, progressive."""
+"""JPEG's start-of-frame markers with Huffman coding: baseline, extended, progressive."""
 _CHANGES = frozenset({0xE1, 0xE2, 0xEE})
-"""JPEG's application markers that may turn a picture or its colours: EXIF, ICC, Adobe."""
+"""JPEG's application markers that may change orientation or colours: EXIF, ICC, Adobe."""
 
 
 @contextmanager
-def of(source: Path | str) -> Iterator[None]:
-    """Name what the bytes came from, in errors about them."""
+def name_in_errors(source: Path | str) -> Iterator[None]:
+    """Add the name of the source to errors that are raised in the block."""
     try:
         yield
     except CleanplateError as error:
         raise CleanplateError(error.what, file=source, cure=error.cure) from error
 
 
-def picture(data: bytes) -> Coded:
+def decode_picture(data: bytes) -> Coded:
     """Decode a picture as (H, W, 3) RGB, sRGB-coded, uint8 or uint16.
 
     Raises:
@@ -67,7 +67,7 @@ def picture(data: bytes) -> Coded:
     return read_image(io.BytesIO(data))
 
 
-def plane(data: bytes) -> Plane:
+def decode_plane(data: bytes) -> Plane:
     """Decode alpha or shadow as (H, W) float32 in [0, 1].
 
     Raises:
@@ -80,7 +80,7 @@ def plane(data: bytes) -> Plane:
     return to_float(grey)
 
 
-def grey_depth(data: bytes) -> Plane:
+def decode_grey_depth(data: bytes) -> Plane:
     """Decode grey depth as (H, W) float32 in [0, 1], whatever its range.
 
     Raises:
@@ -90,13 +90,13 @@ def grey_depth(data: bytes) -> Plane:
     return read_grey(io.BytesIO(data)) if grey is None else to_float(grey)
 
 
-def disparity(data: bytes, *, npy: bool = False, convention: Convention = DATASET) -> Plane:
-    """Decode depth as disparity in 1/m, (H, W) float32, NaN where unknown, 0 where nothing is hit.
+def decode_disparity(data: bytes, *, npy: bool = False, convention: Convention = DATASET) -> Plane:
+    """Decode depth as disparity in 1/m, (H, W) float32, NaN where unknown, 0 at infinity.
 
     Args:
         data: a 16-bit PNG in millimetres.
-        npy: `data` is an NPY instead: floats in metres, integers in millimetres.
-        convention: what the first and the last code of integers mean.
+        npy: `data` is an NPY file instead: floats in metres, integers in millimetres.
+        convention: meaning of the first and the last code of integers.
 
     Raises:
         CleanplateError: if it is no depth map.
@@ -107,12 +107,12 @@ def disparity(data: bytes, *, npy: bool = False, convention: Convention = DATASE
     if grey is None:
         grey = read_image(io.BytesIO(data))[..., 0]
     if grey.dtype != np.uint16:
-        raise CleanplateError("an 8-bit picture is no depth", cure="16-bit PNG or NPY")
+        raise CleanplateError("an 8-bit picture is no depth", cure="Give a 16-bit PNG or NPY file.")
     return disparities(convention).take(grey)
 
 
 def _grey(data: bytes) -> npt.NDArray[Any] | None:
-    """Decode a plain grey picture as stored; None if it is not one."""
+    """Decode a grey PNG or JPEG without conversion; None if it needs `pictures`."""
     if _channels(data) != 1:
         return None
     grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -120,7 +120,7 @@ def _grey(data: bytes) -> npt.NDArray[Any] | None:
 
 
 def _channels(data: bytes) -> int:
-    """Count the channels, 1 or 3, of a whole and plain PNG or JPEG; 0 for anything else."""
+    """Return the channels, 1 or 3, of a PNG or JPEG that OpenCV decodes right; 0 for any other."""
     if data.startswith(_PNG):
         return _png_channels(data)
     if data.startswith(b"\xff\xd8") and data.endswith(b"\xff\xd9"):
@@ -129,7 +129,7 @@ def _channels(data: bytes) -> int:
 
 
 def _png_channels(data: bytes) -> int:
-    """As `_channels`; chunks are (length, name, body, check), the first one is IHDR."""
+    """See `_channels`. Chunks are (length, name, body, CRC), the first one is IHDR."""
     if len(data) < 45 or data[-8:-4] != b"IEND":
         return 0
     size = int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big")
@@ -137,14 +137,14 @@ def _png_channels(data: bytes) -> int:
         return 0
     place = 33
     while (name := data[place + 4 : place + 8]) != b"IDAT":
-        if name not in _HARMLESS:
+        if name not in _IGNORED_CHUNKS:
             return 0
         place += 12 + int.from_bytes(data[place : place + 4], "big")
     return 1 if data[25] == _GREY else 3
 
 
 def _jpeg_channels(data: bytes) -> int:
-    """As `_channels`; markers are 0xFF, a code, and but for the first a length."""
+    """See `_channels`. Markers are 0xFF, a code, and except for the first a length."""
     place, last = 2, len(data) - 12
     while place < last and data[place] == 0xFF:
         code = data[place + 1]

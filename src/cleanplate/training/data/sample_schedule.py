@@ -1,4 +1,4 @@
-"""Which samples each step of a run takes, and at which size: a function of the recipe alone."""
+"""Schedule of a run: sample numbers and picture size of each step, from the recipe alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cleanplate.training.recipes import Recipe, Stage
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A stage's place in the run: its steps and the number of its first sample."""
+class StageSpan:
+    """Steps of a stage, `first_step` to `end_step` - 1, and the number of its first sample."""
 
     stage: Stage
     first_step: int
@@ -18,8 +18,8 @@ class Stretch:
     first_sample: int
 
 
-def stretches(recipe: Recipe) -> tuple[Stretch, ...]:
-    """Lay the stages out over the run: together they cover every step once."""
+def stage_spans(recipe: Recipe) -> tuple[StageSpan, ...]:
+    """Compute the spans of a recipe's stages; together they cover every step once."""
     result = []
     step = sample = 0
     done = 0.0
@@ -27,24 +27,24 @@ def stretches(recipe: Recipe) -> tuple[Stretch, ...]:
         done += stage.share
         last = number == len(recipe.stages) - 1
         end = recipe.steps if last else round(recipe.steps * done)
-        result.append(Stretch(stage, step, end, sample))
+        result.append(StageSpan(stage, step, end, sample))
         sample += (end - step) * stage.batch
         step = end
     return tuple(result)
 
 
 def step_samples(recipe: Recipe, start: int = 0) -> Iterator[tuple[range, Stage]]:
-    """Give the numbers of each step's samples from `start` on, and the stage of their size."""
-    for stretch in stretches(recipe):
-        for step in range(max(start, stretch.first_step), stretch.end_step):
-            first = stretch.first_sample + (step - stretch.first_step) * stretch.stage.batch
-            yield range(first, first + stretch.stage.batch), stretch.stage
+    """Yield the sample numbers and the stage of each step from `start` on."""
+    for span in stage_spans(recipe):
+        for step in range(max(start, span.first_step), span.end_step):
+            first = span.first_sample + (step - span.first_step) * span.stage.batch
+            yield range(first, first + span.stage.batch), span.stage
 
 
 def samples_seen(recipe: Recipe, step: int) -> int:
-    """How many samples `step` steps take."""
+    """Count the samples of the first `step` steps."""
     return sum(
         (min(step, s.end_step) - s.first_step) * s.stage.batch
-        for s in stretches(recipe)
+        for s in stage_spans(recipe)
         if step > s.first_step
     )

@@ -1,4 +1,4 @@
-"""WebDataset shards: tar files in which the parts of a sample share a name.
+"""Reader of WebDataset shards: tar files in which the parts of a sample share a name.
 
     000017.plate.jpg        the plate, sRGB                                   (.jpg .png .webp)
     000017.frame.jpg        the frame
@@ -9,14 +9,14 @@
     000017.depth.png        the frame's, likewise                             (optional)
     000017.json             facts                                             (optional)
 
-Of the facts one is read, what the first and the last number of a depth PNG mean (docs/depth.md):
-`"depth_convention"` names it; without it the older `"depth_zero": "infinity"`, or the name of a
-rendered `"world"`, says that nothing was hit where depth is 0, as it does for `evaluate`'s pairs;
-else it is `dataset`, in which `synth build` writes: 0 = unknown, 65535 = nothing hit.
+Of the JSON one key is used, the meaning of 0 and 65535 in a depth PNG (docs/depth.md):
+`"depth_convention"` names it. Without it, the older `"depth_zero": "infinity"` or the key
+`"world"` of rendered pairs means that 0 is infinitely far; else it is the convention `dataset`, in
+which `synth build` writes: 0 = unknown, 65535 = infinitely far.
 
-The library `webdataset` reads such files as a stream. Here they are read by position: only so
-is a resumed run the run that was never stopped, does every rank get its share whatever the
-number of shards, and is the order a new one each epoch.
+The library `webdataset` reads such files as a stream. Here they are read by position, so that a
+resumed run gets the samples of an uninterrupted one, every rank gets its part whatever the number
+of shards, and each epoch has another order.
 """
 
 from __future__ import annotations
@@ -44,16 +44,15 @@ from cleanplate.training.data.tar_index import members
 _NEEDED = ("plate", "frame", "alpha")
 _PARTS = (*_NEEDED, "foreground", "shadow", "plate_depth", "depth", "json")
 _COLUMN = {part: column for column, part in enumerate(_PARTS)}
-_NEAR = 1 << 16
-"""Bytes between the parts of a sample that are read rather than leapt over."""
+_LARGEST_GAP = 1 << 16
+"""Bytes between the parts of a sample that are read rather than skipped."""
 
 
 class Shards:
     """The samples of all tar files in a folder, in the order of shard and sample names.
 
-    Hidden files are not looked at, nor, in a set that `cleanplate synth build` makes, shards that
-    it has not finished. What is kept of a sample is a row of some hundred bytes in a few arrays,
-    which worker processes share.
+    Hidden files are ignored and, in a set of `cleanplate synth build`, unfinished shards. The index
+    has some hundred bytes for each sample, in arrays that worker processes share.
 
     Args:
         folder: holds `*.tar`.
@@ -66,7 +65,7 @@ class Shards:
         found = sorted(f for f in folder.glob("*.tar") if not is_hidden(f.name))
         if not found:
             raise CleanplateError("there are no .tar shards", file=folder)
-        self.files = build_manifest.made_shards(folder, found)
+        self.files = build_manifest.finished_shards(folder, found)
         tables = [_index(file) for file in self.files]
         self._first = np.cumsum([0, *(len(table.names) for table in tables)])
         """Number of each shard's first sample, and of all samples."""
@@ -80,23 +79,23 @@ class Shards:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the index takes."""
+        """Memory of the index in bytes."""
         arrays = (self._first, self._names, self._offsets, self._lengths, self._npy)
         return sum(array.nbytes for array in arrays)
 
     def name(self, number: int) -> str:
-        """Give the name that the parts of a sample share."""
+        """Return the name of a sample, which its parts share."""
         return bytes(self._names[number]).decode()
 
     def read(self, number: int) -> dict[str, Any]:
-        """Read a sample at the size it is stored in.
+        """Read a sample at its stored size.
 
         Raises:
             CleanplateError: if a part cannot be decoded.
         """
         file = self.files[int(np.searchsorted(self._first, number, "right")) - 1]
         source = f"{file}:{self.name(number)}"
-        with sample_decoding.of(source):
+        with sample_decoding.name_in_errors(source):
             files = self._bytes(file, number)
             return {
                 "source": source,
@@ -105,14 +104,14 @@ class Shards:
             }
 
     def _bytes(self, file: Path, number: int) -> dict[str, bytes]:
-        """Read the parts of a sample; they lie side by side, so mostly at one go."""
+        """Read the parts of a sample by one read where they are adjacent, as mostly."""
         offsets, lengths = self._offsets[number], self._lengths[number].astype(np.int64)
         there = np.flatnonzero(offsets)
         first, last = int(offsets[there].min()), int((offsets + lengths)[there].max())
         begins = offsets - first
         try:
             with file.open("rb") as raw:
-                if last - first <= 2 * int(lengths.sum()) + _NEAR:
+                if last - first <= 2 * int(lengths.sum()) + _LARGEST_GAP:
                     raw.seek(first)
                     span = raw.read(last - first)
                     cut = {_PARTS[i]: span[begins[i] : begins[i] + lengths[i]] for i in there}
@@ -129,22 +128,25 @@ class Shards:
 
 
 def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    frame, alpha = sample_decoding.picture(files["frame"]), sample_decoding.plane(files["alpha"])
+    frame, alpha = (
+        sample_decoding.decode_picture(files["frame"]),
+        sample_decoding.decode_plane(files["alpha"]),
+    )
     sample: dict[str, Any] = {
-        "plate": sample_decoding.picture(files["plate"]),
+        "plate": sample_decoding.decode_picture(files["plate"]),
         "frame": frame,
-        "foreground": sample_decoding.picture(files["foreground"])
+        "foreground": sample_decoding.decode_picture(files["foreground"])
         if "foreground" in files
         else frame,
         "alpha": alpha,
-        "shadow": sample_decoding.plane(files["shadow"])
+        "shadow": sample_decoding.decode_plane(files["shadow"])
         if "shadow" in files
         else np.ones_like(alpha),
     }
     convention = _convention(_facts(files.get("json", b"{}")))
     for part, name in (("plate_depth", "plate_disparity"), ("depth", "disparity")):
         if part in files:
-            sample[name] = sample_decoding.disparity(
+            sample[name] = sample_decoding.decode_disparity(
                 files[part], npy=bool(npy[_COLUMN[part]]), convention=convention
             )
         else:
@@ -154,24 +156,24 @@ def _decoded(files: dict[str, bytes], npy: npt.NDArray[np.bool_]) -> dict[str, A
 
 
 def _facts(text: bytes) -> dict[str, Any]:
-    """Give what a sample's JSON says; nothing if it is not ours."""
+    """Parse a sample's JSON; empty if it is no JSON object."""
     try:
-        told = parse_json(text)
-    except ValueError:  # whoever wrote them may have meant something else by json
+        values = parse_json(text)
+    except ValueError:  # other programs may store something else under this name
         return {}
-    return told if isinstance(told, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
-def _convention(told: dict[str, Any]) -> Convention:
-    """Tell what a sample's depth means: as its facts say, else as `synth build` writes it."""
-    if RECORD in told:
-        return convention_named(told[RECORD])
-    far = told.get(OLDER_RECORD, "infinity" if "world" in told else None) == "infinity"
+def _convention(facts: dict[str, Any]) -> Convention:
+    """Return the depth convention that a sample's JSON names, by default that of `synth build`."""
+    if RECORD in facts:
+        return convention_named(facts[RECORD])
+    far = facts.get(OLDER_RECORD, "infinity" if "world" in facts else None) == "infinity"
     return ZERO_IS_FAR if far else DATASET
 
 
 class _Table(NamedTuple):
-    """The index of n samples with P kinds of parts, sorted by name."""
+    """Index of n samples with P kinds of parts, sorted by name."""
 
     names: npt.NDArray[np.bytes_]  # (n,) UTF-8
     offsets: npt.NDArray[np.int64]  # (n, P) in the file; 0 = there is no such part
@@ -180,14 +182,14 @@ class _Table(NamedTuple):
 
 
 def _index(file: Path) -> _Table:
-    """Where each part of each sample lies in a tar file."""
+    """Index the parts of the samples in a tar file."""
     rows: dict[bytes, int] = {}
     kinds: dict[bytes, tuple[int, bool]] = {}
     taken, places = [], []
     found = members(file)
     for number, name in enumerate(found.names):
         key, _, kind = name.partition(b".")
-        if b"/" in kind:  # a folder's name has the dot
+        if b"/" in kind:  # the dot is in a folder's name
             folder, _, base = name.rpartition(b"/")
             key, _, kind = base.partition(b".")
             key = folder + b"/" + key

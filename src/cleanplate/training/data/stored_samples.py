@@ -1,4 +1,4 @@
-"""Samples that lie on disk, in an order that a seed decides, at the size that training asks for."""
+"""Stored samples as an endless source: shuffled each epoch by a seed, resized, split in two."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import resize, to_uint8
 
 _HELD_OUT = 20
-"""One sample in so many validates and never trains, where samples are not told apart."""
+"""One sample in so many is for validation, where a set has no split by assets."""
 
 
 class Collection(Protocol):
-    """Samples by number, each the same one each time."""
+    """Stored samples by number, such as `Shards` and `Folders`."""
 
     def __len__(self) -> int: ...
 
     def read(self, number: int) -> dict[str, Any]:
-        """Sample `number` at the size it is stored in; pictures may be uint16."""
+        """Read sample `number` at its stored size; pictures may be uint16."""
         ...
 
 
-class Stored:
-    """A collection as an endless source: every sample once an epoch, each epoch in another order.
+class StoredSource:
+    """A collection as an endless source: each sample once per epoch, each epoch in another order.
 
-    Which sample has index i is a function of the seed, so ranks and workers, which get different
-    indices, get different samples, and a resumed run goes on in the middle of an epoch. It does
-    not matter into how many files the collection is cut.
+    Which sample has index i is a function of the seed. Ranks and workers, which get different
+    indices, therefore get different samples, a resumed run continues in the middle of an epoch,
+    and the number of files does not matter.
 
     Args:
         collection: what to read.
@@ -51,7 +51,7 @@ class Stored:
         self._order: npt.NDArray[np.intp] = np.empty(0, np.intp)
 
     def number(self, index: int) -> int:
-        """Which sample of the collection has index `index` of the run."""
+        """Return the number in the collection of the run's sample `index`."""
         epoch, position = divmod(index, len(self.numbers))
         if epoch != self._epoch:
             generator = np.random.default_rng([self.seed, epoch])
@@ -59,17 +59,24 @@ class Stored:
         return int(self.numbers[self._order[position]])
 
     def sample(self, index: int, size: tuple[int, int]) -> dict[str, Any]:
-        """Read the sample at `size` = (H, W): scaled to cover it, the rest cut off evenly."""
+        """Read the sample, resized to cover `size` = (H, W) and centre-cropped to it."""
         stored = self.collection.read(self.number(index))
-        told = {key: stored[key] for key in ("depth_given",) if key in stored}
-        return {**fitted(stored, size), **told, "index": index}
+        flags = {key: stored[key] for key in ("depth_given",) if key in stored}
+        return {**resize_to_cover(stored, size), **flags, "index": index}
 
 
-def split(collection: Collection, seed: int) -> tuple[Stored, Stored | None]:
-    """Divide a collection into what trains and what validates.
+def split_collection(collection: Collection, seed: int) -> tuple[StoredSource, StoredSource | None]:
+    """Split a collection into training and validation samples.
 
-    A collection that can tell what its samples are made of gives sides that share no asset; of
-    any other one sample in twenty validates.
+    The two parts share no asset where the collection knows the assets of its samples (its method
+    `asset_split`); else one sample in twenty is for validation.
+
+    Args:
+        collection: what to split.
+        seed: of the order and, without assets, of the split.
+
+    Returns:
+        Training and validation; no validation for a collection of one sample.
 
     Raises:
         CleanplateError: if the collection is empty.
@@ -78,20 +85,27 @@ def split(collection: Collection, seed: int) -> tuple[Stored, Stored | None]:
     if count == 0:
         raise CleanplateError("there are no samples")
     if count == 1:
-        return Stored(collection, seed), None
-    sides = getattr(collection, "sides", lambda: None)()
-    if sides is None:
+        return StoredSource(collection, seed), None
+    parts = getattr(collection, "asset_split", lambda: None)()
+    if parts is None:
         order = np.random.default_rng([seed, count]).permutation(count)
         held = max(1, count // _HELD_OUT)
-        sides = order[held:], order[:held]
-    return Stored(collection, seed, sides[0]), Stored(collection, seed, sides[1])
+        parts = order[held:], order[:held]
+    return StoredSource(collection, seed, parts[0]), StoredSource(collection, seed, parts[1])
 
 
-def fitted(sample: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
-    """Every plane and picture of a sample scaled alike to cover `size`, then cut to it.
+def resize_to_cover(sample: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+    """Resize every plane and picture of a sample to cover `size`, then centre-crop.
 
-    Colours, alpha and shadow are averaged. Disparity takes the nearest pixel, because a mean of
-    two depths is a depth where nothing is.
+    Colours, alpha and shadow are averaged. Disparity takes the nearest pixel, because the mean of
+    two depths is a depth at which there is nothing.
+
+    Args:
+        sample: arrays (H, W) or (H, W, 3) by name; other values are dropped.
+        size: (height, width) in pixels.
+
+    Returns:
+        The arrays at `size`; uint16 pictures as uint8.
 
     Raises:
         CleanplateError: if the parts differ in size.

@@ -1,4 +1,4 @@
-"""Where the files lie in an uncompressed tar file."""
+"""Index of an uncompressed tar file: names, offsets and sizes of its members."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import numpy.typing as npt
 from cleanplate.errors import CleanplateError
 
 _BLOCK = tarfile.BLOCKSIZE
-_AT_ONCE = 4096
-"""Headers that are looked at together."""
+_HEADERS_AT_ONCE = 4096
+"""Headers that are checked together."""
 _CURE = "Build or copy it again."
 _FILE, _PAX = b"0", b"x"
 _RENAMES = (b"path=", b"size=", b"GNU.")
-"""What in a pax header changes the header that follows; times do not."""
+"""Keys in a pax header that change the header that follows; times do not."""
 _HEADER = np.dtype(
     {
         "names": ["name", "check", "kind", "magic", "folder"],
@@ -28,11 +28,11 @@ _HEADER = np.dtype(
         "itemsize": _BLOCK,
     }
 )
-"""What is looked at of a header (POSIX.1-1988, ustar); the size, in octal, is at 124."""
+"""Checked fields of a header (POSIX.1-1988, ustar); the size, in octal, is at 124."""
 
 
 class Members(NamedTuple):
-    """The files in a tar file: their names, and where their contents lie, in bytes."""
+    """Files in a tar file: names, and offsets and sizes of their contents in bytes."""
 
     names: list[bytes]
     offsets: npt.NDArray[np.int64]
@@ -40,15 +40,17 @@ class Members(NamedTuple):
 
 
 class _Unusual(Exception):
-    """The file is no row of plain ustar headers."""
+    """The file has other headers than plain ustar ones."""
 
 
 def members(file: Path) -> Members:
     """List the files of a tar file in their order.
 
-    Plain ustar headers, which is what `synth build` and the library `webdataset` write, are
-    stepped through here, several times as fast as the standard library does; whatever else comes
-    is left to that.
+    Plain ustar headers, as `synth build` and the library `webdataset` write them, are read here,
+    several times as fast as by the standard library; files with others are left to `tarfile`.
+
+    Args:
+        file: uncompressed.
 
     Raises:
         CleanplateError: if it cannot be read, is no tar file, or is cut short.
@@ -59,10 +61,10 @@ def members(file: Path) -> Members:
             try:
                 found, end = _plain(raw, length)
             except _Unusual:
-                found, end = _any(file)
+                found, end = _by_tarfile(file)
             raw.seek(end)
             block = raw.read(_BLOCK)
-            if any(block):  # the standard library takes a damaged header for the end
+            if any(block):  # `tarfile` takes a damaged header for the end
                 raise CleanplateError(f"the shard is damaged at byte {end}", file=file, cure=_CURE)
             if len(block) < _BLOCK:
                 raise CleanplateError("the shard is cut short", file=file, cure=_CURE)
@@ -74,9 +76,13 @@ def members(file: Path) -> Members:
 
 
 def _plain(raw: io.FileIO, length: int) -> tuple[Members, int]:
-    """Step from header to header; times in the manner of POSIX.1-2001 pax may stand between.
+    """Read ustar headers, among which pax headers (POSIX.1-2001) with times may stand.
 
-    Gives the files, and where the empty block after them should be.
+    Returns:
+        The files, and the offset of the empty block that should follow them.
+
+    Raises:
+        _Unusual: for any other header.
     """
     names: list[bytes] = []
     offsets: list[int] = []
@@ -85,7 +91,7 @@ def _plain(raw: io.FileIO, length: int) -> tuple[Members, int]:
     while not ended:
         headers: list[bytes] = []
         first = len(offsets)
-        while len(headers) < _AT_ONCE and place + _BLOCK <= length:
+        while len(headers) < _HEADERS_AT_ONCE and place + _BLOCK <= length:
             raw.seek(place)
             header = raw.read(_BLOCK)
             if not header[0]:
@@ -103,22 +109,22 @@ def _plain(raw: io.FileIO, length: int) -> tuple[Members, int]:
             sizes.append(size)
             place += -(-size // _BLOCK) * _BLOCK
         ended = ended or place + _BLOCK > length
-        names += _proved(raw, headers, offsets[first:], sizes[first:])
+        names += _checked_names(raw, headers, offsets[first:], sizes[first:])
     kept = [number for number, name in enumerate(names) if name]
     where = np.array([offsets, sizes], np.int64)[:, kept]
     return Members([names[number] for number in kept], where[0], where[1]), place
 
 
-def _proved(
+def _checked_names(
     raw: io.FileIO, headers: list[bytes], offsets: list[int], sizes: list[int]
 ) -> list[bytes]:
-    """Give the names behind headers, none for a pax header, if all are whole and plain."""
+    """Return the names in headers, empty for a pax header; raise `_Unusual` if one is not plain."""
     block = b"".join(headers)
     if not block:
         return []
     fields = np.frombuffer(block, _HEADER)
     total = np.frombuffer(block, np.uint8).reshape(-1, _BLOCK).sum(1, dtype=np.int64)
-    # The check is the sum of all bytes with its own counted as blanks.
+    # The checksum is the sum of all bytes, those of its own field counted as blanks.
     own = np.frombuffer(block, np.uint8).reshape(-1, _BLOCK)[:, 148:156].sum(1, dtype=np.int64)
     try:
         check = np.array([int(text.rstrip(b"\0 "), 8) for text in fields["check"].tolist()])
@@ -140,8 +146,8 @@ def _proved(
     return names
 
 
-def _any(file: Path) -> tuple[Members, int]:
-    """As `_plain`, of any tar file, by the standard library."""
+def _by_tarfile(file: Path) -> tuple[Members, int]:
+    """List any tar file by the standard library; returns as `_plain`."""
     with tarfile.open(file, "r:") as tar:
         found = [(m.name.encode(), m.offset_data, m.size) for m in tar if m.isfile()]
         end = tar.offset

@@ -1,4 +1,4 @@
-"""Export: a run's averaged weights as ONNX graphs with a model card.
+"""Export of a run's averaged weights: ONNX graphs with a model card, or half-precision weights.
 
-Takes a run folder; writes graphs that were compared with torch first.
+Takes a run folder or a checkpoint; graphs are compared with torch before anything is written.
 """

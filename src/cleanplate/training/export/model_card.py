@@ -1,4 +1,4 @@
-"""What is told about a model: `card.json` for programs, `card.md` for people."""
+"""Model card: `card.json`, from which `card.md` is rendered."""
 
 from __future__ import annotations
 
@@ -12,36 +12,41 @@ from typing import Any
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
-from cleanplate.synthesis.building.dataset_card import asks_attribution
+from cleanplate.synthesis.building.dataset_card import requires_attribution
 from cleanplate.training.export.trained import Trained
 from cleanplate.training.networks.complexity import giga_macs
-from cleanplate.training.recipes import command_of, listed
+from cleanplate.training.recipe_json import command_of, listed
 from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
 
 _FIGURES_FROM = (
-    "By `cleanplate evaluate PAIRS`, with `--plate-depth` or `--align` where a column says plate "
-    "depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
+    "By `cleanplate evaluate PAIRS`, with `--with-plate-depth` or `--align` where a column says "
+    "plate depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
     "docs/metrics.md defines each."
 )
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What cannot be measured: a person says it."""
+    """Content of the card that cannot be measured and is given by the user."""
 
     name: str
     license: str | None = None
-    """Of the weights, an SPDX expression; None = as the training data decide."""
+    """Of the weights, an SPDX expression; None = what follows from the training data."""
     training_data: str = ""
-    """What it learned from, and under which licences."""
+    """Description of the training data and their licences."""
     limits: str = ""
-    """What it is known to be bad at."""
+    """Known limits."""
     default: bool = False
-    """Whether this is the model that people get who choose none."""
+    """Whether this is the model that is used when none is named."""
 
 
 def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
-    """Collect the card's content, but for figures and the hashes of files.
+    """Collect the card's content, without metrics and hashes of files.
+
+    Args:
+        trained: the network and its record.
+        facts: given by the user.
+        weights: SHA-256 of the weights.
 
     Raises:
         CleanplateError: if the licence is no SPDX expression, or there is none and the training
@@ -83,7 +88,7 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
 
 
 def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, list[str]]:
-    """Give the weights' licence, and what the training data leave open about it.
+    """Return the weights' licence, and the objections that the training data raise.
 
     Raises:
         CleanplateError: if `given` is no SPDX expression, or is None where the data do not decide.
@@ -97,20 +102,20 @@ def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, lis
         shown = [*objections[:10], *([f"and {len(objections) - 10} more"] * (len(objections) > 10))]
         raise CleanplateError(
             "the training data do not decide the licence of the weights:\n  " + "\n  ".join(shown),
-            cure="Say it: --license Apache-2.0, or whatever you may give them under, by its SPDX "
-            "name. The card lists the data's own licences and attributions all the same.",
+            cure="Give the licence under which you may publish them by its SPDX name, such as "
+            "--license Apache-2.0. The card lists the data's licences and attributions anyway.",
         )
     try:
         return str(canonicalize_license_expression(given)), objections
     except InvalidLicenseExpression as error:
         raise CleanplateError(
             f"{given!r} is no SPDX licence",
-            cure="Such as Apache-2.0 or CC-BY-4.0; LicenseRef-NAME for terms of your own.",
+            cure="Give one such as Apache-2.0 or CC-BY-4.0, or LicenseRef-NAME for other terms.",
         ) from error
 
 
 def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the recipe with every path cut to its last part: folders of one machine are no news."""
+    """Copy a recipe with each path reduced to its last part: others have no use for the rest."""
     copy: dict[str, Any] = json.loads(json.dumps(recipe))
     for values, keys in (
         (copy["data"], ("plates", "cutouts", "pairs", "path")),
@@ -134,7 +139,7 @@ def _kind_of_data(recipe: Mapping[str, Any]) -> str:
 
 
 def metadata(content: Mapping[str, Any]) -> dict[str, str]:
-    """Collect what a graph carries in itself (ONNX `metadata_props`)."""
+    """Collect a graph's metadata (ONNX `metadata_props`) from the card's content."""
     keys = ("name", "license", "training_data", "weights_sha256", "parameters", "cleanplate")
     lines = {key: str(content[key]) for key in keys}
     lines["date"] = content["trained_until"]
@@ -150,10 +155,11 @@ def metadata(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[str, Any]]:
-    """Read the means in JSON files of `cleanplate evaluate`.
+    """Read the mean metrics in JSON files of `cleanplate evaluate`.
 
     Args:
-        allowed: the `model_hash` values that stand for this model.
+        files: to read.
+        allowed: the `model_hash` values of this model.
 
     Raises:
         CleanplateError: if a file is not of that kind, or of another model.
@@ -176,23 +182,23 @@ def read_figures(files: Sequence[Path], allowed: Collection[str]) -> list[dict[s
             ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CleanplateError(
-                f"these are no figures ({error})",
+                f"not a file of metrics ({error})",
                 file=file,
-                cure="cleanplate evaluate PAIRS --model FOLDER --json FILE",
+                cure="Write it by `cleanplate evaluate PAIRS --model FOLDER --json FILE`.",
             ) from error
-        strangers = {result.get("model_hash") for result in results} - set(allowed)
-        if strangers:
+        others = {result.get("model_hash") for result in results} - set(allowed)
+        if others:
             raise CleanplateError(
-                "these figures are of another model",
+                "these metrics are of another model",
                 file=file,
-                cure="Export without --figures, evaluate that, then export with its figures.",
+                cure="Export without --figures, evaluate that model, then export with --figures.",
             )
         figures += found
     return figures
 
 
 def as_markdown(content: Mapping[str, Any]) -> str:
-    """Write the card for people, made from the JSON alone."""
+    """Render the card as Markdown from the content of `card.json` alone."""
     rows = [
         ("parameters", f"{content['parameters']:,}"),
         ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),
@@ -228,7 +234,7 @@ def as_markdown(content: Mapping[str, Any]) -> str:
 
 
 def _subject_depth(record: Mapping[str, Any]) -> str:
-    """Tell what the regressor of the subject's depth learned from, and how it did."""
+    """Render the section on the subject depth regressor: its data and its errors."""
     recipe = record["recipe"]
     places = [
         *recipe["plates"],
@@ -250,7 +256,9 @@ def _subject_depth(record: Mapping[str, Any]) -> str:
 def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| licence | attribution | sources (assets) |", "| --- | --- | --- |"]
     for row in rows:
-        missing = "**missing, and asked for**" if asks_attribution(row["license"]) else "none given"
+        missing = (
+            "**missing, and asked for**" if requires_attribution(row["license"]) else "none given"
+        )
         cells = (
             row["license"] or "**none**",
             "; ".join(row["attribution"]) or missing,
@@ -261,8 +269,8 @@ def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 _ALIGNED = {True: ", registered", "on": ", registered", "off": ", not registered"}
-"""What a column says of `--align`; nothing where registration came by itself, or was off before
-it could (False)."""
+"""Suffix of a column's title by `--align`; none for automatic registration, and for cards from
+before there was any (False)."""
 
 
 def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:

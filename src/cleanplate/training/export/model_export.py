@@ -1,4 +1,4 @@
-"""From a checkpoint to the two ONNX graphs of a model, checked against torch before they exist."""
+"""Export of a checkpoint as a model folder (two ONNX graphs and a card) or as weights."""
 
 from __future__ import annotations
 
@@ -36,25 +36,30 @@ from cleanplate.training.subject_geometry.subject_training import RECORD
 from cleanplate.training.weights_licence import KEY
 
 TOLERANCE = 1e-3
-"""Largest difference between a graph and torch, in any output, that a model may have."""
+"""Largest allowed difference between a graph and torch, in any output."""
 
 
 def export_weights(source: Path, path: Path, *, overwrite: bool = False) -> Path:
-    """Write the averaged weights of a run folder or a checkpoint in 16 bits; see `weights`.
+    """Write the averaged weights of a run in half precision; see `half_precision_weights`.
+
+    Args:
+        source: a run folder or a checkpoint.
+        path: of the `.safetensors` file.
+        overwrite: replace a file that Cleanplate did not write.
 
     Raises:
-        CleanplateError: there is no such run, or the file cannot be written.
+        CleanplateError: if there is no such run, or the file cannot be written.
     """
     content = read_checkpoint(source / CHECKPOINT if source.is_dir() else source)
-    facts = {key: value for key, value in content.items() if key in _TRAVELS}
-    if "recipe" in facts:  # folders of one machine are no news to another
+    facts = {key: value for key, value in content.items() if key in _KEPT_FACTS}
+    if "recipe" in facts:  # paths of this machine mean nothing on another
         facts["recipe"] = model_card.without_places(facts["recipe"])
     write_weights(weights_of(content), facts, path, overwrite=overwrite)
     return path
 
 
-_TRAVELS = ("recipe", "samples", "global_step", "saved_at", KEY)
-"""What of a checkpoint goes along with weights in 16 bits."""
+_KEPT_FACTS = ("recipe", "samples", "global_step", "saved_at", KEY)
+"""Keys of a checkpoint that are kept beside half-precision weights."""
 
 
 def export(
@@ -66,17 +71,17 @@ def export(
     subject_depth: Path | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into `folder`.
+    """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into a folder.
 
-    A model that is there is replaced if an earlier export wrote it and nobody changed it since.
+    Files of an earlier export are replaced if they are unchanged since.
 
     Args:
         source: a run folder or a checkpoint.
-        facts: what the card says beyond what can be measured.
+        folder: of the model; made if it is not there.
+        facts: content of the card that cannot be measured; None = the recipe's name alone.
         figures: JSON files of `cleanplate evaluate --json`, of this model.
-        subject_depth: the run of a regressor of the subject's depth, which is copied beside the
-            graphs and named on the card.
-        overwrite: replace files whoever wrote them.
+        subject_depth: run folder of a subject depth regressor, which is copied beside the graphs.
+        overwrite: also replace files that Cleanplate did not write.
 
     Raises:
         CleanplateError: if a graph differs from torch by more than `TOLERANCE` at any of
@@ -134,7 +139,7 @@ def export(
 
 
 def weights_hash(network: nn.Module) -> str:
-    """SHA-256 over every weight's name, shape and float32 bytes, in the order of names."""
+    """Compute the SHA-256 of every weight's name, shape and float32 bytes, in order of names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
@@ -143,7 +148,7 @@ def weights_hash(network: nn.Module) -> str:
 
 
 def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:
-    """Read the regressor of a run, and its record for the card.
+    """Read a run's regressor, and its record for the card.
 
     Raises:
         CleanplateError: if the folder holds none, or it is damaged.
@@ -161,7 +166,7 @@ def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _model_hash(parts: dict[str, bytes]) -> str:
-    """As `cleanplate.models.Model.hash`."""
+    """Compute the same hash as `cleanplate.models.Model.hash`."""
     whole = hashlib.sha256()
     for name in (*GRAPHS, SUBJECT_DEPTH):
         if name in parts:
@@ -170,7 +175,7 @@ def _model_hash(parts: dict[str, bytes]) -> str:
 
 
 def _hash_of_same_weights(folder: Path, weights: str) -> list[str]:
-    """Give the hash of the model in `folder`, if it has these weights."""
+    """Return the hash of the model in `folder` in a list; empty if it has other weights."""
     if not (folder / CARD).is_file():
         return []
     try:

@@ -1,4 +1,4 @@
-"""The two ONNX graphs of a network: made, and held against torch."""
+"""The two ONNX graphs of a network: tracing, and comparison with torch."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from cleanplate.training.networks import PairNetwork
 
 OPSET = 17
 ODD_SIZES = ((2, 61, 83), (1, 135, 47))
-"""(N, H, W) at which graphs are checked."""
-_WHOLE = ("disparity", "alpha", "subject_disparity", "shadow")
-"""Outputs of the picture's own size."""
+"""(N, H, W) at which graphs are compared with torch."""
+_FULL_SIZE = ("disparity", "alpha", "subject_disparity", "shadow")
+"""Outputs of the picture's size."""
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
 
 Array = npt.NDArray[np.float32]
 
 
 class PlateGraph(nn.Module):
-    """What `plate.onnx` computes: the plate's features, and `disparity` as the last output.
+    """What `plate.onnx` computes: the plate's outputs, and `disparity` as the last one.
 
-    A network that estimates disparity, but not the plate's own, answers with that of an unchanged
-    frame; one that estimates none gives its features alone.
+    For a network with a disparity of the frame alone, it is that of an unchanged frame; a network
+    without any has no such output.
     """
 
     def __init__(self, network: PairNetwork):
@@ -44,8 +44,8 @@ class PlateGraph(nn.Module):
         self.outputs = (*network.plate_outputs, *(() if self.own else ("disparity",)))
 
     def forward(self, plate: Tensor, disparity: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
-        """Tensors in the order of `outputs`."""
-        features = self.network.encode_plate(plate, disparity, valid)
+        """Compute the tensors named by `outputs`, in that order."""
+        features = tuple(self.network.encode_plate(plate, disparity, valid))
         if self.own:
             return features
         unchanged = self.network.compare(plate, plate, features).disparity
@@ -54,9 +54,9 @@ class PlateGraph(nn.Module):
 
 
 class FrameGraph(nn.Module):
-    """What `frame.onnx` computes from frame, plate and the plate's features: `frame_outputs`.
+    """What `frame.onnx` computes from frame, plate and the plate's outputs: `frame_outputs`.
 
-    What a network does not tell apart is the frame's disparity for the subject's, and no shadow.
+    For a network without them, the subject's disparity is the frame's, and the shadow is 1.
     """
 
     def __init__(self, network: PairNetwork):
@@ -64,7 +64,7 @@ class FrameGraph(nn.Module):
         self.network = network
 
     def forward(self, frame: Tensor, plate: Tensor, *features: Tensor) -> tuple[Tensor, ...]:
-        """Give the network's `frame_outputs`, each (N, 1, H, W)."""
+        """Compute the network's `frame_outputs`, each (N, 1, H, W)."""
         made = self.network.compare(frame, plate, features)
         assert made.alpha is not None
         subject = made.disparity if made.subject_disparity is None else made.subject_disparity
@@ -79,10 +79,17 @@ class FrameGraph(nn.Module):
 
 
 def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes, bytes]:
-    """Make both graphs of a network in eval mode, serialised, BatchNorm folded.
+    """Make both graphs of a network in eval mode, with BatchNorm folded.
 
-    Traced by torch's first ONNX exporter: in seconds, every size dynamic, plain operators. The
-    newer one (dynamo) gives an equivalent graph in minutes.
+    Traced by torch's TorchScript-based ONNX exporter: takes seconds, every size is dynamic, with
+    plain operators. The newer one (dynamo) gives an equivalent graph in minutes.
+
+    Args:
+        network: to export.
+        metadata: for the graphs' `metadata_props`.
+
+    Returns:
+        The plate's and the frame's graph, serialised.
     """
     network = network.for_inference()
     plate_graph, frame_graph = PlateGraph(network), FrameGraph(network)
@@ -104,7 +111,7 @@ def _trace(
     outputs: Sequence[str],
 ) -> bytes:
     axes = {name: {0: "n", 2: f"{name}_h", 3: f"{name}_w"} for name in (*inputs, *outputs)}
-    for name in (*PLATE_INPUTS, "frame", *_WHOLE):
+    for name in (*PLATE_INPUTS, "frame", *_FULL_SIZE):
         if name in axes:
             axes[name] = {0: "n", 2: "h", 3: "w"}
     memory = io.BytesIO()
@@ -132,7 +139,7 @@ def _add_unused_inputs(
     arguments: Sequence[Tensor],
     axes: dict[str, dict[int, str]],
 ) -> None:
-    """Tracing drops what a network does not look at; callers feed it all the same."""
+    """Add inputs that tracing drops because the network does not use them; callers feed them."""
     there = {value.name: value for value in model.graph.input}
     values = []
     for name, argument in zip(names, arguments, strict=True):
@@ -145,7 +152,7 @@ def _add_unused_inputs(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hush the exporter, which warns of its own age and of sizes that are constants on purpose."""
+    """Silence the exporter's warnings of deprecation and of sizes that are constants on purpose."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     with warnings.catch_warnings():
@@ -158,7 +165,7 @@ def _quiet() -> Iterator[None]:
 
 
 def with_metadata(graph: bytes, metadata: dict[str, str]) -> bytes:
-    """Put `metadata` in place of a serialised graph's own."""
+    """Replace the metadata of a serialised graph."""
     model = onnx.load_from_string(graph)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata)
@@ -167,9 +174,12 @@ def with_metadata(graph: bytes, metadata: dict[str, str]) -> bytes:
 
 
 def largest_difference(network: PairNetwork, plate_graph: bytes, frame_graph: bytes) -> float:
-    """Largest absolute difference of any output from torch, over `ODD_SIZES`.
+    """Compute the largest absolute difference of any output from torch, over `ODD_SIZES`.
 
-    The frame's graph is fed by the plate's graph, as in use, half of the plate's depth unknown.
+    The frame's graph is fed by the plate's graph, as in use; half of the plate's depth is unknown.
+
+    Returns:
+        The difference; inf if a shape differs or a value is not finite.
     """
     network = network.for_inference()
     options = onnxruntime.SessionOptions()

@@ -1,4 +1,4 @@
-"""A trained network, read from its run: what export and the model card begin with."""
+"""Trained: a network with its weights, recipe and licences, read from a run."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 from cleanplate.training.checkpoint import CHECKPOINT, RECIPE, read_checkpoint, weights_of
 from cleanplate.training.networks import NetworkRecipe, PairNetwork, build_network
+from cleanplate.training.recipe_json import with_current_names
 from cleanplate.training.weights_licence import KEY, DataLicensing, licensing_of
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network and where it comes from."""
+    """A trained network and the record of its training."""
 
     network: PairNetwork
     recipe: dict[str, Any]
@@ -23,25 +24,28 @@ class Trained:
     samples: int
     saved_at: str
     licensing: DataLicensing
-    """Of what it learned from."""
+    """Of the training data."""
 
 
 def read_trained(path: Path) -> Trained:
-    """Read the averaged network of a run folder or a checkpoint, in eval mode.
+    """Read the averaged network of a run, in eval mode.
+
+    Args:
+        path: a run folder, a checkpoint or half-precision weights, of any version.
 
     Raises:
-        CleanplateError: if there is none.
+        CleanplateError: if there is no checkpoint, or it holds no matting network.
     """
     file = path / CHECKPOINT if path.is_dir() else path
     content = read_checkpoint(file)
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = facts_in(beside)
+        recipe = with_current_names(read_sidecar(beside))
     if "state_dict" not in content or not isinstance(recipe, dict) or "network" not in recipe:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
     try:
-        # The weights come from the checkpoint: no others are looked for.
+        # The weights come from the checkpoint, so the pretrained ones are not loaded.
         network = build_network(NetworkRecipe(**{**recipe["network"], "pretrained": False}))
     except CleanplateError as error:
         raise CleanplateError(error.what, file=file, cure=error.cure) from None
@@ -53,9 +57,9 @@ def read_trained(path: Path) -> Trained:
         ) from error
     if not isinstance(network, PairNetwork):
         raise CleanplateError(
-            "a network of the plate's depth alone is no model",
+            "a network for the plate's depth alone cannot be exported as a model",
             file=file,
-            cure="Export a matting run.",
+            cure="Export a run of a matting network.",
         )
     try:
         network.load_state_dict(weights_of(content))

@@ -1,6 +1,6 @@
-"""The networks: what each promises, what each is, and the registry that makes them by name.
+"""Neural networks for matting and depth, their interface, and the registry of their names.
 
-Takes plates and frames as `(N, 3, H, W)` tensors; gives a `Prediction` (see `contract`).
+Networks take plates and frames as `(N, 3, H, W)` tensors and return a `Prediction` (`contract`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blocks that several networks are made of."""
+"""Layers shared by the networks: resize, CoordConv channels, inverted residual, attention."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from torch import Tensor, nn
 
 
 def resize(tensor: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, to the height and width of `like`."""
+    """Resize (N, C, h, w) bilinearly to the height and width of `like`."""
     return F.interpolate(tensor, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def coordinate_channels(features: Tensor) -> Tensor:
-    """Two channels, -1 to 1 from top to bottom and from left to right (CoordConv, Liu et al. 2018).
+    """Make the two coordinate channels of CoordConv (Liu et al. 2018).
 
-    (N, C, H, W) to (N, 2, H, W). Built by cumulative sums of ones, because that exports for any
-    size.
+    Built by cumulative sums of ones, because that exports to ONNX for any size.
+
+    Args:
+        features: (N, C, H, W); only the size counts.
+
+    Returns:
+        (N, 2, H, W): row and column, from -1 (top, left) to 1 (bottom, right), pixel centres.
     """
     ones = torch.ones_like(features[:, :1])
     rows, columns = ones.cumsum(2), ones.cumsum(3)
@@ -30,7 +35,13 @@ def coordinate_channels(features: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Inverted residual (Sandler et al. 2018) that keeps channels and size."""
+    """Inverted residual (Sandler et al. 2018) that keeps channels and size.
+
+    Args:
+        channels: of input and output.
+        expansion: factor on the channels of the depthwise convolution.
+        kernel: side of the depthwise kernel.
+    """
 
     def __init__(self, channels: int, expansion: int = 2, kernel: int = 3):
         super().__init__()
@@ -47,13 +58,20 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, channels, H, W) to the same."""
+        """Filter (N, channels, H, W) to the same shape."""
         filtered: Tensor = self.body(features)
         return features + filtered
 
 
 class GlobalAttention(nn.Module):
-    """Every cell looks at every other: a transformer block (Vaswani et al. 2017), pre-norm."""
+    """Multi-head self-attention over all cells: a pre-norm transformer block.
+
+    Vaswani et al. 2017; the norm before each part as in Xiong et al. 2020.
+
+    Args:
+        channels: of input and output, a multiple of `heads`.
+        heads: of the attention.
+    """
 
     def __init__(self, channels: int, heads: int = 4):
         super().__init__()
@@ -66,7 +84,7 @@ class GlobalAttention(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, channels, H, W) to the same."""
+        """Mix (N, channels, H, W) to the same shape; cost grows with (H W)^2."""
         count, channels, height, width = features.shape
         cells = features.flatten(2).transpose(1, 2)
         query, key, value = (

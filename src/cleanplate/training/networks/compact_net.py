@@ -1,17 +1,17 @@
-"""CompactNet: the default network, about a million parameters.
+"""CompactNet: the default network. Encoder-decoder of inverted residuals, 1.07 M parameters.
 
-One pyramid of inverted residuals (Sandler et al. 2018, MobileNetV2) looks at plate and frame
-with the same weights. At each stride the two are fused as `concat(f, p, |f - p|)` by a 1x1
-convolution. The plate has a decoder of its own for depth, computed once per scene; the frame's
-decoder reads it, so that a subject is placed in the plate's depth rather than guessed anew.
+One encoder of inverted residuals (Sandler et al. 2018, MobileNetV2) computes the features of
+plate and frame with the same weights. At each stride the two are fused as
+`concat(f, p, |f - p|)` by a 1x1 convolution. The plate has a depth decoder, run once per plate;
+the frame's decoder takes its features, so that the subject's disparity is relative to the plate's.
 
-The plate's depth, when given, enters the plate's decoder only. The comparison of pictures never
-sees it, so an identical pair has identical features with and without depth.
+A known plate depth enters the plate's depth decoder only. The encoder does not take it, so an
+identical pair has identical features with and without depth.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -20,11 +20,9 @@ from torch import Tensor, nn
 from cleanplate.training.networks.blocks import coordinate_channels, resize
 from cleanplate.training.networks.contract import PairNetwork, Prediction
 
-_STRIDES = (2, 4, 8, 16, 32)
-
 
 def _channels(count: int, width: float) -> int:
-    """`count` scaled by `width`, a multiple of 8 so that vector units stay full."""
+    """Scale a number of channels; a multiple of 8, the width of CPU vector registers."""
     return max(8, round(count * width / 8) * 8)
 
 
@@ -58,8 +56,8 @@ class InvertedResidual(nn.Module):
         return features + filtered if self.residual else filtered
 
 
-class Merge(nn.Module):
-    """Bring coarse features up to finer ones and mix the two."""
+class DecoderBlock(nn.Module):
+    """Upsample coarse features, concatenate finer ones, mix by 1x1, filter by one residual."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int = 2):
         super().__init__()
@@ -67,13 +65,19 @@ class Merge(nn.Module):
         self.filter = InvertedResidual(outputs, outputs, expansion)
 
     def forward(self, coarse: Tensor, fine: Tensor, *more: Tensor) -> Tensor:
-        """Features at the stride of `fine`."""
+        """Decode to (N, outputs, H, W), the size of `fine`.
+
+        Args:
+            coarse: features of any size, (N, C, h, w).
+            fine: features (N, C', H, W).
+            *more: further features at the size of `fine`.
+        """
         mixed: Tensor = self.filter(self.mix(torch.cat([resize(coarse, fine), fine, *more], 1)))
         return mixed
 
 
-class Pyramid(nn.Module):
-    """A picture's features at strides 2, 4, 8, 16 and 32."""
+class Encoder(nn.Module):
+    """Features of a picture at strides 2, 4, 8, 16 and 32."""
 
     def __init__(self, channels: tuple[int, ...]):
         super().__init__()
@@ -101,7 +105,11 @@ class Pyramid(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) sRGB in [0, 1] to one tensor per stride."""
+        """Encode (N, 3, H, W) float32 sRGB in [0, 1] to one tensor per stride.
+
+        Returns:
+            (N, C, ceil(H / s), ceil(W / s)) for each stride s.
+        """
         features = (picture - 0.5) * 4.0
         outputs = []
         for stage in self.stages:
@@ -110,15 +118,15 @@ class Pyramid(nn.Module):
         return tuple(outputs)
 
 
-class PlateDepth(nn.Module):
-    """The plate's relative disparity, from its picture and from whatever depth is known."""
+class PlateDepthDecoder(nn.Module):
+    """The plate's relative disparity, from its features and from known depth where there is any."""
 
     def __init__(self, channels: tuple[int, ...], decoded: tuple[int, int, int], width: float):
         super().__init__()
         _, c4, c8, c16, c32 = channels
         d4, d8, d16 = decoded
         k2, k4, k8, k16, k32 = (_channels(c, width) for c in (8, 16, 24, 40, 64))
-        self.known = nn.ModuleList(
+        self.known_encoder = nn.ModuleList(
             [
                 _conv(2, k2, 3, 2),
                 InvertedResidual(k2, k4, 2, 2),
@@ -130,47 +138,63 @@ class PlateDepth(nn.Module):
         self.coarse = nn.Sequential(
             _conv(c32 + k32 + 2, c32), InvertedResidual(c32, c32, 2), InvertedResidual(c32, c32, 2)
         )
-        self.whole = nn.Conv2d(c32, c32, 1)
-        self.merge16 = Merge(c32 + c16 + k16, d16)
-        self.merge8 = Merge(d16 + c8 + k8, d8)
-        self.merge4 = Merge(d8 + c4 + k4, d4)
+        self.global_context = nn.Conv2d(c32, c32, 1)
+        self.decode_16 = DecoderBlock(c32 + c16 + k16, d16)
+        self.decode_8 = DecoderBlock(d16 + c8 + k8, d8)
+        self.decode_4 = DecoderBlock(d8 + c4 + k4, d4)
         self.head = nn.Sequential(_conv(d4, d4, 3), nn.Conv2d(d4, 1, 1))
 
     def forward(
         self, features: tuple[Tensor, ...], disparity: Tensor, valid: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Give decoded features at strides 4, 8, 16 and disparity at stride 4."""
+        """Decode the plate's features and its known depth.
+
+        Args:
+            features: of the plate at five strides, see `Encoder`.
+            disparity: (N, 1, H, W) relative disparity, any value where unknown.
+            valid: (N, 1, H, W), 1 where known, else 0.
+
+        Returns:
+            Decoded features at strides 4, 8 and 16, and relative disparity at stride 4.
+        """
         _, f4, f8, f16, f32 = features
         known = torch.cat([disparity * valid, valid], 1)
         knowns = []
-        for stage in self.known:
+        for stage in self.known_encoder:
             known = stage(known)
             knowns.append(known)
         _, k4, k8, k16, k32 = knowns
         coarse = self.coarse(torch.cat([f32, k32, coordinate_channels(f32)], 1))
-        # What kind of place this is, seen from everywhere: receptive fields end before large
-        # pictures do.
-        coarse = coarse + self.whole(coarse.mean((2, 3), keepdim=True))
-        p16 = self.merge16(coarse, f16, k16)
-        p8 = self.merge8(p16, f8, k8)
-        p4 = self.merge4(p8, f4, k4)
+        # Global average pooling: receptive fields are smaller than large pictures.
+        coarse = coarse + self.global_context(coarse.mean((2, 3), keepdim=True))
+        p16 = self.decode_16(coarse, f16, k16)
+        p8 = self.decode_8(p16, f8, k8)
+        p4 = self.decode_4(p8, f4, k4)
         return p4, p8, p16, self.head(p4)
 
 
+class CompactPlateOutputs(NamedTuple):
+    """What CompactNet computes once per plate of (N, 3, H, W)."""
+
+    feature_2: Tensor  # (N, C, ceil(H / 2), ceil(W / 2)) encoder features at stride 2
+    feature_4: Tensor
+    feature_8: Tensor
+    feature_16: Tensor
+    feature_32: Tensor
+    plate_4: Tensor  # depth decoder features at stride 4
+    plate_8: Tensor
+    plate_16: Tensor
+    disparity: Tensor  # (N, 1, H, W) relative disparity
+
+
 class CompactNet(PairNetwork):
-    """Alpha, subject and plate disparity and shadow, small enough for a CPU in real time.
+    """Alpha, disparity of subject and plate, and shadow; .49 GMAC a 256 x 256 frame.
 
     Args:
-        width: factor on all channel counts; 1 is what ships.
+        width: factor on all channel counts; 1 is the shipped network.
     """
 
-    plate_outputs: ClassVar[tuple[str, ...]] = (
-        *(f"feature_{stride}" for stride in _STRIDES),
-        "plate_4",
-        "plate_8",
-        "plate_16",
-        "disparity",
-    )
+    plate_outputs: ClassVar[tuple[str, ...]] = CompactPlateOutputs._fields
 
     def __init__(self, width: float = 1.0):
         super().__init__()
@@ -178,24 +202,21 @@ class CompactNet(PairNetwork):
         d2, d4, d8, d16 = (_channels(c, width) for c in (24, 40, 64, 96))
         p4, p8, p16 = (_channels(c, width) for c in (32, 64, 96))
         c2, c4, c8, c16, c32 = channels
-        self.pyramid = Pyramid(channels)
-        self.plate_depth = PlateDepth(channels, (p4, p8, p16), width)
+        self.encoder = Encoder(channels)
+        self.plate_depth = PlateDepthDecoder(channels, (p4, p8, p16), width)
         self.fuse = nn.ModuleList([_conv(3 * c, c) for c in channels])
         self.coarse = nn.Sequential(InvertedResidual(c32, c32, 2), InvertedResidual(c32, c32, 2))
-        self.merge16 = Merge(c32 + c16 + p16, d16)
-        self.merge8 = Merge(d16 + c8 + p8, d8)
-        self.merge4 = Merge(d8 + c4 + p4 + 1, d4)
-        self.merge2 = Merge(d4 + c2, d2)
-        self.subject = nn.Sequential(_conv(d4, d2, 3), nn.Conv2d(d2, 1, 1))
-        self.shade = nn.Sequential(_conv(d2, 8, 3), nn.Conv2d(8, 1, 1))
+        self.decode_16 = DecoderBlock(c32 + c16 + p16, d16)
+        self.decode_8 = DecoderBlock(d16 + c8 + p8, d8)
+        self.decode_4 = DecoderBlock(d8 + c4 + p4 + 1, d4)
+        self.decode_2 = DecoderBlock(d4 + c2, d2)
+        self.disparity_head = nn.Sequential(_conv(d4, d2, 3), nn.Conv2d(d2, 1, 1))
+        self.shadow_head = nn.Sequential(_conv(d2, 8, 3), nn.Conv2d(8, 1, 1))
         self.detail = nn.Conv2d(d2, 8, 1)
-        self.edge = nn.Sequential(_conv(8 + 9, 8, 3), nn.Conv2d(8, 1, 3, 1, 1))
-        self._start()
-
-    def _start(self) -> None:
-        """Begin near 'nothing has changed': little alpha, no shadow."""
-        nn.init.constant_(self.edge[-1].bias, -2.0)  # type: ignore[arg-type]
-        nn.init.constant_(self.shade[-1].bias, -4.0)  # type: ignore[arg-type]
+        self.alpha_head = nn.Sequential(_conv(8 + 9, 8, 3), nn.Conv2d(8, 1, 3, 1, 1))
+        # The first predictions are those of an unchanged frame: alpha near 0, shadow near 1.
+        nn.init.constant_(self.alpha_head[-1].bias, -2.0)  # type: ignore[arg-type]
+        nn.init.constant_(self.shadow_head[-1].bias, -4.0)  # type: ignore[arg-type]
 
     def _plate_outputs(
         self,
@@ -203,49 +224,53 @@ class CompactNet(PairNetwork):
         features: tuple[Tensor, ...],
         disparity: Tensor | None,
         valid: Tensor | None,
-    ) -> tuple[Tensor, ...]:
+    ) -> CompactPlateOutputs:
         if disparity is None or valid is None:
             disparity = valid = torch.zeros_like(plate[:, :1])
         p4, p8, p16, coarse = self.plate_depth(features, disparity, valid)
-        return (*features, p4, p8, p16, resize(coarse, plate))
+        return CompactPlateOutputs(*features, p4, p8, p16, resize(coarse, plate))
 
     def encode_plate(
         self,
         plate: Tensor,
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
-        """Features at five strides, decoded depth features at three, the plate's disparity."""
-        return self._plate_outputs(plate, self.pyramid(plate), plate_disparity, plate_valid)
+    ) -> CompactPlateOutputs:
+        """Compute features at five strides, decoded depth features at three, and disparity.
+
+        Arguments as for `PairNetwork.encode_plate`.
+        """
+        return self._plate_outputs(plate, self.encoder(plate), plate_disparity, plate_valid)
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
-        return self._compare(frame, plate, self.pyramid(frame), features)
+        """Predict from a frame and the plate's outputs; arguments as in `PairNetwork.compare`."""
+        return self._compare(frame, plate, self.encoder(frame), CompactPlateOutputs(*features))
 
     def _compare(
         self,
         frame: Tensor,
         plate: Tensor,
         frame_features: tuple[Tensor, ...],
-        plate_outputs: tuple[Tensor, ...],
+        plate_outputs: CompactPlateOutputs,
     ) -> Prediction:
-        p4, p8, p16, plate_disparity = plate_outputs[5:]
+        plate_disparity = plate_outputs.disparity
         f2, f4, f8, f16, f32 = (
             fuse(torch.cat([f, p, (f - p).abs()], 1))
+            # Of the plate's outputs the features come first.
             for fuse, f, p in zip(self.fuse, frame_features, plate_outputs, strict=False)
         )
         x = self.coarse(f32)
-        x = self.merge16(x, f16, p16)
-        x = self.merge8(x, f8, p8)
-        x4 = self.merge4(x, f4, p4, resize(plate_disparity, f4))
-        x2 = self.merge2(x4, f2)
-        subject_disparity = resize(self.subject(x4), frame)
-        shadow = resize(torch.exp(-F.softplus(self.shade(x2))), frame)
-        # Full resolution only for the last, cheap look at the two pictures.
+        x = self.decode_16(x, f16, plate_outputs.plate_16)
+        x = self.decode_8(x, f8, plate_outputs.plate_8)
+        x4 = self.decode_4(x, f4, plate_outputs.plate_4, resize(plate_disparity, f4))
+        x2 = self.decode_2(x4, f2)
+        subject_disparity = resize(self.disparity_head(x4), frame)
+        shadow = resize(torch.exp(-F.softplus(self.shadow_head(x2))), frame)
+        # Only the alpha head runs at full resolution: it has few channels.
         detail = torch.cat(
             [resize(self.detail(x2), frame), frame - 0.5, plate - 0.5, (frame - plate).abs()], 1
         )
-        logits = self.edge(detail)
+        logits = self.alpha_head(detail)
         alpha = logits.sigmoid()
         return Prediction(
             alpha=alpha,
@@ -263,11 +288,11 @@ class CompactNet(PairNetwork):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> Prediction:
-        """Both parts; the pyramid runs once over both pictures.
+        """Predict from plate and frame, as in training; the encoder runs once over both.
 
         One pass is faster, and in training its batch statistics are those of both pictures.
         """
-        both = self.pyramid(torch.cat([plate, frame]))
+        both = self.encoder(torch.cat([plate, frame]))
         count = len(plate)
         outputs = self._plate_outputs(
             plate, tuple(f[:count] for f in both), plate_disparity, plate_valid

@@ -1,4 +1,4 @@
-"""What a network costs: multiplications of a picture."""
+"""Complexity of a network: multiply-accumulate operations (MACs) per picture."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from cleanplate.training.networks.contract import PairNetwork
 
 
 def giga_macs(network: PairNetwork, part: str, size: int = 256) -> float:
-    """Count the multiplications of a `size` x `size` picture, in 10^9.
+    """Count the multiply-accumulate operations of a `size` x `size` picture, in 10^9 (GMAC).
 
     Args:
-        part: "frame" (its plate kept) or "plate".
+        network: of any width.
+        part: "frame" (the plate's outputs cached) or "plate".
+        size: side of the picture in pixels.
     """
     picture, plane = torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size)
     with torch.no_grad():

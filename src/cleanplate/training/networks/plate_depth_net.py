@@ -1,8 +1,8 @@
-"""PlateDepthNet: a plate's relative disparity from its picture, run once per plate.
+"""PlateDepthNet: monocular depth of a plate, as relative disparity; run once per plate.
 
-The pretrained encoder at full size, attention over all cells at stride 32, a light decoder to
-stride 4. Where a pixel stands in the picture says much about its depth (floors are below, ceilings
-above), so coordinates join the coarsest features.
+The pretrained encoder at full size, self-attention over all cells at stride 32, a light decoder to
+stride 4. A pixel's position is a cue to its depth (floors are below, ceilings above), so
+coordinate channels are added to the coarsest features.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _WIDTHS = (48, 64, 96, 160)
 """Channels of the decoder at strides 4, 8, 16 and 32."""
 
 
-class _Decoder(nn.Module):
-    """Coarser features brought up, added to the encoder's at this stride, and filtered."""
+class _DecoderBlock(nn.Module):
+    """Upsample coarser features, add the encoder's at this stride, filter by residual blocks."""
 
     def __init__(self, coarser: int, encoded: int, channels: int):
         super().__init__()
@@ -44,7 +44,7 @@ class PlateDepthNet(nn.Module):
     """Relative disparity of a picture of an empty scene.
 
     Args:
-        pretrained: begin with the encoder's ImageNet weights.
+        pretrained: load the encoder's ImageNet weights.
     """
 
     def __init__(self, *, pretrained: bool = False):
@@ -56,15 +56,19 @@ class PlateDepthNet(nn.Module):
             nn.Conv2d(e32 + 2, w32, 1, bias=False), nn.BatchNorm2d(w32), nn.ReLU(inplace=True)
         )
         self.attention = nn.Sequential(GlobalAttention(w32), GlobalAttention(w32))
-        self.decode_16 = _Decoder(w32, e16, w16)
-        self.decode_8 = _Decoder(w16, e8, w8)
-        self.decode_4 = _Decoder(w8, e4, w4)
+        self.decode_16 = _DecoderBlock(w32, e16, w16)
+        self.decode_8 = _DecoderBlock(w16, e8, w8)
+        self.decode_4 = _DecoderBlock(w8, e4, w4)
         self.head = nn.Conv2d(w4, 1, 3, 1, 1)
         if pretrained:
             self.encoder.load_imagenet()
 
     def estimate(self, plate: Tensor) -> Tensor:
-        """(N, 3, H, W) sRGB in [0, 1] to relative disparity (N, 1, H, W), larger is nearer."""
+        """Estimate relative disparity (N, 1, H, W), larger is nearer.
+
+        Args:
+            plate: (N, 3, H, W) float32 sRGB in [0, 1].
+        """
         _, f4, f8, f16, f32 = self.encoder(plate)
         coarsest = self.coarsest(torch.cat([f32, coordinate_channels(f32)], 1))
         x = self.decode_16(self.attention(coarsest), f16)
@@ -78,5 +82,5 @@ class PlateDepthNet(nn.Module):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> Prediction:
-        """As a pair network is called in training; only the plate's picture is looked at."""
+        """Predict the plate's disparity, called as a pair network is; only `plate` is used."""
         return Prediction(plate_disparity=self.estimate(plate))

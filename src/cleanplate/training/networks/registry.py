@@ -1,4 +1,4 @@
-"""The networks by name, and how one is made from its recipe."""
+"""Registry of the networks by name; `build_network` makes one from its recipe."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ NETWORKS: dict[str, Callable[..., PairNetwork]] = {
     "dual": DualResolutionNet,
     "seed": SeedNet,
 }
-"""Every network here is held to `tests/training/test_networks_contract.py`."""
+"""Name -> class. `tests/training/test_networks_contract.py` tests every one of them."""
 
 
 def build_network(recipe: NetworkRecipe) -> PairNetwork | PlateDepthNet:
-    """Make the recipe's network with fresh weights from torch's global generator.
+    """Make the recipe's network, weights initialised from torch's global generator.
 
     Raises:
         CleanplateError: if no network of that name is registered.
@@ -32,8 +32,8 @@ def build_network(recipe: NetworkRecipe) -> PairNetwork | PlateDepthNet:
     if recipe.name not in NETWORKS:
         raise CleanplateError(
             f"there is no network {recipe.name!r}",
-            cure=f"There are {', '.join(NETWORKS)}. Another is known where its module has put it "
-            "into cleanplate.training.networks.NETWORKS: export from Python there.",
+            cure=f"Choose one of {', '.join(NETWORKS)}. A network of your own has to be registered "
+            "first: put its class into cleanplate.training.networks.NETWORKS, from Python.",
         )
     if recipe.name == "dual":
         return NETWORKS[recipe.name](pretrained=recipe.pretrained)

@@ -1,7 +1,8 @@
-"""SeedNet: the network of the 2020 report that Cleanplate grew from, layer for layer.
+"""SeedNet: the network of the 2020 report that Cleanplate continues, layer for layer.
 
-A ResNet-U-Net of 41 M parameters over the fused features of plate and frame, kept as a baseline
-and for the study of why its depth came out blank. Its 99 rows are in the tests.
+A ResNet-U-Net of 41 M parameters over the fused features of plate and frame. It is a baseline, and
+the subject of the study of why the report's depth maps came out blank. The tests compare it with
+the 99 rows of the report's layer table.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _unit(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Stem(nn.Sequential):
-    """Features of one picture at full size: a convolution, then a depthwise separable one."""
+    """Features (N, channels, H, W) of one picture: a convolution and a depthwise separable one."""
 
     def __init__(self, channels: int):
         super().__init__(
@@ -55,13 +56,13 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, ceil(H / stride), ceil(W / stride))."""
+        """Filter (N, inputs, H, W) to (N, outputs, ceil(H / stride), ceil(W / stride))."""
         inner = F.relu(self.norm1(self.conv1(features)))
         return F.relu(self.norm2(self.conv2(inner)) + self.shortcut(features))
 
 
-class Decoder(nn.Module):
-    """Grow to the size of the encoder's features, refine, and mix the two."""
+class DecoderBlock(nn.Module):
+    """Upsample to the size of the encoder's features, refine, concatenate and mix."""
 
     def __init__(self, inputs: int, outputs: int, mixed: int, blocks: int = 1):
         super().__init__()
@@ -71,20 +72,20 @@ class Decoder(nn.Module):
         self.mix = _unit(2 * outputs, mixed)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """(N, mixed, H, W) at the size of `fine`; x2 where that is even."""
+        """Decode to (N, mixed, H, W), the size of `fine`; a factor of 2 where that is even."""
         grown = F.interpolate(coarse, size=fine.shape[-2:], mode="bilinear", align_corners=True)
         mixed: Tensor = self.mix(torch.cat([self.blocks(grown), fine], 1))
         return mixed
 
 
 class SeedNet(PairNetwork):
-    """Mask from the fused stem, depth from the U-Net, one last convolution for both.
+    """Mask from the fused stem, depth from the U-Net, one output convolution for both.
 
     Args:
         fusion: "concat" joins the two pictures' features, "subtract" takes their difference.
         subtract: with fusion="subtract", whether "features" or "pictures" are subtracted.
         width: factor on all channel counts; 1 is the report's network.
-        shared_head: False gives depth a last convolution of its own.
+        shared_head: False gives depth an output convolution of its own.
     """
 
     plate_outputs: ClassVar[tuple[str, ...]] = ("feature",)
@@ -114,10 +115,10 @@ class SeedNet(PairNetwork):
         self.encoder3 = BasicBlock(c2, c3, 2)
         self.encoder4 = BasicBlock(c3, c4, 2)
         self.encoder5 = BasicBlock(c4, c5, 2)
-        self.decoder4 = Decoder(c5, c4, c4, blocks=2)
-        self.decoder3 = Decoder(c4, c3, c3)
-        self.decoder2 = Decoder(c3, c2, c2)
-        self.decoder1 = Decoder(c2, c1, last)
+        self.decoder4 = DecoderBlock(c5, c4, c4, blocks=2)
+        self.decoder3 = DecoderBlock(c4, c3, c3)
+        self.decoder2 = DecoderBlock(c3, c2, c2)
+        self.decoder1 = DecoderBlock(c2, c1, last)
         self.head = _conv(last, 1, 3)
         self.depth_head = self.head if shared_head else _conv(last, 1, 3)
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -133,14 +134,14 @@ class SeedNet(PairNetwork):
         plate_disparity: Tensor | None = None,
         plate_valid: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Give the plate's stem features; its depth is not looked at."""
+        """Compute the plate's stem features; its depth is not used."""
         scaled = self._scaled(plate)
         if self.fusion == "subtract" and self.subtract == "pictures":
             return (scaled,)
         return (self.stem(scaled),)
 
     def fuse(self, frame: Tensor, features: tuple[Tensor, ...]) -> Tensor:
-        """Compare the frame's stem features with the plate's: (N, fused, H, W)."""
+        """Fuse the frame's stem features with the plate's: (N, fused, H, W)."""
         (from_plate,) = features
         scaled = self._scaled(frame)
         if self.fusion == "concat":
@@ -151,12 +152,12 @@ class SeedNet(PairNetwork):
         compared: Tensor = self.stem(scaled - from_plate)
         return compared
 
-    def enter(self, fused: Tensor) -> Tensor:
-        """Make of fused stem features what the U-Net begins with."""
+    def unet_input(self, fused: Tensor) -> Tensor:
+        """Convolve fused stem features to the U-Net's input, (N, c1, H, W)."""
         return F.relu(self.trunk_norm(self.trunk_conv(fused)))
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Give the U-Net's features at strides 1, 2, 4, 8, 16."""
+        """Compute the U-Net's features at strides 1, 2, 4, 8, 16."""
         levels = []
         for stage in (self.encoder1, self.encoder2, self.encoder3, self.encoder4, self.encoder5):
             x = stage(x)
@@ -164,7 +165,7 @@ class SeedNet(PairNetwork):
         return tuple(levels)
 
     def decode(self, levels: tuple[Tensor, ...]) -> Tensor:
-        """Bring the U-Net's features back to full size: (N, last, H, W)."""
+        """Decode the U-Net's features to full size: (N, last, H, W)."""
         *finer, x = levels
         decoders = (self.decoder4, self.decoder3, self.decoder2, self.decoder1)
         for decoder, fine in zip(decoders, reversed(finer), strict=True):
@@ -172,11 +173,11 @@ class SeedNet(PairNetwork):
         return x
 
     def compare(self, frame: Tensor, plate: Tensor, features: tuple[Tensor, ...]) -> Prediction:
-        """Mask and depth of `frame`. The logit of depth is read as relative disparity."""
+        """Predict mask and depth of a frame; the depth logit is taken as relative disparity."""
         fused = self.fuse(frame, features)
-        entered = self.enter(fused)
+        unet_input = self.unet_input(fused)
         mask = self.head(self.mask(fused))
-        disparity = self.depth_head(self.decode(self.encode(entered)))
+        disparity = self.depth_head(self.decode(self.encode(unet_input)))
         return Prediction(
             alpha=mask.sigmoid(),
             disparity=disparity,

@@ -1,4 +1,4 @@
-"""Training of the regressor of the subject's depth (`predict.geometry.subject_depth`).
+"""Training of the subject depth regressor (`cleanplate.predict.geometry.subject_depth`).
 
-Takes mattes and disparity of composites and pairs; writes a small table of trees or weights.
+Takes alpha and disparity of composites and pairs; writes the weights of small networks.
 """

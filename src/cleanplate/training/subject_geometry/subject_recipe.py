@@ -1,4 +1,4 @@
-"""What decides which regressor of the subject's depth comes out of a training."""
+"""Recipe of the subject depth regressor."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ class SubjectDepthRecipe:
     """Everything that decides what the regressor learns."""
 
     plates: tuple[Path, ...] = ()
-    """Folders of plates with depth. None = procedural rooms."""
+    """Folders of plates with depth. None = procedural scenes."""
     cutouts: tuple[Path, ...] = ()
     """Folders of cutouts. None = procedural ones."""
     pairs: Path | None = None
-    """A folder of full-scene pairs; one in ten validates and never trains."""
+    """A folder of full-scene pairs; one in ten is for validation only."""
     composites: int = 9_000
-    """Scenes composed of plates and cutouts."""
+    """Number of scenes composed of plates and cutouts."""
     pair_scenes: int = 6_000
-    """Scenes cut from the pairs."""
+    """Number of scenes cropped from the pairs."""
     pairs_weight: float = 1.0
-    """How often a subject of a pair is drawn, against one of a composite."""
+    """Sampling weight of a pair's subject, relative to a composite's."""
     validation: int = 500
-    """Composites that validate, of assets that never train."""
+    """Number of composites for validation, of assets that are not in training."""
     networks: int = 3
-    """Networks whose mean counts; each has its own fresh weights."""
+    """Size of the ensemble; its mean is the prediction."""
     hidden: int = 64
+    """Units of each of the two hidden layers."""
     steps: int = 1_500
     batch: int = 512
     learning_rate: float = 3e-3
@@ -40,4 +41,4 @@ RECIPES: dict[str, SubjectDepthRecipe] = {
         composites=24, validation=8, networks=2, hidden=16, steps=30, batch=32
     ),
 }
-"""The recipes of `cleanplate train` that are of this kind."""
+"""Recipes of `cleanplate train` for this regressor, by name."""

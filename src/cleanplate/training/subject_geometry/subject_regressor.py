@@ -1,4 +1,4 @@
-"""The regressor of the subject's depth: fitted, calibrated and judged."""
+"""The subject depth regressor: fitting, calibration and evaluation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cleanplate.training.subject_geometry.subject_recipe import SubjectDepthReci
 from cleanplate.training.subject_geometry.subject_table import Table
 
 _LARGEST = 3.0
-"""ln(disparity / bound) beyond it is learned as this much."""
+"""Targets ln(disparity / bound) are clipped to this."""
 
 
 class _Networks(torch.nn.Module):
-    """E networks of two hidden layers, side by side."""
+    """An ensemble of E networks with two hidden layers, computed together."""
 
     def __init__(self, count: int, quantities: int, hidden: int, seed: int):
         super().__init__()
@@ -33,7 +33,7 @@ class _Networks(torch.nn.Module):
             self.offsets.append(torch.full((count, 1, m), 0.0 if m != 2 else -1.5))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(E, n, k) to ln(disparity / bound) and the logarithm of its Laplace scale, (E, n)."""
+        """Map (E, n, k) to ln(disparity / bound) and the log of its Laplace scale, (E, n)."""
         for place, (weights, offsets) in enumerate(zip(self.weights, self.offsets, strict=True)):
             x = torch.baddbmm(offsets, x, weights)
             if place < 2:
@@ -42,10 +42,10 @@ class _Networks(torch.nn.Module):
 
 
 def fit_regressor(table: Table, recipe: SubjectDepthRecipe) -> Regressor:
-    """Fit the networks: relative error of depth, with the Laplace likelihood of its logarithm.
+    """Fit the ensemble by the relative error of depth plus the Laplace likelihood of its logarithm.
 
-    The likelihood alone, under which subjects that are hard to place count for less, places more
-    of the others within 10 % but errs by far more on the hard ones.
+    The likelihood alone gives less weight to subjects whose depth is hard to estimate: more of the
+    others are within 10 %, but the errors of the hard ones are much larger.
     """
     mean = table.quantities.mean(0)
     deviation = np.maximum(table.quantities.std(0), np.float32(1e-3))
@@ -89,7 +89,7 @@ def calibrated(regressor: Regressor, table: Table) -> Regressor:
 
 
 class Figures(NamedTuple):
-    """How a regressor does on subjects that it never learned from: each counts once."""
+    """Errors of a regressor on validation subjects, each counted once; shares in [0, 1]."""
 
     subjects: int
     abs_rel: float
@@ -100,7 +100,7 @@ class Figures(NamedTuple):
 
 
 def figures(regressor: Regressor, table: Table) -> Figures:
-    """Compare a regressor, and the bound alone, with the truth: relative errors of depth."""
+    """Compute the relative depth errors of a regressor, and of the bound alone."""
     ratio, spread = regressor(table.quantities)
     error, alone = np.abs(np.expm1(table.ratio - ratio)), np.abs(np.expm1(table.ratio))
     inside = np.abs(table.ratio - ratio) <= spread

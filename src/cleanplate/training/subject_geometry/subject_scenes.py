@@ -1,4 +1,4 @@
-"""Scenes without colour for the subject's depth: mattes and disparity of composites and pairs."""
+"""Scenes for the subject depth regressor: alpha and disparity of composites and pairs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ import numpy.typing as npt
 from cleanplate.arrays import Plane
 from cleanplate.predict.geometry.subject_regions import LOOK
 from cleanplate.synthesis import Composer, CompositorSettings, Plate
-from cleanplate.synthesis.assets.split import Part
+from cleanplate.synthesis.assets.split import Subset
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.occlusion import Subjects, add_layer, visible
-from cleanplate.synthesis.compositor.subject_sampling import draw_subject, weighted
-from cleanplate.synthesis.compositor.view import draw_view, view_of
+from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
+from cleanplate.synthesis.compositor.subject_sampling import sample_subject, weighted_choice
+from cleanplate.synthesis.compositor.view import crop_view, sample_view
 from cleanplate.training.data.pair_augmentation import draw_crop, open_pairs, resample_plane
 
 _SIDES = ((3, 4), (9, 16), (4, 3), (1, 1), (2, 3), (16, 9))
 _WEIGHTS = np.array([0.42, 0.28, 0.08, 0.07, 0.1, 0.05])
-"""Height over width of the pictures, and how often each comes."""
-_DRAW = 0x5B7D
+"""(height, width) ratios of the pictures, and the probability of each."""
+_STREAM = 0x5B7D
+"""Part of the seed that makes these random numbers independent of other sources'."""
 SETTINGS = CompositorSettings(
     grounded=0.56, portrait=0.44, uniform=0.0, shape=0.02, smallest_crop=0.5, true_size=True
 )
-"""More subjects than elsewhere are cut by the lower border: there the bound alone fails."""
+"""More subjects than elsewhere are cut off by the lower border: there the bound alone is wrong."""
 CLOSEST = 0.4
-"""Metres: nearer subjects are left out."""
+"""Least distance of a subject in metres; nearer ones are left out."""
 LOOSE = 0.1
-"""Share of composites in which sizes are free, so that sizes are not trusted blindly."""
+"""Share of composites with random subject sizes, so that size is not the only cue."""
 
 
 class SubjectScene(NamedTuple):
@@ -51,13 +52,14 @@ class SubjectScene(NamedTuple):
 
 
 class CompositeScenes:
-    """Scene i of plates and cutouts: a function of (seed, folders, i) alone.
+    """Scenes composed of plates and cutouts; scene i is a function of (seed, folders, i) alone.
 
     Args:
-        plates: folders of plates with depth; None = procedural rooms.
+        plates: folders of plates with depth; None = procedural scenes.
         cutouts: folders of cutouts; None = procedural ones.
-        seed: of all draws.
-        part: which assets, see `cleanplate.synthesis.assets.split`.
+        seed: of all random numbers.
+        part: of the assets, see `cleanplate.synthesis.assets.split`.
+        settings: of the compositor.
     """
 
     def __init__(
@@ -65,40 +67,40 @@ class CompositeScenes:
         plates: Sequence[Path] | None,
         cutouts: Sequence[Path] | None,
         seed: int,
-        part: Part = "all",
+        part: Subset = "all",
         settings: CompositorSettings = SETTINGS,
     ):
         if not plates or not cutouts:
             settings = replace(settings, procedural_rooms=64, procedural_cutouts=64)
         self.composer = Composer.from_folders(
-            plates or None, cutouts or None, seed=seed, settings=settings, part=part
+            plates or None, cutouts or None, seed=seed, settings=settings, subset=part
         )
         self.seed = abs(seed)
 
     def scene(self, index: int) -> SubjectScene | None:
         """Make scene `index`; None where it holds no subject or its plate no depth."""
-        rng = np.random.default_rng([self.seed, index, _DRAW])
+        rng = np.random.default_rng([self.seed, index, _STREAM])
         composer, settings, size = self.composer, self.composer.settings, draw_size(rng)
         if rng.random() < LOOSE:
             settings = replace(settings, true_size=False)
-        source = composer.plates[weighted(rng, composer.plate_shares)]
+        source = composer.plates[weighted_choice(rng, composer.plate_shares)]
         plate = source[int(rng.integers(len(source)))]
-        view = draw_view(
+        view = sample_view(
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
         if view.disparity is None:
             return None
         layers: list[Layer] = []
-        for _ in range(1 + weighted(rng, np.array(settings.subjects))):
-            cutouts = composer.cutouts[weighted(rng, composer.cutout_shares)]
-            layer = draw_subject(rng, cutouts, view, settings)
+        for _ in range(1 + weighted_choice(rng, np.array(settings.subjects))):
+            cutouts = composer.cutouts[weighted_choice(rng, composer.cutout_shares)]
+            layer = sample_subject(rng, cutouts, view, settings)
             if layer is not None and _plausible(layer):
                 layers.append(layer)
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
-        subjects = Subjects.none(size, depth=True)
+        subjects = MergedSubjects.empty(size, depth=True)
         for layer in layers:
             light = np.zeros(layer.colour.shape, np.float32)
-            add_layer(subjects, layer, light, visible(layer, view, subjects))
+            add_layer(subjects, layer, light, visible_alpha(layer, view, subjects))
         if not layers or subjects.disparity is None:
             return None
         nearest = np.fmax(subjects.disparity, view.disparity)
@@ -108,12 +110,12 @@ class CompositeScenes:
 
 
 class PairScenes:
-    """Scenes cut from stored full-scene pairs: a function of (seed, pairs, i) alone.
+    """Scenes cropped from stored full-scene pairs; scene i is a function of (seed, pairs, i) alone.
 
     Args:
-        folder: tar shards or loose files, see `training.data.pair_augmentation`.
-        seed: of all draws.
-        smallest_crop: least share of the largest cut.
+        folder: tar shards or single files, see `cleanplate.training.data.pair_augmentation`.
+        seed: of all random numbers.
+        smallest_crop: least side of a crop as a share of the largest possible one.
         numbers: the pairs to use; None = all.
     """
 
@@ -127,7 +129,7 @@ class PairScenes:
         self._pairs = open_pairs(folder)
         self._seed, self._smallest = abs(seed), smallest_crop
         self._numbers = list(range(len(self._pairs))) if numbers is None else list(numbers)
-        self._kept: dict[int, _Stored] = {}
+        self._kept: dict[int, _PairGeometry] = {}
 
     @property
     def count(self) -> int:
@@ -135,25 +137,27 @@ class PairScenes:
         return len(self._pairs)
 
     def scene(self, index: int) -> SubjectScene | None:
-        """Cut scene `index`; None where the cut shows no subject or its plate has no depth."""
-        rng = np.random.default_rng([self._seed, index, _DRAW + 1])
+        """Crop scene `index`; None where the crop has no subject or its plate no depth."""
+        rng = np.random.default_rng([self._seed, index, _STREAM + 1])
         number = self._numbers[int(rng.integers(len(self._numbers)))]
         if number not in self._kept:
-            self._kept[number] = _Stored.of(self._pairs.read(number))
-        stored, size = self._kept[number], draw_size(rng)
-        crop = draw_crop(rng, stored.alpha, size, self._smallest)
-        return stored.cut(crop, size, flip=bool(rng.random() < 0.5))
+            self._kept[number] = _PairGeometry.of(self._pairs.read(number))
+        geometry, size = self._kept[number], draw_size(rng)
+        crop = draw_crop(rng, geometry.alpha, size, self._smallest)
+        return geometry.crop(crop, size, flip=bool(rng.random() < 0.5))
 
 
 @dataclass(frozen=True)
-class _Stored:
+class _PairGeometry:
+    """Alpha, disparity and focal length in pixels of a stored pair, at its own size."""
+
     alpha: Plane
     plate: Plane
     subject: Plane
     focal: float | None
 
     @classmethod
-    def of(cls, pair: Mapping[str, Any]) -> _Stored:
+    def of(cls, pair: Mapping[str, Any]) -> _PairGeometry:
         focal = pair.get("facts", {}).get("fx")
         return cls(
             pair["alpha"],
@@ -162,37 +166,37 @@ class _Stored:
             float(focal) if isinstance(focal, (int, float)) else None,
         )
 
-    def cut(
-        self, crop: tuple[int, int, int, int], size: tuple[int, int], *, flip: bool
+    def crop(
+        self, box: tuple[int, int, int, int], size: tuple[int, int], *, flip: bool
     ) -> SubjectScene | None:
         blank = np.zeros((*self.alpha.shape, 3), np.uint8)
         plate, subject = (
-            view_of(Plate("", blank, plane), crop, size, flip=flip).disparity
+            crop_view(Plate("", blank, plane), box, size, flip=flip).disparity
             for plane in (self.plate, self.subject)
         )
-        alpha = resample_plane(self.alpha, crop, size, flip=flip)
+        alpha = resample_plane(self.alpha, box, size, flip=flip)
         if plate is None or subject is None or not (alpha > 0.9).any():
             return None
         if not np.isfinite(plate).any():
             return None
-        focal = None if self.focal is None else self.focal * size[1] / crop[2]
+        focal = None if self.focal is None else self.focal * size[1] / box[2]
         return SubjectScene(alpha, plate, subject, focal)
 
 
 def _plausible(layer: Layer) -> bool:
-    """Leave out what hangs in the air, and a cup as large as a portrait right before the lens."""
+    """Return whether a layer stands on something and is at least `CLOSEST` away."""
     return layer.placement.how != "uniform" and (layer.placement.z or 0) >= CLOSEST
 
 
 def draw_size(rng: np.random.Generator) -> tuple[int, int]:
     """Draw the (height, width) of a picture whose long side is `LOOK`."""
-    high, wide = _SIDES[weighted(rng, _WEIGHTS)]
+    high, wide = _SIDES[weighted_choice(rng, _WEIGHTS)]
     scale = LOOK / max(high, wide)
     return round(high * scale), round(wide * scale)
 
 
 def damaged(rng: np.random.Generator, alpha: Plane) -> Plane:
-    """Damage a true matte (H, W) as networks do: edges, holes, shadows and strays taken along."""
+    """Simulate a network's errors in true alpha (H, W): edges, holes, shadows, false positives."""
     ys, xs = np.nonzero(alpha > 0.5)
     if not ys.size:
         return alpha
@@ -215,7 +219,7 @@ def damaged(rng: np.random.Generator, alpha: Plane) -> Plane:
         x, y = xs[spot] + long * rng.normal(0, 0.25), ys[spot] + reach[1] * rng.uniform(0, 0.8)
         shade = _ellipse(alpha.shape, x, y, reach, rng.normal(0, 15))
         out = np.maximum(out, shade * np.float32(rng.uniform(0.4, 1)))
-    if rng.random() < 0.25:  # something else that changed
+    if rng.random() < 0.25:  # a false positive beside the subject
         reach = np.full(2, long * rng.uniform(0.03, 0.15))
         x, y = (float(rng.integers(side)) for side in alpha.shape[::-1])
         stray = _ellipse(alpha.shape, x, y, reach, 0.0)
@@ -224,10 +228,10 @@ def damaged(rng: np.random.Generator, alpha: Plane) -> Plane:
 
 
 def as_measured(rng: np.random.Generator, disparity: Plane) -> Plane:
-    """Make a plate's exact disparity (H, W) like a depth camera's: noise, and holes of nan.
+    """Simulate a depth camera on a plate's exact disparity (H, W): noise, and holes of nan.
 
-    Holes lie along depth edges, whose far side the camera's projector does not reach, and in
-    patches that are dark or shine.
+    Holes are along depth edges, whose far side the camera's projector does not reach, and in
+    random patches, as of dark or specular surfaces.
     """
     noise = rng.normal(0, rng.uniform(0.001, 0.006), disparity.shape).astype(np.float32)
     out = disparity * (1 + noise)

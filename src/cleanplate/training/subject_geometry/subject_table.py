@@ -1,4 +1,4 @@
-"""Measured subjects with their true distance: what the subject's depth is learned from."""
+"""Table of measured subjects with their true distance: training data of the regressor."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from cleanplate.training.subject_geometry.subject_scenes import (
 )
 
 KINDS = ("metric", "relative")
-_TRUE = 0.7
-"""Share of scenes whose true matte is measured besides the damaged one."""
-_AS_MEASURED = 0.3
+_TRUE_ALPHA_SHARE = 0.7
+"""Share of scenes whose true alpha is measured besides the damaged one."""
+_DEPTH_CAMERA_SHARE = 0.3
 """Share of scenes whose plate has the holes and noise of a depth camera."""
 
 Floats = npt.NDArray[np.float32]
@@ -33,12 +33,12 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Table:
-    """Measured subjects: one row each.
+    """Measured subjects, one row each.
 
-    quantities: (n, k).
-    ratio: (n,) ln(true disparity / bound).
-    stands: (n,) the lower edge is seen, on a plate without a step.
-    weight: (n,) how often it is drawn.
+    quantities: (n, k) inputs of the regressor.
+    ratio: (n,) target, ln(true disparity / bound).
+    stands: (n,) whether the lower edge is visible, where the plate's depth has no step.
+    weight: (n,) relative probability of being sampled.
     """
 
     quantities: Floats
@@ -51,7 +51,7 @@ class Table:
 
     @classmethod
     def joined(cls, tables: Iterable[Table]) -> Table:
-        """Put tables one under the other."""
+        """Concatenate tables."""
         every = list(tables)
         return cls(
             *(
@@ -62,7 +62,7 @@ class Table:
 
 
 class Scenes(Protocol):
-    """Anything that makes scene `index`."""
+    """A source of scenes by index."""
 
     def scene(self, index: int) -> SubjectScene | None:
         """Make the scene; None where it holds no subject."""
@@ -72,20 +72,20 @@ class Scenes(Protocol):
 def subjects_of(
     scenes: Scenes, count: int, seed: int, *, weight: float = 1.0, start: int = 0
 ) -> dict[str, Table]:
-    """Measure the subjects of `count` scenes, with damaged and partly also with true mattes.
+    """Measure the subjects of `count` scenes, with damaged and partly also with true alpha.
 
     Args:
-        scenes: where they come from.
-        count: how many, from `start` on.
-        seed: of the damage and of which focal lengths are told.
+        scenes: the source.
+        count: number of scenes, from `start` on.
+        seed: of the damage, and of the choice of scenes with a known focal length.
         weight: of each row.
         start: the first scene's index.
 
     Returns:
-        the table for plates in metres, "metric", and for relative ones, "relative".
+        Tables by kind of plate: "metric" (metres) and "relative".
 
     Raises:
-        CleanplateError: if none of them holds a subject.
+        CleanplateError: if no scene has a subject with known depth.
     """
     rows: dict[str, list[tuple[Floats, float, bool]]] = {kind: [] for kind in KINDS}
     for index in range(start, start + count):
@@ -93,12 +93,12 @@ def subjects_of(
         if scene is None or not (np.isfinite(scene.plate).any() and (scene.alpha > 0.9).any()):
             continue
         rng = np.random.default_rng([abs(seed), index])
-        if rng.random() < _AS_MEASURED:
+        if rng.random() < _DEPTH_CAMERA_SHARE:
             scene = scene._replace(plate=as_measured(rng, scene.plate))
             if not np.isfinite(scene.plate).any():
                 continue
         mattes = [damaged(rng, scene.alpha)]
-        if rng.random() < _TRUE:
+        if rng.random() < _TRUE_ALPHA_SHARE:
             mattes.append(scene.alpha)
         for alpha in mattes:
             for kind in KINDS:

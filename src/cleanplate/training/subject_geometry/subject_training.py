@@ -1,7 +1,7 @@
-"""Training of the subject's depth: subjects are measured, and regressors fitted to them.
+"""Training of the subject depth regressors: subjects are measured, and regressors fitted.
 
-No picture and no network takes part: mattes and disparity of composites and stored pairs are
-enough, so that a run takes minutes. docs/subject_depth.md.
+No picture and no matting network is used: alpha and disparity of composites and stored pairs are
+enough, so that a run takes minutes. See docs/subject_depth.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.models import SUBJECT_DEPTH
 from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth
-from cleanplate.synthesis.assets.split import Part
+from cleanplate.synthesis.assets.split import Subset
 from cleanplate.training.subject_geometry.subject_recipe import SubjectDepthRecipe
 from cleanplate.training.subject_geometry.subject_regressor import (
     calibrated,
@@ -31,23 +31,27 @@ from cleanplate.training.subject_geometry.subject_table import KINDS, Table, sub
 
 RECORD = "subject_depth.json"
 SUBJECTS = "subjects.npz"
-_OF_SUBJECTS = (
+_SUBJECT_FIELDS = (
     *("plates", "cutouts", "pairs", "composites", "pair_scenes", "pairs_weight"),
     *("validation", "seed"),
 )
-"""What of a recipe decides which subjects are measured."""
+"""Fields of a recipe on which the measured subjects depend."""
 _VALIDATION_SEED = 1_000_003
 
 _log = logging.getLogger(__name__)
 
 
 def train(recipe: SubjectDepthRecipe, run: Path) -> dict[str, Any]:
-    """Measure subjects, fit both regressors, and write them with a record into the run's folder.
+    """Measure subjects, fit both regressors, and write them with a record into the run folder.
 
-    What was measured is kept there, and read again if the recipe asks for the same subjects.
+    The measured subjects are kept there, and read again by a run with the same subjects.
+
+    Args:
+        recipe: what is learned.
+        run: the folder; made if it is not there.
 
     Returns:
-        the record: the recipe, the number of subjects, and the figures on those held out.
+        The record: recipe, number of subjects, and errors on the validation subjects.
 
     Raises:
         CleanplateError: if a folder is missing or holds nothing usable.
@@ -73,8 +77,8 @@ def train(recipe: SubjectDepthRecipe, run: Path) -> dict[str, Any]:
 
 
 def _measured(recipe: SubjectDepthRecipe, run: Path) -> dict[str, tuple[Table, Table]]:
-    """Give kind -> what trains and what is held out, from the run's folder or measured anew."""
-    asked = json.dumps({key: str(getattr(recipe, key)) for key in _OF_SUBJECTS})
+    """Read the training and validation tables by kind from the run folder, or measure them."""
+    asked = json.dumps({key: str(getattr(recipe, key)) for key in _SUBJECT_FIELDS})
     columns = [field.name for field in dataclasses.fields(Table)]
     file = run / SUBJECTS
     if file.is_file():
@@ -99,14 +103,17 @@ def _measured(recipe: SubjectDepthRecipe, run: Path) -> dict[str, tuple[Table, T
 
 
 def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
-    """Measure what trains and what is held out, which has other assets and other pairs.
+    """Measure the training and the validation subjects, which share no asset and no pair.
 
     Returns:
-        kind -> (training, held out).
+        Kind -> (training, validation).
+
+    Raises:
+        CleanplateError: if the recipe gives no subjects for one of the two.
     """
     training: list[dict[str, Table]] = []
     held: list[dict[str, Table]] = []
-    parts: tuple[tuple[Part, int, int], ...] = (
+    parts: tuple[tuple[Subset, int, int], ...] = (
         ("training", recipe.seed, recipe.composites),
         ("validation", recipe.seed + _VALIDATION_SEED, recipe.validation),
     )
@@ -126,8 +133,8 @@ def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
             into.append(subjects_of(scenes, count, recipe.seed, weight=recipe.pairs_weight))
     if not training or not held:
         raise CleanplateError(
-            "the recipe names nothing to learn from, or nothing to validate with",
-            cure="--composites and --validation, or --pairs FOLDER",
+            "the recipe has no subjects for training or for validation",
+            cure="Give --composites and --validation, or --pairs FOLDER.",
         )
     return {
         kind: (
@@ -138,12 +145,12 @@ def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
     }
 
 
-def _composites(recipe: SubjectDepthRecipe, seed: int, part: Part) -> CompositeScenes:
+def _composites(recipe: SubjectDepthRecipe, seed: int, part: Subset) -> CompositeScenes:
     return CompositeScenes(recipe.plates, recipe.cutouts, seed, part)
 
 
 def _plain(recipe: SubjectDepthRecipe) -> dict[str, Any]:
-    """Give the recipe for the record: folders by their names alone."""
+    """Convert the recipe to plain values for the record, folders as their names alone."""
     values = dataclasses.asdict(recipe)
     for key in ("plates", "cutouts"):
         values[key] = [Path(folder).name for folder in values[key]]
