@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import is_hidden
 from cleanplate.synthesis.building.dataset_card import CARD
 from cleanplate.synthesis.building.folder_writer import FOLDERS
 from cleanplate.synthesis.building.manifest import DATASET, RECORDS, read_dataset, totals
 from cleanplate.synthesis.building.plan import PLAN, Plan
-from cleanplate.synthesis.inspection.parallel import over_portions
 from cleanplate.synthesis.inspection.sample_checks import Fault
 from cleanplate.synthesis.inspection.shard_checks import check_portion
 from cleanplate.synthesis.inspection.stored_set import Portion, StoredSet, open_set
@@ -37,7 +37,7 @@ def check(
     folder: str | Path,
     *,
     fast: bool = False,
-    workers: int = 1,
+    workers: int = 0,
     begins: Callable[[int | None], object] = lambda samples: None,
     tick: Callable[[int], object] = lambda samples: None,
 ) -> Verdict:
@@ -46,7 +46,7 @@ def check(
     Args:
         folder: of the set.
         fast: checksums and presence only; nothing is decoded.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         begins: told how many samples there are, None where that is not known before.
         tick: told how many samples have been checked since it was told last.
 
@@ -67,7 +67,7 @@ def check(
     portions = _portions(stored)
     begins(None if stored.count is None else sum(one.count or 0 for one in portions))
     work = partial(check_portion, stored.without_portions(), fast)
-    for _, (samples, faults) in over_portions(work, portions, workers):
+    for _, (samples, faults) in map_tasks(work, portions, workers):
         verdict.samples += samples
         verdict.faults += faults
         tick(samples)

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.depth.depth_codec import FARTHEST
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import check_matte_range
 from cleanplate.synthesis.inspection.histograms import AlphaCounts, DepthCounts
-from cleanplate.synthesis.inspection.parallel import over_portions
 from cleanplate.synthesis.inspection.running_moments import Moments
 from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
 from cleanplate.synthesis.inspection.stored_set import (
@@ -95,7 +95,7 @@ class Stats:
 def measure(
     stored: StoredSet,
     *,
-    workers: int = 1,
+    workers: int = 0,
     skip_bad: bool = False,
     tick: Callable[[int], object] = lambda samples: None,
 ) -> Stats:
@@ -103,7 +103,7 @@ def measure(
 
     Args:
         stored: the set, in either form.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         skip_bad: leave out samples with a part that cannot be used, and list them in `Stats.bad`.
         tick: told how many samples have been measured since it was told last.
 
@@ -113,7 +113,7 @@ def measure(
     """
     whole = Stats()
     work = partial(measure_portion, stored.without_portions(), skip_bad)
-    for _, part in over_portions(work, stored.portions, workers):
+    for _, part in map_tasks(work, stored.portions, workers):
         whole.merge(part)
         tick(part.samples + len(part.bad))
     whole.bad.sort()
