@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import is_hidden
 from cleanplate.synthesis.building.dataset_card import CARD
@@ -20,7 +21,6 @@ from cleanplate.synthesis.building.manifest import (
     read_dataset,
 )
 from cleanplate.synthesis.building.plan import PLAN, Plan
-from cleanplate.synthesis.inspection.parallel import over_portions
 from cleanplate.synthesis.inspection.sample_checks import Fault
 from cleanplate.synthesis.inspection.shard_checks import check_chunk
 from cleanplate.synthesis.inspection.stored_set import Chunk, StoredSet, open_set
@@ -42,7 +42,7 @@ def check_set(
     folder: str | Path,
     *,
     fast: bool = False,
-    workers: int = 1,
+    workers: int = 0,
     on_start: Callable[[int | None], object] = lambda samples: None,
     on_progress: Callable[[int], object] = lambda samples: None,
 ) -> CheckResult:
@@ -51,7 +51,7 @@ def check_set(
     Args:
         folder: of the set.
         fast: checksums and presence only; nothing is decoded.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         begins: told how many samples there are, None where that is not known before.
         tick: told how many samples have been checked since it was told last.
 
@@ -72,7 +72,7 @@ def check_set(
     chunks = _expected_chunks(stored)
     on_start(None if stored.count is None else sum(one.count or 0 for one in chunks))
     work = partial(check_chunk, stored.without_chunks(), fast)
-    for _, (samples, faults) in over_portions(work, chunks, workers):
+    for _, (samples, faults) in map_tasks(work, chunks, workers):
         result.samples += samples
         result.faults += faults
         on_progress(samples)

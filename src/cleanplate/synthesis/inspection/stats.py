@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.depth.depth_codec import FARTHEST
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import check_matte_range
 from cleanplate.synthesis.inspection.histograms import AlphaHistogram, DepthHistogram
-from cleanplate.synthesis.inspection.parallel import over_portions
 from cleanplate.synthesis.inspection.running_moments import RunningMoments
 from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
 from cleanplate.synthesis.inspection.stored_set import (
@@ -95,7 +95,7 @@ class Stats:
 def measure_set(
     stored: StoredSet,
     *,
-    workers: int = 1,
+    workers: int = 0,
     skip_bad: bool = False,
     on_progress: Callable[[int], object] = lambda samples: None,
 ) -> Stats:
@@ -103,7 +103,7 @@ def measure_set(
 
     Args:
         stored: the set, in either form.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         skip_bad: leave out samples with a part that cannot be used, and list them in `Stats.bad`.
         tick: told how many samples have been measured since it was told last.
 
@@ -113,7 +113,7 @@ def measure_set(
     """
     whole = Stats()
     work = partial(measure_chunk, stored.without_chunks(), skip_bad)
-    for _, part in over_portions(work, stored.chunks, workers):
+    for _, part in map_tasks(work, stored.chunks, workers):
         whole.merge(part)
         on_progress(part.samples + len(part.bad))
     whole.bad.sort()

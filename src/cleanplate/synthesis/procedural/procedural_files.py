@@ -7,18 +7,16 @@ them serves every process of every later run.
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from cleanplate.depth.depth_codec import DATASET, RECORD, encode_disparity
+from cleanplate.engines.local_pool import WorkersKilled, map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.digest import digest
@@ -93,24 +91,13 @@ def write_assets(
     one: Callable[[int], None] = partial(
         _write_plate if asset_type == "plates" else _write_cutout, folder, origin, credit, textures
     )
-    if not workers:
-        for number in wanted:
-            one(number)
-            yield True
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, max(1, len(wanted))), context, cv2.setNumThreads, (1,))
-    try:
-        for _ in pool.map(one, wanted):
-            yield True
-    except BrokenProcessPool as error:
-        raise CleanplateError(
-            "a worker process was killed",
-            file=folder,
-            cure="Perhaps memory ran out: use fewer --workers. The same command goes on.",
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(map_tasks(one, wanted, workers)) as results:
+        try:
+            for _ in results:
+                yield True
+        except WorkersKilled as error:
+            cure = f"{error.cure} The same command goes on."
+            raise CleanplateError(error.what, file=folder, cure=cure) from error
 
 
 def _exists_already(folder: Path, asset_type: AssetType, number: int, origin: Metadata) -> bool:
