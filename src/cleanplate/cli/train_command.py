@@ -96,7 +96,9 @@ Examples:
     help="Cache folder of decoded plates and cutouts, shared by workers and runs.  "
     "[default: cleanplate/assets in the system's cache folder]",
 )
-@click.option("--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs.")
+@click.option(
+    "--no-asset-cache", is_flag=True, help="Use no cache: every worker decodes its assets."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
 @click.option(

@@ -188,9 +188,9 @@ def _teacher(
         return OnnxTeacher(model, convention=convention, threads=threads, **onnx)
     if any(value is not None for value in onnx.values()):
         raise click.UsageError("--colours, --side and --multiple are for ONNX files.")
-    from cleanplate.training.depth_estimator import TransformersTeacher
+    from cleanplate.training.depth_estimator import TransformersDepthEstimator
 
-    return TransformersTeacher(model, convention=convention, threads=threads)
+    return TransformersDepthEstimator(model, convention=convention, threads=threads)
 
 
 def _promise(teacher: Teacher, settings: PhotoSettings) -> str:
