@@ -33,7 +33,7 @@ class TruthPredictor:
 
     def __init__(self, folder: Path, *, scale: float = 1.0, metric: bool = True, **errors: Any):
         self.views = [pair.read() for pair in find_pairs(folder)]
-        self.scale, self.metric, X
+        self.scale, self.metric, self.errors = scale, metric, errors
         self.depths: list[Plane | None] = []
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> TruthPredictor:
