@@ -196,9 +196,9 @@ def _depth_estimator(
         return OnnxDepthEstimator(model, convention=convention, threads=threads, **onnx)
     if any(value is not None for value in onnx.values()):
         raise click.UsageError("--colours, --side and --multiple are for ONNX files.")
-    from cleanplate.training.depth_estimator import TransformersTeacher
+    from cleanplate.training.depth_estimator import TransformersDepthEstimator
 
-    return TransformersTeacher(model, convention=convention, threads=threads)
+    return TransformersDepthEstimator(model, convention=convention, threads=threads)
 
 
 def _promise(estimator: DepthEstimator, settings: PhotoSettings) -> str:
