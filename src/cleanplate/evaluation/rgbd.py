@@ -23,7 +23,7 @@ from cleanplate.depth.depth_files import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import PICTURE_SUFFIXES, natural_key
 from cleanplate.formats.pictures import read_image
-from cleanplate.pairs.protocols import PairPredictor
+from cleanplate.pairs.protocols import PairPredictor, answer_of, given_by
 
 MOVED = 0.01
 """Metres by which an object pixel is nearer than the plate; depth cameras repeat to some mm."""
@@ -126,8 +126,8 @@ def score_measured(predictor: PairPredictor, pair: MeasuredPair) -> MeasuredRow:
             pair has no object pixel.
     """
     plate, frame, plate_depth, frame_depth = pair.read()
-    answer = predictor.scene(plate, plate_depth).predict(frame)
-    alpha, disparity = answer.alpha, answer.disparity
+    answer = answer_of(predictor.scene(plate, plate_depth), frame, "alpha", "disparity")
+    alpha, disparity = given_by(answer, "alpha"), given_by(answer, "disparity")
     if alpha is None or disparity is None or not answer.metric:
         raise CleanplateError("this predictor gives no matte, or no depth in metres")
     return measured_figures(pair.name, alpha, disparity, plate_depth, frame_depth)

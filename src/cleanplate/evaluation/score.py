@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 
 from cleanplate import metrics
-from cleanplate.arrays import Plane
+from cleanplate.arrays import Picture, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.depth.depth_codec import doubts
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.subject_depth_score import GROUPS, groups_of, subject_depth_figures
 from cleanplate.matte import trimap
 from cleanplate.pairs.pair_files import CLEAN, Pair, View, variants
-from cleanplate.pairs.protocols import PairAnswer, PairPredictor
+from cleanplate.pairs.protocols import (
+    PairAnswer,
+    PairPredictor,
+    PreparedScene,
+    answer_of,
+    given_by,
+)
 
 
 @dataclass(frozen=True)
@@ -198,6 +204,7 @@ def score_pair(
     refused = None
     alpha: Plane | None = np.zeros_like(view.alpha)
     disparity: Plane | None = None
+    foreground: Picture | None = None
     answer: PairAnswer | None = None
     try:
         start = time.perf_counter()
@@ -205,17 +212,18 @@ def score_pair(
         depth = view.plate_depth if with_plate_depth else None
         scene = predictor.scene(view.plate, depth, **known)
         ready = time.perf_counter()
-        answer = scene.predict(view.frame)
-        # Answers may be lazy; their time counts.
-        alpha, disparity = answer.alpha, answer.disparity
+        answer = answer_of(scene, view.frame, "alpha", "disparity", "subject_disparity")
+        # Answers of others may be lazy; their time counts.
+        alpha, disparity = given_by(answer, "alpha"), given_by(answer, "disparity")
         done = time.perf_counter()
         values["scene_seconds"], values["seconds"] = ready - start, done - ready
+        foreground = _foreground(scene, answer, view)
     except CleanplateError as error:
         refused, answer = str(error), None
     else:
         if identical and alpha is not None:
             try:
-                same = scene.predict(view.plate).alpha
+                same = given_by(answer_of(scene, view.plate, "alpha"), "alpha")
                 if same is not None:
                     values["identical_alpha"] = float(same.mean(dtype=np.float64))
             except CleanplateError as error:  # the frame has its answer all the same
@@ -223,7 +231,7 @@ def score_pair(
     if alpha is not None:
         values |= alpha_figures(alpha, view.alpha, rules)
     if answer is not None:
-        values |= _foreground_figures(answer, view)
+        values |= _foreground_figures(foreground, view)
         if disparity is not None and view.depth is not None:
             metric = bool(answer.metric)
             values |= depth_figures(disparity, metric, view.depth, view.alpha, rules)
@@ -340,8 +348,7 @@ def _subject_depth_figures(
     of its `disparity` if it has no such thing. `seen_*`: of `disparity`.
     """
     truth = depth_to_disparity(depth)
-    seen = answer.disparity
-    placed = getattr(answer, "subject_disparity", None)
+    seen, placed = given_by(answer, "disparity"), given_by(answer, "subject_disparity")
     values: dict[str, float] = {}
     for name, plane in (("solid", seen if placed is None else placed), ("seen", seen)):
         if plane is not None:
@@ -350,13 +357,20 @@ def _subject_depth_figures(
     return values
 
 
-def _foreground_figures(answer: PairAnswer, view: View) -> dict[str, float]:
-    # The truth first: a predictor may solve the foreground only when it is asked for.
-    if view.foreground is None or not (view.alpha > 0).any() or answer.foreground is None:
+def _foreground(scene: PreparedScene, answer: PairAnswer, view: View) -> Picture | None:
+    """Give the foreground, where there is a truth; it is no part of the time that is measured."""
+    if view.foreground is None or not (view.alpha > 0).any():
+        return None
+    if hasattr(scene, "outputs"):
+        answer = answer_of(scene, view.frame, "foreground")
+    foreground: Picture | None = given_by(answer, "foreground")
+    return foreground
+
+
+def _foreground_figures(foreground: Picture | None, view: View) -> dict[str, float]:
+    if foreground is None or view.foreground is None:
         return {}
-    return {
-        "foreground_mse": metrics.foreground_mse(answer.foreground, view.foreground, view.alpha)
-    }
+    return {"foreground_mse": metrics.foreground_mse(foreground, view.foreground, view.alpha)}
 
 
 def _identity(predictor: Any) -> tuple[str, str | None]:

@@ -12,7 +12,7 @@ from cleanplate.depth import colour_map, depth_to_disparity
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.score import Row, Scores
 from cleanplate.pairs.pair_files import Pair, View
-from cleanplate.pairs.protocols import PairAnswer, PairPredictor
+from cleanplate.pairs.protocols import PairAnswer, PairPredictor, answer_of, given_by
 
 COLUMNS = ("plate", "frame", "true matte", "predicted matte", "true depth", "predicted depth")
 _FIGURES = (
@@ -64,14 +64,15 @@ def _strip(predictor: PairPredictor, pair: Pair, scores: Scores, width: int) -> 
     view = pair.read(scores.variant)
     try:
         scene = predictor.scene(view.plate, view.plate_depth if scores.plate_depth else None)
-        answer = scene.predict(view.frame)
+        answer = answer_of(scene, view.frame, "alpha", "disparity")
     except CleanplateError:
         answer = None
+    alpha = None if answer is None else given_by(answer, "alpha")
     pictures = (
         as_tile(view.plate),
         as_tile(view.frame),
         as_tile(view.alpha),
-        as_tile(answer.alpha) if answer is not None and answer.alpha is not None else None,
+        None if alpha is None else as_tile(alpha),
         *_depths(view, answer),
     )
     height = round(width * view.frame.shape[0] / view.frame.shape[1])
@@ -81,7 +82,7 @@ def _strip(predictor: PairPredictor, pair: Pair, scores: Scores, width: int) -> 
 def _depths(view: View, answer: PairAnswer | None) -> tuple[Tile | None, Tile | None]:
     """Paint true and predicted disparity in one range of colours, if there are such."""
     truth = None if view.depth is None else depth_to_disparity(view.depth)
-    predicted = None if answer is None else answer.disparity
+    predicted = None if answer is None else given_by(answer, "disparity")
     if truth is None:
         return None, None if predicted is None else colour_map(predicted)
     known = truth[np.isfinite(truth)]

@@ -34,7 +34,11 @@ class PairAnswer(Protocol):
 
 
 class PreparedScene(Protocol):
-    """A plate made ready for many frames."""
+    """A plate made ready for many frames.
+
+    One that has `outputs`, the names of what it can give, takes `predict(frame, outputs=names)`
+    and computes no more than that; its answers have `outputs` too, and nothing else.
+    """
 
     def predict(self, frame: Coded, /) -> PairAnswer:
         """Answer for one (H, W, 3) frame."""
@@ -59,3 +63,25 @@ class Answer:
     foreground: Picture | None = None
     shadow: Plane | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answer_of(scene: PreparedScene, frame: Coded, *names: str) -> PairAnswer:
+    """Ask a scene for the outputs called `names`, or for its whole answer if it has no choice.
+
+    Args:
+        scene: of any predictor.
+        frame: (H, W, 3).
+        names: such as "alpha"; those that the scene cannot give are left out.
+    """
+    available = getattr(scene, "outputs", None)
+    if available is None:
+        return scene.predict(frame)
+    chosen: Any = scene
+    answer: PairAnswer = chosen.predict(frame, outputs=[n for n in names if n in available])
+    return answer
+
+
+def given_by(answer: PairAnswer, name: str) -> Any:
+    """Give the output called `name`; None where the answer has none."""
+    held = getattr(answer, "outputs", None)
+    return getattr(answer, name, None) if held is None or name in held else None

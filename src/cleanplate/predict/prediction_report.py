@@ -1,0 +1,83 @@
+"""The report of a result: what was measured and done, in plain numbers and words."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from cleanplate.arrays import Mask
+from cleanplate.predict.frame_outputs import Arrays, FrameSources
+from cleanplate.predict.geometry.plate_depth import PlateDepth
+from cleanplate.predict.prediction_settings import PredictionSettings
+from cleanplate.predict.session import PairSession
+from cleanplate.predict.size import Size
+
+
+def frame_report(
+    *,
+    session: PairSession,
+    settings: PredictionSettings,
+    sources: FrameSources,
+    hidden: Mask | None,
+    subjects: list[dict[str, Any]] | None,
+    given: PlateDepth | None,
+    arrays: Arrays,
+) -> dict[str, Any]:
+    """Report what was found in one frame; JSON gives it back unchanged.
+
+    Args:
+        session: the network.
+        settings: the predictor's.
+        sources: what was found.
+        hidden: (h, w) where the registered plate shows nothing; None = nowhere.
+        subjects: one entry per subject; None = not asked for.
+        given: the plate's metric depth; None = not known.
+        arrays: the outputs.
+    """
+    plate, working = sources.plate, sources.small_alpha.shape
+    metric = given is not None
+    return {
+        "model": {"name": session.model.name, "sha256": session.model.hash},
+        "providers": list(session.providers),
+        "threads": session.threads,
+        "size": _named(plate.size),
+        "working_size": _named((working[0], working[1])),
+        "health": plate.health.with_matte(sources.small_alpha).as_report(),
+        "align": settings.align,
+        "alignment": None if plate.registration is None else plate.registration.as_report(),
+        "exposure": plate.exposure.as_report(),
+        "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
+        "alpha_mean": alpha_mean(sources.alpha),
+        "subjects": subjects,
+        "metric": metric,
+        "plate_depth": (
+            None
+            if given is None
+            else {
+                **deepcopy(given.report),
+                "holes": settings.depth_holes,
+                "measured": measured_share(arrays),
+            }
+        ),
+        "units": {
+            "depth": "m along the optical axis" if metric else None,
+            "disparity": "1/m" if metric else "relative, larger is nearer",
+        },
+    }
+
+
+def alpha_mean(alpha: np.ndarray[Any, Any]) -> float:
+    """Give the share of the picture that the matte covers."""
+    return round(float(alpha.mean(dtype=np.float64)), 6)
+
+
+def measured_share(arrays: Arrays) -> float | None:
+    """Give the share of pixels whose depth was measured; None where that was not asked for."""
+    measured = arrays.get("depth_measured")
+    return None if measured is None else round(float(measured.mean(dtype=np.float64)), 4)
+
+
+def _named(size: Size) -> dict[str, int]:
+    return {"width": size[1], "height": size[0]}
