@@ -16,6 +16,7 @@ from cleanplate.formats.pictures import read_image, read_rgba, write_image
 from cleanplate.matte import over, premultiply, solve_foreground
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
+from cleanplate.predict.upsample import Matte
 
 from .conftest import Pair, bright_subject, textured
 
@@ -63,8 +64,8 @@ def test_a_composite_over_the_plate_gives_the_frame_again(
     """In the space that the foreground is solved for, with the measured matte, but for clipping."""
     frame = mixed(pair, pair.plate, space)
     found = predictor.scene(pair.plate).predict(frame)
-    none = np.ones_like(found.sources.small_shadow)
-    true = replace(found.sources, alpha=pair.alpha, small_shadow=none)
+    matte = found.sources.matte._replace(full=pair.alpha)
+    true = replace(found.sources, matte=matte, shadow=np.ones_like(found.sources.shadow))
     result = adjust(replace(found, sources=true), foreground_space=space)  # type: ignore[arg-type]
     again = result.composite(np.rint(result.plate * 255).astype(np.uint8)).pixels / 255
     clear = (pair.alpha > 0.3) | (pair.alpha == 0)
@@ -95,7 +96,9 @@ def test_the_original_result_stays_as_it_is(result: Result) -> None:
 
 
 def test_colour_is_solved_from_the_measured_matte(result: Result, pair: Pair) -> None:
-    result = adjust(replace(result, sources=replace(result.sources, alpha=pair.alpha)))
+    result = adjust(
+        replace(result, sources=replace(result.sources, matte=Matte(pair.alpha, pair.alpha)))
+    )
     choked = adjust(result, choke=3)
     np.testing.assert_array_equal(choked.foreground, result.foreground)
     assert choked.alpha.sum() < result.alpha.sum()

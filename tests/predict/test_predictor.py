@@ -18,6 +18,7 @@ from cleanplate.predict.geometry.disparity_fusion import NEARER
 from cleanplate.predict.plate_disparity import SCALES
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
+from cleanplate.predict.upsample import Matte
 
 from .conftest import Pair, make_pair, textured, to_eight
 from .test_exposure import in_other_light
@@ -280,7 +281,7 @@ def test_the_shadow_is_taken_out_of_the_foreground(predictor: Predictor, pair: P
     frame = over(pair.foreground, pair.alpha, darken(pair.plate, shadow))
     found = predictor.scene(pair.plate).predict(frame)
     # The true ones, so that only the solving is tested.
-    true = replace(found.sources, alpha=pair.alpha, small_alpha=pair.alpha, small_shadow=shadow)
+    true = replace(found.sources, matte=Matte(pair.alpha, pair.alpha), shadow=shadow)
     result = adjust(replace(found, sources=true))
     soft = (pair.alpha > 0.4) & (pair.alpha < 0.9)
     # Under the subject the shadow is carried in, so its own hard edge is not met to the pixel.
@@ -317,8 +318,8 @@ def test_the_shadow_is_1_on_the_subject_and_carried_under_its_edge(
     found = predictor.scene(pair.plate).predict(pair.frame)
     inside = found.alpha > 0.98
     assert inside.sum() > 1000
-    spoilt = np.where(found.sources.small_alpha >= 0.9, np.float32(0.02), np.float32(SHADOW))
-    result = adjust(replace(found, sources=replace(found.sources, small_shadow=spoilt)))
+    spoilt = np.where(found.sources.matte.small >= 0.9, np.float32(0.02), np.float32(SHADOW))
+    result = adjust(replace(found, sources=replace(found.sources, shadow=spoilt)))
     np.testing.assert_array_equal(result.shadow[inside], 1)
     np.testing.assert_allclose(result.shadow[result.alpha < 0.9], SHADOW, atol=1e-4)
     assert ((result.shadow >= SHADOW - 1e-4) & (result.shadow <= 1)).all()

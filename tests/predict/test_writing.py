@@ -64,10 +64,9 @@ def test_all_files_of_a_relative_result(result: Result, tmp_path: Path) -> None:
 
 def test_the_foreground_is_straight(result: Result, pair: Pair, tmp_path: Path) -> None:
     # The true matte, and no shadow, so that the colour has a true answer too.
-    none = np.ones_like(result.sources.small_shadow)
-    result = adjust(
-        replace(result, sources=replace(result.sources, alpha=pair.alpha, small_shadow=none))
-    )
+    matte = result.sources.matte._replace(full=pair.alpha)
+    none = np.ones_like(result.sources.shadow)
+    result = adjust(replace(result, sources=replace(result.sources, matte=matte, shadow=none)))
     result.save(tmp_path, save=["foreground"], bits=16)
     colour, alpha = read_rgba(tmp_path / "frame.foreground.png")
     assert alpha is not None

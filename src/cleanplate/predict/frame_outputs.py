@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace, solve_foreground
@@ -17,7 +17,7 @@ from cleanplate.matte.matte_controls import despill
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.geometry import disparity_fusion
 from cleanplate.predict.stage_timer import StageTimer
-from cleanplate.predict.upsample import enlarge
+from cleanplate.predict.upsample import Matte, enlarge
 
 OUTPUTS = (
     "alpha",
@@ -47,6 +47,7 @@ class DepthSources:
     given: (H, W) the plate's metric disparity, not registered, nan where unknown; None = not known.
     normalisation: what turns relative disparity into 1/m; None = there are no metres.
     holes: what becomes of pixels that `given` does not know.
+    report: one entry per subject, largest first.
     """
 
     subject: Plane
@@ -54,6 +55,7 @@ class DepthSources:
     given: Plane | None
     normalisation: Normalisation | None
     holes: disparity_fusion.Holes
+    report: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,16 +63,16 @@ class FrameSources:
     """What the outputs of a frame are computed from, for this matte or an adjusted one.
 
     plate: aligned with the frame.
-    alpha: (H, W) the matte as it was measured.
-    small_alpha: (h, w) the same at working size.
-    small_shadow: (h, w) the shadow as the network says it.
+    hidden: (h, w) bool where the registered plate shows nothing; None = nowhere.
+    matte: as it was measured, before controls other than a known mask.
+    shadow: (h, w) as the network says it.
     depth: None where no output of depth was asked for.
     """
 
     plate: AlignedPlate
-    alpha: Plane
-    small_alpha: Plane
-    small_shadow: Plane
+    hidden: Mask | None
+    matte: Matte
+    shadow: Plane
     depth: DepthSources | None
 
 
@@ -135,14 +137,16 @@ def compute_outputs(
             found["plate"] = sources.plate.full()
     if wanted & {"shadow", "foreground"}:
         with timer.stage("shadow"):
-            carried = disparity_fusion.shadow_behind(sources.small_shadow, sources.small_alpha)
+            carried = disparity_fusion.shadow_behind(sources.shadow, sources.matte.small)
             behind = enlarge(carried, sources.plate.size)
         if "shadow" in wanted:
             with timer.stage("shadow"):
                 found["shadow"] = disparity_fusion.shadow_seen(behind, alpha)
         if "foreground" in wanted:
             with timer.stage("foreground"):
-                colour = solve_foreground(frame, found["plate"], sources.alpha, behind, space=space)
+                colour = solve_foreground(
+                    frame, found["plate"], sources.matte.full, behind, space=space
+                )
                 if despill_amount:
                     colour = despill(colour, found["plate"], despill_amount)
                 found["foreground"] = colour

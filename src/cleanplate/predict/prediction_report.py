@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate.arrays import Mask
 from cleanplate.predict.frame_outputs import Arrays, FrameSources
 from cleanplate.predict.geometry.plate_depth import PlateDepth
 from cleanplate.predict.prediction_settings import PredictionSettings
@@ -20,8 +19,6 @@ def frame_report(
     session: PairSession,
     settings: PredictionSettings,
     sources: FrameSources,
-    hidden: Mask | None,
-    subjects: list[dict[str, Any]] | None,
     given: PlateDepth | None,
     arrays: Arrays,
 ) -> dict[str, Any]:
@@ -31,12 +28,10 @@ def frame_report(
         session: the network.
         settings: the predictor's.
         sources: what was found.
-        hidden: (h, w) where the registered plate shows nothing; None = nowhere.
-        subjects: one entry per subject; None = not asked for.
         given: the plate's metric depth; None = not known.
         arrays: the outputs.
     """
-    plate, working = sources.plate, sources.small_alpha.shape
+    plate, hidden, working = sources.plate, sources.hidden, sources.matte.small.shape
     metric = given is not None
     return {
         "model": {"name": session.model.name, "sha256": session.model.hash},
@@ -44,13 +39,13 @@ def frame_report(
         "threads": session.threads,
         "size": _named(plate.size),
         "working_size": _named((working[0], working[1])),
-        "health": plate.health.with_matte(sources.small_alpha).as_report(),
+        "health": plate.health.with_matte(sources.matte.small).as_report(),
         "align": settings.align,
         "alignment": None if plate.registration is None else plate.registration.as_report(),
         "exposure": plate.exposure.as_report(),
         "not_covered": 0.0 if hidden is None else round(float(hidden.mean()), 4),
-        "alpha_mean": alpha_mean(sources.alpha),
-        "subjects": subjects,
+        "alpha_mean": alpha_mean(sources.matte.full),
+        "subjects": None if sources.depth is None else sources.depth.report,
         "metric": metric,
         "plate_depth": (
             None

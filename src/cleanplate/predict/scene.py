@@ -31,7 +31,7 @@ from cleanplate.predict.result import Result
 from cleanplate.predict.session import Compared, PairSession, PlateFeatures
 from cleanplate.predict.size import Size, check_fit, working_size
 from cleanplate.predict.stage_timer import StageTimer
-from cleanplate.predict.upsample import full_size_matte
+from cleanplate.predict.upsample import Matte, full_size_matte
 
 
 class Scene:
@@ -132,26 +132,24 @@ class Scene:
         with timer.stage("network"):
             compared = self._session.compare(frame.working, features)
         with timer.stage("upsample"):
-            small, alpha = full_size_matte(compared.alpha, hidden, frame.working, frame.full)
-        depth, subjects = None, None
+            matte = full_size_matte(compared.alpha, hidden, frame.working, frame.full)
+        depth = None
         if OF_DEPTH.intersection(wanted):
             with timer.stage("subject depth"):
-                depth, subjects = self._depth_of(plate, small, compared, features)
-        sources = FrameSources(plate, alpha, small, compared.shadow, depth)
-        arrays = compute_outputs(wanted, picture, alpha, sources, timer)
+                depth = self._depth_sources(plate, matte, compared, features)
+        sources = FrameSources(plate, hidden, matte, compared.shadow, depth)
+        arrays = compute_outputs(wanted, picture, matte.full, sources, timer)
         report = frame_report(
             session=self._session,
             settings=self.settings,
             sources=sources,
-            hidden=hidden,
-            subjects=subjects,
             given=self._depth,
             arrays=arrays,
         )
         report |= {"outputs": list(wanted), "plate_resampled": resampled}
         return Result(
             frame=picture,
-            alpha=alpha,
+            alpha=matte.full,
             arrays=arrays,
             sources=sources,
             report={**report, "seconds": timer.seconds()},
@@ -159,14 +157,14 @@ class Scene:
             metric=self.metric,
         )
 
-    def _depth_of(
-        self, plate: AlignedPlate, alpha: Plane, compared: Compared, features: PlateFeatures
-    ) -> tuple[DepthSources, list[dict[str, Any]]]:
-        """Place the subjects: what disparity is computed from, and what to report of each."""
+    def _depth_sources(
+        self, plate: AlignedPlate, matte: Matte, compared: Compared, features: PlateFeatures
+    ) -> DepthSources:
+        """Place the subjects, and gather what disparity is computed from."""
         given = self._depth
         placed = place_subjects(
             regressor=self._session.subject_depth,
-            alpha=alpha,
+            alpha=matte.small,
             network=compared.subject_disparity,
             plate=features.disparity,
             given=given,
@@ -174,14 +172,14 @@ class Scene:
             size=self.size,
             focal=self.settings.focal,
         )
-        depth = DepthSources(
+        return DepthSources(
             subject=placed.disparity,
             plate=features.disparity,
             given=None if given is None else given.full,
             normalisation=None if given is None else given.normalisation,
             holes=self.settings.depth_holes,
+            report=placed.report,
         )
-        return depth, placed.report
 
     def _at(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""

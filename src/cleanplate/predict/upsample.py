@@ -6,7 +6,7 @@ number of temporaries.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -83,9 +83,16 @@ def enlarge(small: Plane, size: Size) -> Plane:
     return np.asarray(large, np.float32)
 
 
+class Matte(NamedTuple):
+    """A matte in [0, 1], float32: (h, w) at working size, and (H, W) at the frame's size."""
+
+    small: Plane
+    full: Plane
+
+
 def full_size_matte(
     alpha: Plane, hidden: Mask | None, guide: Picture, frame: Coded | Picture
-) -> tuple[Plane, Plane]:
+) -> Matte:
     """Complete the network's matte where the plate shows nothing, and bring it to full size.
 
     Args:
@@ -93,13 +100,10 @@ def full_size_matte(
         hidden: (h, w) True where the registered plate shows nothing; None = nowhere.
         guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
         frame: (H, W, 3) the frame.
-
-    Returns:
-        (h, w) and (H, W) float32 in [0, 1].
     """
     if hidden is not None:
         alpha = carry_over_edge(alpha, ~hidden, REACH)
-    return alpha, upsample_alpha(alpha, guide, frame)
+    return Matte(alpha, upsample_alpha(alpha, guide, frame))
 
 
 def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:

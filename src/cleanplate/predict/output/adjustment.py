@@ -63,13 +63,13 @@ def adjust(
     space = result.foreground_space if foreground_space is None else foreground_space
     available = tuple(name for name in OUTPUTS if result.metric or name != "depth")
     wanted = check_outputs(result.outputs if outputs is None else outputs, available)
-    measured, known = result.sources.alpha, None
+    measured, known = result.sources.matte, None
     if known_mask is not None:
         resampled = bool(result.report["plate_resampled"])
         known = _in_frame(known_of(known_mask), result.sources.plate, resampled)
-        measured = controls.hold(measured, known)
-    alpha = _shaped(measured, known, choke, feather)
-    sources = replace(result.sources, alpha=measured)
+        measured = measured._replace(full=controls.hold(measured.full, known))
+    alpha = _shaped(measured.full, known, choke, feather)
+    sources = replace(result.sources, matte=measured)
     timer = StageTimer(result.report["seconds"])
     arrays = compute_outputs(
         wanted, result.frame, alpha, sources, timer, space=space, despill_amount=despill
