@@ -161,9 +161,10 @@ def command(
         document = {"options": options, "failed": faults, **evaluation.as_document(scores)}
         json_output.write(document, overwrite=overwrite)
     if sheet and any(one.rows for one in scores):
-        from cleanplate.predict.output.rendered_image import Still
+        from cleanplate.predict.output.rendered_image import RenderedImage
 
-        Still(evaluation.draw_sheet(predictor, found, scores)).save(sheet, overwrite=overwrite)
+        drawn = evaluation.draw_sheet(predictor, found, scores)
+        RenderedImage(drawn).save(sheet, overwrite=overwrite)
     for one in scores:
         faults |= {f"{name} ({one.variant})": why for name, why in one.failed.items()}
     if faults:

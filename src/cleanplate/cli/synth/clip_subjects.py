@@ -62,13 +62,13 @@ class Clip:
                 itself would come out as a subject.
         """
         picture = read_image(frame)
+        spatial = self._scene.metric
         try:
-            result = self._scene.predict(picture)
+            result = self._scene.predict(picture, ("foreground", "depth" if spatial else "alpha"))
         except CleanplateError as error:
             raise Refused(str(error)) from error
         self._check_camera(result)
         made_from = {"plate": self.plate.name, "model": self._model}
-        spatial = self._scene.metric
         return MattedPicture(
             colour=_as_uint8(result.foreground),
             alpha=result.alpha,
