@@ -7,13 +7,13 @@ import numpy as np
 
 from cleanplate.arrays import Picture, Plane
 
-_LEVEL = {"tabletop": 0.015, "world": 0.024, "room": 0.009, "outdoor": 0.003}
+_MIN_EDGE_SHARE = {"tabletop": 0.015, "world": 0.024, "room": 0.009, "outdoor": 0.003}
 """Share of a picture at bends and steps of its surfaces: less is a bare wall or floor."""
-_NEAR = {"tabletop": 0.12, "world": 0.45, "room": 0.35, "outdoor": 0.6}
+_MIN_DISTANCE = {"tabletop": 0.12, "world": 0.45, "room": 0.35, "outdoor": 0.6}
 """Metres: what is nearer hides the scene."""
 
 
-def of_depth(depth: Plane, kind: str) -> str | None:
+def depth_rejection_reason(depth: Plane, kind: str) -> str | None:
     """Say why a view is useless by what it sees, or None.
 
     Args:
@@ -23,7 +23,7 @@ def of_depth(depth: Plane, kind: str) -> str | None:
     seen = np.isfinite(depth)
     if seen.mean() < 0.35:
         return "empty"
-    near = depth < _NEAR[kind]
+    near = depth < _MIN_DISTANCE[kind]
     if near.mean() > 0.05:
         return "too near"
     z = depth[seen]
@@ -33,10 +33,10 @@ def of_depth(depth: Plane, kind: str) -> str | None:
             return "too near"
         if high / low < 1.5:
             return "flat"
-    return "bare" if bends(depth) < _LEVEL[kind] else None
+    return "bare" if edge_share(depth) < _MIN_EDGE_SHARE[kind] else None
 
 
-def bends(depth: Plane) -> float:
+def edge_share(depth: Plane) -> float:
     """Give the share of pixels at which no one plane passes through them and their neighbours.
 
     A plane's disparity is linear in the picture, so its second difference is 0.
@@ -49,7 +49,7 @@ def bends(depth: Plane) -> float:
     return float((across + along > 0.02 * (middle + 0.02)).mean())
 
 
-def of_picture(picture: Picture) -> str | None:
+def picture_rejection_reason(picture: Picture) -> str | None:
     """Say why a developed picture is useless, or None: (H, W, 3) sRGB in [0, 1]."""
     grey = picture.mean(axis=-1)
     if grey.mean() < 0.1 or np.percentile(grey, 90) < 0.22:

@@ -45,10 +45,10 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     width = _TILE[1]
     cells = []
     for name in names:
-        facts = read_json(folder / f"{name}.json")
-        text = f"{name} {facts.get('world') or facts.get('name')}"[:34]
+        metadata = read_json(folder / f"{name}.json")
+        text = f"{name} {metadata.get('world') or metadata.get('name')}"[:34]
         for part in _PARTS[task]:
-            tile = _fitted(folder / f"{name}{part}")
+            tile = _fit_tile(folder / f"{name}{part}")
             cells.append(np.concatenate([caption(text, width), tile]))
     cells += [ground(cells[0].shape[0], width)] * (-len(cells) % _COLUMNS)
     size = cells[0].shape[:2]
@@ -56,7 +56,7 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     return np.concatenate(rows)
 
 
-def _fitted(path: Path) -> Tile:
+def _fit_tile(path: Path) -> Tile:
     """Give a picture in the middle of a tile, what is transparent over grey."""
     height, width = _TILE
     colour, alpha = read_rgba(path)

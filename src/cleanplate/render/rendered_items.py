@@ -31,7 +31,7 @@ class Rejected(Exception):
 
 
 @dataclass
-class Item:
+class RenderedItem:
     """What is to be written of one item.
 
     Args:
@@ -39,11 +39,11 @@ class Item:
         facts: its JSON record.
     """
 
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def write(folder: Path, name: str, item: Item) -> None:
+def write_item(folder: Path, name: str, item: RenderedItem) -> None:
     """Write an item's files and, last, its record: an item with a record is whole.
 
     Raises:
@@ -53,10 +53,10 @@ def write(folder: Path, name: str, item: Item) -> None:
         with replacing(folder / f"{name}{ending}") as temporary:
             temporary.write_bytes(data)
     with replacing(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(item.facts, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(item.metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def reject(folder: Path, name: str, rejected: Rejected) -> None:
+def write_rejection(folder: Path, name: str, rejected: Rejected) -> None:
     """Record that an item came to nothing, so that it is not tried again."""
     (folder / REJECTED).mkdir(exist_ok=True)
     with replacing(folder / REJECTED / f"{name}.json") as temporary:
@@ -72,7 +72,7 @@ def is_done(folder: Path, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Account:
+class ItemCounts:
     """How many items there are, how many came to nothing, and what was rejected on the way."""
 
     accepted: int
@@ -81,7 +81,7 @@ class Account:
     tries: dict[str, int]
 
 
-def account(folder: Path, names: Iterable[str]) -> Account:
+def count_items(folder: Path, names: Iterable[str]) -> ItemCounts:
     """Count what became of some items."""
     accepted, reasons, tries = 0, Counter[str](), Counter[str]()
     for name in names:
@@ -92,14 +92,14 @@ def account(folder: Path, names: Iterable[str]) -> Account:
             record = folder / REJECTED / f"{name}.json"
             if not record.is_file():
                 continue
-        facts = read_json(record)
-        tries.update(facts.get("tried", {}))
-        if "reason" in facts:
-            reasons[facts["reason"]] += 1
-    return Account(accepted, sum(reasons.values()), dict(reasons), dict(tries))
+        metadata = read_json(record)
+        tries.update(metadata.get("tried", {}))
+        if "reason" in metadata:
+            reasons[metadata["reason"]] += 1
+    return ItemCounts(accepted, sum(reasons.values()), dict(reasons), dict(tries))
 
 
-def name_of(index: int) -> str:
+def item_name(index: int) -> str:
     """Give the name of item `index`."""
     return f"{index:05d}"
 

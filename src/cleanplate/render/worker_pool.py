@@ -23,20 +23,20 @@ from cleanplate.errors import CleanplateError, install_command
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
 from cleanplate.render import rendered_items
-from cleanplate.render.rendered_items import Account, Rejected
-from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.rendered_items import ItemCounts, Rejected
+from cleanplate.render.scenes.asset_library import AssetLibrary
 
-TASKS = {"plates": 12, "cutouts": 16, "pairs": 6}
+ITEMS_PER_PROCESS = {"plates": 12, "cutouts": 16, "pairs": 6}
 """Task -> items that one process renders; they divide into whole scenes and subjects."""
 PLAN = "render.json"
-_CRASHES = 2
+_MAX_CRASHES = 2
 """So often may an item end its process before it is given up."""
-_FAILURES = 3
+_MAX_FAILURES = 3
 """So many jobs may end in a row with nothing made."""
 
 
 @dataclass(frozen=True)
-class Rendering:
+class RenderRequest:
     """What is to be rendered: item i is the same whoever renders it.
 
     Args:
@@ -60,14 +60,16 @@ class Rendering:
     @property
     def names(self) -> list[str]:
         """The items' names."""
-        return [rendered_items.name_of(i) for i in range(self.count)]
+        return [rendered_items.item_name(i) for i in range(self.count)]
 
-    def account(self) -> Account:
+    def count_items(self) -> ItemCounts:
         """Count what became of the items."""
-        return rendered_items.account(self.out, self.names)
+        return rendered_items.count_items(self.out, self.names)
 
 
-def run(rendering: Rendering, *, processes: int = 2, python: str = sys.executable) -> Iterator[int]:
+def render_items(
+    rendering: RenderRequest, *, processes: int = 2, python: str = sys.executable
+) -> Iterator[int]:
     """Render what is not there yet; yields how many items are done, whenever that changes.
 
     Args:
@@ -80,21 +82,21 @@ def run(rendering: Rendering, *, processes: int = 2, python: str = sys.executabl
         CleanplateError: if the assets cannot be read, the interpreter has no Blender, the
             folder holds another rendering, or the workers fail again and again.
     """
-    Library(rendering.assets)
+    AssetLibrary(rendering.assets)
     _check_python(python)
-    _keep_plan(rendering)
+    _write_or_compare_plan(rendering)
     with tempfile.TemporaryDirectory(prefix="render-") as scratch:
-        crew = _Crew(rendering, python, Path(scratch))
+        pool = _WorkerPool(rendering, python, Path(scratch))
         try:
-            yield from crew.work(processes)
+            yield from pool.run(processes)
         finally:
-            crew.stop()
+            pool.stop()
 
 
-class _Crew:
-    def __init__(self, rendering: Rendering, python: str, scratch: Path):
+class _WorkerPool:
+    def __init__(self, rendering: RenderRequest, python: str, scratch: Path):
         self.rendering, self.python, self.scratch = rendering, python, scratch
-        step = TASKS[rendering.task]
+        step = ITEMS_PER_PROCESS[rendering.task]
         undone = [i for i in range(rendering.count) if not self._is_done(i)]
         groups: dict[int, list[int]] = {}
         for index in undone:
@@ -105,7 +107,7 @@ class _Crew:
         self.crashes = Counter[int]()
         self.failures = self.started = 0
 
-    def work(self, processes: int) -> Iterator[int]:
+    def run(self, processes: int) -> Iterator[int]:
         yield self.done
         waiting = 0
         while self.jobs or self.running:
@@ -132,7 +134,7 @@ class _Crew:
         self.running.clear()
 
     def _is_done(self, index: int) -> bool:
-        return rendered_items.is_done(self.rendering.out, rendered_items.name_of(index))
+        return rendered_items.is_done(self.rendering.out, rendered_items.item_name(index))
 
     def _start(self, indices: list[int]) -> None:
         path = self.scratch / f"{self.started}.json"
@@ -172,17 +174,17 @@ class _Crew:
             return
         self.failures = self.failures + 1 if len(left) == len(indices) else 0
         started = path.with_suffix(".started")
-        if not started.is_file() or self.failures >= _FAILURES:
+        if not started.is_file() or self.failures >= _MAX_FAILURES:
             raise CleanplateError(
-                f"a worker ended with code {process.returncode}: {_tail(path.with_suffix('.log'))}",
+                f"a worker ended with code {process.returncode}: {_last_line(path.with_suffix('.log'))}",
                 file=self.rendering.out,
                 cure="What is made stays: the same command goes on.",
             )
         at = int(started.read_text(encoding="utf-8"))
         self.crashes[at] += 1
-        if at in left and self.crashes[at] >= _CRASHES:
-            rendered_items.reject(
-                self.rendering.out, rendered_items.name_of(at), Rejected("crashed")
+        if at in left and self.crashes[at] >= _MAX_CRASHES:
+            rendered_items.write_rejection(
+                self.rendering.out, rendered_items.item_name(at), Rejected("crashed")
             )
             left.remove(at)
         if left:
@@ -213,7 +215,7 @@ def _check_python(python: str) -> None:
         )
 
 
-def _keep_plan(rendering: Rendering) -> None:
+def _write_or_compare_plan(rendering: RenderRequest) -> None:
     """Write down what this folder holds, or see that it holds the same.
 
     Raises:
@@ -251,7 +253,7 @@ def _keep_plan(rendering: Rendering) -> None:
         temporary.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
-def _tail(log: Path) -> str:
+def _last_line(log: Path) -> str:
     lines = [
         line
         for line in log.read_text(errors="replace", encoding="utf-8").splitlines()

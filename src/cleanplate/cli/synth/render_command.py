@@ -15,7 +15,7 @@ from cleanplate.cli.synth.build_command import Size
 from cleanplate.errors import install_command
 
 if TYPE_CHECKING:
-    from cleanplate.render.rendered_items import Account
+    from cleanplate.render.rendered_items import ItemCounts
 
 _SIZES = {"plates": (288, 384), "cutouts": (384, 384), "pairs": (360, 480)}
 _EPILOG = f"""\b
@@ -101,11 +101,13 @@ def command(
 
     if scenes and task == "cutouts":
         raise click.UsageError("--scenes is for plates and pairs: cutouts stand in none.")
-    rendering = worker_pool.Rendering(task, assets, out, count, seed, size or _SIZES[task], scenes)
+    rendering = worker_pool.RenderRequest(
+        task, assets, out, count, seed, size or _SIZES[task], scenes
+    )
     bar = tqdm(desc=task, total=count, unit=" items", disable=True if quiet else None)
     first = True
     try:
-        for done in worker_pool.run(rendering, processes=processes, python=python):
+        for done in worker_pool.render_items(rendering, processes=processes, python=python):
             if first:  # what was there already is no measure of speed
                 bar.initial = bar.n = done
                 first = False
@@ -116,7 +118,7 @@ def command(
         context.exit(130)
     finally:
         bar.close()
-    account = rendering.account()
+    account = rendering.count_items()
     drawn = render_sheets.draw_sheets(out, task, rendering.names)
     if as_json:
         click.echo(json.dumps({**asdict(account), "sheets": [str(p) for p in drawn]}))
@@ -126,7 +128,7 @@ def command(
         context.exit(1)
 
 
-def _told(out: Path, account: Account) -> str:
+def _told(out: Path, account: ItemCounts) -> str:
     lines = [f"{out}: {account.accepted} rendered, {account.rejected} came to nothing"]
     for title, table in (("came to nothing", account.reasons), ("tried again", account.tries)):
         if table:

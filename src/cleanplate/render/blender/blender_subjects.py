@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mathutils import Matrix, Vector
 
 from cleanplate.render.blender.hair_strands import add_strands
-from cleanplate.render.subjects.skeleton import Pose, turns
+from cleanplate.render.subjects.skeleton import Pose, bone_rotations
 
 Points = npt.NDArray[np.float64]
 """(n, 3) metres in the world."""
@@ -20,7 +20,7 @@ Points = npt.NDArray[np.float64]
 _STRAY = "Icosphere"
 
 
-class Figure:
+class BlenderSubject:
     """A subject in the scene.
 
     Args:
@@ -75,7 +75,7 @@ class Figure:
         """Turn the bones; the figure's place is kept, its ground is not: `stand` it again."""
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
-        given = turns(pose)
+        given = bone_rotations(pose)
         for bone in self.armature.pose.bones:
             if bone.name in given:
                 basis, rest = self._rest[bone.name]
@@ -153,7 +153,7 @@ class Figure:
         width, depth, height = (float(v) for v in high - low)
         return (width, depth, height), points[open_end]
 
-    def carry(self, one: bpy.types.Object) -> None:
+    def attach(self, one: bpy.types.Object) -> None:
         """Count an object to the figure's own; it must hang on it already."""
         self.objects = (*self.objects, one)
 
@@ -198,7 +198,7 @@ class Figure:
         bpy.data.orphans_purge(do_recursive=True)
 
 
-def load(path: str | Path, kind: str, height: float | None = None) -> Figure:
+def load_subject(path: str | Path, kind: str, height: float | None = None) -> BlenderSubject:
     """Load a subject from a GLB file; it stands at the origin.
 
     Args:
@@ -212,18 +212,18 @@ def load(path: str | Path, kind: str, height: float | None = None) -> Figure:
     for one in [o for o in loaded if o.name.split(".")[0] == _STRAY]:
         loaded.remove(one)
         bpy.data.objects.remove(one, do_unlink=True)
-    figure = Figure(Path(path).stem, kind, loaded, height)
+    subject = BlenderSubject(Path(path).stem, kind, loaded, height)
     if kind == "person":
-        for material in {s.material for m in figure.meshes for s in m.material_slots}:
+        for material in {s.material for m in subject.meshes for s in m.material_slots}:
             make_matt(material)
-        wigs = [m for m in figure.meshes if _is_wig(m)]
-        for wig in wigs if figure.armature else ():
+        wigs = [m for m in subject.meshes if _is_wig(m)]
+        for wig in wigs if subject.armature else ():
             rng = np.random.default_rng(len(wig.data.vertices))
-            figure.carry(add_strands(wig, figure.armature, rng))
-    return figure
+            subject.attach(add_strands(wig, subject.armature, rng))
+    return subject
 
 
-def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
+def apply_skin(subject: BlenderSubject, tone: tuple[float, float, float]) -> None:
     """Give all of a figure skin of one tone, a little uneven.
 
     Args:
@@ -253,7 +253,7 @@ def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
     links.new(ramp.outputs["Color"], skin.inputs["Base Color"])
     links.new(noise.outputs["Fac"], bump.inputs["Height"])
     links.new(bump.outputs["Normal"], skin.inputs["Normal"])
-    for mesh in figure.meshes:
+    for mesh in subject.meshes:
         mesh.data.materials.clear()
         mesh.data.materials.append(material)
 
@@ -271,7 +271,9 @@ def make_matt(material: bpy.types.Material) -> None:
             node.inputs["Specular IOR Level"].default_value = 0.25
 
 
-def put_in_hand(figure: Figure, held: Figure, side: str, *, turn: float = 0.0) -> None:
+def put_in_hand(
+    subject: BlenderSubject, held: BlenderSubject, side: str, *, turn: float = 0.0
+) -> None:
     """Put a thing into a posed figure's palm, or between both, upright.
 
     Args:
@@ -282,13 +284,13 @@ def put_in_hand(figure: Figure, held: Figure, side: str, *, turn: float = 0.0) -
     """
     width, depth, height = held.stand((0, 0, 0), turn)
     if side == "both":
-        left, right = figure.palm("left"), figure.palm("right")
+        left, right = subject.palm("left"), subject.palm("right")
         middle = (left[0] + right[0]) / 2
         spot = middle - Vector((0, 0, height * 0.45))
         across = left[0] - right[0]
         held.stand((spot.x, spot.y, spot.z), float(np.arctan2(across.y, across.x)))
         return
-    palm, facing, _ = figure.palm(side)
+    palm, facing, _ = subject.palm(side)
     reach = 0.018 + min(width, depth) / 2
     spot = palm + facing * reach
     held.stand((spot.x, spot.y, spot.z - height * 0.45), turn)

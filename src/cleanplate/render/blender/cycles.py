@@ -23,7 +23,7 @@ _NOTHING = 1e9
 
 
 @dataclass(frozen=True)
-class Passes:
+class RenderPasses:
     """What one rendering gives.
 
     Args:
@@ -72,7 +72,7 @@ def reset(threads: int = 1) -> None:
     scene.world = bpy.data.worlds.new("world")
 
 
-def camera(
+def set_camera(
     size: tuple[int, int],
     focal: float,
     position: tuple[float, float, float],
@@ -122,7 +122,7 @@ def render(
     bounces: int = 5,
     denoise: bool = True,
     transparent: bool = False,
-) -> Passes:
+) -> RenderPasses:
     """Render the picture.
 
     Args:
@@ -147,12 +147,12 @@ def render(
     cycles.use_denoising = denoise
     cycles.pixel_filter_type = "BLACKMAN_HARRIS"
     cycles.filter_width = 1.5
-    layers = _layers()
-    colour = np.stack([_find(layers, "Combined." + c) for c in "RGB"], axis=-1)
-    return Passes(colour, np.clip(_find(layers, "Combined.A"), 0, 1))
+    layers = _render_layers()
+    colour = np.stack([_find_layer(layers, "Combined." + c) for c in "RGB"], axis=-1)
+    return RenderPasses(colour, np.clip(_find_layer(layers, "Combined.A"), 0, 1))
 
 
-def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
+def render_coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
     """Render how much of each pixel the objects that are not held out cover: (H, W) in [0, 1].
 
     No light is followed: what is asked is only what the camera's rays meet, through
@@ -166,7 +166,7 @@ def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     world, scene.world = scene.world, None
-    layer.material_override = _glow() if solid else None
+    layer.material_override = _emission_material() if solid else None
     try:
         cycles = scene.cycles
         scene.render.film_transparent = True
@@ -179,13 +179,13 @@ def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
         cycles.transparent_max_bounces = 32
         cycles.pixel_filter_type = "BLACKMAN_HARRIS"
         cycles.filter_width = 1.5
-        return np.clip(_find(_layers(), "Combined.A"), 0, 1)
+        return np.clip(_find_layer(_render_layers(), "Combined.A"), 0, 1)
     finally:
         scene.world = world
         layer.material_override = None
 
 
-def _glow() -> bpy.types.Material:
+def _emission_material() -> bpy.types.Material:
     material = bpy.data.materials.get("glow")
     if material is None:
         material = bpy.data.materials.new("glow")
@@ -196,7 +196,7 @@ def _glow() -> bpy.types.Material:
     return material
 
 
-def depth() -> Plane:
+def render_depth() -> Plane:
     """Render planar depth at the pixels' centres: (H, W) float32, metres, +inf where nothing is.
 
     One ray per pixel, through a pinhole: no pixel mixes two depths. What is transparent by
@@ -214,10 +214,10 @@ def depth() -> Plane:
         cycles.transparent_max_bounces = 32
         cycles.pixel_filter_type = "BOX"
         cycles.filter_width = 0.01
-        planes = _layers()
+        planes = _render_layers()
     finally:
         lens.dof.use_dof = blurred
-    z = _find(planes, "Depth.Z")
+    z = _find_layer(planes, "Depth.Z")
     return np.where(z > _NOTHING, np.float32(np.inf), z).astype(np.float32)
 
 
@@ -239,7 +239,7 @@ def show_to_camera(objects: Iterable[bpy.types.Object], shown: bool = True) -> N
         one.visible_camera = shown
 
 
-def _layers() -> dict[str, Plane]:
+def _render_layers() -> dict[str, Plane]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "passes.exr"
         bpy.context.scene.render.filepath = str(path)
@@ -250,7 +250,7 @@ def _layers() -> dict[str, Plane]:
         }
 
 
-def _find(planes: dict[str, Plane], ending: str) -> Plane:
+def _find_layer(planes: dict[str, Plane], ending: str) -> Plane:
     found = [plane for name, plane in planes.items() if name.endswith(ending)]
     if len(found) != 1:
         raise RuntimeError(f"Blender wrote no single layer {ending}: {sorted(planes)}")

@@ -9,10 +9,10 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from cleanplate.render.scenes.scene_description import Model, Slab, Stand
+from cleanplate.render.scenes.scene_description import Model, Slab, StandingPose
 
 
-class Models:
+class GlbModels:
     """The models of one open file; whatever `engine.reset` empties must be read anew.
 
     Args:
@@ -33,10 +33,10 @@ class Models:
             part.matrix_world = original.matrix_world
             bpy.context.scene.collection.objects.link(part)
             parts.append(part)
-        if isinstance(model.where, Stand):
-            stand(parts, model.where)
+        if isinstance(model.where, StandingPose):
+            stand_objects(parts, model.where)
         else:
-            move(parts, Matrix(model.where))
+            move_objects(parts, Matrix(model.where))
         return parts
 
     def _read(self, path: str) -> list[bpy.types.Object]:
@@ -111,15 +111,15 @@ class Models:
         return node
 
 
-def move(parts: list[bpy.types.Object], matrix: Matrix) -> None:
+def move_objects(parts: list[bpy.types.Object], matrix: Matrix) -> None:
     """Carry objects on by a matrix."""
     for part in parts:
         part.matrix_world = matrix @ part.matrix_world
 
 
-def stand(parts: list[bpy.types.Object], where: Stand) -> None:
+def stand_objects(parts: list[bpy.types.Object], where: StandingPose) -> None:
     """Stand objects as one by the middle of their footprint, on a height or on what is below."""
-    move(
+    move_objects(
         parts,
         Matrix.Rotation(where.turn, 4, "Z")
         @ Matrix.Rotation(where.lean, 4, "X")
@@ -136,7 +136,7 @@ def stand(parts: list[bpy.types.Object], where: Stand) -> None:
             part.hide_viewport = False
         z = 0.0 if z is None else z
     middle = (low + high) / 2
-    move(parts, Matrix.Translation((where.x - middle[0], where.y - middle[1], z - low[2])))
+    move_objects(parts, Matrix.Translation((where.x - middle[0], where.y - middle[1], z - low[2])))
 
 
 def bounds(parts: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +155,7 @@ def bounds(parts: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
     return np.min(corners, axis=0), np.max(corners, axis=0)
 
 
-def cast(
+def cast_ray(
     origin: tuple[float, float, float], direction: tuple[float, float, float], far: float = 100.0
 ) -> float | None:
     """Metres along a ray to the first surface; None where there is none within `far`."""
@@ -167,7 +167,7 @@ def cast(
 
 def height_below(x: float, y: float, z: float) -> float | None:
     """Height of the first surface below a point; None over an abyss."""
-    fall = cast((x, y, z), (0, 0, -1), 50.0)
+    fall = cast_ray((x, y, z), (0, 0, -1), 50.0)
     return None if fall is None else z - fall
 
 
@@ -177,5 +177,5 @@ def clearance(origin: tuple[float, float, float], rays: int = 8) -> float:
     for k in range(rays):
         angle = 2 * math.pi * k / rays
         way = (math.cos(angle), math.sin(angle), 0.0)
-        found.append(cast(origin, way) or 100.0)
+        found.append(cast_ray(origin, way) or 100.0)
     return min(found)

@@ -10,14 +10,14 @@ import numpy as np
 from mathutils import Vector
 
 from cleanplate.render.blender import cycles
-from cleanplate.render.blender.glb_models import Models, bounds
-from cleanplate.render.scenes.scene_description import Lamp, Light, Setting, Sun
+from cleanplate.render.blender.glb_models import GlbModels, bounds
+from cleanplate.render.scenes.scene_description import Lamp, Light, SceneDescription, Sun
 
-_GLARE = 4.0
+_MAX_SKY_RATIO = 4.0
 """Times its 99th percentile that a panorama's light may reach."""
 
 
-class Stage:
+class BlenderScene:
     """A setting, loaded. The file is emptied first.
 
     Args:
@@ -25,15 +25,15 @@ class Stage:
         setting: what to build.
     """
 
-    def __init__(self, folder: Path, setting: Setting):
+    def __init__(self, folder: Path, scene: SceneDescription):
         cycles.reset()
-        self.folder, self.setting = folder, setting
-        self.models = Models(folder)
+        self.folder, self.description = folder, scene
+        self.models = GlbModels(folder)
         self._lamps: list[bpy.types.Object] = []
         self._skies: dict[str, tuple[bpy.types.Image, float]] = {}
-        for slab in setting.slabs:
+        for slab in scene.slabs:
             self.models.put_slab(slab)
-        parts = [part for model in setting.models for part in self.models.put(model)]
+        parts = [part for model in scene.models for part in self.models.put(model)]
         self._extent = bounds(parts)
         bpy.context.view_layer.update()
         self.objects = [o for o in bpy.context.scene.objects if o.type == "MESH"]
@@ -88,7 +88,7 @@ class Stage:
             image.pixels.foreach_get(flat)
             light = np.nan_to_num(flat.reshape(height, width, 4)[..., :3], posinf=np.inf)
             bright = np.percentile(light[np.isfinite(light)], 99)
-            light = np.clip(light, 0, _GLARE * bright)
+            light = np.clip(light, 0, _MAX_SKY_RATIO * bright)
             flat.reshape(height, width, 4)[..., :3] = light
             image.pixels.foreach_set(flat)
             rows = light.mean((1, 2))

@@ -12,11 +12,11 @@ from cleanplate.light import linear_to_srgb
 _GREY = 0.18
 _CLIP = 1.7
 """Linear light that the brightest 3 % may reach."""
-TONES = ("clip", "film", "soft")
+TONE_CURVES = ("clip", "film", "soft")
 
 
 @dataclass(frozen=True)
-class Tone:
+class ToneMapping:
     """How light becomes a picture.
 
     Args:
@@ -33,7 +33,7 @@ class Tone:
         return float(np.mean(self.gain))
 
 
-def meter(colour: Picture, rng: np.random.Generator) -> Tone:
+def auto_expose(colour: Picture, rng: np.random.Generator) -> ToneMapping:
     """Expose automatically: the 60th percentile to middle grey, the 97th below clipping.
 
     Windows may burn out where the room would else be darker by more than a stop. The seed
@@ -49,10 +49,10 @@ def meter(colour: Picture, rng: np.random.Generator) -> Tone:
     gain = max(min(wanted, _CLIP / max(float(bright), 1e-6)), 0.5 * wanted)
     gain *= 2 ** rng.uniform(-0.5, 0.5)
     red, green, blue = (float(gain * rng.uniform(0.95, 1.05)) for _ in range(3))
-    return Tone((red, green, blue), str(rng.choice(TONES, p=(0.4, 0.4, 0.2))))
+    return ToneMapping((red, green, blue), str(rng.choice(TONE_CURVES, p=(0.4, 0.4, 0.2))))
 
 
-def develop(colour: Picture, tone: Tone) -> Picture:
+def tone_map(colour: Picture, tone: ToneMapping) -> Picture:
     """Give the sRGB-coded picture of linear light: (H, W, 3) float32 in [0, 1]."""
     light = np.maximum(colour * np.asarray(tone.gain, np.float32), 0)
     if tone.curve != "clip":

@@ -16,7 +16,7 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
 
-KEPT_OUT = ("*bookstore*", "*grey*white*", "*bit_living_room_wood*", "*aws_retail_*", "*Portrait*")
+EXCLUDED = ("*bookstore*", "*grey*white*", "*bit_living_room_wood*", "*aws_retail_*", "*Portrait*")
 """Patterns of names that are left alone: what the validation pairs are made of, and pictures
 of people on walls, which an empty scene must not have."""
 
@@ -62,7 +62,7 @@ class Asset:
         return x, y, z
 
 
-class Library:
+class AssetLibrary:
     """An asset folder, opened.
 
     Args:
@@ -77,11 +77,11 @@ class Library:
     def __init__(
         self,
         folder: str | Path,
-        kept_out: Iterable[str] = KEPT_OUT,
+        excluded: Iterable[str] = EXCLUDED,
         scenes: Iterable[str] = (),
     ):
         self.folder = Path(folder)
-        self.kept_out = tuple(kept_out)
+        self.excluded = tuple(excluded)
         self.scenes = tuple(scenes)
         self.assets: dict[str, Asset] = {}
         for half in _HALVES:
@@ -95,17 +95,17 @@ class Library:
                 cure="Name the asset folder with --assets; docs/data.md says what lies in it.",
             )
 
-    def of(self, kind: str, under: str = "") -> list[Asset]:
+    def assets_of(self, kind: str, under: str = "") -> list[Asset]:
         """Give the assets of a kind, whose path begins with `under`, that may be used."""
         return [
             a
             for a in self.assets.values()
-            if a.kind == kind and a.path.startswith(under) and not self.is_kept_out(a.path)
+            if a.kind == kind and a.path.startswith(under) and not self.is_excluded(a.path)
         ]
 
-    def is_kept_out(self, name: str) -> bool:
+    def is_excluded(self, name: str) -> bool:
         """Tell whether a path or name must be left alone."""
-        return any(fnmatch(name.lower(), pattern.lower()) for pattern in self.kept_out)
+        return any(fnmatch(name.lower(), pattern.lower()) for pattern in self.excluded)
 
     def read_json(self, path: str) -> dict[str, Any]:
         """Read a JSON file of the folder.

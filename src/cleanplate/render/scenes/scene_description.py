@@ -13,7 +13,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class Stand:
+class StandingPose:
     """Where a model stands, by its footprint.
 
     Args:
@@ -40,7 +40,7 @@ class Model:
     """A GLB file of the asset folder and where it is; `matrix` as a world file gives it."""
 
     path: str
-    where: Stand | Matrix
+    where: StandingPose | Matrix
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Spot:
+class CameraSpot:
     """A camera place that is known to be good: position, heading (radians), focal / width."""
 
     position: Point
@@ -106,7 +106,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SceneDescription:
     """A scene without camera and light.
 
     Args:
@@ -133,7 +133,7 @@ class Setting:
     area: tuple[float, float, float, float] | None = None
     ground: float = 0.0
     ceiling: float = 2.9
-    spots: tuple[Spot, ...] = ()
+    spots: tuple[CameraSpot, ...] = ()
     aims: tuple[tuple[float, float], ...] = ()
     lamp_spacing: float = 4.0
     lamp_height: float = 2.4
@@ -142,7 +142,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Shot:
+class CameraPose:
     """A camera before it is known whether it sees anything.
 
     Args:

@@ -6,8 +6,14 @@ import math
 
 import numpy as np
 
-from cleanplate.render.scenes.asset_library import Asset, Library
-from cleanplate.render.scenes.scene_description import Model, Point, Setting, Slab, Stand
+from cleanplate.render.scenes.asset_library import Asset, AssetLibrary
+from cleanplate.render.scenes.scene_description import (
+    Model,
+    Point,
+    SceneDescription,
+    Slab,
+    StandingPose,
+)
 
 _TABLES = ("furniture_gazebo/", "KitchenTable", "CoffeeTable", "ReadingDesk", "TVCabinet")
 _SMALL = 0.35
@@ -19,7 +25,7 @@ _FLOOR: tuple[Point, Point] = (0.0, 0.0, -0.05), (12.0, 12.0, 0.1)
 _FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
 
 
-def tabletop(library: Library, rng: np.random.Generator) -> Setting:
+def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
     """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small things."""
     draw = rng.random()
     if draw < 0.25:
@@ -46,10 +52,10 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
         half_x, half_y = width * 0.36, depth * 0.36
         if round(turn / (math.pi / 2)) % 2:
             half_x, half_y = half_y, half_x
-        models.append(Model(table.path, Stand(0, 0, 0.0, turn)))
+        models.append(Model(table.path, StandingPose(0, 0, 0.0, turn)))
     things = _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
     models += things
-    return Setting(
+    return SceneDescription(
         name="tabletop",
         kind="tabletop",
         slabs=tuple(slabs),
@@ -61,7 +67,7 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
     )
 
 
-def _shelf(library: Library, rng: np.random.Generator) -> Setting:
+def _shelf(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
     """Boards before a wall; the camera looks at one of them."""
     floor = _slab(library, rng, _FLOORS, _FLOOR, tile=1.6)
     wall = _slab(library, rng, _WALLS, ((0, 0.25, 1.5), _WALL), tile=1.4)
@@ -87,7 +93,7 @@ def _shelf(library: Library, rng: np.random.Generator) -> Setting:
             things = _things(library, rng, free, top + step * 0.8)
             models += things
             aims = _places(things) if k == chosen else aims
-    return Setting(
+    return SceneDescription(
         name="shelf",
         kind="tabletop",
         slabs=tuple(slabs),
@@ -100,13 +106,13 @@ def _shelf(library: Library, rng: np.random.Generator) -> Setting:
 
 
 def _things(
-    library: Library,
+    library: AssetLibrary,
     rng: np.random.Generator,
     area: tuple[float, float, float, float],
     drop_from: float,
 ) -> list[Model]:
     """Small things let down at places that do not crowd each other."""
-    things = [a for a in library.of("object") if 0 < (a.height or 1) < _SMALL]
+    things = [a for a in library.assets_of("object") if 0 < (a.height or 1) < _SMALL]
     models: list[Model] = []
     taken: list[tuple[float, float]] = []
     for _ in range(int(rng.integers(3, 13)) if things else 0):
@@ -116,21 +122,23 @@ def _things(
             if all(math.hypot(x - a, y - b) > 0.17 for a, b in taken):
                 taken.append((x, y))
                 turn = rng.uniform(0, 2 * math.pi)
-                models.append(Model(thing.path, Stand(x, y, None, turn, drop_from=drop_from)))
+                models.append(
+                    Model(thing.path, StandingPose(x, y, None, turn, drop_from=drop_from))
+                )
                 break
     return models
 
 
 def _places(models: list[Model]) -> tuple[tuple[float, float], ...]:
-    return tuple((m.where.x, m.where.y) for m in models if isinstance(m.where, Stand))
+    return tuple((m.where.x, m.where.y) for m in models if isinstance(m.where, StandingPose))
 
 
-def _tables(library: Library) -> list[Asset]:
-    return [a for a in library.of("furniture") if any(t in a.path for t in _TABLES)]
+def _tables(library: AssetLibrary) -> list[Asset]:
+    return [a for a in library.assets_of("furniture") if any(t in a.path for t in _TABLES)]
 
 
 def _slab(
-    library: Library,
+    library: AssetLibrary,
     rng: np.random.Generator,
     names: tuple[str, ...],
     box: tuple[Point, Point],
@@ -140,7 +148,7 @@ def _slab(
     """Give a slab (centre, size) with a texture that fits; one in four is of a plain colour."""
     found = [
         t.path
-        for t in library.of("texture")
+        for t in library.assets_of("texture")
         if any(n in t.name for n in names) and not t.name.endswith(("_Normal", "_Roughness"))
     ]
     grey = rng.uniform(0.08, 0.85)

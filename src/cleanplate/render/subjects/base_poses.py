@@ -9,7 +9,7 @@ import numpy as np
 from cleanplate.render.subjects.skeleton import Arm, Leg, Pose
 
 
-def hanging(rng: np.random.Generator) -> Arm:
+def hanging_arm(rng: np.random.Generator) -> Arm:
     """Let an arm hang, nearly."""
     return Arm(
         out=rng.uniform(7, 18),
@@ -33,8 +33,8 @@ def stand(rng: np.random.Generator) -> Pose:
     free = Leg(bent * 0.7, rng.uniform(2, 9), rng.uniform(5, 25), bent, bent * 0.3)
     return Pose(
         "stand",
-        hanging(rng),
-        hanging(rng),
+        hanging_arm(rng),
+        hanging_arm(rng),
         standing_leg(rng),
         free,
         bend=rng.normal(2, 3),
@@ -52,13 +52,13 @@ def walk(rng: np.random.Generator) -> Pose:
     return Pose(
         "walk",
         replace(
-            hanging(rng),
+            hanging_arm(rng),
             forward=-swing * (1 - 0.8 * phase) * 0.8,
             elbow=rng.uniform(8, 25),
             twist=rng.uniform(0, 15),
         ),
         replace(
-            hanging(rng),
+            hanging_arm(rng),
             forward=swing * (1 - 0.8 * phase),
             elbow=rng.uniform(18, 50),
             twist=rng.uniform(5, 25),
@@ -103,12 +103,12 @@ def sit(rng: np.random.Generator) -> Pose:
         knee = rng.uniform(72, 108)
         return Leg(rng.uniform(82, 92) + back, rng.uniform(2, 14), rng.uniform(0, 12), knee, 0)
 
-    legs = [flat(one, back) for one in (leg(), leg())]
-    arms = [on_thigh(), on_thigh() if hands < 0.65 else before(rng)]
+    legs = [with_flat_foot(one, back) for one in (leg(), leg())]
+    arms = [on_thigh(), on_thigh() if hands < 0.65 else hand_before_chest(rng)]
     return Pose("sit", arms[0], arms[1], legs[0], legs[1], lean=back, bend=rng.uniform(0, 15))
 
 
-def flat(leg: Leg, lean: float = 0.0) -> Leg:
+def with_flat_foot(leg: Leg, lean: float = 0.0) -> Leg:
     """Put the foot flat on the floor."""
     return replace(leg, foot=float(np.clip(leg.forward - leg.knee - lean, -30, 50)))
 
@@ -133,7 +133,7 @@ def sit_floor(rng: np.random.Generator) -> Pose:
     )
 
 
-def before(rng: np.random.Generator) -> Arm:
+def hand_before_chest(rng: np.random.Generator) -> Arm:
     """Raise a hand before the chest, talking."""
     return Arm(
         out=rng.uniform(8, 28),
@@ -153,7 +153,9 @@ def crouch(rng: np.random.Generator) -> Pose:
 
     def leg() -> Leg:
         out = rng.uniform(6, 18)
-        return flat(Leg(thigh + rng.normal(0, 3), out, out, knee + rng.normal(0, 4)), lean)
+        return with_flat_foot(
+            Leg(thigh + rng.normal(0, 3), out, out, knee + rng.normal(0, 4)), lean
+        )
 
     arm = Arm(
         out=rng.uniform(8, 22),
@@ -170,10 +172,17 @@ def crouch(rng: np.random.Generator) -> Pose:
 def kneel(rng: np.random.Generator) -> Pose:
     """Kneel on one knee."""
     lean = rng.uniform(0, 16)
-    front = flat(Leg(92 + lean, 5, 6, rng.uniform(86, 98)), lean)
+    front = with_flat_foot(Leg(92 + lean, 5, 6, rng.uniform(86, 98)), lean)
     down = Leg(lean + rng.uniform(-6, 4), 3, 0, rng.uniform(84, 94), rng.uniform(20, 45))
     return Pose(
-        "kneel", before(rng), hanging(rng), front, down, lean=lean, bend=rng.uniform(4, 22), nod=8
+        "kneel",
+        hand_before_chest(rng),
+        hanging_arm(rng),
+        front,
+        down,
+        lean=lean,
+        bend=rng.uniform(4, 22),
+        nod=8,
     )
 
 
@@ -183,7 +192,7 @@ def bow(rng: np.random.Generator) -> Pose:
     knee = rng.uniform(5, 35)
 
     def leg() -> Leg:
-        return flat(Leg(lean + 0.5 * knee, rng.uniform(2, 8), 8, knee), lean)
+        return with_flat_foot(Leg(lean + 0.5 * knee, rng.uniform(2, 8), 8, knee), lean)
 
     def arm() -> Arm:
         return Arm(

@@ -109,7 +109,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
 _FINGERS = ("Index", "Middle", "Ring", "Pinky")
 
 
-def about(axis: str, degrees: float) -> Rotation:
+def axis_rotation(axis: str, degrees: float) -> Rotation:
     """Rotation about a coordinate axis, counter-clockwise seen from the axis' end."""
     angle = np.radians(degrees)
     c, s = float(np.cos(angle)), float(np.sin(angle))
@@ -120,21 +120,23 @@ def about(axis: str, degrees: float) -> Rotation:
     return turn
 
 
-def turns(pose: Pose) -> dict[str, Rotation]:
+def bone_rotations(pose: Pose) -> dict[str, Rotation]:
     """Give each bone's turn against its parent, in the axes of the body at rest.
 
     A bone's rotation in the world is its parent's times its own turn times its rest.
     """
-    found = {"Hips": about("X", pose.lean)}
+    found = {"Hips": axis_rotation("X", pose.lean)}
     for bone in ("Spine", "Spine1", "Spine2"):
         found[bone] = (
-            about("Z", pose.twist / 3) @ about("Y", pose.side / 3) @ about("X", pose.bend / 3)
+            axis_rotation("Z", pose.twist / 3)
+            @ axis_rotation("Y", pose.side / 3)
+            @ axis_rotation("X", pose.bend / 3)
         )
     for bone, share in (("Neck", 0.4), ("Head", 0.6)):
         found[bone] = (
-            about("Z", pose.look * share)
-            @ about("Y", pose.tilt * share)
-            @ about("X", pose.nod * share)
+            axis_rotation("Z", pose.look * share)
+            @ axis_rotation("Y", pose.tilt * share)
+            @ axis_rotation("X", pose.nod * share)
         )
     for side, arm, leg in (
         ("Left", pose.left, pose.left_leg),
@@ -142,11 +144,11 @@ def turns(pose: Pose) -> dict[str, Rotation]:
     ):
         limb = {**_arm(arm), **_leg(leg)}
         for bone, turn in limb.items():
-            found[side + bone] = turn if side == "Left" else _mirrored(turn)
+            found[side + bone] = turn if side == "Left" else _mirrored_rotation(turn)
     return found
 
 
-def mirrored(pose: Pose) -> Pose:
+def mirrored_pose(pose: Pose) -> Pose:
     """Give the pose with left and right exchanged."""
     hand = {"left": "right", "right": "left"}.get(pose.holding, pose.holding)
     return replace(
@@ -167,34 +169,36 @@ def _arm(arm: Arm) -> dict[str, Rotation]:
     # A shoulder blade goes along when the arm rises over the level.
     rise = max(0.0, max(arm.out, arm.forward) - 80) * 0.25
     upper = (
-        about("Z", -arm.across)
-        @ about("X", -arm.forward)
-        @ about("Y", 90 - arm.out)
-        @ about("X", arm.twist)
+        axis_rotation("Z", -arm.across)
+        @ axis_rotation("X", -arm.forward)
+        @ axis_rotation("Y", 90 - arm.out)
+        @ axis_rotation("X", arm.twist)
     )
     bones = {
-        "Shoulder": about("Y", -rise),
-        "Arm": about("Y", rise) @ upper,
-        "ForeArm": about("Z", -arm.elbow) @ about("X", arm.turn * 0.5),
-        "Hand": about("X", arm.turn * 0.5) @ about("Y", arm.wrist),
+        "Shoulder": axis_rotation("Y", -rise),
+        "Arm": axis_rotation("Y", rise) @ upper,
+        "ForeArm": axis_rotation("Z", -arm.elbow) @ axis_rotation("X", arm.turn * 0.5),
+        "Hand": axis_rotation("X", arm.turn * 0.5) @ axis_rotation("Y", arm.wrist),
     }
     for finger in _FINGERS:
         for joint, share in ((1, 0.8), (2, 1.0), (3, 0.7)):
-            bones[f"Hand{finger}{joint}"] = about("Y", arm.curl * share)
-    bones["HandThumb2"] = about("Z", -0.35 * arm.curl)
-    bones["HandThumb3"] = about("Z", -0.35 * arm.curl)
+            bones[f"Hand{finger}{joint}"] = axis_rotation("Y", arm.curl * share)
+    bones["HandThumb2"] = axis_rotation("Z", -0.35 * arm.curl)
+    bones["HandThumb3"] = axis_rotation("Z", -0.35 * arm.curl)
     return bones
 
 
 def _leg(leg: Leg) -> dict[str, Rotation]:
     return {
-        "UpLeg": about("X", -leg.forward) @ about("Y", -leg.out) @ about("Z", leg.turn),
-        "Leg": about("X", leg.knee),
-        "Foot": about("X", leg.foot),
+        "UpLeg": axis_rotation("X", -leg.forward)
+        @ axis_rotation("Y", -leg.out)
+        @ axis_rotation("Z", leg.turn),
+        "Leg": axis_rotation("X", leg.knee),
+        "Foot": axis_rotation("X", leg.foot),
     }
 
 
-def _mirrored(turn: Rotation) -> Rotation:
+def _mirrored_rotation(turn: Rotation) -> Rotation:
     flip = np.diag([-1.0, 1.0, 1.0])
     return flip @ turn @ flip
 
