@@ -57,9 +57,9 @@ def test_bones_follow_the_pose(person):
 
 def test_a_cutout_is_the_same_again_and_stands_where_it_says(shared):
     maker = CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96))
-    one = maker.make(0)
+    one = maker.render(0)
     assert (
-        CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96)).make(0).files
+        CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96)).render(0).files
         == one.files
     )
     metadata = one.facts

@@ -274,7 +274,7 @@ def _sources(
     pictures: tuple[str, ...], masks: Path | None, plate: Path | None, *, quiet: bool
 ) -> list[Source]:
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
+    from cleanplate.synthesis.assets.asset_folder import without_depth_and_alpha
     from cleanplate.synthesis.ingest.cutout_extraction import Refused
     from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, list_masks
 

@@ -104,7 +104,7 @@ def command(
     code is 2.
     """
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
+    from cleanplate.synthesis.assets.asset_folder import without_depth_and_alpha
     from cleanplate.synthesis.ingest.plate_from_photo import (
         PhotoSettings,
         existing_depth,

@@ -45,10 +45,10 @@ def command(
     from cleanplate.synthesis.building.dataset_card import STATS, write_card
     from cleanplate.synthesis.building.local_engine import cores
     from cleanplate.synthesis.inspection.stats import measure_set
+    from cleanplate.synthesis.inspection.stats_document import as_document
     from cleanplate.synthesis.inspection.stats_report import (
         JSON,
         MARKDOWN,
-        as_document,
         check_report,
         write_report,
     )

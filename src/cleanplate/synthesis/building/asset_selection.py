@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, asset_files
+from cleanplate.synthesis.assets.asset_folder import asset_files
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.licensing import (
     read_credits,

@@ -12,7 +12,8 @@ from cleanplate.arrays import Picture
 from cleanplate.depth import depth_to_disparity
 from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Scene, sample_scene
+from cleanplate.synthesis.procedural.procedural_scenes import sample_scene
+from cleanplate.synthesis.procedural.scene_model import Lamp, Scene
 from cleanplate.synthesis.procedural.solids import Floats, Hits, Solid, cast_rays, occluded
 from cleanplate.synthesis.procedural.textures import look_up_texture
 
