@@ -200,7 +200,7 @@ def test_the_command_says_how_it_went(stage):
     arguments += ["--count", "7", "--size", "32x24", "--python", str(stage / "python")]
     ran = CliRunner().invoke(command, arguments)
     assert ran.exit_code == 0
-    assert "5 rendered, 2 came to nothing" in ran.stderr
+    assert "5 rendered, 2 rejected" in ran.stderr
     assert "too dark 1" in ran.stderr
     assert "bare 2" in ran.stderr
     assert ran.stdout == ""

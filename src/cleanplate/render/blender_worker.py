@@ -1,8 +1,8 @@
-"""The process that has Blender: `python -m cleanplate.render.blender_worker JOB.json`.
+"""Worker process with Blender: `python -m cleanplate.render.blender_worker JOB.json`.
 
-It is started by `render.crew`, renders the items of its job one after the other and ends;
-memory grows with every scene that is opened, so a job is short. `started` in the job's
-folder names the item at hand, so that the crew knows which one a crash was about.
+Started by `render.worker_pool`; renders the items of its job one after the other and ends. Memory
+grows with every scene that is opened, so a job is short. The file `started` beside the job holds
+the current item, so that the pool knows which one a crash concerns.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ RENDERERS = {
     "cutouts": ("cleanplate.render.blender.blender_cutouts", "CutoutRenderer"),
     "pairs": ("cleanplate.render.blender.blender_pairs", "PairRenderer"),
 }
-"""Task -> module and class; a class takes (library, seed, size) and makes items by index."""
+"""Task -> module and class; a class takes (library, seed, size) and renders items by index."""
 
 
 class ItemRenderer(Protocol):
-    """Makes items; two makers of one seed make the same."""
+    """Renders items by index; the same seed gives the same items."""
 
     def render(self, index: int) -> RenderedItem:
-        """Make item `index`, or raise Rejected."""
+        """Render item `index`, or raise Rejected."""
 
 
 def main(path: Path) -> None:
-    """Do a job: JSON as `render.crew` writes it."""
+    """Render the items of a job: JSON as `render.worker_pool` writes it."""
     job = read_json(path)
     out = Path(job["out"])
     module, name = RENDERERS[job["task"]]
@@ -44,7 +44,7 @@ def main(path: Path) -> None:
     )
     for index in job["indices"]:
         if job.get("parent", os.getppid()) != os.getppid():
-            return  # the crew was killed: nobody waits for this
+            return  # the pool was killed
         name = rendered_items.item_name(index)
         if rendered_items.is_done(out, name):
             continue

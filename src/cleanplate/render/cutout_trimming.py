@@ -1,4 +1,4 @@
-"""From what was rendered of a subject to a cutout and its files."""
+"""Rendered subject to cutout: exposure, straight colour, trimming, rejection."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cleanplate.matte.fill import fill_outside
 from cleanplate.render.rendered_items import png
 
 _SOLID_ALPHA = 0.9
-"""Alpha from which on a pixel's colour is taken as its own alone."""
+"""Alpha from which a pixel's colour is taken as the subject's alone."""
 _MIN_PIXELS = 1200
 """Pixels that a subject must cover."""
 _NEAREST, _FARTHEST = -4.9, 1.55
-"""Metres about the foot point that the depth file holds."""
+"""Metres about the foot point that the depth file can hold."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class TrimmedCutout:
     """A cutout.
 
     Args:
-        rgba: (h, w, 4) float32, straight sRGB-coded colour, meant under alpha 0 too.
-        depth: (h, w) float32 metres against the foot point, +inf where nothing is.
-        corner: row and column that (0, 0) had before it was trimmed.
+        rgba: (h, w, 4) float32, straight sRGB-coded colour, defined under alpha 0 too.
+        depth: (h, w) float32 metres from the foot point, +inf where there is no surface.
+        corner: row and column of (0, 0) before trimming.
         sides: which borders cut the subject: left, right, bottom, top.
     """
 
@@ -39,13 +39,13 @@ class TrimmedCutout:
 
 
 def exposure_gain(light: Picture, alpha: Plane, strength: float, stops: float) -> float:
-    """Give the gain for linear light: between what falls in and what comes back, never burnt out.
+    """Give the gain for linear light from incident and reflected light, highlights unclipped.
 
     Args:
         light: (H, W, 3) straight linear light.
         alpha: (H, W).
-        strength: mean radiance of the surroundings, which a grey card would show.
-        stops: brighter than that.
+        strength: mean radiance of the surroundings, as of a grey card.
+        stops: exposure compensation.
     """
     grey = light.mean(-1)[alpha > _SOLID_ALPHA]
     if not grey.size:
@@ -57,10 +57,10 @@ def exposure_gain(light: Picture, alpha: Plane, strength: float, stops: float) -
 
 
 def unpremultiply(colour: Picture, own: Plane, alpha: Plane) -> Picture:
-    """Give straight linear light (H, W, 3), carried outwards over the edge.
+    """Give straight linear light (H, W, 3), extended outwards over the edge.
 
-    A denoised colour and its alpha do not agree to the last digit where alpha is small, so the
-    quotient would leave a dark or light fringe: there the nearest inner colour comes in.
+    A denoised colour and its alpha do not agree exactly where alpha is small, so their quotient
+    would leave a fringe; there the nearest inner colour is used.
 
     Args:
         colour: (H, W, 3) premultiplied linear light.
@@ -77,12 +77,12 @@ def unpremultiply(colour: Picture, own: Plane, alpha: Plane) -> Picture:
 
 
 def trim(coded: Picture, alpha: Plane, depth: Plane) -> TrimmedCutout:
-    """Trim a rendered subject to what is seen of it.
+    """Trim a rendered subject to its visible part.
 
     Args:
         coded: (H, W, 3) straight sRGB-coded colour.
         alpha: (H, W).
-        depth: (H, W) metres against the foot point, +inf where nothing is.
+        depth: (H, W) metres from the foot point, +inf where there is no surface.
     """
     seen = np.argwhere(alpha > 1 / 255)
     (top, left), (bottom, right) = seen.min(0), seen.max(0) + 1
@@ -99,10 +99,10 @@ def trim(coded: Picture, alpha: Plane, depth: Plane) -> TrimmedCutout:
 
 
 def rejection_reason(cutout: TrimmedCutout, framing: str) -> str | None:
-    """Say why a cutout is useless, or None.
+    """Give the reason to reject a cutout, or None.
 
     Args:
-        made: the cutout.
+        cutout: the trimmed cutout.
         framing: full, half or reach.
     """
     solid = cutout.rgba[..., 3] > 0.5
@@ -131,7 +131,7 @@ def _shape_reason(cutout: TrimmedCutout, solid: Mask, framing: str) -> str | Non
 def _light_reason(colour: Plane) -> str | None:
     """Judge the solid pixels' colour, (n, 3)."""
     grey = colour.mean(-1)
-    black = (colour.max(-1) < 0.03).mean()  # a side that no light reaches at all
+    black = (colour.max(-1) < 0.03).mean()  # a side without any light
     if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16 or black > 0.15:
         return "too dark"
     if grey.mean() > 0.9 or (colour.min(-1) > 0.985).mean() > 0.12:
@@ -140,7 +140,7 @@ def _light_reason(colour: Plane) -> str | None:
 
 
 def encode_files(cutout: TrimmedCutout) -> dict[str, bytes]:
-    """Encode a cutout: what follows its name -> bytes."""
+    """Encode a cutout: ending of the file's name -> bytes."""
     known = np.isfinite(cutout.depth)
     coded = np.where(known, np.rint((np.where(known, cutout.depth, 0) + 5) * 10000), 0)
     depth = np.clip(coded, 0, 65535).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""Items of a rendering: written whole, found again, rejected with a reason."""
+"""Rendered items on disk: written whole, found again, rejected with a reason."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cleanplate.files.json_files import read_json
 from cleanplate.formats.pictures import to_uint8
 
 REJECTED = "rejected"
-"""Folder of the records of items that came to nothing."""
+"""Folder of the JSON files of rejected items."""
 
 
 class Rejected(Exception):
-    """An item that is useless, and why."""
+    """An item that was rejected, with the reason and the reasons of earlier attempts."""
 
     def __init__(self, reason: str, tried: Mapping[str, int] | None = None):
         super().__init__(reason)
@@ -32,11 +32,11 @@ class Rejected(Exception):
 
 @dataclass
 class RenderedItem:
-    """What is to be written of one item.
+    """Contents of one item's files.
 
     Args:
-        files: what follows the name (".jpg", "_depth.png") -> encoded bytes.
-        facts: its JSON record.
+        metadata: of its JSON file.
+        files: ending of the name (".jpg", "_depth.png") -> encoded bytes.
     """
 
     metadata: dict[str, Any]
@@ -44,7 +44,7 @@ class RenderedItem:
 
 
 def write_item(folder: Path, name: str, item: RenderedItem) -> None:
-    """Write an item's files and, last, its record: an item with a record is whole.
+    """Write an item's files and, last, its JSON, which marks it as complete.
 
     Raises:
         CleanplateError: if a file cannot be written.
@@ -57,7 +57,7 @@ def write_item(folder: Path, name: str, item: RenderedItem) -> None:
 
 
 def write_rejection(folder: Path, name: str, rejected: Rejected) -> None:
-    """Record that an item came to nothing, so that it is not tried again."""
+    """Record that an item was rejected, so that it is not tried again."""
     (folder / REJECTED).mkdir(exist_ok=True)
     with replacing(folder / REJECTED / f"{name}.json") as temporary:
         temporary.write_text(
@@ -73,7 +73,7 @@ def is_done(folder: Path, name: str) -> bool:
 
 @dataclass(frozen=True)
 class ItemCounts:
-    """How many items there are, how many came to nothing, and what was rejected on the way."""
+    """Numbers of accepted and rejected items, and reasons by count, also of single attempts."""
 
     accepted: int
     rejected: int
@@ -82,7 +82,7 @@ class ItemCounts:
 
 
 def count_items(folder: Path, names: Iterable[str]) -> ItemCounts:
-    """Count what became of some items."""
+    """Count accepted and rejected items."""
     accepted, reasons, tries = 0, Counter[str](), Counter[str]()
     for name in names:
         record = folder / f"{name}.json"

@@ -1,4 +1,4 @@
-"""`cleanplate synth build`: a data set from plates and cutouts."""
+"""`cleanplate synth build`: compose a data set from plates and cutouts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Examples:
   cleanplate synth build -o set --plates rooms --cutouts people --preset assignment
   cleanplate synth build -o set --plates rooms --set camera=no --set shadow_share=1
 
-Stopped or killed, the same command goes on where it was.
+Stopped or killed, the same command resumes.
 """
 
 
@@ -47,36 +47,36 @@ _folder = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(epilog=_EPILOG)
-@click.option("-o", "--out", required=True, type=_folder, help="The set's folder.")
+@click.option("-o", "--out", required=True, type=_folder, help="Folder of the data set.")
 @click.option(
     "--plates",
     multiple=True,
     type=_folder,
     metavar="DIR",
-    help="Folder of plates, may be repeated.  [default: procedural ones]",
+    help="Folder of plates; may be repeated.  [default: procedural plates]",
 )
 @click.option(
     "--cutouts",
     multiple=True,
     type=_folder,
     metavar="DIR",
-    help="Folder of cutouts, may be repeated.  [default: procedural ones]",
+    help="Folder of cutouts; may be repeated.  [default: procedural cutouts]",
 )
 @click.option(
     "--preset",
     type=click.Choice(["realistic", "assignment"]),
     default="realistic",
     show_default=True,
-    help="realistic: shadows, hiding, camera; WebDataset shards. assignment: each plate x cutout "
+    help="realistic: shadows, occlusion, camera; WebDataset shards. assignment: plate x cutout "
     "x 2 flips x 20 placements, hard edges; folders bg, fg_bg, mask, depth.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1),
     metavar="N",
-    help="Samples (realistic).  [default: 1000]",
+    help="Number of samples (realistic).  [default: 1000]",
 )
-@click.option("--size", type=Size(), help="Of a sample, in pixels.  [default: 224x224]")
+@click.option("--size", type=Size(), help="Size of a sample in pixels.  [default: 224x224]")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--plates-count",
@@ -94,7 +94,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "--placements",
     type=click.IntRange(1),
     metavar="N",
-    help="Of each plate, cutout and flip (assignment).  [default: 20]",
+    help="Placements of each plate, cutout and flip (assignment).  [default: 20]",
 )
 @click.option(
     "--shard-size",
@@ -107,12 +107,12 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting of the compositor (realistic), may be repeated; see docs/compositor.md.",
+    help="Compositor setting (realistic); may be repeated; see docs/compositor.md.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    help="Processes; 0 works in this one.  [default: one for each core]",
+    help="Worker processes; 0 = this process.  [default: one for each core]",
 )
 @click.option(
     "--engine",
@@ -120,20 +120,20 @@ _folder = click.Path(path_type=Path, file_okay=False)
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Who works: processes of this machine, or a Ray cluster.",
+    help="Processes of this machine, or a Ray cluster.",
 )
 @click.option(
     "--ray-address",
     metavar="ADDRESS",
-    help="Of a running cluster, or auto.  [default: start one here]",
+    help="Address of a running cluster, or auto.  [default: start one here]",
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out unusable assets, and list them.")
 @click.option(
     "--assume-license",
     metavar="TEXT",
-    help="The licence of assets that state none; the card says that it was assumed.",
+    help="Licence of assets that state none; the card marks it as assumed.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON to stdout.")
 @max_pixels_option
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 @click.pass_context
@@ -154,14 +154,14 @@ def command(  # noqa: PLR0917 - click passes them by name
     quiet: bool,
     **rest: Any,
 ) -> None:
-    """Compose a data set with exact truth from plates and cutouts.
+    """Compose a data set with exact ground truth from plates and cutouts.
 
     The same settings, seed and assets make the same bytes, with any number of workers.
     """
     from cleanplate.synthesis.building.build import build
     from cleanplate.synthesis.building.build_request import BuildRequest
 
-    order = BuildRequest(
+    request = BuildRequest(
         out,
         preset,
         plates,
@@ -180,19 +180,19 @@ def command(  # noqa: PLR0917 - click passes them by name
     engine = _engine(engine_name, workers, ray_address)
     screen = _Screen(quiet)
     try:
-        outcome = build(order, engine, screen.watch())
+        result = build(request, engine, screen.watch())
     except KeyboardInterrupt:
         screen.close()
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished shards stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     finally:
         screen.close()
-    for one in outcome.skipped:
+    for one in result.skipped:
         click.echo(f"skipped {one['name']}: {one['reason']}", err=True)
     if as_json:
-        click.echo(json.dumps(outcome.as_json()))
+        click.echo(json.dumps(result.as_json()))
     elif not quiet:
-        click.echo(_told(outcome), err=True)
+        click.echo(_summary(result), err=True)
 
 
 class _Screen:
@@ -246,12 +246,12 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     return partial(run_local, workers=workers) if workers else run_here
 
 
-def _told(outcome: BuildResult) -> str:
-    whole = f"{outcome.out}: {outcome.samples} samples, {outcome.bytes / 1e6:.1f} MB"
-    if not outcome.made:
+def _summary(result: BuildResult) -> str:
+    whole = f"{result.out}: {result.samples} samples, {result.bytes / 1e6:.1f} MB"
+    if not result.made:
         return f"{whole}; finished already, nothing was changed."
-    rate = outcome.made / max(outcome.seconds, 1e-9)
-    return f"{whole}; {outcome.made} made in {outcome.seconds:.1f} s ({rate:.0f} a second)."
+    rate = result.made / max(result.seconds, 1e-9)
+    return f"{whole}; {result.made} made in {result.seconds:.1f} s ({rate:.0f} a second)."
 
 
 def read_settings(preset: str, changes: Iterable[str]) -> CompositorSettings | None:

@@ -1,4 +1,4 @@
-"""`cleanplate synth depth`: give plain photographs a depth, from a depth network."""
+"""`cleanplate synth depth`: make plates of photographs, with depth from a network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Examples:
     "--model",
     required=True,
     metavar="NAME|FOLDER|FILE.onnx",
-    help="A depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
+    help="Depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
 )
 @click.option(
     "-o",
@@ -62,14 +62,14 @@ Examples:
               "ONNX file of open size looks.  [default: as it says, else 384]")  # fmt: skip
 @click.option("--multiple", type=click.IntRange(1), metavar="PIXELS", help="Of what its sides are "
               "multiples.  [default: as it says, else 32]")  # fmt: skip
-@click.option("--license", "licence", metavar="TEXT", help="Of the photos, for the data set's "
-              "card.")  # fmt: skip
+@click.option("--license", "licence", metavar="TEXT", help="Licence of the photos, for the data "
+              "set's card.")  # fmt: skip
 @click.option("--source", metavar="TEXT", help="Where the photos come from.")
-@click.option("--attribution", metavar="TEXT", help="Whom to name.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@click.option("--attribution", metavar="TEXT", help="Attribution line.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of the model.")
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Make depth anew where there is one.")
-@click.option("--skip-bad", is_flag=True, help="Photos that cannot be used are no error.")
+@click.option("--force", is_flag=True, help="Replace existing depth.")
+@click.option("--skip-bad", is_flag=True, help="Unusable photos are not an error.")
 @click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 def command(
@@ -98,10 +98,9 @@ def command(
     """Make plates of PHOTOS (files, folders, patterns): empty scenes with depth.
 
     For each, NAME_depth.png (16 bit, millimetres along the optical axis, 65535 = infinitely far)
-    and NAME.json with the lens, where the camera stands over the floor if one is found, and how the
-    depth came about. A photo that has a depth is left alone, so that the same command goes on
-    where it was stopped. A photo that cannot be used is named, the others are done, and the exit
-    code is 2.
+    and NAME.json with intrinsics, the camera over the floor if one is found, and the provenance of
+    the depth. A photo that has depth is skipped, so that the same command resumes. An unusable
+    photo is named, the others are processed, and the exit code is 2.
     """
     from cleanplate.files.listing import find_pictures
     from cleanplate.synthesis.assets.asset_folder import without_depth_and_alpha
@@ -166,7 +165,7 @@ def command(
     if failed and not (skip_bad and (made or kept)):
         raise CleanplateError(
             f"{len(failed)} of {len(found)} photos could not be used, see above",
-            cure="Mend them or leave them out; --skip-bad takes it for no error.",
+            cure="Repair them or leave them out; with --skip-bad this is not an error.",
         )
 
 

@@ -1,4 +1,4 @@
-"""`cleanplate synth procedural`: plates and cutouts from nothing but numbers, as files."""
+"""`cleanplate synth procedural`: procedural plates and cutouts as files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Examples:
   cleanplate synth procedural cutouts -o figures --count 200
   cleanplate train compact --data.plates plates rooms --data.cutouts cutouts figures
 
-Stopped or killed, the same command goes on where it was; with a larger --count it adds.
+Stopped or killed, the same command resumes; a larger --count adds.
 """
 
 
@@ -29,7 +29,7 @@ Stopped or killed, the same command goes on where it was; with a larger --count 
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is made.",
+    help="Output folder.",
 )
 @click.option(
     "--count",
@@ -37,26 +37,26 @@ Stopped or killed, the same command goes on where it was; with a larger --count 
     default=256,
     show_default=True,
     metavar="N",
-    help="How many there shall be.",
+    help="Number of assets.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--textures",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Pictures to cover surfaces with; of plates.",
+    help="Folder of texture pictures, for plates.",
 )
 @click.option(
     "--assume-license",
     metavar="TEXT",
-    help="The licence of textures that state none.",
+    help="Licence of textures that state none.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    help="Processes; 0 works in this one.  [default: one for each core]",
+    help="Worker processes; 0 = this process.  [default: one for each core]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON to stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 @click.pass_context
 def command(
@@ -75,8 +75,8 @@ def command(
 ) -> None:
     """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, things).
 
-    They have the form of every other folder of assets: picture, depth, and a JSON with camera or
-    size and licence. Training and `synth build` read them like others.
+    They have the form of any folder of assets: picture, depth, and a JSON with camera or size and
+    licence, for training and `synth build`.
     """
     if textures is not None and noun == "cutouts":
         raise click.UsageError("--textures is for plates.")
@@ -98,7 +98,7 @@ def command(
                 made += new
                 bar.update()
     except KeyboardInterrupt:
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished assets stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     if as_json:
         click.echo(json.dumps({"out": str(out), noun: count, "made": made, "kept": count - made}))

@@ -1,4 +1,4 @@
-"""`cleanplate synth render`: plates, cutouts and pairs with exact truth, by Blender."""
+"""`cleanplate synth render`: render plates, cutouts and pairs with Blender."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Example:
   cleanplate synth render plates --assets assets --count 100 -o plates \\
     --python blender/bin/python
 
-Stopped or killed, the same command goes on where it was.
+Stopped or killed, the same command resumes.
 """
 
 
@@ -35,14 +35,14 @@ Stopped or killed, the same command goes on where it was.
     "--assets",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of 3D assets with their catalogues; docs/data.md has its form.",
+    help="Folder of 3D assets with their catalogues; see docs/data.md.",
 )
 @click.option(
     "-o",
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is rendered.",
+    help="Output folder.",
 )
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, metavar="N")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
@@ -72,7 +72,7 @@ Stopped or killed, the same command goes on where it was.
     metavar="PATH",
     help="An interpreter that has Blender's module bpy.  [default: this one]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Write the result as JSON to stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 @click.pass_context
 def command(
@@ -93,9 +93,8 @@ def command(
 ) -> None:
     """Render plates, cutouts or pairs with exact alpha and depth from 3D assets.
 
-    Blender (GPL) runs in processes of its own. What a measurement calls useless (too dark,
-    inside a wall, nothing of the subject to be seen) is rejected and counted. Contact sheets
-    go to OUT/sheets.
+    Blender (GPL) runs in processes of its own. Unusable items (too dark, inside a wall, subject
+    not visible) are rejected by measurement and counted. Contact sheets go to OUT/sheets.
     """
     from cleanplate.render import render_sheets, worker_pool
 
@@ -114,23 +113,23 @@ def command(
             bar.update(done - bar.n)
     except KeyboardInterrupt:
         bar.close()
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished items stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     finally:
         bar.close()
-    account = rendering.count_items()
+    counts = rendering.count_items()
     drawn = render_sheets.draw_sheets(out, task, rendering.names)
     if as_json:
-        click.echo(json.dumps({**asdict(account), "sheets": [str(p) for p in drawn]}))
+        click.echo(json.dumps({**asdict(counts), "sheets": [str(p) for p in drawn]}))
     elif not quiet:
-        click.echo(_told(out, account), err=True)
-    if not account.accepted:
+        click.echo(_summary(out, counts), err=True)
+    if not counts.accepted:
         context.exit(1)
 
 
-def _told(out: Path, account: ItemCounts) -> str:
-    lines = [f"{out}: {account.accepted} rendered, {account.rejected} came to nothing"]
-    for title, table in (("came to nothing", account.reasons), ("tried again", account.tries)):
+def _summary(out: Path, counts: ItemCounts) -> str:
+    lines = [f"{out}: {counts.accepted} rendered, {counts.rejected} rejected"]
+    for title, table in (("rejected", counts.reasons), ("attempts rejected", counts.tries)):
         if table:
             parts = sorted(table.items(), key=lambda pair: -pair[1])
             lines.append(f"{title}: " + ", ".join(f"{name} {n}" for name, n in parts))

@@ -19,11 +19,17 @@ from cleanplate.cli.options import overwrite_option
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the report.  [default: SET/stats]",
 )
-@click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Of the sheet.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Rows of the contact sheet.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option("--skip-bad", is_flag=True, help="Leave out samples that cannot be used; list them.")
+@click.option("--skip-bad", is_flag=True, help="Leave out unusable samples, and list them.")
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Say the figures as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON to stdout.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
 def command(
     *,
@@ -39,8 +45,8 @@ def command(
     """Measure the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
 
     Counts, sizes on disk, mean and standard deviation per pixel and per channel of every kind of
-    picture, how much subjects cover, the range of depth, and a contact sheet: STATS.md, PNG, JSON.
-    A set's card is written anew with its figures if they are kept in SET/stats.
+    picture, coverage of subjects, range of depth, and a contact sheet: STATS.md, PNG, JSON. With
+    the report in SET/stats, the set's card is updated with these figures.
     """
     from cleanplate.synthesis.building.dataset_card import STATS, write_card
     from cleanplate.synthesis.building.local_engine import cores

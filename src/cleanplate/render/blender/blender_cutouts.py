@@ -1,4 +1,4 @@
-"""Cutouts rendered: one subject on an empty stage, one view after the other."""
+"""Renders cutouts: one subject in an empty scene, view by view."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from cleanplate.render.scenes.scene_description import SceneDescription
 from cleanplate.render.subjects.cutout_views import CutoutView, CutoutViewSampler, credit_of_view
 
 SAMPLES, COVERAGE = 16, 48
-"""Rays per pixel for the colour, which is denoised, and for alpha, which is not."""
+"""Samples per pixel of the colour, which is denoised, and of alpha, which is not."""
 _ATTEMPTS = 4
 _STUMP = 0.07
-"""Share of a hand's length, at the wrist, that is open and must not be seen."""
+"""Share of a hand's length, at the wrist, that is open and must stay hidden."""
 
 
 class CutoutRenderer:
-    """Renders cutout after cutout; consecutive ones show the same subject, loaded once.
+    """Renders cutouts; consecutive ones show the same subject, loaded once.
 
     Args:
         library: the asset folder.
-        seed: of the rendering.
-        size: (height, width) in pixels, whose longer one no cutout exceeds.
+        seed: of all items.
+        size: (height, width) in pixels; the larger is the largest side of a cutout.
     """
 
     def __init__(self, library: AssetLibrary, seed: int, size: tuple[int, int]):
@@ -44,7 +44,7 @@ class CutoutRenderer:
         """Render cutout `index`.
 
         Raises:
-            Rejected: if no try gives one worth having.
+            Rejected: if no attempt passes.
         """
         tried = Counter[str]()
         cutout: tuple[TrimmedCutout, dict[str, Any]] | str = "nothing"
@@ -61,7 +61,7 @@ class CutoutRenderer:
     def render_view(
         self, view: CutoutView, *, seed: int
     ) -> tuple[TrimmedCutout, dict[str, Any]] | str:
-        """Render one view: the cutout and its facts, or why it is useless."""
+        """Render one view: the cutout and its metadata, or the reason to reject it."""
         subject = self._load(view.asset)
         if view.pose is not None:
             subject.pose(view.pose)

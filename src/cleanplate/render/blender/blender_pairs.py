@@ -1,4 +1,4 @@
-"""Pairs: an empty scene, the same with subjects in it, and the truth about them."""
+"""Renders pairs: an empty scene, the same with subjects, and their ground truth."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from cleanplate.render.subjects import pair_subjects
 _SAMPLES = {"tabletop": 10, "outdoor": 8, "world": 10, "room": 12}
 _COVERAGE = 48
 _MAX_VIEWS = 3
-"""Views that are tried at most for one pair."""
+"""Views tried at most for one pair."""
 
 
 class PairRenderer:
-    """Renders pair after pair; consecutive ones share a scene.
+    """Renders pairs; consecutive ones share a scene.
 
     Args:
         library: the asset folder.
-        seed: of the rendering.
+        seed: of all items.
         size: (height, width) in pixels.
     """
 
@@ -43,7 +43,7 @@ class PairRenderer:
         """Render pair `index`.
 
         Raises:
-            Rejected: if no view of its scene gives one worth having.
+            Rejected: if no view of its scene passes.
         """
         stage = self.cameras.scene(index)
         rng = np.random.default_rng([self.seed, 3, index])
@@ -86,7 +86,7 @@ class PairRenderer:
         files: tuple[str, ...],
         rng: np.random.Generator,
     ) -> RenderedItem | str:
-        """Render everything of one pair, the cheap things first; or say why it is useless."""
+        """Render all passes of one pair, cheap ones first; or give the reason to reject it."""
         cameras, stage = self.cameras, self.cameras.stage
         drawn = [o for subject in subjects for o in subject.objects]
         cameras.aim(chosen.pose, chosen.focus)

@@ -1,4 +1,4 @@
-"""Plates: empty scenes with exact depth."""
+"""Renders plates: empty scenes with exact depth."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from cleanplate.render.rendered_items import Rejected, RenderedItem, jpeg, png
 from cleanplate.render.scenes.asset_library import AssetLibrary
 
 SAMPLES = {"tabletop": 12, "outdoor": 10, "world": 12, "room": 14}
-"""Rays per pixel by kind of setting; the denoiser does the rest."""
+"""Samples per pixel by kind of scene, before denoising."""
 _PICTURES = 3
-"""Pictures that are rendered at most for one plate."""
+"""Pictures rendered at most for one plate."""
 
 
 class PlateRenderer:
-    """Renders plate after plate; consecutive ones share a scene.
+    """Renders plates; consecutive ones share a scene.
 
     Args:
         library: the asset folder.
-        seed: of the rendering.
+        seed: of all items.
         size: (height, width) in pixels.
     """
 
@@ -39,7 +39,7 @@ class PlateRenderer:
         """Render plate `index`.
 
         Raises:
-            Rejected: if no view of its scene is worth having.
+            Rejected: if no view of its scene passes.
         """
         cameras = self.cameras
         stage = cameras.scene(index)
@@ -66,7 +66,7 @@ class PlateRenderer:
 def picture_metadata(
     cameras: CameraSampler, chosen: ChosenCamera, tone: ToneMapping
 ) -> dict[str, Any]:
-    """Give what is known of a picture, as plates and pairs record it."""
+    """Give the metadata that plates and pairs share: camera, exposure, depth convention."""
     height, width = cameras.size
     focal = chosen.pose.focal * width
     return {

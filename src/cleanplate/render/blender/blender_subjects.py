@@ -1,4 +1,4 @@
-"""Subjects in Blender: loaded, posed, given skin and size, and stood on the ground."""
+"""Subjects in Blender: load, pose, scale, skin, and place on the ground."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class BlenderSubject:
     Args:
         name: for reports.
         kind: person, animal, vehicle, object or hand.
-        objects: all that was loaded, meshes and what moves them.
-        height: metres that it should have; None = as it was loaded.
+        objects: everything loaded, meshes and armature.
+        height: metres to scale it to; None = as loaded.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class BlenderSubject:
 
     @property
     def solid(self) -> bool:
-        """Whether no part of it can be seen through."""
+        """Whether no part of it is transparent."""
         materials = {s.material for m in self.meshes for s in m.material_slots if s.material}
         shaders = [n for m in materials for n in m.node_tree.nodes if n.type == "BSDF_PRINCIPLED"]
         return len(shaders) >= len(materials) and not any(
@@ -72,7 +72,11 @@ class BlenderSubject:
         )
 
     def pose(self, pose: Pose) -> None:
-        """Turn the bones; the figure's place is kept, its ground is not: `stand` it again."""
+        """Rotate the bones; afterwards `stand` must be called again.
+
+        Raises:
+            ValueError: if it has no bones.
+        """
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
         given = bone_rotations(pose)
@@ -88,12 +92,11 @@ class BlenderSubject:
         heading: float = 0.0,
         scale: float = 1.0,
     ) -> tuple[float, float, float]:
-        """Put the figure's lowest point on the ground at `spot`, its middle over it.
+        """Place the lowest point on the ground at `spot`, the middle of its contact over it.
 
         Args:
             spot: metres.
-            heading: radians that it is turned counter-clockwise seen from above; at 0 a person
-                faces -Y.
+            heading: radians, counter-clockwise seen from above; at 0 a person faces -Y.
             scale: of the body, on top of its own height.
 
         Returns:
@@ -103,7 +106,7 @@ class BlenderSubject:
         self.root.matrix_world = Matrix.Diagonal((size, size, size, 1.0))
         points = self.points()
         low, high = points.min(0), points.max(0)
-        # What touches the ground, not an outstretched arm, says where the figure is.
+        # The contact with the ground, not an outstretched arm, defines the position.
         feet = points[points[:, 2] < low[2] + max(0.03 * (high[2] - low[2]), 0.01 * size)]
         x, y = (feet.min(0) + feet.max(0))[:2] / 2
         middle = Vector((x, y, low[2]))
@@ -154,11 +157,11 @@ class BlenderSubject:
         return (width, depth, height), points[open_end]
 
     def attach(self, one: bpy.types.Object) -> None:
-        """Count an object to the figure's own; it must hang on it already."""
+        """Add an object that is parented to the subject already."""
         self.objects = (*self.objects, one)
 
     def points(self) -> Points:
-        """Every vertex where it is now, posed: (n, 3) metres in the world."""
+        """Every vertex as posed: (n, 3) metres in the world."""
         bpy.context.view_layer.update()
         graph = bpy.context.evaluated_depsgraph_get()
         found = []
@@ -171,10 +174,13 @@ class BlenderSubject:
         return np.concatenate(found)
 
     def palm(self, side: str) -> tuple[Vector, Vector, Vector]:
-        """Give the middle of a palm, the way it faces, and the way of the fingers, in the world.
+        """Give a palm's centre, its normal, and the direction of the fingers, in the world.
 
         Args:
             side: `left` or `right`.
+
+        Raises:
+            ValueError: if it has no bones.
         """
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
@@ -192,19 +198,19 @@ class BlenderSubject:
         return middle, facing, along
 
     def remove(self) -> None:
-        """Take the figure out of the file."""
+        """Remove the subject from the file."""
         for one in (*self.objects, self.root):
             bpy.data.objects.remove(one, do_unlink=True)
         bpy.data.orphans_purge(do_recursive=True)
 
 
 def load_subject(path: str | Path, kind: str, height: float | None = None) -> BlenderSubject:
-    """Load a subject from a GLB file; it stands at the origin.
+    """Load a subject from a GLB file, at the origin.
 
     Args:
         path: the file.
         kind: person, animal, vehicle, object or hand.
-        height: metres to make it; None keeps its own.
+        height: metres to scale it to; None keeps its own.
     """
     before = set(bpy.data.objects)
     bpy.ops.import_scene.gltf(filepath=str(path), loglevel=50)
@@ -224,10 +230,10 @@ def load_subject(path: str | Path, kind: str, height: float | None = None) -> Bl
 
 
 def apply_skin(subject: BlenderSubject, tone: tuple[float, float, float]) -> None:
-    """Give all of a figure skin of one tone, a little uneven.
+    """Apply a skin material of one tone, slightly uneven, to all meshes.
 
     Args:
-        figure: what to give it to.
+        subject: to apply it to.
         tone: linear light, each in [0, 1].
     """
     material = bpy.data.materials.new("skin")
@@ -264,7 +270,7 @@ def _is_wig(mesh: bpy.types.Object) -> bool:
 
 
 def make_matt(material: bpy.types.Material) -> None:
-    """Take the gloss off: as loaded, cloth and hair shine like plastic."""
+    """Reduce gloss: as loaded, cloth and hair look like plastic."""
     for node in material.node_tree.nodes:
         if node.type == "BSDF_PRINCIPLED":
             node.inputs["Roughness"].default_value = 0.68
@@ -274,11 +280,11 @@ def make_matt(material: bpy.types.Material) -> None:
 def put_in_hand(
     subject: BlenderSubject, held: BlenderSubject, side: str, *, turn: float = 0.0
 ) -> None:
-    """Put a thing into a posed figure's palm, or between both, upright.
+    """Place an object in a posed subject's palm, or between both, upright.
 
     Args:
-        figure: a posed, standing person.
-        held: what it holds; it is moved.
+        subject: a posed, standing person.
+        held: the object; it is moved.
         side: `left`, `right` or `both`.
         turn: radians about the vertical.
     """

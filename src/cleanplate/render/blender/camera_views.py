@@ -1,4 +1,4 @@
-"""A setting's cameras: drawn, probed by rays, looked through for depth, and chosen."""
+"""Camera selection in a Blender scene: poses drawn, tested by rays, then by a depth rendering."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from cleanplate.render.scenes.scene_choice import ITEMS_PER_SCENE, scene_for_ite
 from cleanplate.render.scenes.scene_description import CameraPose, SceneDescription
 
 _MAX_CAMERAS = 200
-"""Shots that are drawn at most for one picture; most fall at the first ray."""
+"""Camera poses drawn at most for one picture; most fail at the first ray."""
 _MAX_DEPTH_RENDERS = 12
-"""Of which as many are looked through."""
+"""Of which so many are rendered for depth."""
 _MARGIN = 0.4
 
 
 @dataclass
 class ChosenCamera:
-    """A camera that was chosen.
+    """A selected camera.
 
     Args:
-        shot: where it is.
+        pose: of the camera.
         depth: (H, W) of the empty scene, metres.
-        ground: metres, height of the surface subjects stand on.
+        ground: metres, height of the surface that subjects stand on.
         share: of the picture that sees that surface.
-        focus: metres.
+        focus: focus distance in metres.
     """
 
     pose: CameraPose
@@ -52,11 +52,11 @@ class ChosenCamera:
 
 
 class CameraSampler:
-    """Keeps a scene open while consecutive items share it.
+    """Selects cameras; keeps a scene open while consecutive items share it.
 
     Args:
         library: the asset folder.
-        seed: of the rendering.
+        seed: of all items.
         size: (height, width) in pixels.
     """
 
@@ -66,7 +66,7 @@ class CameraSampler:
         self.stage: BlenderScene
 
     def scene(self, index: int) -> BlenderScene:
-        """Give the scene of an item, built anew only when it is another."""
+        """Give the scene of an item, rebuilt only if it differs from the last."""
         if self._group != index // ITEMS_PER_SCENE:
             scene = scene_for_item(self.library, self.seed, index)
             self.stage = BlenderScene(Path(self.library.folder), scene)
@@ -74,17 +74,17 @@ class CameraSampler:
         return self.stage
 
     def extent(self) -> tuple[float, float, float, float]:
-        """Where cameras may be: x0, y0, x1, y1 in metres."""
+        """Give the area where cameras may be: x0, y0, x1, y1 in metres."""
         if self.stage.description.area is not None:
             return self.stage.description.area
         low, high = self.stage.extent()
         return low[0] + _MARGIN, low[1] + _MARGIN, high[0] - _MARGIN, high[1] - _MARGIN
 
     def find(self, rng: np.random.Generator, tried: Counter[str]) -> ChosenCamera:
-        """Choose a camera of the open scene and aim at it; light it.
+        """Select a camera of the open scene, and set it.
 
         Raises:
-            Rejected: if none of those drawn sees anything worth having.
+            Rejected: if no drawn camera passes the quality filter.
         """
         scene, extent = self.stage.description, self.extent()
         looks = 0
@@ -112,7 +112,7 @@ class CameraSampler:
         raise Rejected("no view", tried)
 
     def aim(self, camera: CameraPose, focus: float = 1.0) -> None:
-        """Set the camera up."""
+        """Set the camera."""
         cycles.set_camera(
             self.size,
             camera.focal * self.size[1],
@@ -124,7 +124,7 @@ class CameraSampler:
         )
 
     def light(self, chosen: ChosenCamera, rng: np.random.Generator) -> tuple[str, ...]:
-        """Light the scene for a camera; gives the files that were used for it."""
+        """Light the scene for a camera; gives the files used for it."""
         scene, eye = self.stage.description, chosen.pose.position
         if scene.kind == "tabletop":
             way = chosen.focus * math.cos(chosen.pose.pitch)
@@ -138,7 +138,7 @@ class CameraSampler:
         return () if light.sky is None else (light.sky,)
 
     def credits(self, files: tuple[str, ...]) -> dict[str, list[str]]:
-        """Give sources, licences and attributions of the open scene and of some more files."""
+        """Give sources, licences and attributions of the open scene and of further files."""
         scene = self.stage.description
         used = {m.path for m in scene.models} | set(scene.files) | set(files)
         for slab in scene.slabs:
@@ -148,7 +148,7 @@ class CameraSampler:
 
 
 def _is_free(camera: CameraPose, scene: SceneDescription) -> bool:
-    """Tell whether a camera has air about it, sees some way, and stands over the setting."""
+    """Tell whether a camera has free space around and before it, and ground below."""
     close = scene.kind == "tabletop"
     room = 0.08 if close else 0.3
     if glb_models.clearance(camera.position) < room:

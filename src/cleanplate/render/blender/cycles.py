@@ -1,6 +1,6 @@
-"""Cycles on one CPU thread: a scene in, arrays out.
+"""Cycles on one CPU thread: renders colour, coverage and depth as arrays.
 
-Colour is linear light, as Cycles has it, without any view transform. Depth is planar.
+Colour is linear light, without any view transform. Depth is planar.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOTHING = 1e9
 
 @dataclass(frozen=True)
 class RenderPasses:
-    """What one rendering gives.
+    """Passes of one rendering.
 
     Args:
         colour: (H, W, 3) float32, linear light, premultiplied where `alpha` is below 1.
@@ -36,7 +36,7 @@ class RenderPasses:
 
 
 def reset(threads: int = 1) -> None:
-    """Empty the file and set Cycles up; whatever was loaded is freed."""
+    """Empty the file and configure Cycles; everything loaded is freed."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     render = scene.render
@@ -90,8 +90,8 @@ def set_camera(
         position: metres, Z up.
         heading: radians, counter-clockwise from +X as seen from above.
         pitch: radians, up is positive.
-        f_number: the stop, for depth of field as a 36 mm wide sensor has it; None = all sharp.
-        focus: metres, where it is sharp.
+        f_number: for the depth of field of a 36 mm wide sensor; None = all sharp.
+        focus: focus distance in metres.
     """
     scene = bpy.context.scene
     if scene.camera is None:
@@ -123,14 +123,14 @@ def render(
     denoise: bool = True,
     transparent: bool = False,
 ) -> RenderPasses:
-    """Render the picture.
+    """Render colour and alpha.
 
     Args:
-        samples: per pixel, at most: where there is little noise, fewer are taken.
+        samples: per pixel, at most; adaptive sampling takes fewer where there is little noise.
         seed: of the noise.
         bounces: of the light.
         denoise: by Open Image Denoise, guided by albedo and normals.
-        transparent: leave the world's sky out; held out objects become alpha 0 either way.
+        transparent: without the sky; held-out objects have alpha 0 either way.
     """
     scene = bpy.context.scene
     scene.render.film_transparent = transparent
@@ -153,16 +153,16 @@ def render(
 
 
 def render_coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
-    """Render how much of each pixel the objects that are not held out cover: (H, W) in [0, 1].
+    """Render the coverage of objects that are not held out: (H, W) in [0, 1].
 
-    No light is followed: what is asked is only what the camera's rays meet, through
-    transparent texels and with the picture's own pixel filter and depth of field.
+    Camera rays alone, through transparent texels, with the picture's pixel filter and depth of
+    field; no light.
 
     Args:
         samples: per pixel.
         seed: of the noise.
-        solid: nothing is transparent and nothing held out. Then all is made to glow alike, and
-            only pixels near an edge need all samples: inside and outside agree after a few.
+        solid: nothing is transparent or held out. All objects emit alike, and adaptive
+            sampling needs all samples only near edges.
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     world, scene.world = scene.world, None
@@ -197,10 +197,10 @@ def _emission_material() -> bpy.types.Material:
 
 
 def render_depth() -> Plane:
-    """Render planar depth at the pixels' centres: (H, W) float32, metres, +inf where nothing is.
+    """Render planar depth at pixel centres: (H, W) float32, metres, +inf where there is no surface.
 
-    One ray per pixel, through a pinhole: no pixel mixes two depths. What is transparent by
-    more than a half is looked through.
+    One ray per pixel, through a pinhole: no pixel mixes two depths. Texels that are more than
+    half transparent are ignored.
     """
     scene = bpy.context.scene
     lens = scene.camera.data
@@ -222,19 +222,19 @@ def render_depth() -> Plane:
 
 
 def hold_out(objects: Iterable[bpy.types.Object], held: bool = True) -> None:
-    """Let objects cut a hole into the picture and its alpha instead of being seen."""
+    """Make objects holdouts: they cut a hole into the picture and its alpha."""
     for one in objects:
         one.is_holdout = held
 
 
 def show(objects: Iterable[bpy.types.Object], shown: bool = True) -> None:
-    """Take objects out of the scene or put them back: no picture, no shadow, no reflection."""
+    """Hide objects from rendering or show them, with shadows and reflections."""
     for one in objects:
         one.hide_render = not shown
 
 
 def show_to_camera(objects: Iterable[bpy.types.Object], shown: bool = True) -> None:
-    """Hide objects from the camera alone: their shadows and reflections stay."""
+    """Hide objects from the camera alone: their shadows and reflections remain."""
     for one in objects:
         one.visible_camera = shown
 

@@ -1,4 +1,4 @@
-"""A setting built in Blender, and its light."""
+"""A scene built in Blender from its description, and its light."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from cleanplate.render.blender.glb_models import GlbModels, bounds
 from cleanplate.render.scenes.scene_description import Lamp, Light, SceneDescription, Sun
 
 _MAX_SKY_RATIO = 4.0
-"""Times its 99th percentile that a panorama's light may reach."""
+"""A panorama's light is clipped at this multiple of its 99th percentile."""
 
 
 class BlenderScene:
-    """A setting, loaded. The file is emptied first.
+    """A scene in Blender; the file is emptied first.
 
     Args:
         folder: the asset folder.
-        setting: what to build.
+        scene: what to build.
     """
 
     def __init__(self, folder: Path, scene: SceneDescription):
@@ -39,11 +39,11 @@ class BlenderScene:
         self.objects = [o for o in bpy.context.scene.objects if o.type == "MESH"]
 
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest corner of the models, slabs apart, each (3,) metres."""
+        """Lowest and highest corner of the models, without slabs, each (3,) metres."""
         return self._extent
 
     def light(self, light: Light) -> None:
-        """Take the old light away and set this one up."""
+        """Replace the light of the scene."""
         for lamp in self._lamps:
             bpy.data.lights.remove(lamp.data)
         self._lamps = [_lamp(one) for one in light.lamps]
@@ -54,7 +54,7 @@ class BlenderScene:
     def _surround(self, light: Light) -> None:
         world = bpy.context.scene.world
         world.use_nodes = True
-        # As fine as the panoramas are; Cycles' own choice costs seconds after each change.
+        # The panoramas' resolution; Cycles' default costs seconds per change.
         world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 512
         nodes, links = world.node_tree.nodes, world.node_tree.links
         nodes.clear()
@@ -75,10 +75,10 @@ class BlenderScene:
         glow.inputs["Strength"].default_value = light.sky_strength / mean
 
     def _sky(self, path: str) -> tuple[bpy.types.Image, float]:
-        """Load a panorama and its mean radiance over the sphere: they come in any unit.
+        """Load a panorama, and its mean radiance over the sphere, because panoramas have any unit.
 
-        Suns are cut off: stored as infinity, where half floats end, one would make all light
-        infinite, and few samples of such a small bright thing are noise. `Sun` is there for them.
+        Suns are clipped: stored as infinity, they would make all light infinite, and few samples
+        of such a small bright source are noise. `Sun` replaces them.
         """
         if path not in self._skies:
             image = bpy.data.images.load(str(self.folder / path))

@@ -1,4 +1,4 @@
-"""Subjects put into a scene: where they have room, are seen, and stand on something."""
+"""Placement of subjects in a Blender scene: with free space, visible, and on a surface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FINE = 0.035
 
 @dataclass
 class PlacedSubject:
-    """A subject that has its place."""
+    """A subject with its place in the scene."""
 
     spec: SubjectSpec
     subject: BlenderSubject
@@ -37,23 +37,23 @@ class PlacedSubject:
 
     @property
     def objects(self) -> list[bpy.types.Object]:
-        """Everything of it that is drawn."""
+        """All Blender objects of it that are rendered."""
         held = self.held.objects if self.held else ()
         return [o for o in (*self.subject.objects, *held) if o.type in ("MESH", "CURVES", "CURVE")]
 
     @property
     def solid(self) -> bool:
-        """Whether no part of it can be seen through."""
+        """Whether no part of it is transparent."""
         return self.subject.solid and (self.held is None or self.held.solid)
 
     def remove(self) -> None:
-        """Take it out of the file."""
+        """Remove it from the file."""
         if self.held:
             self.held.remove()
         self.subject.remove()
 
     def metadata(self) -> dict[str, Any]:
-        """Give what is recorded of it."""
+        """Give the metadata of the pair's JSON."""
         spec = self.spec
         return {
             "name": spec.asset.name,
@@ -70,7 +70,7 @@ class PlacedSubject:
 def place_subject(
     library: AssetLibrary, spec: SubjectSpec, chosen: ChosenCamera, rng: np.random.Generator
 ) -> PlacedSubject | None:
-    """Load a subject and find a place for it; None where there is none."""
+    """Load a subject and find a place for it; None if there is none."""
     asset = spec.asset
     subject = blender_subjects.load_subject(library.folder / asset.path, asset.kind, spec.height)
     if asset.kind == "hand":
@@ -96,7 +96,7 @@ def place_subject(
 def _place_standing(
     subject: BlenderSubject, spec: SubjectSpec, chosen: ChosenCamera, rng: np.random.Generator
 ) -> tuple[Point, tuple[float, float, float], float] | None:
-    # Out of the way, so that rays meet the scene alone.
+    # Far away, so that rays hit the scene alone.
     size = subject.stand(_FAR_AWAY, 0.0, spec.scale)
     camera, depth = chosen.pose, chosen.depth
     rows, width = depth.shape
@@ -112,7 +112,7 @@ def _place_standing(
             spot = standing_points.sample_visible_point(rng, depth, camera, raised, (near, far))
         elif draw < 0.75:
             spot = standing_points.sample_visible_point(rng, depth, camera, floor, (near, far))
-        else:  # behind something, perhaps
+        else:  # possibly behind something
             spot = standing_points.sample_any_point(
                 rng, camera, depth.shape, chosen.ground, (near, far)
             )
@@ -135,7 +135,7 @@ def _place_standing(
 
 
 def _drop_to_surface(spot: Point, size: tuple[float, float, float]) -> Point | None:
-    """Let a spot down on what is under it, if there is room for a subject; else None."""
+    """Drop a point to the surface below, if there is space for a subject; else None."""
     width, depth, height = size
     radius = min(max(0.42 * max(min(width, depth), 0.6 * max(width, depth)), 0.03), 3.0)
     x, y, z = spot
@@ -159,7 +159,7 @@ def _drop_to_surface(spot: Point, size: tuple[float, float, float]) -> Point | N
 def _place_reaching_hand(
     subject: BlenderSubject, spec: SubjectSpec, chosen: ChosenCamera, rng: np.random.Generator
 ) -> tuple[Point, tuple[float, float, float], float] | None:
-    """Let a hand reach in from beyond the picture's border, its wrist unseen."""
+    """Place a hand that reaches in from beyond the picture's border, its wrist hidden."""
     camera, depth = chosen.pose, chosen.depth
     rows, columns = depth.shape
     for _ in range(_ATTEMPTS):
@@ -181,7 +181,7 @@ def _place_reaching_hand(
         turn = camera.heading - math.pi / 2 + inwards + rng.normal(0, 0.35)
         size, stump = subject.lay(turn, float(rng.normal(0, 0.4)), spec.scale, 0.07)
         bottom = max(up, chosen.ground + 0.01 + abs(rng.normal(0, 0.05)))
-        # Its length lies from the border inwards: the wrist stays about where the border is.
+        # The hand reaches inwards: its wrist stays near the border.
         step = rng.uniform(0.15, 0.45) * 0.2
         move = Matrix.Translation((x - step * math.sin(turn), y + step * math.cos(turn), bottom))
         subject.root.matrix_world = move @ subject.root.matrix_world

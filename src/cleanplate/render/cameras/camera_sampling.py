@@ -1,4 +1,4 @@
-"""Where a camera stands and how it looks, drawn before anything of the scene is seen."""
+"""Camera poses drawn from the seed, before the scene is rendered."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _F_NUMBERS = (1.8, 2.8, 4.0, 5.6, 8.0)
 def sample_camera(
     scene: SceneDescription, extent: tuple[float, float, float, float], rng: np.random.Generator
 ) -> CameraPose:
-    """Draw a shot; whether it sees anything is for the stage to say.
+    """Draw a camera pose; whether it sees anything is tested later.
 
     Args:
-        setting: the scene.
+        scene: the scene.
         extent: x0, y0, x1, y1 in metres, where the camera (close: its aim) may be.
         rng: drawn from.
     """
@@ -47,7 +47,7 @@ def sample_camera(
 def _sample_height_and_pitch(
     mode: str, scene: SceneDescription, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Height over the ground and pitch."""
+    """Draw height over the ground in metres and pitch in radians."""
     outdoors = scene.kind == "outdoor"
     if mode == "cctv":
         low, high = (3.0, 5.8) if outdoors else (2.1, 2.8)
@@ -63,7 +63,7 @@ def _sample_height_and_pitch(
 
 
 def _sample_focal(mode: str, rng: np.random.Generator) -> float:
-    """Focal length over picture width: 0.6 sees 80 degrees, 1.3 sees 42."""
+    """Draw focal length over picture width: 0.6 sees 80 degrees, 1.3 sees 42."""
     low, high = {"cctv": (0.55, 0.9), "desk": (0.65, 1.0)}.get(mode, (0.6, 1.3))
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
@@ -71,7 +71,7 @@ def _sample_focal(mode: str, rng: np.random.Generator) -> float:
 def _sample_close_camera(
     scene: SceneDescription, extent: tuple[float, float, float, float], rng: np.random.Generator
 ) -> CameraPose:
-    """From 0.3 to 1.2 m, looking down on a table, or nearly level into a shelf."""
+    """Draw a camera at 0.35 to 1.2 m, looking down on a table, or nearly level into a shelf."""
     x, y = rng.uniform(extent[0], extent[2]), rng.uniform(extent[1], extent[3])
     if scene.aims and rng.random() < 0.75:
         aim_x, aim_y = scene.aims[rng.integers(len(scene.aims))]

@@ -1,4 +1,4 @@
-"""A camera aimed at a subject so that it fills its picture."""
+"""Framing: a camera aimed at a subject so that it fills the picture."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class FramedCamera:
         position: metres.
         heading: radians counter-clockwise from +X.
         pitch: radians, up is positive.
-        foot: metres, the point on the ground that depth is measured from.
-        window: top, bottom, left, right of what is kept of the picture.
+        foot: metres, the point on the ground from which depth is measured.
+        window: top, bottom, left, right of the part of the picture that is kept.
     """
 
     size: tuple[int, int]
@@ -36,7 +36,7 @@ class FramedCamera:
     window: tuple[int, int, int, int]
 
     def project(self, points: Points) -> tuple[Points, Points, Points]:
-        """Give columns and rows (centres at + 0.5) and planar depth of points (n, 3)."""
+        """Project points (n, 3) to columns and rows (centres at + 0.5) and planar depth."""
         u, v, z = _project_normalised(points, self.position, self.heading, self.pitch)
         return self.focal * u + self.size[1] / 2, self.focal * v + self.size[0] / 2, z
 
@@ -47,7 +47,7 @@ class FramedCamera:
 
 
 _MARGIN = 4
-"""Clear pixels around a whole subject."""
+"""Transparent pixels around a whole subject."""
 _MAX_DEPTH_BEHIND = 1.5
 """Metres behind the foot point that a cutout's depth file can hold, nearly."""
 
@@ -55,11 +55,11 @@ _MAX_DEPTH_BEHIND = 1.5
 def frame_subject(
     points: Points, view: CutoutView, stump: Points | None = None
 ) -> FramedCamera | None:
-    """Aim the camera so that the subject fills its picture; None where that cannot be.
+    """Aim the camera so that the subject fills its picture; None if that is not possible.
 
     Args:
         points: the subject's vertices, (n, 3) metres, standing on z = 0 at the origin.
-        view: what is wanted.
+        view: camera height, distance, framing and size.
         stump: of a hand, the vertices of its open end, which must stay outside.
     """
     position = (0.0, -view.distance, view.camera_height)
@@ -88,14 +88,14 @@ def frame_subject(
 def _foot_offset(
     points: Points, position: tuple[float, float, float], heading: float, pitch: float
 ) -> float:
-    """Metres along the ground by which the foot point must go back for the depth file."""
+    """Metres along the ground by which the foot point must move back for the depth file."""
     _, _, z = _project_normalised(np.vstack([points, np.zeros((1, 3))]), position, heading, pitch)
     over = float(z[:-1].max() - z[-1]) - _MAX_DEPTH_BEHIND
     return over / max(math.cos(pitch), 0.2)
 
 
 def _crop_wrist(frame: FramedCamera, stump: Points) -> FramedCamera | None:
-    """Lay the border that loses least so that the open end of a wrist is outside."""
+    """Choose the border that loses least so that the open end of a wrist is outside."""
     height, width = frame.size
     x, y, _ = frame.project(stump)
     # left, right and bottom border in turn, each with the share of the picture that remains

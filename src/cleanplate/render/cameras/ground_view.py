@@ -1,4 +1,4 @@
-"""What a camera sees of the ground, by its depth."""
+"""Ground in a camera's depth map: heights, and the dominant level."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SEARCH_RANGE = 0.4
 
 
 def height_map(depth: Plane, camera: CameraPose) -> Plane:
-    """Height over Z = 0 of what each pixel sees: (H, W) metres, NaN where nothing is."""
+    """Give the height over Z = 0 at each pixel: (H, W) metres, NaN where there is no surface."""
     height, width = depth.shape
     focal = camera.focal * width
     down = (np.arange(height, dtype=np.float32)[:, None] + 0.5 - height / 2) / focal
@@ -28,8 +28,8 @@ def find_ground_level(depth: Plane, camera: CameraPose, expected: float) -> tupl
     """Find the level that most pixels see near an expected height.
 
     Returns:
-        Its height in metres and its share of the picture; the expected height and 0 where
-        no level stands out.
+        Its height in metres and its share of the picture; the expected height and 0 if no
+        level stands out.
     """
     found = height_map(depth, camera).ravel()
     found = found[np.abs(found - expected) < _SEARCH_RANGE]

@@ -1,4 +1,4 @@
-"""Places where a subject may stand, by what the camera sees of the empty scene."""
+"""Standing points: places where a subject may stand, from the depth of the empty scene."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEVEL_TOLERANCE = 0.03
 
 
 def camera_axes(camera: CameraPose) -> tuple[npt.NDArray[np.float64], ...]:
-    """Give the camera's right, down and forward in the world, each (3,)."""
+    """Give the camera's right, down and forward axes in the world, each (3,)."""
     ch, sh = math.cos(camera.heading), math.sin(camera.heading)
     cp, sp = math.cos(camera.pitch), math.sin(camera.pitch)
     right = np.array([sh, -ch, 0.0])
@@ -27,7 +27,7 @@ def camera_axes(camera: CameraPose) -> tuple[npt.NDArray[np.float64], ...]:
 def unproject(
     camera: CameraPose, size: tuple[int, int], row: float, column: float, z: float
 ) -> Point:
-    """Give the world's point that a pixel sees at planar depth `z`; centres are at + 0.5."""
+    """Give the world point of a pixel at planar depth `z`; pixel centres are at + 0.5."""
     height, width = size
     right, down, forward = camera_axes(camera)
     focal = camera.focal * width
@@ -39,7 +39,7 @@ def unproject(
 def project(
     camera: CameraPose, size: tuple[int, int], points: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Give column, row (centres at + 0.5) and planar depth of points (n, 3)."""
+    """Project points (n, 3) to column, row (centres at + 0.5) and planar depth."""
     height, width = size
     right, down, forward = camera_axes(camera)
     ways = points - np.asarray(camera.position)
@@ -55,7 +55,7 @@ def ground_mask(depth: Plane, camera: CameraPose, level: float) -> Mask:
 
 
 def raised_surface_mask(depth: Plane, camera: CameraPose, level: float) -> Mask:
-    """Tell which pixels see a level surface that is higher than the ground: (H, W)."""
+    """Tell which pixels see a level surface above the ground: (H, W)."""
     heights = ground_view.height_map(depth, camera)
     flat = np.zeros(depth.shape, bool)
     middle = heights[2:-2, 2:-2]
@@ -75,9 +75,9 @@ def sample_visible_point(
     mask: Mask,
     reach: tuple[float, float],
 ) -> Point | None:
-    """Draw a point that the camera sees, of those in a mask and in a range of depth in metres.
+    """Draw a visible point within a mask and a range of depth in metres; None if too few.
 
-    Near and far pixels are drawn alike by metres, not by area.
+    Uniform in the logarithm of depth, not by area.
     """
     rows, columns = np.nonzero(mask & (depth > reach[0]) & (depth < reach[1]))
     if rows.size < 20:
@@ -96,7 +96,7 @@ def sample_any_point(
     level: float,
     reach: tuple[float, float],
 ) -> Point:
-    """Draw a point of the ground before the camera, whether it is seen or hidden."""
+    """Draw a point of the ground before the camera, visible or hidden."""
     right, _, _ = camera_axes(camera)
     z = math.exp(rng.uniform(*np.log(reach)))
     ahead = np.array([math.cos(camera.heading), math.sin(camera.heading), 0.0])
@@ -108,16 +108,16 @@ def sample_any_point(
 def visible_shares(
     depth: Plane, camera: CameraPose, points: npt.NDArray[np.float64]
 ) -> tuple[float, float, tuple[float, float, float, float]]:
-    """Measure how much of a subject is seen.
+    """Measure how much of a subject is visible.
 
     Args:
         depth: (H, W) of the empty scene.
-        shot: the camera.
+        camera: the camera.
         points: (n, 3) of the subject in the world.
 
     Returns:
         The share of its points within the picture, the share of all its points that nothing
-        hides, and the left, top, right, bottom of what is in the picture, in pixels.
+        hides, and the left, top, right, bottom of the part in the picture, in pixels.
     """
     height, width = depth.shape
     column, row, z = project(camera, (height, width), points)

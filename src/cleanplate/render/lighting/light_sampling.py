@@ -1,4 +1,4 @@
-"""Light drawn for one picture: lamps under ceilings, skies, a sun, a studio's softboxes."""
+"""Light of one picture, drawn from the seed: ceiling lamps, skies, sun, softboxes."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def sample_light(
 
     Args:
         library: for its panoramas.
-        setting: the scene.
+        scene: the scene.
         extent: x0, y0, x1, y1 of the scene in metres.
-        eye: where the camera is, or, on a table, what it looks at.
+        eye: position of the camera, or, on a table, what it looks at.
         rng: drawn from.
     """
     if scene.kind == "outdoor":
@@ -76,7 +76,7 @@ def _sample_ceiling_lamps(
     eye: Point,
     rng: np.random.Generator,
 ) -> Light:
-    """Lamps on a jittered grid near the camera, and what falls in from outside."""
+    """Ceiling lamps on a jittered grid near the camera, and light from outside."""
     x0, y0, x1, y1 = extent
     step = scene.lamp_spacing
     tint = _warm_white(rng, rng.uniform(0.65, 1.0))
@@ -102,7 +102,7 @@ def _sample_ceiling_lamps(
 
 
 def _sample_room(library: AssetLibrary, rng: np.random.Generator) -> Light:
-    """Fill the windows of a photoreal room, which has its own light, at times."""
+    """Light of a photorealistic room: its own emitters, at times a sky through the windows."""
     outside = _skies(library, "outdoor")
     if outside and rng.random() < 0.4:
         sky = outside[rng.integers(len(outside))]
@@ -131,7 +131,7 @@ def _skies(library: AssetLibrary, where: str) -> list[str]:
 
 
 def _is_usable_sky(asset: Asset, where: str) -> bool:
-    # By night a few lamps are all the light: black shadows, and noise where they do not reach.
+    # Night panoramas give black shadows and noise.
     return asset.notes.startswith(where) and not any(n in asset.name for n in _NIGHT_NAMES)
 
 

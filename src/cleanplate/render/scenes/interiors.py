@@ -1,4 +1,4 @@
-"""Furnished worlds and photoreal rooms, as they lie in the asset folder."""
+"""Interiors of the asset folder: furnished worlds and photorealistic rooms."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CAMERA_SPOTS: dict[str, tuple[float, float, float, float, float]] = {
     "modern_hall": (3.46, -1.28, 0.83, 154, 70),
     "salle_de_bain": (0.40, -4.49, 1.51, 97, 60),
 }
-"""x, y, z, heading and horizontal angle in degrees, where a room's own record has no better."""
+"""x, y, z, heading and horizontal field of view in degrees, for rooms whose JSON has no better."""
 
 
 def load_world(library: AssetLibrary, asset: Asset, rng: np.random.Generator) -> SceneDescription:
-    """Give a furnished world; each seed leaves out a few of its smaller pieces."""
+    """Describe a furnished world; each seed leaves out a few of its smaller pieces."""
     record = library.read_json(asset.path)
     folder = PurePosixPath(asset.path).parent / record.get("models_dir", "models")
     models = []
@@ -53,7 +53,7 @@ def load_world(library: AssetLibrary, asset: Asset, rng: np.random.Generator) ->
 
 
 def load_room(library: AssetLibrary, asset: Asset) -> SceneDescription:
-    """Give a photoreal room: one file, whose emitters are in it."""
+    """Describe a photorealistic room: one file that contains its emitters."""
     record = library.read_json(str(PurePosixPath(asset.path).with_suffix(".json")))
     top = float(record["bounds"][1][2])
     return SceneDescription(

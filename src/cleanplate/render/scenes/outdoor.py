@@ -1,4 +1,4 @@
-"""Streets and yards, composed of houses, trees and street furniture on textured ground."""
+"""Outdoor scenes: streets and yards of buildings, trees and street furniture on textured ground."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cleanplate.render.scenes.asset_library import Asset, AssetLibrary
 from cleanplate.render.scenes.scene_description import Model, SceneDescription, Slab, StandingPose
 
 _ROAD = 3.6
-"""Metres from a street's middle to its kerb."""
+"""Metres from a street's centre line to its kerb."""
 _KERB = 0.12
 _VEHICLES = ("pickup", "suv", "hatchback", "bus", "ambulance", "fire_truck")
 _LARGE = 26.0
-"""Metres: wider buildings stand alone."""
+"""Metres: wider buildings are rarely placed in a row."""
 _TILE = 9.0
 """Metres of one tile of the city kit."""
 
@@ -81,7 +81,7 @@ def _row(library: AssetLibrary, rng: np.random.Generator, side: int, start: floa
 def _furniture(
     library: AssetLibrary, rng: np.random.Generator, side: int, pavement: float
 ) -> list[Model]:
-    """Lamp posts, bins, signs on the pavement's outer half."""
+    """Place lamp posts, bins and signs on the pavement."""
     pieces = [a for a in library.assets_of("street", "scenes/outdoor/street") if not _is_vehicle(a)]
     small = [a for a in pieces if a.box and max(a.box[:2]) < 4]
     models = []
@@ -150,7 +150,9 @@ def _blocks(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription
     lawns = [p for n, p in kit.items() if n.startswith(("grass", "pavement"))]
     roads = [p for n, p in kit.items() if n.startswith("road-straight")]
     models = []
-    turned = rng.integers(2) * math.pi / 2  # the kit's road may run either way: see both
+    turned = (
+        rng.integers(2) * math.pi / 2
+    )  # the direction of the kit's road is not stated: use both
     for i in range(-3, 4):
         road = roads[rng.integers(len(roads))]
         models.append(Model(road, StandingPose(i * _TILE, 0, 0.0, turned, _TILE)))
@@ -190,13 +192,13 @@ def _trees(
 def _ground(
     library: AssetLibrary, rng: np.random.Generator, names: tuple[str, ...], z: float = 0.0
 ) -> Slab:
-    """Give a plain that reaches the horizon."""
+    """Give a ground plane that reaches the horizon."""
     texture = _texture(library, rng, names)
     return Slab((0, 0, z - 0.5), (600, 600, 1.0), texture, rng.uniform(2.0, 3.5), roughness=0.9)
 
 
 def _texture(library: AssetLibrary, rng: np.random.Generator, names: tuple[str, ...]) -> str | None:
-    """Draw a colour texture whose name has one of some words in it; None if there is none."""
+    """Draw a colour texture whose name contains one of some words; None if there is none."""
     found = [
         t.path
         for t in library.assets_of("texture")

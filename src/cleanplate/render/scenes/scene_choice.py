@@ -1,4 +1,4 @@
-"""Which scene an item has: consecutive items share one, seen by several cameras."""
+"""Scene of each item: consecutive items share one, seen by several cameras."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from cleanplate.render.scenes.asset_library import Asset, AssetLibrary
 from cleanplate.render.scenes.scene_description import SceneDescription
 
 ITEMS_PER_SCENE = 6
-"""Items per scene: reading one takes as long as rendering some pictures of it."""
+"""Loading a scene takes as long as rendering some pictures of it."""
 _KIND_CYCLE = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
-"""A third outdoors, a sixth table-tops, the rest furnished worlds and photoreal rooms."""
+"""A third outdoors, a sixth table tops, the rest furnished worlds and photorealistic rooms."""
 
 
 def scene_for_item(library: AssetLibrary, seed: int, index: int) -> SceneDescription:
     """Give the scene of item `index`.
 
     Args:
-        library: what there is to compose from; kinds that it has nothing for are left out.
-        seed: of the whole rendering.
+        library: assets to compose from; kinds without assets are left out.
+        seed: of all items.
         index: of the item.
 
     Raises:
@@ -37,7 +37,7 @@ def scene_for_item(library: AssetLibrary, seed: int, index: int) -> SceneDescrip
         )
     rng = np.random.default_rng([seed, 1, group])
     kind = kinds[group % len(kinds)]
-    # One after the other, not drawn: a short rendering has them all.
+    # In turn, not drawn, so that few items cover all.
     turn = group // len(kinds) + group % len(kinds)
     if kind == "outdoor":
         return outdoor.compose_outdoor(library, rng)

@@ -1,4 +1,4 @@
-"""Table-tops and shelves with small things on them, as a robot cell or a photographer sees them."""
+"""Table-top scenes: small objects on a table, a bench or a shelf, seen close."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cleanplate.render.scenes.scene_description import (
 
 _TABLES = ("furniture_gazebo/", "KitchenTable", "CoffeeTable", "ReadingDesk", "TVCabinet")
 _SMALL = 0.35
-"""Metres: higher things do not stand on tables."""
+"""Metres: higher objects are not placed on tables."""
 _SURFACES = ("wood", "Wood", "marble", "Marble", "concrete_1", "Worktop", "cardboard", "Tiles036")
 _WALLS = ("wall", "stucco", "brick", "cinder", "Wallpaper", "wallpaper", "concrete", "Fabric")
 _WALL: Point = (12.0, 0.1, 3.0)
@@ -26,7 +26,7 @@ _FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
 
 
 def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
-    """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small things."""
+    """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small objects."""
     draw = rng.random()
     if draw < 0.25:
         return _shelf(library, rng)
@@ -40,7 +40,7 @@ def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDe
             slabs.append(Slab((x, 0, 1.5), (0.1, 12, 3.0), slabs[-1].texture, 1.4))
     models = []
     tables = _tables(library)
-    if draw < 0.6 or not tables:  # a bench: a plain top, as in a cell or a studio
+    if draw < 0.6 or not tables:  # a bench: a plain top, as in a robot cell or a studio
         top = rng.uniform(0.7, 1.0)
         half_x, half_y = rng.uniform(0.5, 1.0), rng.uniform(0.3, 0.45)
         board = (0.0, 0.0, top - 0.02), (2 * half_x, 2 * half_y, 0.04)
@@ -68,7 +68,7 @@ def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDe
 
 
 def _shelf(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
-    """Boards before a wall; the camera looks at one of them."""
+    """Shelves before a wall; the camera looks at one of them."""
     floor = _slab(library, rng, _FLOORS, _FLOOR, tile=1.6)
     wall = _slab(library, rng, _WALLS, ((0, 0.25, 1.5), _WALL), tile=1.4)
     depth, half = rng.uniform(0.3, 0.45), rng.uniform(0.5, 1.0)
@@ -111,7 +111,7 @@ def _things(
     area: tuple[float, float, float, float],
     drop_from: float,
 ) -> list[Model]:
-    """Small things let down at places that do not crowd each other."""
+    """Drop small objects at places that keep a distance from each other."""
     things = [a for a in library.assets_of("object") if 0 < (a.height or 1) < _SMALL]
     models: list[Model] = []
     taken: list[tuple[float, float]] = []
@@ -145,7 +145,7 @@ def _slab(
     *,
     tile: float,
 ) -> Slab:
-    """Give a slab (centre, size) with a texture that fits; one in four is of a plain colour."""
+    """Give a slab (centre, size) with a matching texture; one in four has a plain colour."""
     found = [
         t.path
         for t in library.assets_of("texture")

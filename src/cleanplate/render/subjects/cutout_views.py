@@ -1,7 +1,7 @@
-"""Cutouts to be rendered: which subject, how it stands, and from where it is seen.
+"""Views of cutouts to be rendered: subject, pose, light and camera, drawn from the seed.
 
-Items come in groups of `VIEWS_PER_SUBJECT` that share one subject, so that it is loaded once. Item i is the
-same whatever was rendered before it.
+Items come in groups of `VIEWS_PER_SUBJECT` that share one subject, so that it is loaded once.
+Item i does not depend on what was rendered before.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from cleanplate.render.subjects import poses
 from cleanplate.render.subjects.skeleton import Pose
 
 VIEWS_PER_SUBJECT = 8
-"""Pictures of one subject in a row."""
+"""Consecutive pictures of one subject."""
 KIND_SHARES = {"person": 0.65, "object": 0.18, "animal": 0.07, "vehicle": 0.05, "hand": 0.05}
-"""Of the groups."""
+"""Shares of the groups."""
 SKIN_TONES: tuple[Colour, ...] = (
     (0.72, 0.47, 0.36),
     (0.62, 0.37, 0.26),
@@ -33,29 +33,29 @@ SKIN_TONES: tuple[Colour, ...] = (
 """Linear light, from pale to dark."""
 
 _EXCLUDED_NAMES = ("Pillow_01", "fixed_hand_left")
-"""Parts of names that are left out: two cushions that hang in the air, a hand turned over."""
+"""Parts of names that are left out: two cushions that float, a hand that is upside down."""
 
 
 @dataclass(frozen=True)
 class CutoutView:
-    """One picture of a subject that stands at the origin, before the camera at -Y.
+    """One picture of a subject at the origin, with the camera at -Y.
 
     Args:
         asset: the subject.
         pose: of a person.
-        held: what it holds in its hands.
+        held: object in its hands.
         held_turn: radians about the vertical.
         scale: of the body.
         turn: radians; at 0 a person faces the camera.
-        roll: radians that a hand is rolled about its length, 0 = palm down.
+        roll: radians of a hand about its length, 0 = palm down.
         camera_height: metres over the ground under the subject.
         distance: metres along the ground.
         framing: full, half (cut at the waist) or reach (a hand whose wrist is cut).
         waist: share of the height at which `half` cuts.
         pixels: longest side of the subject's picture.
-        light: all of it.
+        light: all light.
         skin: linear light, of a hand.
-        stops: exposure against what is metered.
+        stops: exposure compensation.
         white: gain per channel.
     """
 
@@ -78,12 +78,12 @@ class CutoutView:
 
 
 class CutoutViewSampler:
-    """Who is on: the subjects of an asset folder, in an order that a seed decides.
+    """Draws subjects of an asset folder and their views.
 
     Args:
         library: the asset folder.
-        seed: decides everything.
-        longest: pixels that no side of a cutout exceeds.
+        seed: of everything that is drawn.
+        longest: largest side of a cutout in pixels.
 
     Raises:
         CleanplateError: if the folder has no subject.
@@ -110,7 +110,7 @@ class CutoutViewSampler:
         self._skies = [a.path for a in library.assets_of("hdri")]
 
     def subject(self, group: int) -> Asset:
-        """Give the subject of a group: each kind its share, each of a kind in turn."""
+        """Give the subject of a group: each kind by its share, the assets of a kind in turn."""
         counts = dict.fromkeys(self._order, 0)
         total = sum(KIND_SHARES[kind] for kind in counts)
         kind = next(iter(counts))
@@ -121,7 +121,7 @@ class CutoutViewSampler:
         return order[(counts[kind] - 1) % len(order)]
 
     def view(self, item: int, attempt: int = 0) -> CutoutView:
-        """Draw a view of an item; a later attempt shows the same subject in another way."""
+        """Draw a view of an item; a later attempt shows the same subject differently."""
         asset = self.subject(item // VIEWS_PER_SUBJECT)
         rng = np.random.default_rng([self.seed, item, attempt])
         person = asset.kind == "person"
@@ -157,7 +157,7 @@ class CutoutViewSampler:
 
     def _pose(self, rng: np.random.Generator, *, half: bool) -> Pose:
         pose = poses.sample_pose(rng)
-        # What is cut at the waist must have a waist to be cut at.
+        # Low poses have no waist at which to cut.
         while half and pose.name in ("sit-floor", "crouch", "kneel", "bow"):
             pose = poses.sample_pose(rng)
         return pose
@@ -176,7 +176,7 @@ class CutoutViewSampler:
             )
             return Light(sky, 1.0, turn, (1, 1, 1), sun=sun)
         if kind < 0.6:
-            # A window or a softbox, from before or the side, as large as the subject is far.
+            # A window or softbox from the front or side, scaled with the distance.
             angle, far = float(rng.uniform(-math.pi, 0)), distance * float(rng.uniform(0.8, 1.4))
             top = distance * float(rng.uniform(0.3, 1.0))
             lamp = Lamp(
@@ -204,7 +204,7 @@ def bounding_box_of(asset: Asset) -> tuple[float, float, float] | None:
 
 
 def credit_of_view(view: CutoutView) -> dict[str, str | list[str]]:
-    """Give licence, source and attribution: texts, or lists that belong together one by one."""
+    """Give licence, source and attribution: texts, or lists that belong together by position."""
     seen = [view.asset] + ([view.held] if view.held else [])
     if len(seen) == 1:
         one = seen[0]
@@ -219,7 +219,7 @@ def credit_of_view(view: CutoutView) -> dict[str, str | list[str]]:
 def _sample_camera_height_and_distance(
     rng: np.random.Generator, asset: Asset, pose: Pose | None, *, half: bool
 ) -> tuple[float, float]:
-    """Height of the camera over the subject's ground, and metres from it along the ground."""
+    """Draw the camera's height over the subject's ground, and its distance along it, in metres."""
     if asset.kind == "hand":
         down = rng.uniform(0.35, 1.1)
         far = rng.uniform(0.4, 0.9)

@@ -1,4 +1,4 @@
-"""Who appears in a pair: drawn by seed, to fit the scene."""
+"""Subjects of a pair, drawn from the seed to fit the scene."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _KINDS = {
     "tabletop": {"object": 0.6, "hand": 0.4},
 }
 _COUNTS = (0.6, 0.28, 0.12)
-"""Of one, two and three subjects."""
+"""Probabilities of one, two and three subjects."""
 _SMALL = 0.35
-"""Metres: what is higher stands on the floor."""
+"""Metres: higher objects stand on the floor."""
 _EXCLUDED_NAMES = ("Pillow_01", "fixed_hand")
-"""Parts of names that are left out: cushions in the air, hands that are no open end."""
+"""Parts of names that are left out: cushions that float, hands without an open end."""
 
 
 @dataclass(frozen=True)
 class SubjectSpec:
-    """One subject, before it has a place.
+    """One subject before placement.
 
     Args:
-        asset: what it is.
+        asset: the subject.
         height: metres it is scaled to; None keeps its own.
         scale: on top of that.
         pose: of a person.
-        held: in its hands.
+        held: object in its hands.
         turn: radians about the vertical.
         skin: linear light, of a hand.
-        small: stands on furniture as well as on the floor.
+        small: may stand on furniture as well as on the floor.
     """
 
     asset: Asset
@@ -53,7 +53,7 @@ class SubjectSpec:
 
     @property
     def tall(self) -> float:
-        """About how high it is, in metres."""
+        """Approximate height in metres."""
         height = self.height or self.asset.height or (bounding_box_of(self.asset) or (0, 0, 1.0))[2]
         return height * self.scale
 
@@ -61,7 +61,7 @@ class SubjectSpec:
 def sample_subjects(
     library: AssetLibrary, kind: str, rng: np.random.Generator
 ) -> list[SubjectSpec]:
-    """Draw one to three subjects that belong into a kind of setting; none if there are none."""
+    """Draw one to three subjects that fit a kind of scene; none if there are none."""
     found = {k: _assets_of(library, k, kind) for k in _KINDS[kind]}
     found = {k: assets for k, assets in found.items() if assets}
     if not found:
@@ -95,7 +95,7 @@ def _sample_subject(
     pose = held = None
     if asset.kind == "person":
         pose = poses.sample_pose(rng)
-        while pose.name == "sit":  # there is no telling where a chair is
+        while pose.name == "sit":  # the position of chairs is not known
             pose = poses.sample_pose(rng)
         things = [
             a
@@ -108,7 +108,7 @@ def _sample_subject(
     life = asset.kind == "animal"
     return SubjectSpec(
         asset=asset,
-        # Indoors the large ones are calves and cubs.
+        # Indoors large animals are scaled down to young ones.
         height=None if not life else (asset.height or 1.0) * (1 if scene == "outdoor" else 0.6),
         scale=float(rng.uniform(0.94, 1.06)),
         pose=pose,

@@ -1,4 +1,4 @@
-"""Poses of people, drawn at random: no two are the same."""
+"""Poses of people, drawn from the seed: base poses with gestures."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PoseSampler = Callable[[np.random.Generator], Pose]
 
 
 def sample_pose(rng: np.random.Generator, name: str | None = None) -> Pose:
-    """Draw a pose, by its name or one of all; no two are the same.
+    """Draw a pose, by its name or any.
 
     Args:
-        rng: decides everything.
+        rng: drawn from.
         name: one of `POSE_NAMES`.
     """
     if name is None:
@@ -205,7 +205,7 @@ _POSES: Mapping[str, tuple[PoseSampler, float]] = {
 }
 
 POSE_NAMES: tuple[str, ...] = tuple(_POSES)
-"""What `sample_pose` can draw."""
+"""Names of poses for `sample_pose`."""
 
 _WEIGHTS = np.array([weight for _, weight in _POSES.values()])
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()

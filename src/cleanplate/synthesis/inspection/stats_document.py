@@ -1,4 +1,4 @@
-"""The statistics of a set as JSON and as Markdown."""
+"""Statistics of a set as documents: JSON for programs, Markdown for people."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OVERVIEW, HISTOGRAMS, SHEET = "moments.png", "histograms.png", "sheet.jpg"
 
 
 def as_document(stored: StoredSet, stats: Stats) -> dict[str, Any]:
-    """Give the figures as JSON: what has no value is null.
+    """Give the statistics as JSON; undefined values are null.
 
     `pictures` by kind: mean and standard deviation by channel, over all pixels of all pictures
-    (`std`), and of the pictures' means among themselves (`std_of_picture_means`), which some
-    reports give instead. Their unit is 1, the file's full range, or for depth the metre.
+    (`std`), and of the pictures' means (`std_of_picture_means`), which some reports give instead.
+    Their unit is 1, the file's full range, or for depth the metre.
     """
     kinds = picture_kinds(stored, stats)
     document: dict[str, Any] = {
@@ -66,7 +66,7 @@ def _channel_stats(kind: str, moments: RunningMoments) -> dict[str, Any]:
 def _on_disk(stored: StoredSet, stats: Stats) -> int:
     if stored.form == "folders":
         return sum(stats.on_disk(kind) for kind in stats.files)
-    return sum((stored.folder / portion.title).stat().st_size for portion in stored.chunks)
+    return sum((stored.folder / chunk.title).stat().st_size for chunk in stored.chunks)
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
@@ -146,14 +146,17 @@ _QUANTILES = ("nearest_m", "p1_m", "median_m", "p99_m", "farthest_m")
 
 
 def picture_kinds(stored: StoredSet, stats: Stats) -> list[str]:
+    """List the kinds of pictures that were measured, in the order of reports."""
     return [kind for kind in PICTURE_PARTS[stored.form] if kind in stats.moments]
 
 
 def is_metric_depth(kind: str, moments: RunningMoments) -> bool:
+    """Tell whether pictures of a kind hold depth in millimetres."""
     return "depth" in kind and moments.dtype == np.uint16
 
 
 def unit_of(kind: str, moments: RunningMoments) -> float:
+    """Give the code that stands for 1: the type's maximum, or 1000 for depth in millimetres."""
     return 1000.0 if is_metric_depth(kind, moments) else float(np.iinfo(moments.dtype).max)
 
 

@@ -1,7 +1,7 @@
-"""The figures of a set for people and programs: `stats.json`, `STATS.md`, pictures, exact moments.
+"""Report of a set's statistics: `stats.json`, `STATS.md`, pictures, and exact moments.
 
-The per-pixel moments stand twice: as pictures to look at, and in `moments.npz` as numbers,
-`KIND_mean` and `KIND_std`, float32 (H, W, C), in [0, 1] or, for depth, in metres.
+The per-pixel moments are written twice: as pictures, and in `moments.npz` as `KIND_mean` and
+`KIND_std`, float32 (H, W, C), in [0, 1] or, for depth, in metres.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _TILE = 256
 
 
 def check_report(out: str | Path, *, overwrite: bool = False) -> None:
-    """Refuse, before a set is measured, to write its report over files that are not ours.
+    """Check, before a set is measured, that its report would replace no file of others.
 
     Raises:
         CleanplateError: naming the file.
@@ -65,19 +65,19 @@ def check_report(out: str | Path, *, overwrite: bool = False) -> None:
 def write_report(
     out: str | Path, stored: StoredSet, stats: Stats, *, rows: int = 8, overwrite: bool = False
 ) -> None:
-    """Write everything that is known of a set into a folder, which is made if need be.
+    """Write the report of a set into a folder, which is created if missing.
 
-    A report that is there is replaced if this function wrote it and nobody changed it since.
+    An existing report is replaced if this function wrote it and it is unchanged.
 
     Args:
         out: the folder.
         stored: the set.
         stats: of it.
         rows: samples on the contact sheet.
-        overwrite: replace files whoever wrote them.
+        overwrite: replace files of others too.
 
     Raises:
-        CleanplateError: if a file is there that is not ours, or something cannot be written.
+        CleanplateError: if a file of others is in the way, or something cannot be written.
     """
     out = Path(out)
     check_report(out, overwrite=overwrite)
@@ -115,7 +115,7 @@ def write_report(
     draw(SHEET, draw_sheet(stored, rows), 88)
     with own(MARKDOWN) as path:
         path.write_text(as_markdown(document), encoding="utf-8")
-    # Last: where it stands, the rest stands.
+    # Written last: it marks the report as complete.
     write_sealed(out / JSON, document, owns, overwrite=overwrite, indent=1)
 
 
@@ -128,7 +128,7 @@ def moments_of(
 
 
 def draw_moments(stored: StoredSet, stats: Stats) -> Tile:
-    """Draw each kind's mean and standard deviation side by side, the latter stretched to white."""
+    """Draw each kind's mean and standard deviation side by side, the latter scaled to white."""
     strips = []
     for kind in picture_kinds(stored, stats):
         moments = stats.moments[kind]
@@ -151,7 +151,7 @@ def draw_moments(stored: StoredSet, stats: Stats) -> Tile:
 
 
 def draw_histograms(document: Mapping[str, Any]) -> Tile:
-    """Draw coverage and depth as bars, one tile under the other."""
+    """Draw histograms of coverage and depth, one below the other."""
     size = (180, 2 * _TILE)
     coverage = document["alpha"]["coverage"]["pictures"]
     title = "pictures by the share that subjects cover"

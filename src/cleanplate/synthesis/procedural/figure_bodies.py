@@ -1,4 +1,4 @@
-"""Bodies of people and animals, built of spheres."""
+"""Bodies of people and animals, built of overlapping spheres."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Vector = npt.NDArray[np.float64]
 
 
 def _limb(a: Vector, b: Vector, ra: float, rb: float, material: int) -> Solids:
-    """Make a tapering limb: overlapping balls from a to b, so near that it looks smooth."""
+    """Make a tapering limb: overlapping spheres from a to b."""
     length = float(np.linalg.norm(b - a))
     count = max(2, int(length / (0.3 * min(ra, rb))) + 1)
     out = []
@@ -38,14 +38,14 @@ def _skin(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 
 def _limb_direction(v: tuple[float, float, float], swing: float, spread: float) -> Vector:
-    """Make a direction swung forwards about x, then spread sideways about z."""
+    """Rotate a direction forwards about x, then sideways about z."""
     x, y, z = v
     y, z = y * np.cos(swing) + z * np.sin(swing), z * np.cos(swing) - abs(y) * np.sin(swing)
     return np.array([x * np.cos(spread) - y * np.sin(spread), y * np.cos(spread), z])
 
 
 class _Body(NamedTuple):
-    """A figure's measures in metres, and its materials."""
+    """A figure's dimensions in metres, and its materials."""
 
     k: float
     build: float
@@ -61,7 +61,11 @@ class _Body(NamedTuple):
 def sample_person(
     rng: np.random.Generator, material_for: SceneMaterials
 ) -> tuple[Solids, tuple[Vector, float]]:
-    """Make a figure of limbs: any pose, build and clothes; faces -z."""
+    """Draw a person in any pose, build and clothes, facing -z.
+
+    Returns:
+        The solids, and centre and radius of the hair in metres.
+    """
     k, sits = rng.uniform(0.85, 1.1), bool(rng.random() < 0.12)
     hip = np.array([0.0, (0.46 if sits else 0.92) * k, 0.0])
     body = _Body(
@@ -82,7 +86,7 @@ def sample_person(
         *_arms(rng, body),
         *head,
     ]
-    if rng.random() < 0.25:  # a bag, a ball, whatever is held in front
+    if rng.random() < 0.25:  # an object held in front
         x, y = rng.normal(0, 0.2), hip[1] + rng.uniform(-0.2, 0.35)
         out.append(
             ball(float(x), float(y), -0.25, rng.uniform(0.06, 0.18), material_for("furniture"))
@@ -109,7 +113,7 @@ def _legs(rng: np.random.Generator, body: _Body, shoe: int) -> Solids:
 
 
 def _trunk(rng: np.random.Generator, body: _Body) -> Solids:
-    """Stack rows of balls from hip to shoulder; a skirt or a coat at times."""
+    """Rows of spheres from hip to shoulder; at times a skirt or a coat."""
     wide, out = body.k * body.build, []
     for t in np.linspace(0, 1, 18):
         x, y, z = body.hip + t * (body.neck - body.hip)
@@ -141,7 +145,7 @@ def _arms(rng: np.random.Generator, body: _Body) -> Solids:
 
 
 def _head(rng: np.random.Generator, body: _Body) -> tuple[Solids, Vector]:
-    """Make neck, head and hair; also tells where the hair's middle is."""
+    """Make neck, head and hair; also gives the centre of the hair."""
     k = body.k
     nod = np.array([rng.normal(0, 0.03), 0.0, rng.normal(-0.02, 0.03)])
     head = body.neck + np.array([0, 0.2 * k, 0]) + nod
@@ -159,7 +163,11 @@ def _head(rng: np.random.Generator, body: _Body) -> tuple[Solids, Vector]:
 def sample_animal(
     rng: np.random.Generator, material_for: SceneMaterials
 ) -> tuple[Solids, tuple[Vector, float]]:
-    """Four legs, a trunk, a neck, a head, perhaps a tail."""
+    """Draw an animal: four legs, trunk, neck, head, mostly a tail.
+
+    Returns:
+        The solids, and centre and radius of the fur in metres.
+    """
     k, fat = float(np.exp(rng.uniform(np.log(0.25), np.log(1.2)))), rng.uniform(0.12, 0.24)
     fur, other = material_for("cloth"), material_for("furniture")
     length, high = rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.75)

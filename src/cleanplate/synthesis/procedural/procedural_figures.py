@@ -1,4 +1,4 @@
-"""Subjects made of solids: people, animals and things, seen alone, as cutouts."""
+"""Procedural cutouts: people, animals and objects rendered alone."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from cleanplate.synthesis.procedural.shading import shade_surfaces
 from cleanplate.synthesis.procedural.solids import cast_rays
 
 KINDS = ("person", "object", "person", "animal", "object", "person", "person", "object")
-"""Kinds of cutouts 0, 1, 2, ...; then again from the start."""
+"""Kinds of cutouts 0, 1, 2, ..., repeated."""
 
 _SUBSAMPLES = 2
-"""Rays per pixel along each axis: alpha is the share that meets the subject."""
+"""Rays per pixel along each axis; alpha is the share that hits the subject."""
 _THINGS = (
     furniture.chair, furniture.plant, furniture.carton, furniture.drum, furniture.lamp,
     furniture.table, furniture.toys, furniture.sofa, furniture.shelf, furniture.cabinet,
@@ -33,12 +33,12 @@ _THINGS = (
 
 
 def render_cutout(seed: int, number: int) -> Cutout:
-    """Cutout `number` of a seed: straight colour, soft alpha, depth relative to its foot."""
+    """Give cutout `number` of a seed: straight colour, soft alpha, depth relative to its foot."""
     return render_cutout_with_distance(seed, number)[0]
 
 
 def render_cutout_with_distance(seed: int, number: int) -> tuple[Cutout, float]:
-    """Cutout `number` of a seed, and the camera's distance in metres, along the floor."""
+    """Give cutout `number` of a seed, and the camera's distance in metres, along the floor."""
     rng = np.random.default_rng([0xC07, seed, number])
     kind = KINDS[number % len(KINDS)]
     scene = Scene(Camera(Intrinsics(1, 1, 0, 0), 1.0, 0.0), (1, 1))
@@ -70,7 +70,7 @@ def _render_solids(
     number: int,
     hair: tuple[Vector, float] | None,
 ) -> tuple[Cutout, float]:
-    """Set up a camera and lights around the solids; take the cutout, and tell its distance."""
+    """Place a camera and lights around the solids and render; give the cutout and its distance."""
     reach = np.array([np.abs(s.centre) + np.max(s.half) for s in solids]).max(0)
     tall, wide = float(max(s.centre[1] + s.half[1] for s in solids)), float(max(reach[0], reach[2]))
     size = max(tall, 2.0 * wide)
@@ -132,7 +132,7 @@ def _render_solids(
 def _strands(
     rng: np.random.Generator, scene: Scene, hair: tuple[Vector, float], distance: float
 ) -> npt.NDArray[np.float32]:
-    """Thin lines of hair around a place in space; (H, W) coverage at the fine size."""
+    """Hair strands around a point in space; (H, W) coverage at the subsampled size."""
     place, radius = hair
     camera = scene.camera
     cos, sin = np.cos(camera.pitch), np.sin(camera.pitch)

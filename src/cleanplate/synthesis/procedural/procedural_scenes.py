@@ -1,4 +1,4 @@
-"""Rooms, yards and table tops: what stands where, from a seed."""
+"""Procedural scenes from a seed: furnished rooms, yards, and both at the scale of a table top."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from cleanplate.synthesis.procedural.textures import Texture
 def sample_scene(
     rng: np.random.Generator, size: tuple[int, int] = (288, 384), folder: Path | None = None
 ) -> Scene:
-    """Draw a scene: a furnished room, a yard, or either at the scale of a table top."""
+    """Draw a scene: a furnished room or a yard, at times reduced to the scale of a table top.
+
+    Args:
+        rng: drawn from.
+        size: (H, W) in pixels.
+        folder: of texture pictures, or None.
+    """
     kind = rng.random()
     close = rng.random() < 0.22
     height = rng.uniform(1.0, 1.75) if rng.random() < 0.75 else rng.uniform(0.5, 2.3)
@@ -100,7 +106,7 @@ def _on_walls(
     inside: Solids,
     half: tuple[float, float, float],
 ) -> list[tuple[float, float, float]]:
-    """Windows, doors and pictures; returns the windows' centres in the room's frame."""
+    """Add windows, doors and pictures; returns the windows' centres in the room's frame."""
     w, length, h = half
     windows = []
     for _ in range(int(rng.integers(1, 8))):
@@ -142,7 +148,7 @@ def _on_walls(
 
 
 def _away_from_camera(solids: Solids, camera: Camera) -> Solids:
-    """Without what stands in the camera's way."""
+    """Leave out solids in the camera's way."""
     near = 0.45
     return [
         s
@@ -183,7 +189,7 @@ def _room_light(
 
 
 def _yard(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) -> None:
-    """Open ground with walls, sheds, trees and things; sky above."""
+    """Open ground with walls, sheds, trees and objects, under a sky."""
     ground = material_for("ground")
     scene.solids = [Solid("box", (0, -0.5, 100), (400, 0.5, 400), 0, ground)]
     if rng.random() < 0.6:  # a path
@@ -242,7 +248,7 @@ def _yard(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) 
 
 
 def _scaled_scene(scene: Scene, factor: float) -> Scene:
-    """Give the same picture at another scale: a model of the scene, with its camera."""
+    """Scale the scene with its camera: the picture stays the same."""
     f = float(factor)
 
     def scaled(v: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""A procedural scene: camera, solids, materials and lamps."""
+"""Model of a procedural scene: camera, solids, materials, lamps and sky."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cleanplate.synthesis.procedural.textures import Texture, sample_texture
 
 @dataclass(frozen=True)
 class Material:
-    """A covering: its texture, and the light it gives by itself, linear (3,)."""
+    """A surface material: its texture, and emitted light, linear (3,), or None."""
 
     texture: Texture
     glow: Floats | None = None
@@ -24,9 +24,9 @@ class Material:
 
 @dataclass(frozen=True)
 class Lamp:
-    """A light in the scene at `place` (3,); `power` (3,) is its light one metre away.
+    """A light at `place` (3,); `power` (3,) is its light at one metre.
 
-    Far away when `far`: then `place` is a direction and nothing falls off.
+    If `far`, `place` is a direction and the light does not fall off.
     """
 
     place: Floats
@@ -36,7 +36,7 @@ class Lamp:
 
 @dataclass
 class Scene:
-    """All that shading needs. `sky` is the colour of nothing, linear (2, 3): horizon, zenith."""
+    """A scene before rendering. `sky` is linear (2, 3): horizon, zenith."""
 
     camera: Camera
     size: tuple[int, int]
@@ -48,7 +48,13 @@ class Scene:
 
 
 class SceneMaterials:
-    """Draws materials into a scene."""
+    """Draws materials into a scene.
+
+    Args:
+        rng: drawn from.
+        scene: to which materials are added.
+        folder: of texture pictures, or None.
+    """
 
     def __init__(self, rng: np.random.Generator, scene: Scene, folder: Path | None):
         self.rng, self.scene, self.folder = rng, scene, folder
