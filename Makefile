@@ -4,17 +4,18 @@
 #   make test ARGS="-k metrics"      only some tests
 #
 # Everything lives inside this folder: .venv (prediction only), .venv-test (everything else),
-# .venv-render (Blender), demo/.
+# .venv-render (Blender), .venv-docs (the site), demo/, site/.
 
 PYTHON ?= python3
 ARGS ?=
 BASE := .venv
 FULL := .venv-test
 RENDER := .venv-render
+DOCS := .venv-docs
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test render lint types contracts surface bench mutation study hero data size clean python
+.PHONY: help demo test render lint types contracts surface bench mutation study hero docs diagram data size clean python
 
 help:  ## This list
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -58,6 +59,13 @@ study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; k
 hero: $(BASE)/.ready  ## Draw the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
 
+docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site, site/; checks links
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram --check
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+diagram: $(DOCS)/.ready  ## Draw the packages and the data flow anew, docs/images/packages.svg
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram
+
 data:  ## Unpack the rendered plates and cutouts that come with the project, into data/generated/
 	mkdir -p data/generated
 	for archive in data/*.tar.gz; do tar -xzf "$$archive" -C data/generated || exit 1; done
@@ -67,7 +75,7 @@ size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py
 
 clean:  ## Remove what these chores made
-	rm -rf $(BASE) $(FULL) $(RENDER) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(BASE) $(FULL) $(RENDER) $(DOCS) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp per environment: it is made anew when the requirements change. The installs are
 # editable, so that changes of the code need none.
@@ -88,6 +96,13 @@ $(RENDER)/.ready: pyproject.toml | python
 	$(PYTHON) -m venv $(RENDER)
 	$(RENDER)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
 	$(RENDER)/bin/python $(PIP_INSTALL) --editable ".[render]" --group test
+	@touch $@
+
+# Only what builds the site: it reads the sources and imports nothing of them.
+$(DOCS)/.ready: pyproject.toml | python
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(DOCS)/bin/python $(PIP_INSTALL) --group docs
 	@touch $@
 
 python:
