@@ -1,4 +1,4 @@
-# Cleanplate's chores. `make` alone lists them.
+# Targets for development. `make` alone lists them.
 #
 #   PYTHON=python3.12 make demo      another Python (3.11 or newer)
 #   make test ARGS="-k metrics"      only some tests
@@ -41,16 +41,16 @@ lint: $(FULL)/.ready  ## Style of the code
 types: $(FULL)/.ready  ## Types, strictly
 	$(FULL)/bin/mypy $(ARGS)
 
-contracts: $(FULL)/.ready  ## Which room may import which
+contracts: $(FULL)/.ready  ## Check the import contracts: which package may import which
 	$(FULL)/bin/lint-imports
 
-surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a change that was meant
+surface: $(FULL)/.ready  ## Write the inventory of public names, after an intended change
 	$(FULL)/bin/python tests/test_api_surface.py
 
 bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
 	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
 
-mutation: $(FULL)/.ready  ## Read 10,000 spoiled pictures and as many depth files; each must be read or refused
+mutation: $(FULL)/.ready  ## Read 10,000 damaged pictures and as many depth files; each must be read or refused
 	$(FULL)/bin/python -m tests.mutation $(ARGS)
 
 study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; killed, it goes on
@@ -74,7 +74,7 @@ data:  ## Unpack the rendered plates and cutouts that come with the project, int
 size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py
 
-clean:  ## Remove what these chores made
+clean:  ## Remove what these targets made
 	rm -rf $(BASE) $(FULL) $(RENDER) $(DOCS) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp per environment: it is made anew when the requirements change. The installs are
