@@ -1,20 +1,21 @@
-# Cleanplate's chores. `make` alone lists them.
+# Targets for development. `make` alone lists them.
 #
 #   PYTHON=python3.12 make demo      another Python (3.11 or newer)
 #   make test ARGS="-k metrics"      only some tests
 #
 # Everything lives inside this folder: .venv (prediction only), .venv-test (everything else),
-# .venv-render (Blender), demo/.
+# .venv-render (Blender), .venv-docs (the site), demo/, site/.
 
 PYTHON ?= python3
 ARGS ?=
 BASE := .venv
 FULL := .venv-test
 RENDER := .venv-render
+DOCS := .venv-docs
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test render lint types contracts surface bench mutation study hero data size clean python
+.PHONY: help demo test render lint types contracts surface bench mutation study hero docs diagram data size clean python
 
 help:  ## This list
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -40,16 +41,16 @@ lint: $(FULL)/.ready  ## Style of the code
 types: $(FULL)/.ready  ## Types, strictly
 	$(FULL)/bin/mypy $(ARGS)
 
-contracts: $(FULL)/.ready  ## Which room may import which
+contracts: $(FULL)/.ready  ## Check the import contracts: which package may import which
 	$(FULL)/bin/lint-imports
 
-surface: $(FULL)/.ready  ## Write the inventory of public names anew, after a change that was meant
+surface: $(FULL)/.ready  ## Write the inventory of public names, after an intended change
 	$(FULL)/bin/python tests/test_api_surface.py
 
 bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
 	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
 
-mutation: $(FULL)/.ready  ## Read 10,000 spoiled pictures and as many depth files; each must be read or refused
+mutation: $(FULL)/.ready  ## Read 10,000 damaged pictures and as many depth files; each must be read or refused
 	$(FULL)/bin/python -m tests.mutation $(ARGS)
 
 study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; killed, it goes on
@@ -57,6 +58,13 @@ study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; k
 
 hero: $(BASE)/.ready  ## Draw the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
+
+docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site, site/; checks links
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram --check
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+diagram: $(DOCS)/.ready  ## Draw the packages and the data flow anew, docs/images/packages.svg
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram
 
 data:  ## Unpack the rendered plates and cutouts that come with the project, into data/generated/
 	mkdir -p data/generated
@@ -66,8 +74,8 @@ data:  ## Unpack the rendered plates and cutouts that come with the project, int
 size: $(BASE)/.ready  ## Megabytes that the base install brings
 	$(BASE)/bin/python benchmarks/size.py
 
-clean:  ## Remove what these chores made
-	rm -rf $(BASE) $(FULL) $(RENDER) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean:  ## Remove what these targets made
+	rm -rf $(BASE) $(FULL) $(RENDER) $(DOCS) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp per environment: it is made anew when the requirements change. The installs are
 # editable, so that changes of the code need none.
@@ -88,6 +96,13 @@ $(RENDER)/.ready: pyproject.toml | python
 	$(PYTHON) -m venv $(RENDER)
 	$(RENDER)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
 	$(RENDER)/bin/python $(PIP_INSTALL) --editable ".[render]" --group test
+	@touch $@
+
+# Only what builds the site: it reads the sources and imports nothing of them.
+$(DOCS)/.ready: pyproject.toml | python
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(DOCS)/bin/python $(PIP_INSTALL) --group docs
 	@touch $@
 
 python:

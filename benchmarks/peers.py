@@ -20,7 +20,14 @@ import numpy as np
 from tqdm import tqdm
 
 from cleanplate.arrays import Coded, Plane
-from cleanplate.evaluation import Answer, as_document, as_table, evaluate, find_pairs, variants
+from cleanplate.evaluation import (
+    PlainPrediction,
+    as_document,
+    as_table,
+    evaluate,
+    find_pairs,
+    variants,
+)
 from cleanplate.files.atomic import replacing
 from cleanplate.formats.pictures import to_float, to_uint8
 
@@ -53,11 +60,11 @@ class PeerScene:
     network: Any
     plate: Coded
 
-    def predict(self, frame: Coded, /) -> Answer:
+    def predict(self, frame: Coded, /) -> PlainPrediction:
         """Run the network on one frame from its zero state."""
         found = self.network.predict(self.plate, _eight(frame))
         foreground = found.get("foreground")
-        return Answer(found.get("alpha"), found.get("disparity"), foreground=foreground)
+        return PlainPrediction(found.get("alpha"), found.get("disparity"), foreground=foreground)
 
 
 def _eight(picture: Coded) -> Coded:
@@ -91,7 +98,7 @@ def main() -> None:
     scores = [
         evaluate(
             peer,
-            [pair for pair in pairs if variant in pair.views][: options.limit],
+            [pair for pair in pairs if variant in pair.variant_files][: options.limit],
             variant,
             progress=lambda chosen, peer=peer, variant=variant: tqdm(
                 chosen, desc=f"{peer.name} {variant}", unit="pair", disable=None

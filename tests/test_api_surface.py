@@ -88,7 +88,9 @@ def members(kind: type) -> dict[str, str]:
     found = {}
     if "__init__" in vars(kind) or dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
         found["()"] = signature(kind)
-    for name, value in sorted(vars(kind).items()):
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("cleanplate")]
+    own_and_inherited = {name: value for base in ours for name, value in vars(base).items()}
+    for name, value in sorted(own_and_inherited.items()):
         if name.startswith("_"):
             continue
         if isinstance(value, property):

@@ -139,7 +139,7 @@ def write_pair(folder: Path) -> Path:
 def test_pairs_pass_over_hidden_files(tmp_path):
     pairs = find_pairs(with_metadata(write_pair(tmp_path)))
     assert [pair.name for pair in pairs] == ["a"]
-    assert set(pairs[0].views) == {"clean", "camera"}
+    assert set(pairs[0].variant_files) == {"clean", "camera"}
     assert pairs.passed_over == []
 
 
@@ -182,14 +182,14 @@ def test_stored_sets_pass_over_hidden_files(tmp_path):
 def test_training_passes_over_hidden_files(tmp_path):
     pytest.importorskip("torch")
     from cleanplate.training.data.folder_reader import Folders
-    from cleanplate.training.data.pair_augmentation import LoosePairs, open_pairs
+    from cleanplate.training.data.pair_augmentation import PairFolder, open_pairs
 
     (tmp_path / "set").mkdir()
     assert len(Folders(with_metadata(write_set(tmp_path / "set")))) == 1
     folder = with_metadata(write_pair(tmp_path / "pairs"))
     (folder / "._a.tar").write_bytes(METADATA)
     pairs = open_pairs(folder)
-    assert isinstance(pairs, LoosePairs)
+    assert isinstance(pairs, PairFolder)
     assert pairs.read(0)["shadow"].min() == 1
 
 

@@ -18,15 +18,15 @@ MATTES = ["difference", "aligned", "mog2"]
 def test_contract(name: str, pairs_folder: Path) -> None:
     view = find_pairs(pairs_folder)[0].read("camera")
     scene = BASELINES[name]().scene(view.plate, view.plate_depth)
-    answer, again = scene.predict(view.frame), scene.predict(view.frame)
-    maps = {"alpha": answer.alpha, "disparity": answer.disparity}
+    prediction, again = scene.predict(view.frame), scene.predict(view.frame)
+    maps = {"alpha": prediction.alpha, "disparity": prediction.disparity}
     given = {key: plane for key, plane in maps.items() if plane is not None}
     assert list(given) == (["alpha"] if name in MATTES else ["disparity"])
     for key, plane in given.items():
         assert plane.shape == view.alpha.shape
         assert plane.dtype == np.float32
         np.testing.assert_array_equal(plane, getattr(again, key))
-    assert answer.metric is False
+    assert prediction.metric is False
     deep = BASELINES[name]().scene(view.plate.astype(np.uint16) * 257)
     deep_answer = deep.predict(view.frame.astype(np.uint16) * 257)
     for key, plane in given.items():

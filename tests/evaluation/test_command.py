@@ -42,7 +42,7 @@ def test_json_on_stdout_stands_alone(
     document = json.loads(capsys.readouterr().out)
     (result,) = document["results"]
     assert (result["variant"], result["pairs"]) == ("camera", 1)
-    assert document["rules"]["convention"]["name"] == "rvm"
+    assert document["metric_settings"]["convention"]["name"] == "rvm"
     assert "mad" not in result["means"]
     assert 0 < result["means"]["aligned_delta1"] <= 1
 
@@ -89,7 +89,7 @@ def test_quiet_says_nothing(pairs_folder: Path, capsys: pytest.CaptureFixture[st
         (["--baseline", "row", "--json", "{tmp}/no/such.json"], "no/such.json"),
     ],
 )
-def test_mistakes_are_told(
+def test_wrong_arguments_are_reported(
     pairs_folder: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -102,7 +102,7 @@ def test_mistakes_are_told(
 
 
 @pytest.mark.shared
-def test_baselines_are_near_the_figures_of_the_data_card(shared: Path) -> None:
+def test_baselines_are_near_the_scores_of_the_data_card(shared: Path) -> None:
     """The card gives MAD 35.48 and IoU .715 for fixed 25, delta1 .497 for the image row."""
     figures = []
     for pair in find_pairs(shared / "data" / "pairs"):
@@ -125,7 +125,7 @@ def test_baselines_are_near_the_figures_of_the_data_card(shared: Path) -> None:
 def test_shared_pairs_hold_what_their_card_says(shared: Path) -> None:
     pairs = find_pairs(shared / "data" / "pairs")
     assert len(pairs) == 40
-    assert all(set(pair.views) == {"clean", "camera", "drift"} for pair in pairs)
+    assert all(set(pair.variant_files) == {"clean", "camera", "drift"} for pair in pairs)
     view = pairs[0].read("drift")
     assert view.depth is not None
     assert not np.isnan(view.depth).any()
@@ -161,7 +161,7 @@ def test_the_other_pairs_are_scored_when_some_are_bad(
         assert sheet.exists()
 
 
-def test_no_pair_at_all_that_can_be_scored_is_told(
+def test_no_pair_that_can_be_scored_is_an_error(
     pairs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = _with_faults(pairs_folder, tmp_path / "pairs")

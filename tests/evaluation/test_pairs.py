@@ -25,8 +25,8 @@ def test_every_pair_is_found_with_its_variants(pairs_folder: Path) -> None:
     pairs = find_pairs(pairs_folder)
     assert [pair.name for pair in pairs] == ["00000", "00001", "00002"]
     assert variants(pairs) == ["clean", "camera"]
-    assert set(pairs[2].views) == {"clean"}
-    assert pairs[0].views["camera"][0].name == "00000_plate.camera.jpg"
+    assert set(pairs[2].variant_files) == {"clean"}
+    assert pairs[0].variant_files["camera"][0].name == "00000_plate.camera.jpg"
 
 
 def test_files_are_read_as_they_were_made(pairs_folder: Path) -> None:
@@ -44,7 +44,7 @@ def test_files_are_read_as_they_were_made(pairs_folder: Path) -> None:
     assert view.foreground.dtype == np.float32
 
 
-def test_a_plain_folder_of_ones_own(tmp_path: Path) -> None:
+def test_a_folder_of_single_files(tmp_path: Path) -> None:
     """No JSON, no depth, suffixes mixed, and names that contain the words themselves."""
     picture = np.zeros((8, 9, 3), np.uint8)
     for name in ("my_frame", "the_plate.v2", "kitchen"):
@@ -73,7 +73,7 @@ def test_a_plain_folder_of_ones_own(tmp_path: Path) -> None:
         (None, "infinity", True),
     ],
 )
-def test_what_zero_depth_means_is_said_and_not_guessed(
+def test_the_meaning_of_zero_depth_is_stated_and_not_guessed(
     folder: Path, facts: dict[str, str] | None, argument: str | None, infinite: bool
 ) -> None:
     path = folder / "7.json"
@@ -86,7 +86,7 @@ def test_what_zero_depth_means_is_said_and_not_guessed(
     assert np.isfinite(depth[6:]).all()
 
 
-def test_infinity_and_unknown_in_npy_depth_stand_as_they_are(folder: Path) -> None:
+def test_infinity_and_nan_in_npy_depth_are_kept(folder: Path) -> None:
     depth = np.full((HEIGHT, WIDTH), 3, np.float32)
     depth[0, :2] = (np.inf, np.nan)
     (folder / "7_depth.png").unlink()
@@ -119,7 +119,7 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
         find_pairs(folder)
 
 
-def test_two_files_for_one_thing_are_refused(folder: Path) -> None:
+def test_two_files_for_one_part_are_refused(folder: Path) -> None:
     shutil.copy(folder / "7_plate.png", folder / "7_plate.bmp")
     with pytest.raises(CleanplateError, match=r"7_plate\.bmp"):
         find_pairs(folder)

@@ -10,7 +10,7 @@ from cleanplate.evaluation.score_sheet import COLUMNS
 from cleanplate.formats.pictures import resize
 
 from .conftest import HEIGHT, WIDTH
-from .test_score import Oracle
+from .test_score import TruthPredictor
 
 LINE = 22
 
@@ -24,9 +24,9 @@ def tiles(sheet: np.ndarray, strip: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("metric", [True, False])
-def test_pictures_stand_in_their_places(pairs_folder: Path, metric: bool) -> None:
+def test_pictures_are_in_their_columns(pairs_folder: Path, metric: bool) -> None:
     pairs = find_pairs(pairs_folder)
-    predictor = Oracle(pairs_folder, metric=metric, refuses=1)
+    predictor = TruthPredictor(pairs_folder, metric=metric, refuses=1)
     scores = evaluate(predictor, pairs)
     sheet = draw_sheet(predictor, pairs, [scores], tile_width=WIDTH)
     assert sheet.shape == (LINE + 3 * (LINE + HEIGHT), len(COLUMNS) * WIDTH, 3)
@@ -43,7 +43,7 @@ def test_pictures_stand_in_their_places(pairs_folder: Path, metric: bool) -> Non
             assert (guessed[24:] == guess[-1, -1]).all()
         else:
             np.testing.assert_array_equal(guess, matte)
-            # A right answer is painted like the truth, whatever its scale and shift.
+            # A right prediction is painted like the truth, whatever its scale and shift.
             assert np.abs(guessed.astype(int) - depth).mean() < 1
             assert np.ptp(depth.astype(int).sum(axis=2)) > 200
 
@@ -52,7 +52,7 @@ def test_numbers_are_drawn(pairs_folder: Path) -> None:
     pairs = find_pairs(pairs_folder)
     captions = []
     for opacity in (1.0, 0.8):
-        predictor = Oracle(pairs_folder, opacity=opacity)
+        predictor = TruthPredictor(pairs_folder, opacity=opacity)
         sheet = draw_sheet(predictor, pairs, [evaluate(predictor, pairs)], tile_width=WIDTH)
         captions.append(sheet[LINE : 2 * LINE])
     assert captions[0].max() > 200
@@ -61,7 +61,7 @@ def test_numbers_are_drawn(pairs_folder: Path) -> None:
 
 def test_one_pair_and_other_tile_sizes(pairs_folder: Path) -> None:
     pairs = find_pairs(pairs_folder)[:1]
-    predictor = Oracle(pairs_folder)
+    predictor = TruthPredictor(pairs_folder)
     scores = [evaluate(predictor, pairs)] * 2
     sheet = draw_sheet(predictor, pairs, scores, tile_width=48)
     assert sheet.shape == (LINE + 2 * (LINE + 36), 6 * 48, 3)

@@ -11,9 +11,9 @@ import pytest
 from cleanplate.cli import main
 from cleanplate.depth.depth_files import write_depth
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation import Row, Rules, Scores, as_document, as_table
-from cleanplate.evaluation.rgbd import find_measured, measured_figures
-from cleanplate.evaluation.subject_depth_score import groups_of, subject_depth_figures
+from cleanplate.evaluation import MetricSettings, PairScore, Scores, as_document, as_table
+from cleanplate.evaluation.rgbd import find_measured, measured_scores
+from cleanplate.evaluation.subject_depth_score import groups_of, subject_depth_scores
 from cleanplate.formats.pictures import write_image
 
 
@@ -21,7 +21,7 @@ def test_errors_are_of_depth_over_solid_pixels_with_known_depth() -> None:
     alpha = np.array([[1, 1, 1, 0.9, 0.5, 1]], np.float32)
     truth = 1 / np.array([[2, 2, 4, 2, 2, np.inf]], np.float32)
     found = 1 / np.array([[2.1, 3, 4, 9, 9, 9]], np.float32)
-    got = subject_depth_figures(found, truth, alpha, cap=80)
+    got = subject_depth_scores(found, truth, alpha, cap=80)
     assert got["abs_rel"] == pytest.approx((0.05 + 0.5 + 0) / 3, rel=1e-4)
     assert got["within_10"] == pytest.approx(2 / 3)
 
@@ -29,11 +29,11 @@ def test_errors_are_of_depth_over_solid_pixels_with_known_depth() -> None:
 def test_an_unknown_prediction_counts_as_the_cap() -> None:
     alpha, truth = np.ones((1, 2), np.float32), np.full((1, 2), 0.5, np.float32)
     found = np.array([[np.nan, 0.5]], np.float32)
-    assert subject_depth_figures(found, truth, alpha, cap=4)["abs_rel"] == pytest.approx(0.5)
-    assert subject_depth_figures(found, truth, np.zeros_like(alpha), cap=4) == {}
+    assert subject_depth_scores(found, truth, alpha, cap=4)["abs_rel"] == pytest.approx(0.5)
+    assert subject_depth_scores(found, truth, np.zeros_like(alpha), cap=4) == {}
 
 
-def test_groups_are_told_by_the_lower_border_and_the_number_of_subjects() -> None:
+def test_groups_depend_on_the_lower_border_and_the_number_of_subjects() -> None:
     alpha = np.zeros((40, 60), np.float32)
     assert groups_of(alpha, {}) == ()
     alpha[10:30, 5:15] = 1
@@ -45,12 +45,14 @@ def test_groups_are_told_by_the_lower_border_and_the_number_of_subjects() -> Non
 
 
 def test_table_and_document_show_the_groups() -> None:
-    def row(name: str, error: float, *groups: str) -> Row:
+    def row(name: str, error: float, *groups: str) -> PairScore:
         values = {"solid_abs_rel": error, "solid_within_10": 1.0}
-        return Row(name, {**values, "seen_abs_rel": 0.5, "seen_within_10": 0.0}, groups=groups)
+        return PairScore(
+            name, {**values, "seen_abs_rel": 0.5, "seen_within_10": 0.0}, groups=groups
+        )
 
-    rows = (row("a", 0.1, "all", "cut"), row("b", 0.3, "all", "uncut"), Row("c", {}))
-    scores = Scores("net", None, "clean", True, Rules(), rows)
+    rows = (row("a", 0.1, "all", "cut"), row("b", 0.3, "all", "uncut"), PairScore("c", {}))
+    scores = Scores("net", None, "clean", True, MetricSettings(), rows)
     assert scores.subject_depth["all"]["solid_abs_rel"] == pytest.approx(0.2)
     assert "several" not in scores.subject_depth
     line = next(x for x in as_table([scores]).splitlines() if x.startswith("net + plate depth"))
@@ -103,13 +105,13 @@ def test_object_pixels_are_those_measured_to_be_nearer() -> None:
     plate, frame = np.full((2, 3), 2, np.float32), np.array([[1.6, 2, 1.6], [np.nan, 1, 1]])
     alpha = np.array([[1, 1, 0], [1, 1, 1]], np.float32)
     disparity = np.array([[1 / 1.6, 9, 9], [9, 1 / 1.1, 1 / 1.3]], np.float32)
-    row = measured_figures("x", alpha, disparity, plate, frame.astype(np.float32))
+    row = measured_scores("x", alpha, disparity, plate, frame.astype(np.float32))
     assert (row.objects, row.found) == (4, 0.75)
     assert row.error == pytest.approx(0.1, rel=1e-4)
     assert row.plate_error == pytest.approx(1.0)
     assert row.within_10 == pytest.approx(2 / 3)
-    with pytest.raises(CleanplateError, match="nothing came nearer"):
-        measured_figures("x", alpha, disparity, plate, plate)
+    with pytest.raises(CleanplateError, match="nothing is nearer"):
+        measured_scores("x", alpha, disparity, plate, plate)
 
 
 def test_evaluate_reads_the_folder_of_a_depth_camera(
@@ -127,7 +129,7 @@ def test_evaluate_reads_the_folder_of_a_depth_camera(
     assert row["plate_error"] == pytest.approx(0.25, abs=1e-3)
 
 
-def test_a_part_that_lacks_is_named(tmp_path: Path) -> None:
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
     folder = measured_folder(tmp_path / "rgbd")
     (folder / "one_plate_depth.png").unlink()
     with pytest.raises(CleanplateError, match="one_plate_depth"):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -165,23 +166,43 @@ def test_ctrl_c_stops_all_workers_and_leaves_whole_files(tiny: Path, files: Path
     assert 0 < len(list((files / "out").glob("*.json"))) < 200
 
 
+def _workers(process: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8").split()
+    found = []
+    for pid in map(int, children):
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-def test_a_killed_worker_is_told(tiny: Path, files: Path) -> None:
+def test_the_frame_of_a_killed_worker_is_done_again(tiny: Path, files: Path) -> None:
     process = _with_many_frames(tiny, files)
     try:
-        workers = [
-            int(pid)
-            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            .read_text("utf-8")
-            .split()
-            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
-        ]
+        workers = _workers(process)
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=300)
     finally:
         process.kill()
+    assert process.returncode == 0, errors
+    assert len(list((files / "out").glob("*.json"))) == 200
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_workers_that_are_killed_again_and_again_are_told(tiny: Path, files: Path) -> None:
+    process = _with_many_frames(tiny, files)
+    try:
+        while process.poll() is None:
+            for worker in _workers(process):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            time.sleep(0.01)
+        _, errors = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 2, errors
-    assert "a worker process was killed" in errors
+    assert "worker processes were killed 3 times" in errors
     assert "frames failed" in errors
     assert "Traceback" not in errors

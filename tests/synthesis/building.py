@@ -74,7 +74,7 @@ def digests(out: Path) -> dict[str, str]:
 
 def unfinished(out: Path) -> list[str]:
     """Names of temporary files."""
-    return [f.name for f in out.rglob(".*") if f.name not in (".lock", ".assets.json")]
+    return [f.name for f in out.rglob(".*") if f.name != ".lock"]
 
 
 def command(stock: Path, out: Path, *more: str) -> list[str]:

@@ -35,17 +35,17 @@ Examples:
 @click.option(
     "--baseline",
     type=click.Choice(["difference", "aligned", "mog2", "constant", "row"]),
-    help="Score this instead of a model; the last two predict depth only.",
+    help="Score this baseline instead of a model; constant and row predict depth only.",
 )
 @click.option(
     "--variant",
     "wanted",
     multiple=True,
     metavar="NAME",
-    help="Which plates and frames, may be repeated.  [default: all that are there]",
+    help="Variant of the pairs; can be repeated.  [default: all]",
 )
 @click.option("--with-plate-depth", is_flag=True, help="Give the model the plate's true depth.")
-@click.option("--known-focal", is_flag=True, help="Tell the model the focal length (fx) of the "
+@click.option("--known-focal", is_flag=True, help="Give the model the focal length (fx) of the "
               "pair's JSON.")  # fmt: skip
 @model_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Score the first N pairs only.")
@@ -54,23 +54,23 @@ Examples:
     type=click.Choice(["plain", "rvm", "bgmv2"]),
     default="plain",
     show_default=True,
-    help="Region and scale of the matte's figures; see docs/metrics.md.",
+    help="Region and scale of the alpha metrics; see docs/metrics.md.",
 )
 @click.option(
     "--depth-zero",
     type=click.Choice(["infinity", "unknown"]),
-    help="What 0 in a depth PNG means.  [default: as the pair's JSON says, else unknown]",
+    help="Meaning of 0 in a depth PNG.  [default: from the pair's JSON, else unknown]",
 )
 @json_option
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw best, median and worst pair of each variant (PNG or JPEG).",
+    help="Draw the best, median and worst pair of each variant (PNG or JPEG).",
 )
 @max_pixels_option
 @click.option("--rgbd", is_flag=True, help="PAIRS are a depth camera's: NAME_plate, NAME_frame, "
-              "and the _depth of both; no mattes.")  # fmt: skip
+              "and the _depth of both; without alpha.")  # fmt: skip
 @overwrite_option
 @quiet_option
 def command(
@@ -90,13 +90,13 @@ def command(
     quiet: bool,
     **of_model: Any,
 ) -> None:
-    """Score a model, or a baseline, on the folder PAIRS, whose truth is known.
+    """Score a model or a baseline on the folder PAIRS with known truth.
 
     PAIRS holds NAME_plate.*, NAME_frame.* and NAME_alpha.*; for depth also NAME_depth.* and
     NAME_plate_depth.*; further variants as NAME_plate.VARIANT.* and NAME_frame.VARIANT.*.
 
-    A pair that cannot be scored is named, here and in the JSON, and the others are scored (exit
-    code 2).
+    Pairs that cannot be scored are listed, here and in the JSON, and the others are scored; the
+    exit code is then 2.
     """
     from cleanplate import evaluation, metrics
 
@@ -128,19 +128,19 @@ def command(
         for remark in found.remarks():
             click.echo(remark, err=True)
     if not found:
-        raise CleanplateError(_told(faults, len(faults)))
+        raise CleanplateError(_failures(faults, len(faults)))
     chosen = wanted or evaluation.variants(found)
     _check_variants(chosen, evaluation.variants(found), pairs)
     predictor = evaluation.BASELINES[baseline]() if baseline else _model(**of_model)
-    rules = evaluation.Rules(convention=getattr(metrics, convention.upper()))
+    settings = evaluation.MetricSettings(convention=getattr(metrics, convention.upper()))
     scores = [
         evaluation.evaluate(
             predictor,
-            [pair for pair in found if variant in pair.views][:limit],
+            [pair for pair in found if variant in pair.variant_files][:limit],
             variant,
             with_plate_depth=with_plate_depth,
             with_focal=known_focal,
-            rules=rules,
+            settings=settings,
             progress=_progress(variant, quiet),
             keep_going=True,
         )
@@ -161,17 +161,18 @@ def command(
         document = {"options": options, "failed": faults, **evaluation.as_document(scores)}
         json_output.write(document, overwrite=overwrite)
     if sheet and any(one.rows for one in scores):
-        from cleanplate.predict.output.rendered_image import Still
+        from cleanplate.predict.output.rendered_image import RenderedImage
 
-        Still(evaluation.draw_sheet(predictor, found, scores)).save(sheet, overwrite=overwrite)
+        drawn = evaluation.draw_sheet(predictor, found, scores)
+        RenderedImage(drawn).save(sheet, overwrite=overwrite)
     for one in scores:
         faults |= {f"{name} ({one.variant})": why for name, why in one.failed.items()}
     if faults:
-        raise CleanplateError(_told(faults, len(faults) + sum(len(one.rows) for one in scores)))
+        raise CleanplateError(_failures(faults, len(faults) + sum(len(one.rows) for one in scores)))
 
 
 def _check_targets(json_output: JsonOutput | None, sheet: Path | None, overwrite: bool) -> None:
-    """Refuse, before the work, what could not be written after it."""
+    """Raise before the work if the outputs could not be written after it."""
     from cleanplate.files.ownership import check_target
 
     if json_output is not None:
@@ -180,7 +181,7 @@ def _check_targets(json_output: JsonOutput | None, sheet: Path | None, overwrite
         check_target(sheet, (".png", ".jpg", ".jpeg"), overwrite=overwrite)
 
 
-def _told(faults: dict[str, str], total: int) -> str:
+def _failures(faults: dict[str, str], total: int) -> str:
     lines = [f"{name}: {why}" for name, why in faults.items()]
     return "\n".join([f"{len(faults)} of {total} pairs could not be scored:", *lines])
 

@@ -132,7 +132,7 @@ def _predict_all(job: Job, tasks: list[Task], workers: int, quiet: bool) -> Outc
 def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, Any]) -> Job:
     from cleanplate.predict.frames.frame_job import Job
     from cleanplate.predict.output.rendered_image import check_background
-    from cleanplate.predict.output.result_files import Writing
+    from cleanplate.predict.output.writing import Writing
     from cleanplate.predict.session import providers_for
     from cleanplate.predict.size import WORKING_SIZE
 
@@ -190,8 +190,8 @@ def _frames(given: tuple[str, ...], job: Job, quiet: bool) -> list[Path]:
 
 
 def _named(paths: list[Path]) -> list[Task]:
+    from cleanplate.predict.frames.frame_names import stems
     from cleanplate.predict.frames.frame_selection import STDIN
-    from cleanplate.predict.output.result_files import stems
 
     names = ["frame"] if paths == [STDIN] else stems(paths)
     return list(zip(paths, names, strict=True))

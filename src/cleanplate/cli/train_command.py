@@ -91,7 +91,7 @@ Examples:
     "[default: cleanplate/assets in the system's cache folder]",
 )
 @click.option(
-    "--no-asset-cache", is_flag=True, help="No cache: every worker decodes what it needs."
+    "--no-asset-cache", is_flag=True, help="Use no cache: every worker decodes its assets."
 )
 @json_option
 @quiet_option

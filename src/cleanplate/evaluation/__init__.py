@@ -1,6 +1,7 @@
-"""Score predictors on pairs with known truth: reading, scoring, baselines, tables, sheets.
+"""Evaluation of predictors on pairs with known truth: metrics, baselines, tables, picture sheets.
 
-Names are loaded when they are first used, because they bring OpenCV.
+Takes a predictor (`cleanplate.pairs.protocols`) and pairs; gives `Scores`, a table, a JSON
+document, a picture sheet. Names are loaded on first use, because they import OpenCV.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from cleanplate.evaluation.baselines import ConstantDisparity as ConstantDisparity
     from cleanplate.evaluation.baselines import FixedDifference as FixedDifference
     from cleanplate.evaluation.baselines import RowDisparity as RowDisparity
-    from cleanplate.evaluation.score import Row as Row
-    from cleanplate.evaluation.score import Rules as Rules
+    from cleanplate.evaluation.pair_metrics import MetricSettings as MetricSettings
+    from cleanplate.evaluation.score import PairScore as PairScore
     from cleanplate.evaluation.score import Scores as Scores
     from cleanplate.evaluation.score import evaluate as evaluate
     from cleanplate.evaluation.score import score_pair as score_pair
@@ -24,22 +25,23 @@ if TYPE_CHECKING:
     from cleanplate.evaluation.score_table import as_document as as_document
     from cleanplate.evaluation.score_table import as_table as as_table
     from cleanplate.pairs.pair_files import Pair as Pair
-    from cleanplate.pairs.pair_files import View as View
+    from cleanplate.pairs.pair_files import PairVariant as PairVariant
     from cleanplate.pairs.pair_files import find_pairs as find_pairs
     from cleanplate.pairs.pair_files import variants as variants
-    from cleanplate.pairs.protocols import Answer as Answer
     from cleanplate.pairs.protocols import PairPredictor as PairPredictor
+    from cleanplate.pairs.protocols import PlainPrediction as PlainPrediction
     from cleanplate.pairs.protocols import PreparedScene as PreparedScene
 
 _NAMES = {
     "baselines": (
         "BASELINES AlignedDifference ConstantDisparity FixedDifference MOG2 RowDisparity"
     ),
-    "score": "Row Rules Scores evaluate score_pair",
+    "pair_metrics": "MetricSettings",
+    "score": "PairScore Scores evaluate score_pair",
     "score_sheet": "draw_sheet",
     "score_table": "as_document as_table",
-    "pairs.pair_files": "Pair View find_pairs variants",
-    "pairs.protocols": "Answer PairPredictor PreparedScene",
+    "pairs.pair_files": "Pair PairVariant find_pairs variants",
+    "pairs.protocols": "PlainPrediction PairPredictor PreparedScene",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -47,17 +49,17 @@ __all__ = [
     "BASELINES",
     "MOG2",
     "AlignedDifference",
-    "Answer",
     "ConstantDisparity",
     "FixedDifference",
+    "MetricSettings",
     "Pair",
     "PairPredictor",
+    "PairScore",
+    "PairVariant",
+    "PlainPrediction",
     "PreparedScene",
-    "Row",
     "RowDisparity",
-    "Rules",
     "Scores",
-    "View",
     "as_document",
     "as_table",
     "draw_sheet",

@@ -1,4 +1,4 @@
-"""Predictors that need no network: what a learned one has to beat."""
+"""Baselines: predictors without a network, such as frame differencing and MOG2."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Plane
 from cleanplate.formats.pictures import to_float, to_uint8
-from cleanplate.pairs.protocols import Answer, PairPredictor
+from cleanplate.pairs.protocols import PairPredictor, PlainPrediction
 
 Eight = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class FixedDifference:
-    """A pixel belongs to the subject if any channel differs by more than `threshold` of 255.
+    """Alpha is 1 where any channel differs by more than `threshold`, of 255.
 
-    The mask is cleaned by a 3 x 3 median and closed by an ellipse of 5 pixels. Plate depth is
-    not used; no depth is predicted.
+    The mask is filtered by a 3 x 3 median and closed by an ellipse of 5 pixels. The plate's depth
+    is not used; no depth is predicted.
     """
 
     threshold: int = 25
     name: str = "difference"
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
-        """Keep the plate."""
+        """Return a scene of the plate."""
         del depth
         return PlateScene(_eight(plate), self._compare)
 
-    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+    def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         mask = (cv2.absdiff(plate, frame).max(axis=2) > self.threshold).astype(np.uint8)
-        return Answer(_cleaned(mask, 5))
+        return PlainPrediction(_cleaned(mask, 5))
 
 
 @dataclass(frozen=True)
 class AlignedDifference:
-    """Difference after registration and gain matching, cut by Otsu's method.
+    """Difference after registration and gain matching, with Otsu's threshold.
 
     Registration: ORB features, a similarity by RANSAC, refined by ECC (Evangelidis and Psarakis
-    2008); gain: per channel, the median ratio. The cut is Otsu's, but at least `lowest` of 255,
-    because Otsu always cuts, even noise. The mask is cleaned by a 3 x 3 median and closed by an
-    ellipse of 9 pixels.
+    2008). Gain: the median ratio per channel. The threshold is Otsu's, but at least `lowest` of
+    255, because Otsu's method splits noise too. The mask is filtered by a 3 x 3 median and closed
+    by an ellipse of 9 pixels.
     """
 
     lowest: int = 12
     name: str = "aligned difference"
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
-        """Keep the plate."""
+        """Return a scene of the plate."""
         del depth
         return PlateScene(_eight(plate), self._compare)
 
-    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+    def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         moved, covered = _registered(plate, frame)
         scaled = moved * (_gain(moved, frame, covered) / np.float32(255))
         matched = to_uint8(np.clip(scaled, 0, 1))
@@ -66,68 +66,69 @@ class AlignedDifference:
         difference[~covered] = 0
         cut, _ = cv2.threshold(difference, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
         mask = (difference > max(cut, self.lowest)).astype(np.uint8)
-        return Answer(_cleaned(mask, 9))
+        return PlainPrediction(_cleaned(mask, 9))
 
 
 @dataclass(frozen=True)
 class MOG2:
-    """OpenCV's mixture of Gaussians (Zivkovic 2004), learned on the plate alone.
+    """OpenCV's mixture of Gaussians (Zivkovic 2004), fitted to the plate alone.
 
-    Its shadow class counts as scene. `var_threshold` is the squared Mahalanobis distance beyond
-    which a pixel is foreign; OpenCV's own default is 16, for a model learned over many frames.
+    Its shadow class is background. `var_threshold` is the squared Mahalanobis distance beyond
+    which a pixel is foreground; OpenCV's default is 16, for a model fitted to many frames.
     """
 
     var_threshold: float = 30.0
     name: str = "mog2"
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
-        """Keep the plate."""
+        """Return a scene of the plate."""
         del depth
         return PlateScene(_eight(plate), self._compare)
 
-    def _compare(self, plate: Eight, frame: Eight) -> Answer:
+    def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         model = cv2.createBackgroundSubtractorMOG2(
             history=1, varThreshold=self.var_threshold, detectShadows=True
         )
         model.apply(plate, learningRate=1)
-        return Answer((model.apply(frame, learningRate=0) == 255).astype(np.float32))
+        return PlainPrediction((model.apply(frame, learningRate=0) == 255).astype(np.float32))
 
 
 @dataclass(frozen=True)
 class ConstantDisparity:
-    """Depth only: the same everywhere."""
+    """Depth only: constant disparity."""
 
     name: str = "constant"
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
-        """Keep the plate."""
+        """Return a scene of the plate."""
         del depth
         return PlateScene(
-            _eight(plate), lambda _, frame: Answer(None, np.ones(frame.shape[:2], np.float32))
+            _eight(plate),
+            lambda _, frame: PlainPrediction(None, np.ones(frame.shape[:2], np.float32)),
         )
 
 
 @dataclass(frozen=True)
 class RowDisparity:
-    """Depth only: the lower in the picture, the nearer."""
+    """Depth only: disparity grows linearly with the row, from 0 at the top."""
 
     name: str = "row"
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
-        """Keep the plate."""
+        """Return a scene of the plate."""
         del depth
-        return PlateScene(_eight(plate), lambda _, frame: Answer(None, _rows(frame)))
+        return PlateScene(_eight(plate), lambda _, frame: PlainPrediction(None, _rows(frame)))
 
 
 @dataclass(frozen=True)
 class PlateScene:
-    """A plate of eight bits and what compares a frame to it."""
+    """A plate in 8 bits, with the function that compares a frame to it."""
 
     plate: Eight
-    compare: Callable[[Eight, Eight], Answer]
+    compare: Callable[[Eight, Eight], PlainPrediction]
 
-    def predict(self, frame: Coded, /) -> Answer:
-        """Compare one frame, (H, W, 3)."""
+    def predict(self, frame: Coded, /) -> PlainPrediction:
+        """Predict from one frame, (H, W, 3)."""
         return self.compare(self.plate, _eight(frame))
 
 
@@ -140,7 +141,7 @@ BASELINES: Mapping[str, Callable[[], PairPredictor]] = MappingProxyType(
         "row": RowDisparity,
     }
 )
-"""The baselines by the names that the command line gives them."""
+"""Name on the command line -> baseline."""
 
 
 def _eight(picture: Coded) -> Eight:
@@ -150,7 +151,7 @@ def _eight(picture: Coded) -> Eight:
 
 
 def _cleaned(mask: Eight, reach: int) -> Plane:
-    """Take specks away by a 3 x 3 median, then close gaps by an ellipse of `reach` pixels."""
+    """Filter by a 3 x 3 median, then close by an ellipse of `reach` pixels."""
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     closed = cv2.morphologyEx(cv2.medianBlur(mask, 3), cv2.MORPH_CLOSE, ellipse)
     return closed.astype(np.float32)
@@ -163,13 +164,13 @@ def _rows(frame: Eight) -> Plane:
 
 
 def _registered(plate: Eight, frame: Eight) -> tuple[Eight, Mask]:
-    """Move the plate onto the frame; also where the moved plate reaches."""
+    """Warp the plate onto the frame; also return the mask of pixels that it covers."""
     grey_plate, grey_frame = _grey(plate), _grey(frame)
     inside = np.full(plate.shape[:2], 255, np.uint8)
-    # From frame to plate coordinates, which is the direction that warping asks for.
+    # From frame to plate coordinates, the direction that `warpAffine` needs.
     matrix = _similarity(grey_frame, grey_plate)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-5)
-    # ECC gives up on pictures without texture; what the features say stands then.
+    # ECC fails on pictures without texture; the result of the features is kept then.
     with suppress(cv2.error):
         _, refined = cv2.findTransformECC(
             grey_frame, grey_plate, matrix.copy(), cv2.MOTION_AFFINE, criteria, inside, 5
@@ -188,7 +189,7 @@ def _registered(plate: Eight, frame: Eight) -> tuple[Eight, Mask]:
 
 
 def _similarity(source: Eight, target: Eight) -> npt.NDArray[np.float32]:
-    """Shift, turn and scale from source to target, (2, 3); the identity if nothing is sure."""
+    """Estimate the similarity from source to target, (2, 3); the identity if that fails."""
     identity = np.eye(2, 3, dtype=np.float32)
     orb = cv2.ORB.create(nfeatures=1500)
     points, descriptors = orb.detectAndCompute(source, None)  # type: ignore[call-overload, unused-ignore]
@@ -200,7 +201,7 @@ def _similarity(source: Eight, target: Eight) -> npt.NDArray[np.float32]:
         return identity
     here = np.array([points[match.queryIdx].pt for match in matches], np.float32)
     there = np.array([other_points[match.trainIdx].pt for match in matches], np.float32)
-    # OpenCV's RANSAC draws from its own generator; the seed makes the baseline repeatable.
+    # OpenCV's RANSAC uses its own random generator; the seed makes the baseline reproducible.
     cv2.setRNGSeed(0)
     matrix, inliers = cv2.estimateAffinePartial2D(here, there, ransacReprojThreshold=2.0)
     if matrix is None or np.count_nonzero(inliers) < 12:
@@ -209,7 +210,7 @@ def _similarity(source: Eight, target: Eight) -> npt.NDArray[np.float32]:
 
 
 def _gain(plate: Eight, frame: Eight, covered: Mask) -> npt.NDArray[np.float32]:
-    """Median ratio of frame to plate per channel, where neither is black nor clipped."""
+    """Compute the median ratio of frame to plate per channel, without dark and clipped pixels."""
     gains = []
     for channel in range(3):
         one, other = plate[..., channel][covered], frame[..., channel][covered]

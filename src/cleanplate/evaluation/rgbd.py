@@ -1,11 +1,11 @@
-"""Plate and frame from a depth camera: the subject's depth against what was measured.
+"""Evaluation on RGB-D pairs: predicted depth of objects against a depth camera's.
 
     NAME_plate.EXT  NAME_frame.EXT                    pictures of one fixed camera
     NAME_plate_depth.EXT  NAME_frame_depth.EXT        measured depth, 16-bit PNG in millimetres with
                                                       0 = no reading, or metres in NPY, EXR, TIFF
 
-There is no matte. Object pixels are those whose depth was measured in both and came nearer by more
-than `MOVED`; the predictor is judged on those of them that its own matte holds.
+There is no true alpha. Object pixels are those with measured depth in both that are nearer in the
+frame by more than `MOVED`; depth is scored on those of them where the predicted alpha is > 0.5.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from cleanplate.depth.depth_files import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import PICTURE_SUFFIXES, natural_key
 from cleanplate.formats.pictures import read_image
-from cleanplate.pairs.protocols import PairPredictor
+from cleanplate.pairs.protocols import PairPredictor, output_named, predict_outputs
 
 MOVED = 0.01
-"""Metres by which an object pixel is nearer than the plate; depth cameras repeat to some mm."""
+"""Metres by which object pixels are nearer than the plate; depth cameras have some mm of noise."""
 _FORM = (
     "Such a pair is NAME_plate.*, NAME_frame.*, NAME_plate_depth.* and NAME_frame_depth.*, in one "
     "folder."
@@ -36,7 +36,7 @@ _DEPTHS = (".png", ".npy", ".exr", ".tif", ".tiff")
 
 @dataclass(frozen=True)
 class MeasuredPair:
-    """Where a plate, a frame and their measured depths lie."""
+    """Files of a plate, a frame and their measured depths."""
 
     name: str
     plate_file: Path
@@ -45,7 +45,7 @@ class MeasuredPair:
     frame_depth_file: Path
 
     def read(self) -> tuple[Coded, Coded, Plane, Plane]:
-        """Read plate, frame and the depths of both: metres, nan where nothing was read.
+        """Read plate, frame and the depths of both, in metres, nan where not measured.
 
         Raises:
             CleanplateError: if a file cannot be read or differs in size from the frame.
@@ -66,13 +66,13 @@ class MeasuredPair:
         return plate, frame, *depths
 
 
-class MeasuredRow(NamedTuple):
-    """The figures of one pair; errors are medians of |d - d*| / d*.
+class MeasuredScore(NamedTuple):
+    """The metrics of one pair; errors are medians of |d - d*| / d*.
 
     objects: number of object pixels.
-    found: share of them that the predictor's matte holds (alpha > 0.5).
+    found: share of them with predicted alpha > 0.5.
     error: of the predicted depth, on those.
-    plate_error: of the plate's own depth, on those: what a subject as far as the plate would get.
+    plate_error: of the plate's depth, on those, for comparison.
     within_10: share of those with an error of at most 0.1.
     """
 
@@ -118,38 +118,51 @@ def find_measured(folder: str | Path) -> list[MeasuredPair]:
     return pairs
 
 
-def score_measured(predictor: PairPredictor, pair: MeasuredPair) -> MeasuredRow:
-    """Score a predictor, which is given the plate's measured depth, on one pair.
+def score_measured(predictor: PairPredictor, pair: MeasuredPair) -> MeasuredScore:
+    """Score a predictor, with the plate's measured depth as input, on one pair.
 
     Raises:
-        CleanplateError: if a file is bad, the predictor gives no matte or no metric depth, or the
+        CleanplateError: if a file is bad, the predictor has no alpha or no metric depth, or the
             pair has no object pixel.
     """
     plate, frame, plate_depth, frame_depth = pair.read()
-    answer = predictor.scene(plate, plate_depth).predict(frame)
-    alpha, disparity = answer.alpha, answer.disparity
-    if alpha is None or disparity is None or not answer.metric:
-        raise CleanplateError("this predictor gives no matte, or no depth in metres")
-    return measured_figures(pair.name, alpha, disparity, plate_depth, frame_depth)
+    prediction = predict_outputs(predictor.scene(plate, plate_depth), frame, "alpha", "disparity")
+    alpha, disparity = output_named(prediction, "alpha"), output_named(prediction, "disparity")
+    if alpha is None or disparity is None or not prediction.metric:
+        raise CleanplateError("this predictor has no alpha, or no depth in metres")
+    return measured_scores(pair.name, alpha, disparity, plate_depth, frame_depth)
 
 
-def measured_figures(
+def measured_scores(
     name: str, alpha: Plane, disparity: Plane, plate_depth: Plane, frame_depth: Plane
-) -> MeasuredRow:
-    """Compare a predicted disparity (H, W) with the frame's measured depth; see the module."""
+) -> MeasuredScore:
+    """Compare a predicted disparity with the frame's measured depth.
+
+    Args:
+        name: of the pair.
+        alpha: (H, W) predicted, in [0, 1].
+        disparity: (H, W) predicted, 1/m.
+        plate_depth: (H, W) measured, metres, nan where unknown.
+        frame_depth: likewise.
+
+    Raises:
+        CleanplateError: if the pair has no object pixel.
+    """
     with np.errstate(invalid="ignore"):
         objects = np.isfinite(frame_depth) & (plate_depth - frame_depth > MOVED)
         objects &= np.isfinite(plate_depth)
     if not objects.any():
-        raise CleanplateError(f"pair {name!r}: nothing came nearer by more than {MOVED:g} m")
+        raise CleanplateError(
+            f"pair {name!r}: nothing is nearer in the frame by more than {MOVED:g} m"
+        )
     held = objects & (alpha > 0.5)
     if not held.any():
-        return MeasuredRow(name, int(objects.sum()), 0.0, float("nan"), float("nan"), 0.0)
+        return MeasuredScore(name, int(objects.sum()), 0.0, float("nan"), float("nan"), 0.0)
     truth = frame_depth[held].astype(np.float64)
     plate = np.abs(plate_depth[held] / truth - 1)
     found = np.nan_to_num(disparity[held].astype(np.float64), nan=0.0)
     errors = np.abs(1 / (np.maximum(found, 1e-3) * truth) - 1)
-    return MeasuredRow(
+    return MeasuredScore(
         name,
         int(objects.sum()),
         float(held.sum() / objects.sum()),
@@ -159,8 +172,8 @@ def measured_figures(
     )
 
 
-def as_measured_table(rows: Sequence[MeasuredRow]) -> str:
-    """Write the figures as plain text."""
+def as_measured_table(rows: Sequence[MeasuredScore]) -> str:
+    """Format the scores as a plain text table."""
     lines = [
         "Depth of objects against a depth camera's, where alpha > 0.5: median |d - d*| / d*",
         f"{'pair':<16}{'pixels':>8}{'found':>8}{'error':>8}{'plate':>8}{'in 10 %':>9}",
@@ -173,8 +186,8 @@ def as_measured_table(rows: Sequence[MeasuredRow]) -> str:
     return "\n".join(lines)
 
 
-def as_measured_document(rows: Sequence[MeasuredRow]) -> dict[str, Any]:
-    """Give the figures ready for JSON; None for what was not found."""
+def as_measured_document(rows: Sequence[MeasuredScore]) -> dict[str, Any]:
+    """Convert the scores to values for JSON; nan becomes None."""
     return {
         "pairs": [
             {key: None if _unknown(value) else value for key, value in row._asdict().items()}

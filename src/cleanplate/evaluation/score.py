@@ -1,4 +1,4 @@
-"""Score a predictor on pairs: one row of numbers per pair, and their means."""
+"""`evaluate`: metrics of a predictor on pairs, one `PairScore` per pair, and their means."""
 
 from __future__ import annotations
 
@@ -9,52 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate import metrics
-from cleanplate.arrays import Plane
+from cleanplate.arrays import Picture, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.depth.depth_codec import doubts
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation.subject_depth_score import GROUPS, groups_of, subject_depth_figures
-from cleanplate.matte import trimap
-from cleanplate.pairs.pair_files import CLEAN, Pair, View, variants
-from cleanplate.pairs.protocols import PairAnswer, PairPredictor
+from cleanplate.evaluation.pair_metrics import (
+    MetricSettings,
+    alpha_scores,
+    depth_scores,
+    foreground_scores,
+    missing_depth_notes,
+    subject_placement_scores,
+)
+from cleanplate.evaluation.subject_depth_score import GROUPS, groups_of
+from cleanplate.pairs.pair_files import CLEAN, Pair, PairVariant, variants
+from cleanplate.pairs.protocols import (
+    PairPrediction,
+    PairPredictor,
+    PreparedScene,
+    output_named,
+    predict_outputs,
+)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """The conventions of the figures; `docs/metrics.md` explains each.
+class PairScore:
+    """The metrics of one pair.
 
-    convention: region and factors of SAD, MAD, MSE, Grad and Conn.
-    trimap_radius: pixels, for a convention that counts a trimap's unknown band; the trimap is
-        made from the true alpha.
-    tolerance: pixels, of the boundary F.
-    cap: metres, of depth.
-    silog_lambda: of SILog.
-    ordinal_pairs, ordinal_margin, seed: of the ordinal accuracy.
-    boundary_threshold: of alpha, for the boundary recall. Depth Pro takes 0.1; our true depth is
-        that of the pixel's larger part, so that only 0.5 puts the matte's edge where depth jumps.
-    """
-
-    convention: metrics.AlphaConvention = metrics.PLAIN
-    trimap_radius: int = 10
-    tolerance: float = 2.0
-    cap: float = 80.0
-    silog_lambda: float = 0.5
-    ordinal_pairs: int = 10_000
-    ordinal_margin: float = 0.05
-    seed: int = 0
-    boundary_threshold: float = 0.5
-
-
-@dataclass(frozen=True)
-class Row:
-    """The figures of one pair.
-
-    values: figure -> number; a figure that does not apply is not there.
-    refused: why the predictor would not answer, if so. The pair then counts as an empty matte,
-        so that refusing what is hard does not raise a mean; it has no depth figures.
-    notes: what is doubtful about the truth, and which figures are not there, and why.
-    groups: what the pair counts for among `cleanplate.evaluation.subject_depth_score.GROUPS`.
+    values: name of a metric -> value; metrics that are not defined for the pair are missing.
+    refused: the predictor's error, if it raised one. The pair is then scored as an empty alpha, so
+        that refusing hard pairs does not improve the mean; it has no depth metrics.
+    notes: doubts about the truth, and the reasons why metrics are missing.
+    groups: of `cleanplate.evaluation.subject_depth_score.GROUPS`.
     """
 
     name: str
@@ -66,20 +52,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Scores:
-    """The rows of one predictor on one variant, and what they were measured by."""
+    """The scores of one predictor on one variant of the pairs, and their settings."""
 
     model: str
     model_hash: str | None
     variant: str
     plate_depth: bool
-    rules: Rules
-    rows: tuple[Row, ...] = field(repr=False)
+    settings: MetricSettings
+    rows: tuple[PairScore, ...] = field(repr=False)
     failed: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Name -> what is wrong, of pairs that could not be scored; they count nowhere."""
+    """Name -> error of each pair that could not be scored; it is in no mean."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Figure -> the number of pairs that have it."""
+        """Metric -> the number of pairs for which it is defined."""
         found: dict[str, int] = {}
         for row in self.rows:
             for key in row.values:
@@ -88,7 +74,7 @@ class Scores:
 
     @property
     def means(self) -> dict[str, float]:
-        """Figure -> its mean over the pairs that have it."""
+        """Metric -> its mean over the pairs for which it is defined."""
         return {
             key: float(np.mean([row.values[key] for row in self.rows if key in row.values]))
             for key in self.counts
@@ -96,7 +82,7 @@ class Scores:
 
     @property
     def subject_depth(self) -> dict[str, dict[str, float]]:
-        """Group -> the number of its `pairs`, and the means of its figures of subject depth."""
+        """Group -> number of `pairs`, and the means of their metrics of subject depth."""
         found: dict[str, dict[str, float]] = {}
         for group in GROUPS:
             rows = [row.values for row in self.rows if group in row.groups]
@@ -112,8 +98,8 @@ class Scores:
         """Names of the pairs that the predictor refused."""
         return [row.name for row in self.rows if row.refused]
 
-    def ranked(self) -> list[Row]:
-        """Rows from best to worst: by MAD, or by aligned delta1 where there are no mattes."""
+    def ranked(self) -> list[PairScore]:
+        """Sort the pairs from best to worst, by MAD or, without alpha, by aligned delta1."""
         key, sign = ("mad", 1) if "mad" in self.counts else ("aligned_delta1", -1)
         return sorted(self.rows, key=lambda row: sign * row.values.get(key, sign * np.inf))
 
@@ -126,7 +112,7 @@ def evaluate(
     with_plate_depth: bool = False,
     with_focal: bool = False,
     identical: bool = True,
-    rules: Rules | None = None,
+    settings: MetricSettings | None = None,
     progress: Callable[[Sequence[Pair]], Iterable[Pair]] = iter,
     keep_going: bool = False,
 ) -> Scores:
@@ -135,25 +121,25 @@ def evaluate(
     Args:
         predictor: see `PairPredictor`.
         pairs: see `find_pairs`.
-        variant: which plate and frame of each pair.
+        variant: name of the variant.
         with_plate_depth: give the predictor the plate's true depth.
-        with_focal: give it the focal length that the pair's JSON says (`fx`, pixels), if any.
-        identical: also compare each plate with itself.
-        rules: the conventions.
+        with_focal: give it the focal length of the pair's JSON (`fx`, pixels), if there is one.
+        identical: also predict each plate against itself.
+        settings: of the metrics; None = the defaults.
         progress: wraps the pairs, for a progress bar.
-        keep_going: score the others when a pair's files are bad, and name it in `Scores.failed`.
+        keep_going: continue after a pair whose files are bad, and list it in `Scores.failed`.
 
     Raises:
         CleanplateError: if no pair has the variant or, unless `keep_going`, a file is bad, or
-            plate depth is asked for and missing.
+            the plate's depth is missing with `with_plate_depth`.
     """
-    rules = rules or Rules()
-    chosen = [pair for pair in pairs if variant in pair.views]
+    settings = settings or MetricSettings()
+    chosen = [pair for pair in pairs if variant in pair.variant_files]
     if not chosen:
         raise CleanplateError(
             f"no pair has a variant {variant!r}", cure=f"There are: {', '.join(variants(pairs))}."
         )
-    rows: list[Row] = []
+    rows: list[PairScore] = []
     failed: dict[str, str] = {}
     for pair in progress(chosen):
         try:
@@ -165,7 +151,7 @@ def evaluate(
                     with_plate_depth=with_plate_depth,
                     with_focal=with_focal,
                     identical=identical,
-                    rules=rules,
+                    settings=settings,
                 )
             )
         except CleanplateError as error:
@@ -173,7 +159,7 @@ def evaluate(
                 raise
             failed[pair.name] = str(error)
     name, model_hash = _identity(predictor)
-    return Scores(name, model_hash, variant, with_plate_depth, rules, tuple(rows), failed)
+    return Scores(name, model_hash, variant, with_plate_depth, settings, tuple(rows), failed)
 
 
 def score_pair(
@@ -184,183 +170,91 @@ def score_pair(
     with_plate_depth: bool = False,
     with_focal: bool = False,
     identical: bool = True,
-    rules: Rules | None = None,
-) -> Row:
+    settings: MetricSettings | None = None,
+) -> PairScore:
     """Score one pair; arguments and errors as `evaluate`."""
-    rules = rules or Rules()
-    view = pair.read(variant)
-    if with_plate_depth and view.plate_depth is None:
+    settings = settings or MetricSettings()
+    pair_variant = pair.read(variant)
+    if with_plate_depth and pair_variant.plate_depth is None:
         raise CleanplateError(
             f"pair {pair.name!r} lacks {pair.name}_plate_depth.*", file=pair.folder
         )
     values: dict[str, float] = {}
     notes: list[str] = []
     refused = None
-    alpha: Plane | None = np.zeros_like(view.alpha)
+    alpha: Plane | None = np.zeros_like(pair_variant.alpha)
     disparity: Plane | None = None
-    answer: PairAnswer | None = None
+    foreground: Picture | None = None
+    prediction: PairPrediction | None = None
     try:
         start = time.perf_counter()
         known: Any = _focal(pair) if with_focal else {}
-        depth = view.plate_depth if with_plate_depth else None
-        scene = predictor.scene(view.plate, depth, **known)
+        depth = pair_variant.plate_depth if with_plate_depth else None
+        scene = predictor.scene(pair_variant.plate, depth, **known)
         ready = time.perf_counter()
-        answer = scene.predict(view.frame)
-        # Answers may be lazy; their time counts.
-        alpha, disparity = answer.alpha, answer.disparity
+        names = ("alpha", "disparity", "subject_disparity")
+        prediction = predict_outputs(scene, pair_variant.frame, *names)
+        # A predictor may compute its outputs on access, so the access is timed too.
+        alpha, disparity = output_named(prediction, "alpha"), output_named(prediction, "disparity")
         done = time.perf_counter()
         values["scene_seconds"], values["seconds"] = ready - start, done - ready
+        foreground = _foreground(scene, prediction, pair_variant)
     except CleanplateError as error:
-        refused, answer = str(error), None
+        refused, prediction = str(error), None
     else:
         if identical and alpha is not None:
             try:
-                same = scene.predict(view.plate).alpha
+                same = output_named(predict_outputs(scene, pair_variant.plate, "alpha"), "alpha")
                 if same is not None:
                     values["identical_alpha"] = float(same.mean(dtype=np.float64))
-            except CleanplateError as error:  # the frame has its answer all the same
+            except CleanplateError as error:  # the frame's prediction is scored anyway
                 notes.append(f"no figure of the plate compared with itself: {error}")
     if alpha is not None:
-        values |= alpha_figures(alpha, view.alpha, rules)
-    if answer is not None:
-        values |= _foreground_figures(answer, view)
-        if disparity is not None and view.depth is not None:
-            metric = bool(answer.metric)
-            values |= depth_figures(disparity, metric, view.depth, view.alpha, rules)
-            notes += _missing_depth_figures(values, disparity, view.depth)
-            if metric:
-                values |= _subject_depth_figures(answer, view.depth, view.alpha, rules)
-    notes += _doubtful_truth(view)
-    return Row(pair.name, values, refused, tuple(notes), groups_of(view.alpha, pair.facts))
-
-
-def alpha_figures(alpha: Plane, truth: Plane, rules: Rules) -> dict[str, float]:
-    """Every figure of a matte: `sad mad mse grad conn iou boundary_f`.
-
-    Raises:
-        ValueError: if the alpha is not (H, W) floats in [0, 1] of the truth's shape.
-    """
-    band = None
-    if rules.convention.region == "unknown":
-        band = trimap(truth, rules.trimap_radius)
-    return {
-        **metrics.alpha_errors(alpha, truth, convention=rules.convention, trimap=band),
-        "iou": metrics.iou(alpha, truth),
-        "boundary_f": metrics.boundary_f(alpha, truth, tolerance=rules.tolerance),
-    }
-
-
-def depth_figures(
-    disparity: Plane, metric: bool, depth: Plane, alpha: Plane, rules: Rules
-) -> dict[str, float]:
-    """Every figure of a frame's disparity that applies.
-
-    `aligned_*`: after scale and shift; `metric_*`: as it is, if it is in 1/m; `ordinal`;
-    `boundary_recall` and its `_ceiling` (the true depth's own); `subject_*` and `plate_*`: in the
-    plate's scale; `depth_known`: the share of pixels that the prediction knows.
-
-    Args:
-        disparity: (H, W) predicted, NaN where unknown.
-        metric: whether it is in 1/m.
-        depth: (H, W) true depth of the frame, metres.
-        alpha: (H, W) true alpha.
-        rules: the conventions.
-    """
-    truth = depth_to_disparity(depth)
-    if disparity.shape != truth.shape:
-        raise ValueError(f"disparity is {disparity.shape}, its truth {truth.shape}")
-    known = np.isfinite(disparity)
-    values = {"depth_known": float(known.mean())}
-    counted = known & (truth > 0)
-    if not counted.any():
-        return values
-    ways = (("aligned", True), ("metric", False)) if metric else (("aligned", True),)
-    for name, align in ways:
-        errors = metrics.disparity_errors(
-            disparity, truth, align=align, cap=rules.cap, silog_lambda=rules.silog_lambda
-        )
-        values |= {f"{name}_{key}": value for key, value in errors.items()}
-    seen = truth[known & np.isfinite(truth)]
-    if seen.max() > seen.min() * (1 + rules.ordinal_margin):
-        values["ordinal"] = metrics.ordinal_accuracy(
-            disparity,
-            truth,
-            pairs=rules.ordinal_pairs,
-            margin=rules.ordinal_margin,
-            seed=rules.seed,
-        )
-    if known.all() and np.isfinite(truth).all():
-        scaled = disparity if metric else metrics.align_disparity(disparity, truth)
-        for name, plane in (("boundary_recall", scaled), ("boundary_recall_ceiling", truth)):
-            values[name] = metrics.boundary_recall(
-                plane, alpha, threshold=rules.boundary_threshold, floor=1 / rules.cap
+        values |= alpha_scores(alpha, pair_variant.alpha, settings)
+    if prediction is not None:
+        values |= foreground_scores(foreground, pair_variant)
+        if disparity is not None and pair_variant.depth is not None:
+            metric = bool(prediction.metric)
+            values |= depth_scores(
+                disparity, metric, pair_variant.depth, pair_variant.alpha, settings
             )
-    if (counted & (alpha > 0.5)).any() and (counted & (alpha < 0.05)).any():
-        errors = metrics.subject_errors(disparity, truth, alpha, align=not metric, cap=rules.cap)
-        for key, value in errors.items():
-            values[key if key.startswith("plate_") else f"subject_{key}"] = value
-    return values
+            notes += missing_depth_notes(values, disparity, pair_variant.depth)
+            if metric:
+                values |= subject_placement_scores(
+                    prediction, pair_variant.depth, pair_variant.alpha, settings
+                )
+    notes += _doubtful_truth(pair_variant)
+    return PairScore(
+        pair.name, values, refused, tuple(notes), groups_of(pair_variant.alpha, pair.facts)
+    )
 
 
-def _missing_depth_figures(
-    values: dict[str, float], disparity: Plane, depth: Plane
-) -> Iterator[str]:
-    """Say which figures of depth are not there, and why."""
-    if "aligned_delta1" not in values:
-        yield "no depth figures: no pixel has both a finite true depth and a predicted one"
-        return
-    if "ordinal" not in values:
-        yield "no figure of the order of depth: the true depth is flat"
-    if "boundary_recall" not in values:
-        unknown = ~np.isfinite(disparity) | np.isnan(depth)
-        yield (
-            "no figure of depth edges: depth is not known at "
-            f"{np.count_nonzero(unknown)} of {depth.size} pixels"
-        )
+def _foreground(
+    scene: PreparedScene, prediction: PairPrediction, pair_variant: PairVariant
+) -> Picture | None:
+    """Give the foreground, where there is a truth; it is no part of the time that is measured."""
+    if pair_variant.foreground is None or not (pair_variant.alpha > 0).any():
+        return None
+    if hasattr(scene, "outputs"):
+        prediction = predict_outputs(scene, pair_variant.frame, "foreground")
+    foreground: Picture | None = output_named(prediction, "foreground")
+    return foreground
 
 
-def _doubtful_truth(view: View) -> Iterator[str]:
-    for part, depth in (("depth", view.depth), ("plate depth", view.plate_depth)):
+def _doubtful_truth(pair_variant: PairVariant) -> Iterator[str]:
+    for part, depth in (("depth", pair_variant.depth), ("plate depth", pair_variant.plate_depth)):
         if depth is not None:
             yield from (f"{part}: {doubt}" for doubt in doubts(depth_to_disparity(depth)))
 
 
 def _focal(pair: Pair) -> dict[str, float]:
-    """Give what `scene` is told of the camera: nothing where the pair's JSON does not say it."""
+    """Return the arguments of `scene` for the camera: the focal length, if the JSON has one."""
     focal = pair.facts.get("fx")
     return {"focal": float(focal)} if isinstance(focal, (int, float)) else {}
 
 
-def _subject_depth_figures(
-    answer: PairAnswer, depth: Plane, alpha: Plane, rules: Rules
-) -> dict[str, float]:
-    """Measure the subject's depth as the predictor places it, and as the frame's disparity has it.
-
-    `solid_*`: of the answer's `subject_disparity`, which also stands where the matte has a hole;
-    of its `disparity` if it has no such thing. `seen_*`: of `disparity`.
-    """
-    truth = depth_to_disparity(depth)
-    seen = answer.disparity
-    placed = getattr(answer, "subject_disparity", None)
-    values: dict[str, float] = {}
-    for name, plane in (("solid", seen if placed is None else placed), ("seen", seen)):
-        if plane is not None:
-            figures = subject_depth_figures(plane, truth, alpha, cap=rules.cap)
-            values |= {f"{name}_{key}": value for key, value in figures.items()}
-    return values
-
-
-def _foreground_figures(answer: PairAnswer, view: View) -> dict[str, float]:
-    # The truth first: a predictor may solve the foreground only when it is asked for.
-    if view.foreground is None or not (view.alpha > 0).any() or answer.foreground is None:
-        return {}
-    return {
-        "foreground_mse": metrics.foreground_mse(answer.foreground, view.foreground, view.alpha)
-    }
-
-
 def _identity(predictor: Any) -> tuple[str, str | None]:
-    """Name and weights' hash: of the predictor's `model` if it has one, or its own."""
+    """Return name and weights' hash of the predictor's `model`, or of the predictor itself."""
     model = getattr(predictor, "model", predictor)
     name = getattr(model, "name", None) or type(predictor).__name__
     model_hash = getattr(model, "hash", None)

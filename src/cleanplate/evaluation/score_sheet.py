@@ -1,4 +1,4 @@
-"""A picture sheet of the best, the median and the worst pair, with their numbers."""
+"""Picture sheet of the best, the median and the worst pair, with their metrics."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from cleanplate import metrics
 from cleanplate.contact_sheet import Tile, as_tile, caption, heading, row
 from cleanplate.depth import colour_map, depth_to_disparity
 from cleanplate.errors import CleanplateError
-from cleanplate.evaluation.score import Row, Scores
-from cleanplate.pairs.pair_files import Pair, View
-from cleanplate.pairs.protocols import PairAnswer, PairPredictor
+from cleanplate.evaluation.score import PairScore, Scores
+from cleanplate.pairs.pair_files import Pair, PairVariant
+from cleanplate.pairs.protocols import (
+    PairPrediction,
+    PairPredictor,
+    output_named,
+    predict_outputs,
+)
 
 COLUMNS = ("plate", "frame", "true matte", "predicted matte", "true depth", "predicted depth")
-_FIGURES = (
+_CAPTION_METRICS = (
     ("mad", "MAD e3 {:.1f}", 1e3),
     ("iou", "IoU {:.3f}", 1.0),
     ("aligned_delta1", "aligned d<1.25 {:.3f}", 1.0),
@@ -32,14 +37,14 @@ def draw_sheet(
 ) -> Tile:
     """Draw three rows per entry of `scores`: best, median and worst, by `Scores.ranked`.
 
-    The predictor is run again on these pairs. Depth is painted near = bright, prediction
-    (aligned, unless metric) and truth in the same range of colours.
+    The predictor is run again on these pairs. Depth is drawn with near = bright; prediction
+    (aligned, unless metric) and truth have the same colour scale.
 
     Args:
-        predictor: the one that was scored.
-        pairs: those it was scored on.
+        predictor: of the scores.
+        pairs: of the scores.
         scores: for example one per variant.
-        tile_width: of each of the six pictures of a row, in pixels.
+        tile_width: width in pixels of each of the six pictures of a row.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -53,7 +58,7 @@ def draw_sheet(
     return np.concatenate(strips)
 
 
-def _examples(scores: Scores) -> Mapping[str, Row]:
+def _examples(scores: Scores) -> Mapping[str, PairScore]:
     ranked = scores.ranked()
     if len(ranked) < 3:
         return {f"{place + 1} of {len(ranked)}": row for place, row in enumerate(ranked)}
@@ -61,44 +66,49 @@ def _examples(scores: Scores) -> Mapping[str, Row]:
 
 
 def _strip(predictor: PairPredictor, pair: Pair, scores: Scores, width: int) -> Tile:
-    view = pair.read(scores.variant)
+    pair_variant = pair.read(scores.variant)
     try:
-        scene = predictor.scene(view.plate, view.plate_depth if scores.plate_depth else None)
-        answer = scene.predict(view.frame)
+        scene = predictor.scene(
+            pair_variant.plate, pair_variant.plate_depth if scores.plate_depth else None
+        )
+        prediction = predict_outputs(scene, pair_variant.frame, "alpha", "disparity")
     except CleanplateError:
-        answer = None
+        prediction = None
+    alpha = None if prediction is None else output_named(prediction, "alpha")
     pictures = (
-        as_tile(view.plate),
-        as_tile(view.frame),
-        as_tile(view.alpha),
-        as_tile(answer.alpha) if answer is not None and answer.alpha is not None else None,
-        *_depths(view, answer),
+        as_tile(pair_variant.plate),
+        as_tile(pair_variant.frame),
+        as_tile(pair_variant.alpha),
+        None if alpha is None else as_tile(alpha),
+        *_depths(pair_variant, prediction),
     )
-    height = round(width * view.frame.shape[0] / view.frame.shape[1])
+    height = round(width * pair_variant.frame.shape[0] / pair_variant.frame.shape[1])
     return row(pictures, (height, width))
 
 
-def _depths(view: View, answer: PairAnswer | None) -> tuple[Tile | None, Tile | None]:
-    """Paint true and predicted disparity in one range of colours, if there are such."""
-    truth = None if view.depth is None else depth_to_disparity(view.depth)
-    predicted = None if answer is None else answer.disparity
+def _depths(
+    pair_variant: PairVariant, prediction: PairPrediction | None
+) -> tuple[Tile | None, Tile | None]:
+    """Draw true and predicted disparity on one colour scale; None for what there is not."""
+    truth = None if pair_variant.depth is None else depth_to_disparity(pair_variant.depth)
+    predicted = None if prediction is None else output_named(prediction, "disparity")
     if truth is None:
         return None, None if predicted is None else colour_map(predicted)
     known = truth[np.isfinite(truth)]
     low, high = (float(np.percentile(known, share)) for share in (1, 99))
     drawn = None
     if predicted is not None:
-        if not (answer is not None and answer.metric):
+        if not (prediction is not None and prediction.metric):
             predicted = metrics.align_disparity(predicted, truth)
         drawn = colour_map(predicted, None, low, high)
     return colour_map(truth, None, low, high), drawn
 
 
-def _caption(scores: Scores, place: str, example: Row, tile_width: int) -> Tile:
+def _caption(scores: Scores, place: str, example: PairScore, tile_width: int) -> Tile:
     parts = [scores.model, scores.variant, place, example.name]
     parts += [
         text.format(example.values[key] * factor)
-        for key, text, factor in _FIGURES
+        for key, text, factor in _CAPTION_METRICS
         if key in example.values
     ]
     if example.refused:

@@ -1,4 +1,4 @@
-"""Scores as text for people and as a document for machines."""
+"""Scores as a plain text table and as a JSON document."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from cleanplate import __version__
-from cleanplate.evaluation.score import Rules, Scores
+from cleanplate.evaluation.pair_metrics import MetricSettings
+from cleanplate.evaluation.score import Scores
 from cleanplate.evaluation.subject_depth_score import GROUPS
 
 
 class Column(NamedTuple):
-    """How a figure stands in the table: its heading, its factor and its digits."""
+    """A metric's column in the table: heading, factor and number of decimals."""
 
-    figure: str
+    metric: str
     heading: str
     factor: float = 1.0
     digits: int = 3
@@ -59,7 +60,7 @@ PLACED = (
 )
 
 _NAMED = 5
-"""So many pairs are named with a note."""
+"""Number of pairs that are named with a note."""
 
 _SUBJECT_TITLE = (
     "Depth of the subject in metres, true alpha > 0.9: AbsRel / share within 10 %, by groups "
@@ -70,16 +71,16 @@ LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime", "pillow")
 
 
 def as_table(scores: Sequence[Scores]) -> str:
-    """Means as plain text: a line per predictor and variant, a block each for matte and depth."""
+    """Format the means as plain text: blocks for alpha and depth, a line per `Scores`."""
     blocks = []
     for title, columns in (
-        (_alpha_title(scores[0].rules), _scaled(ALPHA, scores[0].rules)),
+        (_alpha_title(scores[0].settings), _scaled(ALPHA, scores[0].settings)),
         (f"Depth of the frame, scale and shift aligned in disparity, cap {_cap(scores)} m", DEPTH),
         ("Depth in the plate's scale: subject, scene; and as it is, where it is metric", PLACED),
     ):
-        shown = [c for c in columns if any(c.figure in one.counts for one in scores)]
-        # Time alone is no matte.
-        if any(column.figure != "seconds" for column in shown):
+        shown = [c for c in columns if any(c.metric in one.counts for one in scores)]
+        # The time alone makes no block.
+        if any(column.metric != "seconds" for column in shown):
             blocks.append(f"{title}\n{_block(scores, shown)}")
     if any(one.subject_depth for one in scores):
         blocks.append(f"{_SUBJECT_TITLE}\n{_subject_block(scores)}")
@@ -89,17 +90,17 @@ def as_table(scores: Sequence[Scores]) -> str:
         for one in scores
         if one.refused
     ]
-    return "\n\n".join(blocks + refusals + _absences(scores) + _notes(scores))
+    return "\n\n".join(blocks + refusals + _incomplete_means(scores) + _notes(scores))
 
 
-def _absences(scores: Sequence[Scores]) -> list[str]:
-    """Say of which figures the mean is not over all pairs."""
+def _incomplete_means(scores: Sequence[Scores]) -> list[str]:
+    """List the metrics whose mean is not over all pairs."""
     lines = []
     for one in scores:
         few = [
-            f"{column.heading} ({one.counts[column.figure]})"
+            f"{column.heading} ({one.counts[column.metric]})"
             for column in (*ALPHA, *DEPTH, *PLACED)
-            if 0 < one.counts.get(column.figure, 0) < len(one.rows)
+            if 0 < one.counts.get(column.metric, 0) < len(one.rows)
         ]
         if few:
             lines.append(
@@ -110,7 +111,7 @@ def _absences(scores: Sequence[Scores]) -> list[str]:
 
 
 def _notes(scores: Sequence[Scores]) -> list[str]:
-    """Give the notes of the rows: each once, with the first pairs that it is about."""
+    """List the notes of the pairs, each once, with the first pairs that have it."""
     about: dict[str, dict[str, None]] = {}
     for one in scores:
         for row in one.rows:
@@ -125,26 +126,26 @@ def _notes(scores: Sequence[Scores]) -> list[str]:
 
 
 def as_document(scores: Sequence[Scores]) -> dict[str, Any]:
-    """Everything that was measured and how, ready for JSON; the rules of all must be the same."""
+    """Convert scores with equal settings to a JSON document: settings, definitions, results."""
     return {
         "versions": {
             "cleanplate": __version__,
             "python": platform.python_version(),
             **{name: _version(name) for name in LIBRARIES},
         },
-        "rules": dataclasses.asdict(scores[0].rules),
-        "conventions": conventions(scores[0].rules),
+        "metric_settings": dataclasses.asdict(scores[0].settings),
+        "conventions": conventions(scores[0].settings),
         "results": [_result(one) for one in scores],
     }
 
 
-def conventions(rules: Rules) -> dict[str, str]:
-    """Figure -> what it is, in words; a name ending in `_*` stands for several."""
-    alpha = rules.convention
+def conventions(settings: MetricSettings) -> dict[str, str]:
+    """Return the definition of each metric in words; a name with `_*` is that of several."""
+    alpha = settings.convention
     region = "the whole picture"
     if alpha.region == "unknown":
         region = (
-            f"the unknown band, {rules.trimap_radius} px to each side, of a trimap of the truth"
+            f"the unknown band, {settings.trimap_radius} px to each side, of a trimap of the truth"
         )
     return {
         "mad": f"mean |a - a*| over {region}, times {alpha.mad:g}",
@@ -154,19 +155,20 @@ def conventions(rules: Rules) -> dict[str, str]:
         f"times {alpha.grad:g}",
         "conn": f"step 0.1, 4-connected, sum over {region}, times {alpha.conn:g}",
         "iou": "of alpha >= 0.5; 1 if both are empty",
-        "boundary_f": f"outlines at alpha 0.5, matched within {rules.tolerance:g} px",
+        "boundary_f": f"outlines at alpha 0.5, matched within {settings.tolerance:g} px",
         "foreground_mse": "mean squared sRGB difference where a* > 0",
         "identical_alpha": "mean alpha when the plate is compared with itself",
         "seconds": "alpha and disparity of one frame, measured once; scene_seconds: the plate",
         "aligned_*": "depth errors after least squares scale and shift in disparity over all "
-        f"pixels with finite true depth; predictions capped at {rules.cap:g} m",
-        "metric_*": f"the same without alignment, for metric predictions; cap {rules.cap:g} m",
-        "*_silog": f"sqrt(mean e^2 - {rules.silog_lambda:g} (mean e)^2), e = ln d - ln d*",
+        f"pixels with finite true depth; predictions capped at {settings.cap:g} m",
+        "metric_*": f"the same without alignment, for metric predictions; cap {settings.cap:g} m",
+        "*_silog": f"sqrt(mean e^2 - {settings.silog_lambda:g} (mean e)^2), e = ln d - ln d*",
         "*_delta1": "share of max(d / d*, d* / d) < 1.25; delta2, delta3: 1.25^2, 1.25^3",
-        "ordinal": f"of {rules.ordinal_pairs} random point pairs, those whose true disparity "
-        f"differs by more than {rules.ordinal_margin:.0%}: share in the right order; a tie is half",
+        "ordinal": f"of {settings.ordinal_pairs} random point pairs, those whose true disparity "
+        f"differs by more than {settings.ordinal_margin:.0%}: share in the right order; "
+        "a tie is half",
         "boundary_recall": "Depth Pro's scale-invariant boundary recall against the matte at "
-        f"alpha {rules.boundary_threshold:g}; _ceiling: that of the true depth",
+        f"alpha {settings.boundary_threshold:g}; _ceiling: that of the true depth",
         "subject_*": "where a* > 0.5, scale and shift fitted where a* < 0.05 only (or not at all "
         "for metric predictions); bias = mean ln(d / d*)",
         "plate_*": "the same fit, where a* < 0.05",
@@ -191,8 +193,8 @@ def _result(scores: Scores) -> dict[str, Any]:
         "means": {key: _number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
         "subject_depth": {
-            group: {key: _number(value) for key, value in figures.items()}
-            for group, figures in scores.subject_depth.items()
+            group: {key: _number(value) for key, value in errors.items()}
+            for group, errors in scores.subject_depth.items()
         },
         "rows": [
             {"name": row.name, **{key: _number(value) for key, value in row.values.items()}}
@@ -202,23 +204,23 @@ def _result(scores: Scores) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """Seven digits; None for what JSON has no word for."""
+    """Round to seven digits; None for nan and inf, which JSON lacks."""
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _alpha_title(rules: Rules) -> str:
-    if rules.convention.region == "unknown":
-        where = f"unknown band of {rules.trimap_radius} px"
+def _alpha_title(settings: MetricSettings) -> str:
+    if settings.convention.region == "unknown":
+        where = f"unknown band of {settings.trimap_radius} px"
     else:
         where = "whole picture"
-    return f"Matte, {where}, convention {rules.convention.name}"
+    return f"Matte, {where}, convention {settings.convention.name}"
 
 
-def _scaled(columns: Sequence[Column], rules: Rules) -> list[Column]:
-    """Plain means are small: they are shown in thousandths, and the heading says so."""
+def _scaled(columns: Sequence[Column], settings: MetricSettings) -> list[Column]:
+    """Scale the columns of plain means by 1000, as their values are small, and say so."""
     shown = []
     for column in columns:
-        if column.figure in ("mad", "mse") and getattr(rules.convention, column.figure) == 1:
+        if column.metric in ("mad", "mse") and getattr(settings.convention, column.metric) == 1:
             shown.append(column._replace(heading=f"{column.heading} e3", factor=1e3))
         else:
             shown.append(column)
@@ -226,7 +228,7 @@ def _scaled(columns: Sequence[Column], rules: Rules) -> list[Column]:
 
 
 def _cap(scores: Sequence[Scores]) -> str:
-    return f"{scores[0].rules.cap:g}"
+    return f"{scores[0].settings.cap:g}"
 
 
 def _subject_block(scores: Sequence[Scores]) -> str:
@@ -241,22 +243,22 @@ def _subject_block(scores: Sequence[Scores]) -> str:
     return _columns(lines)
 
 
-def _subject_cell(figures: Mapping[str, float], name: str) -> str:
-    if f"{name}_abs_rel" not in figures:
+def _subject_cell(errors: Mapping[str, float], name: str) -> str:
+    if f"{name}_abs_rel" not in errors:
         return "-"
-    shown = f"{figures[f'{name}_abs_rel']:.3f} / {figures[f'{name}_within_10']:.2f}"
-    return f"{shown} ({figures['pairs']:.0f})"
+    shown = f"{errors[f'{name}_abs_rel']:.3f} / {errors[f'{name}_within_10']:.2f}"
+    return f"{shown} ({errors['pairs']:.0f})"
 
 
 def _block(scores: Sequence[Scores], columns: Sequence[Column]) -> str:
     lines = [["model", "variant", "pairs", *(column.heading for column in columns)]]
     for one in scores:
         means = one.means
-        if not any(c.figure in means for c in columns if c.figure != "seconds"):
+        if not any(c.metric in means for c in columns if c.metric != "seconds"):
             continue
         model = f"{one.model} + plate depth" if one.plate_depth else one.model
         cells = [
-            f"{means[c.figure] * c.factor:.{c.digits}f}" if c.figure in means else "-"
+            f"{means[c.metric] * c.factor:.{c.digits}f}" if c.metric in means else "-"
             for c in columns
         ]
         lines.append([model, one.variant, str(len(one.rows)), *cells])

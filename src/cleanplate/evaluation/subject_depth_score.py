@@ -1,4 +1,4 @@
-"""Whether the subject stands where it should: its depth in metres, by groups of pairs."""
+"""Metrics of the subject's depth in metres, and the groups of pairs for their means."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import numpy as np
 from cleanplate.arrays import Plane
 
 SOLID = 0.9
-"""True alpha above which a pixel's depth is the subject's."""
+"""True alpha above which a pixel's true depth is the subject's."""
 WITHIN = 0.1
+"""Limit of the relative error for `within_10`."""
 GROUPS = ("all", "uncut", "cut", "several")
-"""All pairs; the subject not cut, or cut, by the picture's lower border; several subjects."""
+"""All pairs; the subject not cut off, or cut off, by the lower border; several subjects."""
 _SMALLEST = 4e-4
+"""Least area of a subject, as a share of the picture."""
 
 
 def groups_of(alpha: Plane, facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say which of `GROUPS` a pair belongs to; none if nothing of its subject is solid.
+    """Return the `GROUPS` of a pair; none if no pixel has a true alpha above `SOLID`.
 
-    A subject is cut if its true alpha exceeds 0.5 in one of the two lowest rows. Their number is
-    that of the JSON's `subjects`; without it, that of connected parts that cover 0.04 % of the
-    picture each.
+    A subject is cut off if its true alpha exceeds 0.5 in one of the two lowest rows. The number of
+    subjects is that of the JSON's `subjects`; without it, that of connected components of at least
+    0.04 % of the picture.
 
     Args:
         alpha: (H, W) true.
@@ -31,9 +33,9 @@ def groups_of(alpha: Plane, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """
     if not (alpha > SOLID).any():
         return ()
-    told = facts.get("subjects")
-    if isinstance(told, list) and told:
-        count = len(told)
+    subjects = facts.get("subjects")
+    if isinstance(subjects, list) and subjects:
+        count = len(subjects)
     else:
         solid = (alpha >= 0.5).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=8)
@@ -42,13 +44,13 @@ def groups_of(alpha: Plane, facts: Mapping[str, Any]) -> tuple[str, ...]:
     return ("all", cut, "several") if count > 1 else ("all", cut)
 
 
-def subject_depth_figures(
+def subject_depth_scores(
     disparity: Plane, truth: Plane, alpha: Plane, *, cap: float
 ) -> dict[str, float]:
-    """Measure the subject's depth: mean |d - d*| / d*, and the share of pixels within 10 %.
+    """Compute the mean of |d - d*| / d* and the share of pixels within 10 %.
 
-    Over the pixels whose true alpha exceeds 0.9 and whose true depth is known and finite; a
-    prediction that is unknown there, or farther than `cap`, stands for `cap`.
+    Over the pixels whose true alpha exceeds 0.9 and whose true depth is known and finite;
+    predictions that are unknown, or farther than `cap`, are set to `cap`.
 
     Args:
         disparity: (H, W) predicted, 1/m.
@@ -57,7 +59,7 @@ def subject_depth_figures(
         cap: metres.
 
     Returns:
-        `abs_rel` and `within_10`; empty if no pixel counts.
+        `abs_rel` and `within_10`; empty if there is no such pixel.
     """
     counted = (alpha > SOLID) & np.isfinite(truth) & (truth > 0)
     if not counted.any():

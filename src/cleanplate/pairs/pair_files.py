@@ -1,16 +1,15 @@
-"""Pairs with truth, read from a folder.
+"""Pairs of plate and frame with known truth: finding them in a folder, and reading.
 
     NAME_plate.EXT  NAME_frame.EXT          the variant "clean"
     NAME_plate.VARIANT.EXT  ...             any other variant of the same pair (no _ or . in it)
     NAME_alpha.EXT                          the subject's true coverage; belongs to every variant
     NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, if known
     NAME_foreground.EXT                     true straight foreground colour, if known
-    NAME.json                               facts, if any
+    NAME.json                               facts (camera, subjects, world), if any
 
-What the first and the last number of a depth PNG mean, the JSON says (docs/depth.md):
-`"depth_convention"` names it; without it zeros mean "nothing hit" (infinitely far) if it says
-`"depth_zero": "infinity"` or, without that key, names the rendered `"world"` it comes from;
-otherwise the convention is `exchange`, as of every depth PNG by itself: 0 is unknown.
+The JSON's `"depth_convention"` names the meaning of 0 and 65535 in a depth PNG (docs/depth.md).
+Without it, 0 means infinitely far if there is `"depth_zero": "infinity"` or, without that key, the
+name of a rendered `"world"`; else the convention is `exchange`, in which 0 is unknown.
 """
 
 from __future__ import annotations
@@ -47,8 +46,8 @@ _FORM = "A pair is NAME_plate.*, NAME_frame.* and NAME_alpha.*, in one folder."
 
 
 @dataclass(frozen=True)
-class View:
-    """One variant of a pair, read: all maps have one size (H, W).
+class PairVariant:
+    """Pictures and truth of one variant of a pair; all maps have one size (H, W).
 
     plate, frame: (H, W, 3) uint8 or uint16.
     alpha: (H, W) float32 true alpha in [0, 1].
@@ -66,20 +65,20 @@ class View:
 
 @dataclass(frozen=True)
 class Pair:
-    """Where a plate, a frame and the truth about the subject lie.
+    """Files of a plate, a frame and the truth, in one or several variants.
 
-    name: what the files have in common.
-    folder: where they lie.
-    views: variant -> (plate file, frame file).
-    alpha_file: the true matte.
+    name: common part of the files' names.
+    folder: that holds them.
+    variant_files: variant -> (plate file, frame file).
+    alpha_file: true alpha.
     depth_file, plate_depth_file, foreground_file: None where there is none.
-    depth_zero: what zeros of a depth PNG mean; None = as the JSON says (module's docstring).
-    max_pixels: larger pictures are refused; None = as `read_image`.
+    depth_zero: meaning of 0 in a depth PNG; None = from the JSON (see the module).
+    max_pixels: limit of a picture's size; None = as `read_image`.
     """
 
     name: str
     folder: Path
-    views: Mapping[str, tuple[Path, Path]]
+    variant_files: Mapping[str, tuple[Path, Path]]
     alpha_file: Path
     depth_file: Path | None = None
     plate_depth_file: Path | None = None
@@ -87,20 +86,20 @@ class Pair:
     depth_zero: DepthZero | None = None
     max_pixels: int | None = None
 
-    def read(self, variant: str = CLEAN) -> View:
+    def read(self, variant: str = CLEAN) -> PairVariant:
         """Read the files of one variant.
 
         Raises:
             CleanplateError: if the pair lacks the variant, a file cannot be read, or its size is
                 not that of the frame.
         """
-        if variant not in self.views:
+        if variant not in self.variant_files:
             raise CleanplateError(
                 f"pair {self.name!r} has no variant {variant!r}",
                 file=self.folder,
-                cure=f"It has: {', '.join(sorted(self.views))}.",
+                cure=f"It has: {', '.join(sorted(self.variant_files))}.",
             )
-        plate_file, frame_file = self.views[variant]
+        plate_file, frame_file = self.variant_files[variant]
         limit = self.max_pixels
         frame = read_image(frame_file, max_pixels=limit)
         size = frame.shape[:2]
@@ -109,7 +108,7 @@ class Pair:
             coded = read_image(self.foreground_file, max_pixels=limit)
             coded = _sized(coded, self.foreground_file, size)
             foreground = to_float(coded)
-        return View(
+        return PairVariant(
             plate=_sized(read_image(plate_file, max_pixels=limit), plate_file, size),
             frame=frame,
             alpha=_sized(read_alpha(self.alpha_file, max_pixels=limit), self.alpha_file, size),
@@ -120,7 +119,7 @@ class Pair:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What NAME.json says; empty if there is none.
+        """Content of NAME.json; empty if there is none.
 
         Raises:
             CleanplateError: if it is not a JSON object.
@@ -156,22 +155,22 @@ def find_pairs(
     max_pixels: int | None = None,
     on_fault: Callable[[str, CleanplateError], None] | None = None,
 ) -> Found[Pair]:
-    """Find the pairs that lie in a folder, sorted by name.
+    """Find the pairs in a folder, sorted by name.
 
     Args:
-        folder: holds the files, not in sub-folders. Hidden files are not looked at.
-        depth_zero: what zeros in depth PNGs mean, for all pairs; None = as their JSON says.
-        max_pixels: larger pictures are refused when a pair is read; None = as `read_image`.
-        on_fault: is told the name of each pair that lacks a file or has two for one thing, and
-            what is wrong; such pairs are left out. None = the first one is raised.
+        folder: of the files; sub-folders and hidden files are ignored.
+        depth_zero: meaning of 0 in depth PNGs of all pairs; None = from their JSON.
+        max_pixels: limit of a picture's size when a pair is read; None = as `read_image`.
+        on_fault: called with the name and the error of each pair that lacks a file or has two for
+            the same part; such pairs are left out. None = the first error is raised.
 
     Returns:
-        the pairs; `passed_over` are the files whose part of a pair is known by their names, but
-        whose endings are not those of pictures or depth.
+        The pairs; `passed_over` has the files that are named as parts of a pair, but whose
+        extensions are not those of pictures or depth.
 
     Raises:
         CleanplateError: if there is no such folder, no pair in it or, without `on_fault`, a pair
-            without its plate, frame or alpha, or two files for one thing; names what is missing.
+            without its plate, frame or alpha, or with two files for the same part.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
@@ -209,8 +208,8 @@ def find_pairs(
 
 
 def variants(pairs: Iterable[Pair]) -> list[str]:
-    """Every variant that at least one of the pairs has, "clean" first."""
-    found = {variant for pair in pairs for variant in pair.views}
+    """List the variants of all pairs, "clean" first."""
+    found = {variant for pair in pairs for variant in pair.variant_files}
     return sorted(found, key=lambda variant: (variant != CLEAN, variant))
 
 
@@ -246,14 +245,16 @@ def _pair(
         return files.get((part, variant), folder)
 
     seen = sorted({variant for part, variant in files if part in ("plate", "frame")} or {CLEAN})
-    views = {variant: (needed("plate", variant), needed("frame", variant)) for variant in seen}
+    variant_files = {
+        variant: (needed("plate", variant), needed("frame", variant)) for variant in seen
+    }
     alpha = needed("alpha", CLEAN)
     if missing:
         raise CleanplateError(f"pair {name!r} lacks {', '.join(missing)}", file=folder, cure=_FORM)
     return Pair(
         name=name,
         folder=folder,
-        views=views,
+        variant_files=variant_files,
         alpha_file=alpha,
         depth_file=files.get(("depth", CLEAN)),
         plate_depth_file=files.get(("plate_depth", CLEAN)),

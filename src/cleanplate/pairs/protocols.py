@@ -1,4 +1,4 @@
-"""What evaluation asks of a predictor: three structural types and the answer baselines give."""
+"""Protocols of predictors that evaluation can score, and `PlainPrediction` for simple ones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from cleanplate.arrays import Coded, Picture, Plane
 
 
-class PairAnswer(Protocol):
-    """What a predictor says of one frame. All maps have the frame's size."""
+class PairPrediction(Protocol):
+    """A predictor's outputs for one frame; all maps have the frame's size."""
 
     @property
     def alpha(self) -> Plane | None:
@@ -34,24 +34,33 @@ class PairAnswer(Protocol):
 
 
 class PreparedScene(Protocol):
-    """A plate made ready for many frames."""
+    """A plate, prepared for predicting many frames.
 
-    def predict(self, frame: Coded, /) -> PairAnswer:
-        """Answer for one (H, W, 3) frame."""
+    One that has `outputs`, the names of what it can give, takes `predict(frame, outputs=names)`
+    and computes no more than that; its predictions have `outputs` too, and nothing else.
+    """
+
+    def predict(self, frame: Coded, /) -> PairPrediction:
+        """Predict from one frame, (H, W, 3) uint8 or uint16, sRGB."""
         ...
 
 
 class PairPredictor(Protocol):
-    """Anything that can be scored. `name` and `model_hash` are used if it has them."""
+    """A predictor that can be scored; its `name` and `hash`, or those of its `model`, are shown."""
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PreparedScene:
-        """Take an (H, W, 3) plate and, if known, its depth in metres ((H, W), +inf = no hit)."""
+        """Prepare a plate.
+
+        Args:
+            plate: (H, W, 3) uint8 or uint16, sRGB.
+            depth: (H, W) metres, +inf where nothing is hit, nan where unknown; None = unknown.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A plain answer, for predictors that have no result type of their own."""
+class PlainPrediction:
+    """A prediction for predictors without a result type of their own; see `PairPrediction`."""
 
     alpha: Plane | None
     disparity: Plane | None = None
@@ -59,3 +68,25 @@ class Answer:
     foreground: Picture | None = None
     shadow: Plane | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def predict_outputs(scene: PreparedScene, frame: Coded, *names: str) -> PairPrediction:
+    """Predict the outputs called `names`, or all of them if the scene offers no choice.
+
+    Args:
+        scene: of any predictor.
+        frame: (H, W, 3).
+        names: such as "alpha"; those that the scene cannot give are left out.
+    """
+    available = getattr(scene, "outputs", None)
+    if available is None:
+        return scene.predict(frame)
+    chosen: Any = scene
+    found: PairPrediction = chosen.predict(frame, outputs=[n for n in names if n in available])
+    return found
+
+
+def output_named(prediction: PairPrediction, name: str) -> Any:
+    """Give the output called `name`; None where the prediction has none."""
+    held = getattr(prediction, "outputs", None)
+    return getattr(prediction, name, None) if held is None or name in held else None

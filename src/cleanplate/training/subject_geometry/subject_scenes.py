@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Plane
-from cleanplate.predict.geometry.subject_regions import LOOK
+from cleanplate.predict.geometry.subject_regions import MEASURING_SIZE
 from cleanplate.synthesis import Composer, CompositorSettings, Plate
 from cleanplate.synthesis.assets.split import Subset
 from cleanplate.synthesis.compositor.layer import Layer
@@ -37,7 +37,7 @@ LOOSE = 0.1
 
 
 class SubjectScene(NamedTuple):
-    """A frame's geometry. All maps (H, W), the long side `LOOK`.
+    """A frame's geometry. All maps (H, W), the long side `MEASURING_SIZE`.
 
     alpha: true alpha, float32.
     plate: disparity of the plate, 1/m.
@@ -189,9 +189,9 @@ def _plausible(layer: Layer) -> bool:
 
 
 def draw_size(rng: np.random.Generator) -> tuple[int, int]:
-    """Draw the (height, width) of a picture whose long side is `LOOK`."""
+    """Draw the (height, width) of a picture whose long side is `MEASURING_SIZE`."""
     high, wide = _SIDES[weighted_choice(rng, _WEIGHTS)]
-    scale = LOOK / max(high, wide)
+    scale = MEASURING_SIZE / max(high, wide)
     return round(high * scale), round(wide * scale)
 
 
