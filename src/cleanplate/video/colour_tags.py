@@ -105,25 +105,20 @@ def settle(
         "matrix": "rgb" if rgb else MATRIX_NAMES.get(matrix),
         "colour_range": RANGES.get(colour_range),
     }
+    if not rgb and found["matrix"] == "rgb":  # says R'G'B' and holds YCbCr
+        found["matrix"] = None
+    tagged = frozenset(key for key, value in found.items() if value is not None)
     notes = []
-    if not rgb and not grey and found["matrix"] == "rgb":
-        found["matrix"] = None  # says RGB and holds YCbCr
-    if not rgb and not grey and found["matrix"] is None:
+    if grey:
+        found["matrix"] = found["matrix"] or "bt709"  # of no account
+    elif found["matrix"] is None:
         found["matrix"] = "bt709" if size[0] >= 1280 or size[1] >= 720 else "smpte170m"
         notes.append(f"the matrix is not tagged; {_NAMED[found['matrix']]} is assumed by the size")
-        stated = {"primaries", "transfer", "colour_range"}
-    else:
-        stated = set(found)
-    if rgb or grey:
-        stated.discard("matrix")
-        found["matrix"] = found["matrix"] if rgb else "bt709"
-    if found["colour_range"] is None:
-        found["colour_range"] = "full" if rgb or grey or jpeg else "limited"
-        if not rgb and not jpeg:
-            notes.append(f"the range is not tagged; {found['colour_range']} is assumed")
-    tagged = frozenset(key for key in stated if found[key] is not None)
     if jpeg or rgb:
         found["colour_range"] = "full"
+    elif found["colour_range"] is None:
+        found["colour_range"] = "full" if grey else "limited"
+        notes.append(f"the range is not tagged; {found['colour_range']} is assumed")
     found["primaries"] = found["primaries"] or "bt709"
     found["transfer"] = found["transfer"] or "bt709"
     if not rgb and found["matrix"] not in MATRICES:

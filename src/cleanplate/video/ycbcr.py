@@ -193,6 +193,7 @@ def _enlarged(
         ]
     wide_plane = np.empty((height, columns * 2), np.uint16)
     wide_plane[:, ::2] = chroma
-    wide_plane[:, 1:-1:2] = cv2.addWeighted(chroma[:, :-1], 0.5, chroma[:, 1:], 0.5, 0)
+    if columns > 1:
+        wide_plane[:, 1:-1:2] = cv2.addWeighted(chroma[:, :-1], 0.5, chroma[:, 1:], 0.5, 0)
     wide_plane[:, -1] = chroma[:, -1]
     return np.ascontiguousarray(wide_plane[:, :width])
