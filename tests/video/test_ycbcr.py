@@ -23,6 +23,16 @@ def test_coding_follows_the_standard(matrix: str, full: bool, bits: int) -> None
         assert np.abs(plane - np.clip(truth, 0, 2**bits - 1)).max() <= 0.51
 
 
+@pytest.mark.parametrize(("matrix", "full"), [(m, f) for m in NAMES for f in (False, True)])
+def test_bytes_are_coded_like_floats(matrix: str, full: bool) -> None:
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    rgb = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(18, -1, 3)
+    for plane, truth in zip(
+        from_rgb(rgb, YCbCr(NAMES[matrix], full)), ycbcr(rgb / 255, matrix, full, 8), strict=True
+    ):
+        assert np.abs(plane - np.clip(truth, 0, 255)).max() <= 0.63
+
+
 @pytest.mark.parametrize(("matrix", "full", "bits"), CASES)
 def test_decoding_follows_the_standard(matrix: str, full: bool, bits: int) -> None:
     rgb = np.random.default_rng(2).random((32, 48, 3))
