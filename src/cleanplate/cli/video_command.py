@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   cleanplate video clip.mp4 --plate plate.png -o out.mp4 --background beach.jpg
-  cleanplate video clip.mp4 --plate plate.png -o out.mov -o matte.mkv --preset prores4444 --preset matte
-  cleanplate video clip.mp4 --plate plate.png -o "out/shot.%04d.exr" --plate-depth depth.png --with-depth
+  cleanplate video clip.mp4 --plate plate.png -o out.mov -o out.webm
+  cleanplate video clip.mp4 --plate plate.png -o matte.mkv --preset matte
+  cleanplate video clip.mp4 --plate plate.png -o "shot.%04d.exr" --plate-depth d.png --with-depth
   ffmpeg -i clip.mp4 -f yuv4mpegpipe - | cleanplate video - --plate plate.png -o - > frames.rgba
 """
 

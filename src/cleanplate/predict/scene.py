@@ -11,7 +11,7 @@ from typing import Any
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.formats.pictures import resize
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
-from cleanplate.predict.alignment.plate_aligner import PlateAligner
+from cleanplate.predict.alignment.plate_aligner import FrameAligner, PlateAligner
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
 from cleanplate.predict.frame_outputs import (
     OF_DEPTH,
@@ -57,7 +57,7 @@ class Scene:
         self.settings = settings
         self._session = session
         self._depth = None if disparity is None else PlateDepth.of(disparity, self.size)
-        self._aligner = PlateAligner(plate, settings.align, force=settings.force)
+        self.aligner = PlateAligner(plate, settings.align, force=settings.force)
         self._features = PlateFeatureCache(session, plate, self.working_size, self._depth)
         self._lock = threading.Lock()
         self._other_size: Scene | None = None
@@ -91,7 +91,13 @@ class Scene:
         """Names of the outputs that `predict` can give of this scene's frames."""
         return tuple(name for name in OUTPUTS if self.metric or name != "depth")
 
-    def predict(self, frame: PictureSource, outputs: Iterable[str] | str | None = None) -> Result:
+    def predict(
+        self,
+        frame: PictureSource,
+        outputs: Iterable[str] | str | None = None,
+        *,
+        aligner: FrameAligner | None = None,
+    ) -> Result:
         """Compare one frame with the plate.
 
         Args:
@@ -100,6 +106,8 @@ class Scene:
             outputs: what to compute, of "alpha", "foreground", "shadow", "disparity", "depth",
                 "subject_disparity", "depth_measured", "plate", "subjects" (the report's list);
                 None = all. Alpha is always there. What is not asked for costs nothing.
+            aligner: what aligns the plate with the frame, in place of `Scene.aligner`: of a clip,
+                whose frames follow each other, see `cleanplate.video`. Not for resampled plates.
 
         Raises:
             CleanplateError: the frame cannot be read, its size differs (see `fit`), the plate is
@@ -111,22 +119,23 @@ class Scene:
             picture = as_picture(frame, "frame", self.settings.max_pixels)
         size: Size = (picture.shape[0], picture.shape[1])
         fitted = check_fit(self.size, size, self.settings.fit)
-        scene = self._at(size) if fitted else self
+        scene = self.resampled(size) if fitted else self
         name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
-        return scene._predict(picture, wanted, timer, name=name, resampled=fitted)
+        return scene._predict(picture, wanted, timer, aligner, name=name, resampled=fitted)
 
     def _predict(
         self,
         picture: Coded | Picture,
         wanted: tuple[str, ...],
         timer: StageTimer,
+        aligner: FrameAligner | None,
         *,
         name: str,
         resampled: bool,
     ) -> Result:
         with timer.stage("size"):
             frame = ScaledFrame.of(picture, self.working_size)
-        plate = self._aligner.align(frame, timer)
+        plate = (aligner or self.aligner).align(frame, timer)
         with timer.stage("plate network"):
             features, hidden = self._features.of(plate, frame.working)
         with timer.stage("network"):
@@ -181,7 +190,7 @@ class Scene:
             report=placed.report,
         )
 
-    def _at(self, size: Size) -> Scene:
+    def resampled(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""
         with self._lock:
             if self._other_size is None or self._other_size.size != size:

@@ -8,11 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from cleanplate.arrays import Bytes
+from cleanplate.arrays import Bytes, Coded, Picture
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import to_float, to_uint8
-from cleanplate.predict.output.rendered_image import cover, is_colour, named_colour
-from cleanplate.predict.inputs import as_picture
+from cleanplate.predict.output.rendered_image import background_picture, colour
 from cleanplate.predict.size import Size
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_reader import open_clip
@@ -36,11 +35,7 @@ class StillBackground:
     """A colour or a picture: the same for all frames."""
 
     def __init__(self, source: str | Path, size: Size):
-        if is_colour(source):
-            self._pixels = np.full((*size, 3), named_colour(source), np.uint8)
-        else:
-            picture = to_uint8(to_float(as_picture(source, "background")))
-            self._pixels = np.asarray(cover(picture, size), np.uint8)
+        self._pixels = _eight(background_picture(source, size))
 
     def behind(self, frame: ClipFrame) -> Bytes:
         """Give the same picture for each."""
@@ -105,8 +100,7 @@ class ClipBackground:
         return prefetched(self._clip.frames())
 
     def _covering(self, frame: ClipFrame) -> Bytes:
-        pixels = frame.rgb if frame.rgb.dtype == np.uint8 else to_uint8(to_float(frame.rgb))
-        return np.asarray(cover(pixels, self._size), np.uint8)
+        return _eight(background_picture(frame.rgb, self._size))
 
 
 def background_of(source: str | Path, size: Size) -> Background:
@@ -119,6 +113,11 @@ def background_of(source: str | Path, size: Size) -> Background:
     Raises:
         CleanplateError: it cannot be read.
     """
-    if Path(source).suffix.lower() in MOVIES and not is_colour(source):
+    if Path(source).suffix.lower() in MOVIES and colour(str(source)) is None:
         return ClipBackground(source, size)
     return StillBackground(source, size)
+
+
+def _eight(picture: Coded | Picture) -> Bytes:
+    eight = picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))
+    return np.ascontiguousarray(eight, np.uint8)

@@ -55,7 +55,8 @@ _DARK, _BRIGHT = 8, 247
 @dataclass(frozen=True, eq=False)
 class _Reference:
     """What a frame is held against, (h, w) at `LOOK_SIZE`: logarithm of the aligned plate's light
-    before exposure, which pixels are well exposed, and which lie at strong edges."""
+    before exposure, which pixels are well exposed, and which lie at strong edges.
+    """
 
     light: npt.NDArray[np.float32]
     usable: Mask

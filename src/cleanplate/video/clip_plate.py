@@ -6,20 +6,18 @@ it), brought to its exposure, and each pixel's empty colour is estimated over ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask
 from cleanplate.errors import CleanplateError
-from cleanplate.predict.alignment.exposure import Exposure, match_exposure
+from cleanplate.predict.alignment.exposure import match_exposure
 from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.registration import (
     REGISTRATION_SIZE,
-    Registration,
     covered,
     register,
     warp,

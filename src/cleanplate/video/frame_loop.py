@@ -13,6 +13,7 @@ from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import to_float, to_uint8
 from cleanplate.matte.background_replacement import replace_background
+from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
@@ -78,6 +79,7 @@ class FrameLoop:
     camera is followed by `ClipAligner`. Only what `needs` names is computed.
 
     report: what happened so far.
+    first_plate: aligned with the first frame that shows its scene; None before that.
 
     Args:
         scene: the plate made ready.
@@ -91,6 +93,7 @@ class FrameLoop:
         self._needs = frozenset(needs)
         self._background = background
         self._aligner = ClipAligner(scene.aligner)
+        self.first_plate: AlignedPlate | None = None
         if "composite" in self._needs and background is None:
             raise CleanplateError(
                 "a composite needs something behind the subject", cure="give --background"
@@ -136,7 +139,8 @@ class FrameLoop:
                 raise
             self.report.warnings.setdefault(error.what, frame.index)
             return None
-        self._aligner.saw(result.sources.small_alpha)
+        self.first_plate = self.first_plate or result.sources.plate
+        self._aligner.saw(result.sources.matte.small)
         for warning in result.report["health"]["warnings"]:
             self.report.warnings.setdefault(warning, frame.index)
         return result
