@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from cleanplate.files.atomic import replacing
+from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.assets.licensing import Credit, by_licence, demand_licences, read_credits
 from cleanplate.synthesis.assets.packing import records_of
 from cleanplate.synthesis.assets.sidecar import facts_in
@@ -44,11 +45,11 @@ def write_asset_card(folder: Path, card: Path, noun: str) -> None:
         "Whoever passes these on, or what is made of them, owes what every licence below asks. "
         "Each asset's JSON names all that it holds, one by one.",
         "",
-        *_table("licence", by_licence(credits)),
+        _table("licence", by_licence(credits)),
         "",
-        *_table("attribution", _count(credits, "attributions")),
+        _table("attribution", _count(credits, "attributions")),
         "",
-        *_table("collection", _count(credits, "sources")),
+        _table("collection", _count(credits, "sources")),
     ]
     with replacing(card) as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -63,6 +64,6 @@ def _count(credits: list[Credit], part: str) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _table(head: str, counts: dict[str, int]) -> list[str]:
-    rows = [f"| {text or 'none given'} | {count} |" for text, count in counts.items()]
-    return [f"| {head} | assets |", "| --- | --- |", *rows]
+def _table(head: str, counts: dict[str, int]) -> str:
+    rows = [(text or "none given", str(count)) for text, count in counts.items()]
+    return markdown_table((head, "assets"), rows)

@@ -25,6 +25,7 @@ from cleanplate.depth.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.listing import is_hidden
+from cleanplate.formats.encoding import encode_jpeg, encode_png
 from cleanplate.formats.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.matte.fill import fill_outside
 from cleanplate.synthesis.assets.licensing import CATALOGUE
@@ -193,10 +194,10 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _plate(folder: Path, name: str, coding: Coding) -> Members:
     picture = _picture(folder / f"{name}.jpg")
-    yield ".jpg", _jpeg(_fitted(picture, coding.long_side), coding.quality)
+    yield ".jpg", encode_jpeg(_fitted(picture, coding.long_side), coding.quality, optimize=True)
     depth = folder / f"{name}_depth.png"
     if depth.exists():
-        yield "_depth.png", _png(_depth(_grey(depth), coding))
+        yield "_depth.png", encode_png(_depth(_grey(depth), coding), "smallest")
 
 
 def _cutout(folder: Path, name: str, coding: Coding) -> Members:
@@ -205,8 +206,8 @@ def _cutout(folder: Path, name: str, coding: Coding) -> Members:
     if alpha is None:
         raise CleanplateError("has no alpha channel", file=picture)
     spread = _spread(np.asarray(colour, np.uint8), alpha > 0.2)
-    yield ".jpg", _jpeg(spread, coding.quality)
-    yield "_alpha.png", _png(to_uint8(alpha))
+    yield ".jpg", encode_jpeg(spread, coding.quality, optimize=True)
+    yield "_alpha.png", encode_png(to_uint8(alpha), "smallest")
     file = folder / f"{name}_depth.png"
     if file.exists():
         depth = _grey(file)
@@ -214,7 +215,7 @@ def _cutout(folder: Path, name: str, coding: Coding) -> Members:
         low, high = np.percentile(known, [2, 98]) if known.size else (0.0, 0.0)
         step = max(1.0, (high - low) / _LEVELS)
         stairs = np.rint(np.rint(depth / step) * step).clip(1, 65535)
-        yield "_depth.png", _png(np.where(depth > 0, stairs, 0).astype(np.uint16))
+        yield "_depth.png", encode_png(np.where(depth > 0, stairs, 0).astype(np.uint16), "smallest")
 
 
 def _pair(folder: Path, name: str, coding: Coding) -> Members:
@@ -224,20 +225,26 @@ def _pair(folder: Path, name: str, coding: Coding) -> Members:
     def fitted(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return _fitted(plane, coding.long_side)
 
-    yield ".plate.jpg", _jpeg(fitted(_picture(beside("plate"))), coding.quality)
-    yield ".frame.jpg", _jpeg(fitted(_picture(beside("frame"))), coding.quality)
+    yield (
+        ".plate.jpg",
+        encode_jpeg(fitted(_picture(beside("plate"))), coding.quality, optimize=True),
+    )
+    yield (
+        ".frame.jpg",
+        encode_jpeg(fitted(_picture(beside("frame"))), coding.quality, optimize=True),
+    )
     alpha = _grey(beside("alpha"))
     check_matte_range(alpha, beside("alpha"))
-    yield ".alpha.png", _png(fitted(alpha))
+    yield ".alpha.png", encode_png(fitted(alpha), "smallest")
     if beside("foreground").exists():
         picture = _picture(beside("foreground"))
         spread = fitted(_spread(picture, alpha > 51))
-        yield ".foreground.jpg", _jpeg(spread, coding.quality)
+        yield ".foreground.jpg", encode_jpeg(spread, coding.quality, optimize=True)
     if beside("shadow").exists():
         shadow = read_image(beside("shadow"))[..., 0]
-        yield ".shadow.png", _png(fitted(_eight_bits(shadow)))
+        yield ".shadow.png", encode_png(fitted(_eight_bits(shadow)), "smallest")
     for part in ("plate_depth", "depth"):
-        yield f".{part}.png", _png(_depth(_grey(beside(part)), coding))
+        yield f".{part}.png", encode_png(_depth(_grey(beside(part)), coding), "smallest")
 
 
 def _fitted(plane: npt.NDArray[np.uint8], long_side: int | None) -> npt.NDArray[np.uint8]:
@@ -292,33 +299,3 @@ def _spread(picture: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> npt
     filled = fill_outside(picture, known)
     smooth = cv2.GaussianBlur(filled, (0, 0), 6)
     return np.where(known[..., None], filled, smooth).astype(np.uint8)
-
-
-def _jpeg(picture: npt.NDArray[np.uint8], quality: int) -> bytes:
-    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    return _encoded(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
-
-
-def _png(plane: npt.NDArray[Any]) -> bytes:
-    """Code a plane by whichever of zlib's strategies makes it smallest."""
-    return min(
-        (
-            _encoded(
-                ".png",
-                plane,
-                [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_STRATEGY, strategy],
-            )
-            for strategy in (
-                cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
-                cv2.IMWRITE_PNG_STRATEGY_FILTERED,
-                cv2.IMWRITE_PNG_STRATEGY_RLE,
-            )
-        ),
-        key=len,
-    )
-
-
-def _encoded(ending: str, array: npt.NDArray[Any], flags: list[int]) -> bytes:
-    fine, coded = cv2.imencode(ending, array, flags)
-    assert fine
-    return coded.tobytes()

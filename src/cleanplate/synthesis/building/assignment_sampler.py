@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.building.encoding import jpeg, relative
+from cleanplate.formats.encoding import encode_jpeg
 from cleanplate.synthesis.building.plan import Plan
+from cleanplate.synthesis.building.quantisation import disparity_levels
 from cleanplate.synthesis.compositor.layer import Layer, draw_layer
 from cleanplate.synthesis.compositor.placement import Placement, uniform
 from cleanplate.synthesis.compositor.subject_sampling import Cutouts, Plates
@@ -65,12 +66,12 @@ class Assignment:
         view, background, unknown = self._view(number)
         layer = self._layer(index, view)
         pasted = paste(view, layer)
-        depth, low, high = relative(pasted.disparity)
+        depth, low, high = disparity_levels(pasted.disparity)
         files = {
             "bg": background,
-            "fg_bg": jpeg(pasted.frame, _QUALITY),
-            "mask": jpeg(pasted.mask, _MASK_QUALITY),
-            "depth": jpeg(depth, _MASK_QUALITY),
+            "fg_bg": encode_jpeg(pasted.frame, _QUALITY),
+            "mask": encode_jpeg(pasted.mask, _MASK_QUALITY),
+            "depth": encode_jpeg(depth, _MASK_QUALITY),
         }
         put = layer.placement
         facts = {
@@ -99,7 +100,7 @@ class Assignment:
         view = view_of(plate, ((full_w - w) // 2, (full_h - h) // 2, w, h), self.plan.size)
         assert view.disparity is not None
         unknown = int(np.isnan(view.disparity).sum())
-        return view, jpeg(view.picture, _QUALITY), unknown
+        return view, encode_jpeg(view.picture, _QUALITY), unknown
 
     def _layer(self, index: int, view: View) -> Layer:
         """Draw the subject's place until enough of it is seen; the best of all tries otherwise."""
