@@ -17,6 +17,7 @@ from cleanplate.depth import colour_map
 from cleanplate.errors import CleanplateError
 from cleanplate.files.ownership import replacing_own
 from cleanplate.files.picture_text import with_seal
+from cleanplate.formats.encoding import encode_png
 from cleanplate.formats.pictures import (
     read_rgba,
     resize,
@@ -76,7 +77,7 @@ class RenderedImage:
 
     def png(self) -> bytes:
         """Encode it as PNG."""
-        return bytes(cv2.imencode(".png", self.pixels[..., ::-1])[1])
+        return encode_png(self.pixels, "usual")
 
 
 def composite(result: ResultData, background: BackgroundSource) -> RenderedImage:
