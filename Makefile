@@ -80,7 +80,7 @@ $(BASE)/.ready: pyproject.toml | python
 $(FULL)/.ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
-	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[ray,teacher,train]" --group test --group lint --group study
+	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[ray,depth-estimator,train]" --group test --group lint --group study
 	@touch $@
 
 # Blender as a module is built for one Python alone, and wants numpy 1: an environment of its own.

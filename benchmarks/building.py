@@ -23,6 +23,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from cleanplate.engines.cores import available_cores
+
 WORKERS = (1, 2)
 ASSETS = 20
 """Plates, and as many cutouts, of the assignment; its placements follow from the count."""
@@ -40,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         report = {preset: measured(preset, given, Path(scratch)) for preset in given.presets}
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    report["machine"] = {"cores": os.cpu_count(), "system": platform.machine(), "load": load}
+    report["machine"] = {"cores": available_cores(), "system": platform.machine(), "load": load}
     json.dump(report, sys.stdout, indent=1)
     print()
 
@@ -73,7 +75,7 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
 
 def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> dict[str, Any]:
     """Build a set by the command, and give what it says of it."""
-    call = [sys.executable, "-m", "cleanplate", "synth", "build", "-o", str(out), "--json"]
+    call = [sys.executable, "-m", "cleanplate", "synth", "build", "-o", str(out), "--json", "-"]
     for noun in ("plates", "cutouts"):
         folder = getattr(given, noun)
         call += [f"--{noun}", str(folder)] if folder else []

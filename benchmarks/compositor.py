@@ -23,20 +23,20 @@ import cv2
 import numpy as np
 
 from cleanplate.synthesis import Composer, CompositorSettings
-from cleanplate.synthesis.compositor import composer, view
+from cleanplate.synthesis.compositor import appearance, composer, view
 
 STAGES = {
-    "view": (composer, "draw_view"),
-    "look": (composer, "linear_by"),
-    "subject": (composer, "draw_subject"),
-    "edges": (composer, "change_edges"),
-    "relight": (composer, "light_of"),
-    "shadow": (composer, "shadows"),
-    "visible": (composer, "visible"),
-    "merge": (composer, "add_layer"),
-    "motion": (view.View, "moved"),
-    "camera": (composer, "expose"),
-    "foreground": (composer, "straight"),
+    "view": (composer, "sample_view"),
+    "tone": (composer, "linear_by_curve"),
+    "subject": (composer, "sample_subject"),
+    "edges": (appearance, "apply_edge_effects"),
+    "harmonisation": (appearance, "harmonised_light"),
+    "shadow": (composer, "shadow_factors"),
+    "visible": (composer, "visible_alpha"),
+    "occlusion": (composer, "add_layer"),
+    "motion": (view.SceneView, "warped"),
+    "camera": (composer, "apply_camera"),
+    "foreground": (composer, "straight_colour"),
 }
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cleanplate.formats.pictures import resize, to_float, to_uint8
 from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.matte import over
-from cleanplate.predict.alignment.registration import warp
+from cleanplate.predict.alignment.homography import warp
 
 Eight = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]

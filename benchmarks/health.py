@@ -55,7 +55,7 @@ def measure(predictor: Predictor, name: str, disturbance: Disturbance, sample: S
             other: Sample) -> Measured:  # fmt: skip
     """Predict one disturbed pair; `predictor` must have `force`."""
     plate, frame, alpha = disturbance.make(sample, other)
-    result = predictor.scene(plate).predict(frame)
+    result = predictor.scene(plate).predict(frame, "alpha")
     health = result.report["health"]
     said = [health["refusal"]] if health["refusal"] else []
     mad = metrics.alpha_errors(result.alpha, alpha)["mad"]

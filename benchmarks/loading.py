@@ -68,10 +68,10 @@ def loading(rounds: int, scratch: Path) -> list[Row]:
 
 def _built(out: Path, preset: str) -> Path:
     from cleanplate.synthesis.building.build import build
-    from cleanplate.synthesis.building.build_request import Order
+    from cleanplate.synthesis.building.build_request import BuildRequest
     from cleanplate.synthesis.building.local_engine import run_here
 
-    order = Order(out, preset, size=SIZE, plate_count=8, cutout_count=8)
+    order = BuildRequest(out, preset, size=SIZE, plate_count=8, cutout_count=8)
     if preset == "assignment":
         build(replace(order, placements=SAMPLES // (8 * 8 * 2)), run_here)
     else:

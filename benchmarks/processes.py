@@ -42,7 +42,7 @@ assert alpha.shape[2:] == plate.shape[2:]
 OURS = """
 from cleanplate import Predictor
 predictor = Predictor({model!r}, threads={threads})
-result = predictor.scene({plate!r}).predict({frame!r})
+result = predictor.scene({plate!r}).predict({frame!r}, "alpha")
 assert result.alpha.ndim == 2
 """
 

@@ -44,10 +44,10 @@ def _rates_of(
 ) -> list[Row]:
     cv2.setNumThreads(threads)
     scene = Predictor(str(model.folder), threads=threads).scene(plate)
-    scene.predict(frames[0])
+    scene.predict(frames[0], "alpha")
     mattes = plate.parent / "mattes"
     mattes.mkdir()
-    floor = Floor(frames, mattes, scene.predict(frames[0]).alpha)
+    floor = Floor(frames, mattes, scene.predict(frames[0], "alpha").alpha)
     bare = Bare(plate, frames, mattes, PairSession(model, threads))
     with Launcher() as launcher:
         call = ["--plate", str(plate), "--model", str(model.folder), "--threads", str(threads)]
@@ -57,7 +57,7 @@ def _rates_of(
             {
                 FLOOR: floor,
                 BARE: bare,
-                CALLED: lambda: [scene.predict(frame).alpha for frame in frames],
+                CALLED: lambda: [scene.predict(frame, "alpha").alpha for frame in frames],
                 "first": first,
                 WHOLE: whole,
             },

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import Row, as_table
+from cleanplate.engines.cores import available_cores
 from cleanplate.models import find_model
-from cleanplate.predict.session import available_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

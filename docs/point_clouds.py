@@ -78,7 +78,7 @@ def main() -> None:
         lens = Intrinsics(focal, focal, width / 2, height / 2)
         depth = disparity_to_depth(pair["plate_disparity"])
         scene = Predictor(options.model).scene(pair["plate"], depth, focal=focal)
-        result = scene.predict(pair["frame"])
+        result = scene.predict(pair["frame"], "depth")
         truth = disparity_to_depth(pair["disparity"])
         subject = truth[(pair["alpha"] > 0.9) & np.isfinite(truth)]
         middle = float(np.median(subject))

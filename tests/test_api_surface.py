@@ -1,6 +1,6 @@
-"""The public names and signatures are those of the committed inventory, `api_surface.json`.
+"""Public names, signatures and options are those of the committed inventory, `api_surface.json`.
 
-A changed, new or lost public name fails here until the inventory is edited in the same change.
+A changed, new or lost name or option fails here until the inventory is edited in the same change.
 To write it anew after a change that was meant:
 
     python tests/test_api_surface.py        (or `make surface`)
@@ -13,18 +13,44 @@ import inspect
 import json
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
+
+from cleanplate import cli
+
 INVENTORY = Path(__file__).with_name("api_surface.json")
-ROOMS = (
+BASE = (
     "cleanplate",
     "cleanplate.depth",
+    "cleanplate.evaluation",
+    "cleanplate.formats.pictures",
     "cleanplate.matte",
     "cleanplate.metrics",
-    "cleanplate.formats.pictures",
+    "cleanplate.pairs.pair_files",
+    "cleanplate.pairs.protocols",
+    "cleanplate.synthesis",
+    "cleanplate.synthesis.compositor.settings",
 )
+TRAINING = (
+    "cleanplate.training.checkpoint",
+    "cleanplate.training.data.data_module",
+    "cleanplate.training.export.model_export",
+    "cleanplate.training.fit",
+    "cleanplate.training.losses",
+    "cleanplate.training.networks",
+    "cleanplate.training.recipes",
+)
+"""Modules that need the extra `train`."""
+COMMAND_LINE = "command line"
+"""Under this key: each command with its arguments and options."""
+
+
+def modules_here() -> tuple[str, ...]:
+    return BASE + (TRAINING if find_spec("lightning") else ())
 
 
 def public_names(module: ModuleType) -> list[str]:
@@ -62,7 +88,9 @@ def members(kind: type) -> dict[str, str]:
     found = {}
     if "__init__" in vars(kind) or dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
         found["()"] = signature(kind)
-    for name, value in sorted(vars(kind).items()):
+    ours = [base for base in reversed(kind.__mro__) if base.__module__.startswith("cleanplate")]
+    own_and_inherited = {name: value for base in ours for name, value in vars(base).items()}
+    for name, value in sorted(own_and_inherited.items()):
         if name.startswith("_"):
             continue
         if isinstance(value, property):
@@ -76,12 +104,38 @@ def members(kind: type) -> dict[str, str]:
     return found
 
 
+def options(command: click.Command, name: str) -> dict[str, dict[str, str]]:
+    """Each command below `command` by its full name, with what each parameter takes."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        found = {}
+        for below in command.list_commands(context):
+            child = command.get_command(context, below)
+            assert child is not None
+            found |= options(child, f"{name} {below}".strip())
+        return found
+    return {name: {_spelled(one): _taken(one) for one in command.params}}
+
+
+def _spelled(parameter: click.Parameter) -> str:
+    return " / ".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def _taken(parameter: click.Parameter) -> str:
+    kind = parameter.type
+    words = [f"[{'|'.join(kind.choices)}]" if isinstance(kind, click.Choice) else kind.name]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        words = ["flag"]
+    words += ["required"] * parameter.required + ["repeated"] * parameter.multiple
+    return " ".join(words + ["any number"] * (parameter.nargs == -1))
+
+
 def surface() -> dict[str, dict[str, Any]]:
     found = {}
-    for room in ROOMS:
-        module = import_module(room)
-        found[room] = {name: described(getattr(module, name)) for name in public_names(module)}
-    return found
+    for name in modules_here():
+        module = import_module(name)
+        found[name] = {one: described(getattr(module, one)) for one in public_names(module)}
+    return found | {COMMAND_LINE: options(cli.command, "")}
 
 
 def flat(inventory: dict[str, Any], prefix: str = "") -> dict[str, str]:
@@ -97,7 +151,11 @@ def written() -> str:
 
 
 def test_public_names_and_signatures_are_those_of_the_inventory() -> None:
-    kept, now = flat(json.loads(INVENTORY.read_text(encoding="utf-8"))), flat(surface())
+    inventory = json.loads(INVENTORY.read_text(encoding="utf-8"))
+    here = {*modules_here(), COMMAND_LINE}
+    assert inventory.keys() == {*BASE, *TRAINING, COMMAND_LINE}
+    kept = flat({name: inventory[name] for name in here})
+    now = flat(surface())
     lost = {name: kept[name] for name in kept.keys() - now.keys()}
     new = {name: now[name] for name in now.keys() - kept.keys()}
     changed = {n: (kept[n], now[n]) for n in kept.keys() & now.keys() if kept[n] != now[n]}
@@ -108,19 +166,37 @@ def test_public_names_and_signatures_are_those_of_the_inventory() -> None:
 
 
 def test_public_names_have_docstrings() -> None:
-    for room in ROOMS:
-        module = import_module(room)
+    for module_name in modules_here():
+        module = import_module(module_name)
         for name in public_names(module):
             value = getattr(module, name)
             if inspect.isroutine(value) or inspect.isclass(value):
-                assert inspect.getdoc(value), f"{room}.{name} says nothing about itself"
+                assert inspect.getdoc(value), f"{module_name}.{name} has no docstring"
 
 
 def test_a_name_that_goes_is_noticed() -> None:
     assert described(signature) == "(function: Any) -> str"
-    assert flat({"room": {"name": {"class": "object", "()": "(x)"}}}) == {
-        "room.name.class": "object",
-        "room.name.()": "(x)",
+    assert flat({"module": {"name": {"class": "object", "()": "(x)"}}}) == {
+        "module.name.class": "object",
+        "module.name.()": "(x)",
+    }
+
+
+def test_an_option_that_goes_is_noticed() -> None:
+    @click.command
+    @click.argument("frames", nargs=-1)
+    @click.option("-o", "--output", required=True)
+    @click.option("--align", type=click.Choice(["on", "off"]))
+    @click.option("--fit", is_flag=True)
+    def command() -> None: ...
+
+    assert options(command, "predict") == {
+        "predict": {
+            "frames": "text any number",
+            "-o / --output": "text required",
+            "--align": "[on|off]",
+            "--fit": "flag",
+        }
     }
 
 

@@ -220,7 +220,7 @@ def test_a_reader_that_goes_away_is_no_fault(size):
 
 
 def told(capsys) -> dict:
-    code = main(["doctor", "--json"])
+    code = main(["doctor", "--json", "-"])
     found = json.loads(capsys.readouterr().out)
     assert code == (0 if found["healthy"] else 1)
     return found

@@ -73,7 +73,7 @@ def blocks(text: str, document: Path) -> list[Block]:
 
 
 EXAMPLES = [block for path in DOCUMENTS for block in blocks(path.read_text("utf-8"), path)]
-NEEDS_TRAIN = re.compile(r"cleanplate (train|export)|cleanplate\.training|import torch")
+NEEDS_TRAIN = re.compile(r"cleanplate (train|export)|cleanplate\.training|import torch|extending")
 
 
 @dataclass

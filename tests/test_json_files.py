@@ -14,7 +14,7 @@ import cleanplate
 from cleanplate.evaluation import find_pairs
 from cleanplate.files.json_files import parse_json, read_json
 from cleanplate.formats.pictures import write_image
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 MARKED = {
     "no mark": lambda text: text.encode(),
@@ -32,7 +32,7 @@ def test_json_is_read_with_and_without_a_byte_order_mark(tmp_path, mark):
     assert parse_json(data) == facts
     (tmp_path / "a.json").write_bytes(data)
     assert read_json(tmp_path / "a.json") == facts
-    assert facts_in(tmp_path / "a.json") == facts
+    assert read_sidecar(tmp_path / "a.json") == facts
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe\x00", b"[" * 200_000, codecs.BOM_UTF8])

@@ -17,9 +17,9 @@ from cleanplate.evaluation import find_pairs
 from cleanplate.files.listing import find_pictures, is_hidden
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.assets.packing import records_of
-from cleanplate.synthesis.ingest.cutout_sources import masks_of
-from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+from cleanplate.synthesis.assets.packing import sidecars_of
+from cleanplate.synthesis.ingest.cutout_sources import list_masks
+from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
 from cleanplate.synthesis.inspection.stored_set import open_set
 
 METADATA = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + bytes(60)
@@ -155,13 +155,13 @@ def test_plates_and_cutouts_pass_over_hidden_files(tmp_path):
     folder = with_metadata(tmp_path)
     assert names(PlateFolder.open(folder).files) == ["a.png"]
     assert names(CutoutFolder.open(folder).files) == ["a.png"]
-    assert list(masks_of(folder)) == ["a"]
+    assert list(list_masks(folder)) == ["a"]
 
 
 def test_packing_and_the_shelf_of_cutouts_pass_over_hidden_files(tmp_path):
     write_pair(tmp_path)
-    assert names(records_of(with_metadata(tmp_path))) == ["a.json"]
-    assert CutoutShelf(tmp_path)._taken.isdisjoint({"._a", "thumbs"})
+    assert names(sidecars_of(with_metadata(tmp_path))) == ["a.json"]
+    assert CutoutFolderWriter(tmp_path)._taken.isdisjoint({"._a", "thumbs"})
 
 
 def write_set(root: Path) -> Path:

@@ -13,6 +13,7 @@ from cleanplate.evaluation import baselines
 from cleanplate.formats.pictures import write_image
 from cleanplate.matte import over
 from cleanplate.models import find_model
+from cleanplate.pairs.protocols import output_named, predict_outputs
 from cleanplate.predict.predictor import Predictor
 from predict.conftest import make_pair, to_eight
 from predict.tiny_model import write_model
@@ -113,3 +114,17 @@ def test_paths_are_taken(predictor: Any, tmp_path: Path) -> None:
         write_image(tmp_path / f"{name}.png", picture)
     result = predictor.scene(tmp_path / "plate.png").predict(str(tmp_path / "frame.png"))
     assert result.alpha.shape == (64, 80)
+
+
+@pytest.mark.parametrize("names", [("alpha",), ("disparity",), ("alpha", "foreground")])
+def test_a_choice_of_outputs_changes_none_of_them(predictor: Any, names: tuple[str, ...]) -> None:
+    pair = make_pair(64, 80)
+    scene = predictor.scene(to_eight(pair.plate))
+    whole, some = (
+        predict_outputs(scene, to_eight(pair.frame), *chosen)
+        for chosen in (("alpha", "disparity", "foreground"), names)
+    )
+    for name in names:
+        np.testing.assert_array_equal(output_named(some, name), output_named(whole, name))
+    if hasattr(scene, "outputs"):
+        assert output_named(some, "shadow") is None

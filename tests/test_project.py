@@ -101,7 +101,7 @@ def test_errors_name_extras_that_exist() -> None:
     asked = {
         match
         for path in SOURCE.rglob("*.py")
-        for match in re.findall(r'require\("[\w.]+", "(\w+)"\)', path.read_text("utf-8"))
+        for match in re.findall(r'require\("[\w.]+", "([\w-]+)"\)', path.read_text("utf-8"))
     }
     assert asked
     assert asked <= EXTRAS.keys()
@@ -176,7 +176,7 @@ def without_encoding(code: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["src", "studies", "benchmarks", "tests", "docs"])
+@pytest.mark.parametrize("folder", ["src", "studies", "benchmarks", "tests", "docs", "examples"])
 def test_text_is_utf8_whatever_the_system_prefers(folder: str) -> None:
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files

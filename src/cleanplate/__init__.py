@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cleanplate.depth import read_depth
     from cleanplate.errors import CleanplateError
     from cleanplate.formats.pictures import read_image
-    from cleanplate.predict import Predictor, Result, Scene
+    from cleanplate.predict import Predictor, Result, Scene, adjust, preview
 
     __version__: str
 
@@ -26,6 +26,8 @@ __all__ = [
     "Result",
     "Scene",
     "__version__",
+    "adjust",
+    "preview",
     "read_depth",
     "read_image",
 ]
@@ -35,6 +37,8 @@ _HOMES = {
     "Predictor": "cleanplate.predict",
     "Result": "cleanplate.predict",
     "Scene": "cleanplate.predict",
+    "adjust": "cleanplate.predict",
+    "preview": "cleanplate.predict",
     "read_depth": "cleanplate.depth",
     "read_image": "cleanplate.formats.pictures",
 }

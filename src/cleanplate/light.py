@@ -23,6 +23,13 @@ def srgb_to_linear(coded: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
     The formula of IEC 61966-2-1, which is also carried on outside [0, 1]: straight below
     0, by the power law above 1.
+
+    Examples:
+        >>> mid, low = srgb_to_linear([0.5, 0.0323])
+        >>> round(float(mid), 4)  # ((0.5 + 0.055) / 1.055) ** 2.4
+        0.214
+        >>> round(float(low), 4)  # on the straight piece: 0.0323 / 12.92
+        0.0025
     """
     x = np.asarray(coded, dtype=np.float32)
     # The power is taken of no less than the toe's end, so that it is always defined.
@@ -35,6 +42,13 @@ def linear_to_srgb(linear: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Code linear light: float in [0, 1], any shape, to sRGB values, float32.
 
     The inverse of `srgb_to_linear`, by the formula of IEC 61966-2-1.
+
+    Examples:
+        >>> half, dark = linear_to_srgb([0.5, 0.0025])
+        >>> round(float(half), 4)  # 1.055 * 0.5 ** (1 / 2.4) - 0.055
+        0.7354
+        >>> round(float(dark), 4)  # on the straight piece: 12.92 * 0.0025
+        0.0323
     """
     x = np.asarray(linear, dtype=np.float32)
     power = np.power(np.maximum(x, np.float32(0.0031308)), np.float32(1 / 2.4))
@@ -44,7 +58,15 @@ def linear_to_srgb(linear: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def linear_from_uint8(coded: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Decode 8-bit sRGB of shape (H, W) or (H, W, C) by a table: exact and fast."""
+    """Decode 8-bit sRGB of shape (H, W) or (H, W, C) by a table: exact and fast.
+
+    Examples:
+        >>> linear = linear_from_uint8(np.array([[0, 188, 255]], np.uint8))
+        >>> linear.round(4).tolist()[0][::2]  # the ends of the curve
+        [0.0, 1.0]
+        >>> round(float(linear[0, 1]), 4)  # ((188 / 255 + 0.055) / 1.055) ** 2.4
+        0.5029
+    """
     if coded.dtype != np.uint8:
         raise TypeError(f"expected uint8, got {coded.dtype}")
     return np.asarray(cv2.LUT(coded, _linear_table()), dtype=np.float32).reshape(coded.shape)
@@ -55,6 +77,11 @@ def coded_from_linear(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
 
     At most 0.53 of a level from the unrounded formula (rounding alone costs 0.5).
     NaN becomes 0.
+
+    Examples:
+        >>> light = np.array([[-1.0, 0.5, 2.0]], np.float32)
+        >>> coded_from_linear(light).tolist()  # 255 * (1.055 * 0.5 ** (1 / 2.4) - 0.055) = 187.52
+        [[0, 188, 255]]
     """
     linear = np.asarray(linear, np.float32)
     if linear.size == 0:

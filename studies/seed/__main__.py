@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
 from studies.seed.settings import SCALES
 
@@ -70,7 +71,7 @@ def run(
     chosen = replace(SCALES[scale], device=device)
     work = work or Path("out/seed") / scale
     results = results or work / "results"
-    processes = processes or (runs.available_processes() if device == "cpu" else 1)
+    processes = processes or (available_cores() if device == "cpu" else 1)
     bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
     if known is not None:
         take_over(bench, known)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.synthesis.compositor.camera_effects import jpeg
+from cleanplate.synthesis.compositor.camera_effects import jpeg_round_trip
 from studies.seed.sets import Pairs
 from studies.seed.settings import Camera
 
@@ -43,7 +43,7 @@ def through(pairs: Pairs, camera: Camera, seed: int) -> Pairs:
             sigma = rng.uniform(2, 6)
             plate, frame = (_noisy(one, rng, sigma) for one in (plate, frame))  # noqa: PLW2901
         if camera == "jpeg":
-            frame = jpeg(frame, 35)  # noqa: PLW2901
+            frame = jpeg_round_trip(frame, 35)  # noqa: PLW2901
         plates.append(plate)
         frames.append(frame)
     return replace(pairs, plate=np.stack(plates), frame=np.stack(frames))

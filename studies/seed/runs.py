@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -226,10 +225,3 @@ def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
     """Give the figures of a row, one for each of its seeds that is done."""
     done = (bench.read(Run(row.settings, seed)) for seed in range(row.seeds))
     return [one for one in done if one is not None]
-
-
-def available_processes() -> int:
-    """One training for each core."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

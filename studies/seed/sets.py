@@ -17,9 +17,9 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.pairs.pair_files import find_pairs
 from cleanplate.synthesis.building.build import build
-from cleanplate.synthesis.building.build_request import Order
+from cleanplate.synthesis.building.build_request import BuildRequest
 from cleanplate.synthesis.building.local_engine import run_local
-from cleanplate.synthesis.building.manifest import read_record
+from cleanplate.synthesis.building.manifest import read_shard_manifest
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.training.data.folder_reader import Folders
 from cleanplate.training.data.shard_reader import Shards
@@ -91,7 +91,7 @@ def prepare(scale: Scale, work: Path, processes: int, pairs: Path | None) -> dic
         found |= {f"{preset}/{part}": file for part, file in files.items()}
         if all(file.is_file() for file in files.values()):
             continue
-        order = Order(
+        order = BuildRequest(
             work / preset,
             preset,
             plates=(plates,),
@@ -178,7 +178,7 @@ class _Ranges:
     def of(self, index: int) -> tuple[float, float]:
         shard, place = divmod(index, self.shard_size)
         if shard not in self._known:
-            record = read_record(self.folder, shard)
+            record = read_shard_manifest(self.folder, shard)
             assert record is not None
             self._known[shard] = record["samples"]
         facts = self._known[shard][place]

@@ -56,7 +56,7 @@ def test_a_model_is_scored_with_and_without_plate_depth(
 
     model = str(write_model(tmp_path / "tiny"))
     found = {}
-    for extra in ([], ["--plate-depth"]):
+    for extra in ([], ["--with-plate-depth"]):
         options = ["--model", model, "--variant", "clean", "--quiet", "--json", "-", *extra]
         assert main(["evaluate", str(pairs_folder), *options]) == 0
         (found[len(extra)],) = json.loads(capsys.readouterr().out)["results"]

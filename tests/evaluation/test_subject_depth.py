@@ -77,7 +77,7 @@ def test_evaluate_prints_the_subjects_depth_for_a_model_with_plate_depth(
     from tests.predict.tiny_model import write_model
 
     model = str(write_model(tmp_path / "tiny"))
-    options = ["--model", model, "--variant", "clean", "--plate-depth"]
+    options = ["--model", model, "--variant", "clean", "--with-plate-depth"]
     assert main(["evaluate", str(pairs_folder), *options]) == 0
     out = capsys.readouterr().out
     assert "Depth of the subject in metres" in out

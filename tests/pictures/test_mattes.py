@@ -124,14 +124,14 @@ def test_training_parts_refuse_it():
 
 
 def test_statistics_and_checks_of_a_set_tell_it(tmp_path):
-    from cleanplate.synthesis.inspection.check import check
-    from cleanplate.synthesis.inspection.stats import measure
+    from cleanplate.synthesis.inspection.check import check_set
+    from cleanplate.synthesis.inspection.stats import measure_set
     from cleanplate.synthesis.inspection.stored_set import open_set
 
     in_folders(tmp_path, MASK)
-    assert any(TOLD in str(fault) for fault in check(tmp_path).faults)
+    assert any(TOLD in str(fault) for fault in check_set(tmp_path).faults)
     with pytest.raises(CleanplateError, match=TOLD):
-        measure(open_set(tmp_path))
+        measure_set(open_set(tmp_path))
 
 
 def test_a_stream_is_named_in_the_message():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cleanplate import CleanplateError
+from cleanplate import CleanplateError, adjust
 from cleanplate.cli import main
 from cleanplate.formats.pictures import read_image, read_rgba, write_image
 from cleanplate.matte import over, premultiply, solve_foreground
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
+from cleanplate.predict.upsample import Matte
 
 from .conftest import Pair, bright_subject, textured
 
@@ -61,10 +63,10 @@ def test_a_composite_over_the_plate_gives_the_frame_again(
 ) -> None:
     """In the space that the foreground is solved for, with the measured matte, but for clipping."""
     frame = mixed(pair, pair.plate, space)
-    result = predictor.scene(pair.plate).predict(frame)
-    result.alpha = pair.alpha
-    result._small_shadow[:] = 1
-    result = result.adjusted(foreground_space=space)  # type: ignore[arg-type]
+    found = predictor.scene(pair.plate).predict(frame)
+    matte = found.sources.matte._replace(full=pair.alpha)
+    true = replace(found.sources, matte=matte, shadow=np.ones_like(found.sources.shadow))
+    result = adjust(replace(found, sources=true), foreground_space=space)  # type: ignore[arg-type]
     again = result.composite(np.rint(result.plate * 255).astype(np.uint8)).pixels / 255
     clear = (pair.alpha > 0.3) | (pair.alpha == 0)
     assert np.abs(again - frame)[clear].max() < 0.012
@@ -87,15 +89,17 @@ def test_premultiplied_colour_is_laid_over_by_adding(pair: Pair, space: str) -> 
 
 def test_the_original_result_stays_as_it_is(result: Result) -> None:
     alpha, foreground = result.alpha.copy(), result.foreground.copy()
-    result.adjusted(choke=2, feather=3, despill=1, foreground_space="display")
+    adjust(result, choke=2, feather=3, despill=1, foreground_space="display")
     np.testing.assert_array_equal(result.alpha, alpha)
     np.testing.assert_array_equal(result.foreground, foreground)
     assert "controls" not in result.report
 
 
 def test_colour_is_solved_from_the_measured_matte(result: Result, pair: Pair) -> None:
-    result.alpha = pair.alpha
-    choked = result.adjusted(choke=3)
+    result = adjust(
+        replace(result, sources=replace(result.sources, matte=Matte(pair.alpha, pair.alpha)))
+    )
+    choked = adjust(result, choke=3)
     np.testing.assert_array_equal(choked.foreground, result.foreground)
     assert choked.alpha.sum() < result.alpha.sum()
     assert choked.report["controls"]["choke_px"] == 3
@@ -107,10 +111,10 @@ def test_a_known_mask_decides_whatever_the_controls_do(result: Result) -> None:
     known[:, :80] = 0
     known[:10] = 255
     for controls in ({}, {"feather": 8}, {"choke": -4}, {"choke": 4}):
-        alpha = result.adjusted(known_mask=known, **controls).alpha  # type: ignore[arg-type]
+        alpha = adjust(result, known_mask=known, **controls).alpha  # type: ignore[arg-type]
         assert (alpha[10:, :80] == 0).all()
         assert (alpha[:10] == 1).all()
-    inside = result.adjusted(known_mask=known).alpha[10:, 80:]
+    inside = adjust(result, known_mask=known).alpha[10:, 80:]
     np.testing.assert_array_equal(inside, result.alpha[10:, 80:])
 
 
@@ -124,7 +128,7 @@ def test_a_known_mask_moves_with_the_plate(tiny: Path) -> None:
     assert result.report["alignment"]["trusted"]
     known = np.full((240, 320), 128, np.uint8)
     known[:, :100] = 255
-    held = result.adjusted(known_mask=known).alpha
+    held = adjust(result, known_mask=known).alpha
     assert (held[:, :93] == 1).all()
     np.testing.assert_array_equal(held[:, 95:], result.alpha[:, 95:])
 
@@ -141,7 +145,7 @@ def test_a_known_mask_moves_with_the_plate(tiny: Path) -> None:
 )
 def test_impossible_controls_are_refused(result: Result, wish: dict, message: str) -> None:
     with pytest.raises(CleanplateError, match=message):
-        result.adjusted(**wish)
+        adjust(result, **wish)
 
 
 def test_the_command_takes_all_controls_and_the_file_says_what_it_is(

@@ -38,7 +38,7 @@ def test_off_registers_nothing_and_says_how(tiny: Path) -> None:
 def test_auto_registers_nothing_where_the_camera_stood_still(
     tiny: Path, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cleanplate.predict.scene as module
+    import cleanplate.predict.alignment.plate_aligner as module
 
     def refuse(*arguments: object) -> Registration:
         raise AssertionError("registered")
@@ -51,7 +51,7 @@ def test_auto_registers_nothing_where_the_camera_stood_still(
 def test_a_registration_that_cannot_be_trusted_is_not_kept(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cleanplate.predict.scene as module
+    import cleanplate.predict.alignment.plate_aligner as module
 
     pair, moved = moved_pair()
     monkeypatch.setattr(module, "register", lambda *a: Registration(why_not="a test says so"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cleanplate import CleanplateError
+from cleanplate import CleanplateError, preview
 from cleanplate.formats.pictures import write_image
 from cleanplate.predict.output.rendered_image import check_background
 from cleanplate.predict.predictor import Predictor
@@ -47,7 +48,7 @@ def test_an_opaque_picture_with_an_alpha_channel_is_itself(result: Result, tmp_p
 
 @pytest.mark.parametrize("text", ["#00000000", "#ff000080", "#f008", "rgba(255, 0, 0, 10)"])
 def test_a_transparent_colour_is_refused_with_an_opaque_one(result: Result, text: str) -> None:
-    for act in (check_background, result.composite, result.preview):
+    for act in (check_background, result.composite, partial(preview, result)):
         with pytest.raises(CleanplateError, match="transparency") as caught:
             act(text)
         assert "opaque colour, such as #" in str(caught.value.cure)

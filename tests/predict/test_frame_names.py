@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate.predict.output.result_files import stems
+from cleanplate.predict.frames.frame_names import stems
 
 
 @pytest.mark.parametrize(

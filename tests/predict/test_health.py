@@ -13,7 +13,7 @@ from cleanplate.matte import over
 from cleanplate.predict.alignment.agreement import agreement, structure
 from cleanplate.predict.alignment.health import Health
 from cleanplate.predict.alignment.health_measurement import examine
-from cleanplate.predict.alignment.keypoints import Landmarks
+from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.thumbnail import PlateThumbnail, blockiness, thumbnail
 
 from .conftest import bright_subject, make_pair, textured, to_eight
@@ -297,4 +297,4 @@ def _no_features(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **options: object) -> None:
         raise AssertionError("features were looked for")
 
-    monkeypatch.setattr(Landmarks, "of", refuse)
+    monkeypatch.setattr(Keypoints, "of", refuse)

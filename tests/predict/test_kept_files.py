@@ -70,7 +70,7 @@ def test_a_second_run_into_the_frames_folder_gives_the_same_files(
     assert predict(tiny, *arguments) == 0
     assert "Left out: the plate." in capsys.readouterr().err
     first = contents(folder)
-    assert predict(tiny, *arguments, "--json") == 0
+    assert predict(tiny, *arguments, "--json", "-") == 0
     shown = capsys.readouterr()
     assert "Left out: the plate, 12 written by Cleanplate." in shown.err
     assert [Path(one["frame"]).name for one in json.loads(shown.out)["frames"]] == [

@@ -61,7 +61,7 @@ def test_what_to_save_and_how(tiny: Path, files: Path, pair: Pair) -> None:
 
 def test_reports_for_machines(tiny: Path, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--plate", files / "plate.png", files / "frames", "-o", files / "out")
-    assert predict(tiny, *arguments, "--json", "--save", "alpha") == 0
+    assert predict(tiny, *arguments, "--json", "-", "--save", "alpha") == 0
     content = json.loads(capsys.readouterr().out)
     assert [Path(one["frame"]).name for one in content["frames"]] == ["one.png", "two.png"]
     assert content["failed"] == []

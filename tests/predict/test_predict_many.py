@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cleanplate.cli import main
+from cleanplate.engines.cores import available_cores
 from cleanplate.files import atomic as files_module
 from cleanplate.predict.frames.frame_workers import threads_each
-from cleanplate.predict.session import available_cores
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals as POSIX has them")
 
@@ -36,7 +37,7 @@ def test_a_name_too_long_is_told_and_the_others_are_done(
     tiny: Path, files: Path, base: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(files / "frames" / "one.png", files / "frames" / f"{'n' * 247}.png")
-    assert predict(tiny, *base, "--json") == 2
+    assert predict(tiny, *base, "--json", "-") == 2
     shown = capsys.readouterr()
     told = json.loads(shown.out)
     assert [Path(one["frame"]).stem for one in told["frames"]] == ["one", "two"]
@@ -60,7 +61,7 @@ def test_a_full_disk_stops_early(
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(files_module, "_sync", full)
-    assert predict(tiny, *base, "--save", "alpha", "--json") == 2
+    assert predict(tiny, *base, "--save", "alpha", "--json", "-") == 2
     told = json.loads(capsys.readouterr().out)
     assert len(told["frames"]) == 1
     assert ["the disk is full" in one["error"] for one in told["failed"]] == [True] * 4
@@ -71,7 +72,7 @@ def test_what_is_there_is_skipped_only_if_it_was_made_alike(
     tiny: Path, files: Path, base: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def skipped(*options: str) -> list[str]:
-        assert predict(tiny, *base, "--skip-existing", "--json", *options) == 0
+        assert predict(tiny, *base, "--skip-existing", "--json", "-", *options) == 0
         return [Path(one).stem for one in json.loads(capsys.readouterr().out)["skipped"]]
 
     assert skipped("--save", "alpha") == []
@@ -117,7 +118,7 @@ def test_workers_make_the_same_files_in_the_same_order(
 ) -> None:
     (files / "frames" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     (files / "frames" / "zero.png").write_bytes((files / "frames" / "one.png").read_bytes())
-    process = started(tiny, *base[:-1], files / "shared", "--workers", "2", "--json")
+    process = started(tiny, *base[:-1], files / "shared", "--workers", "2", "--json", "-")
     out, errors = process.communicate(timeout=300)
     assert process.returncode == 2, errors
     told = json.loads(out)
@@ -165,23 +166,43 @@ def test_ctrl_c_stops_all_workers_and_leaves_whole_files(tiny: Path, files: Path
     assert 0 < len(list((files / "out").glob("*.json"))) < 200
 
 
+def _workers(process: subprocess.Popen[str]) -> list[int]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8").split()
+    found = []
+    for pid in map(int, children):
+        with suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
-def test_a_killed_worker_is_told(tiny: Path, files: Path) -> None:
+def test_the_frame_of_a_killed_worker_is_done_again(tiny: Path, files: Path) -> None:
     process = _with_many_frames(tiny, files)
     try:
-        workers = [
-            int(pid)
-            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            .read_text("utf-8")
-            .split()
-            if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
-        ]
+        workers = _workers(process)
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         _, errors = process.communicate(timeout=300)
     finally:
         process.kill()
+    assert process.returncode == 0, errors
+    assert len(list((files / "out").glob("*.json"))) == 200
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_workers_that_are_killed_again_and_again_are_told(tiny: Path, files: Path) -> None:
+    process = _with_many_frames(tiny, files)
+    try:
+        while process.poll() is None:
+            for worker in _workers(process):
+                with suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+            time.sleep(0.01)
+        _, errors = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 2, errors
-    assert "a worker process was killed" in errors
+    assert "worker processes were killed 3 times" in errors
     assert "frames failed" in errors
     assert "Traceback" not in errors

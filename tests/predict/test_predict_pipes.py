@@ -57,7 +57,7 @@ def test_each_kind_is_a_png(tiny: Path, files: Path, tmp_path: Path, kind: str) 
         (["-", "-o", "-"], b"name it with --save"),
         (["-", "-o", "-", "--save", "alpha,shadow"], b"name it with --save"),
         (["-", "-o", "-", "--save", "depth"], b"--plate-depth"),
-        (["-", "-o", "-", "--save", "alpha", "--json"], b"both write to the standard output"),
+        (["-", "-o", "-", "--save", "alpha", "--json", "-"], b"both write to the standard output"),
         (["-", "frame.png", "-o", "out"], b"stands alone"),
         (["{frames}", "-o", "-", "--save", "alpha"], b"these are 2"),
         (["-", "-o", "-", "--save", "alpha"], b"standard input"),

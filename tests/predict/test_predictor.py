@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from cleanplate import CleanplateError
+from cleanplate import CleanplateError, adjust, preview
 from cleanplate.depth import Normalisation, write_depth
 from cleanplate.formats.pictures import read_image, resize, write_image
 from cleanplate.matte import darken, over
 from cleanplate.predict.geometry.disparity_fusion import NEARER
-from cleanplate.predict.plate_disparity import GLANCES
+from cleanplate.predict.plate_disparity import SCALES
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
+from cleanplate.predict.upsample import Matte
 
 from .conftest import Pair, make_pair, textured, to_eight
 from .test_exposure import in_other_light
@@ -150,7 +152,7 @@ def test_small_pictures(tiny: Path, size: tuple[int, int]) -> None:
         assert plane.shape == size
         assert np.isfinite(plane).all()
     assert result.foreground.shape == (*size, 3)
-    assert result.preview().pixels.ndim == 3
+    assert preview(result).pixels.ndim == 3
 
 
 @pytest.mark.parametrize("size", [(301, 203), (97, 640)])
@@ -184,14 +186,14 @@ def test_the_plates_features_are_computed_once(
     monkeypatch.setattr(PairSession, "encode_plate", counted)
     scene = predictor.scene(pair.plate)
     first = scene.predict(pair.frame)
-    looks = len(calls)
+    estimates = len(calls)
     scene.predict(pair.plate)
     again = scene.predict(pair.frame)
-    assert looks == 1 + 2 * len(GLANCES)  # small looks for depth, plain and mirrored
-    assert len(calls) == looks
+    assert estimates == 1 + 2 * len(SCALES)  # depth at several scales, plain and mirrored
+    assert len(calls) == estimates
     np.testing.assert_array_equal(first.alpha, again.alpha)
     scene.predict(in_other_light(pair.frame, (0.8, 0.8, 0.8)))
-    assert len(calls) == looks + 1
+    assert len(calls) == estimates + 1
 
 
 def test_another_scene_is_refused_unless_forced(tiny: Path, pair: Pair) -> None:
@@ -277,10 +279,10 @@ def test_the_shadow_is_taken_out_of_the_foreground(predictor: Predictor, pair: P
     shadow = np.ones_like(pair.alpha)
     shadow[40:, 90:] = 0.5
     frame = over(pair.foreground, pair.alpha, darken(pair.plate, shadow))
-    result = predictor.scene(pair.plate).predict(frame)
-    result._small_shadow[:] = shadow
-    # The true one, so that only the solving is tested.
-    result.alpha = result._small_alpha = pair.alpha
+    found = predictor.scene(pair.plate).predict(frame)
+    # The true ones, so that only the solving is tested.
+    true = replace(found.sources, matte=Matte(pair.alpha, pair.alpha), shadow=shadow)
+    result = adjust(replace(found, sources=true))
     soft = (pair.alpha > 0.4) & (pair.alpha < 0.9)
     # Under the subject the shadow is carried in, so its own hard edge is not met to the pixel.
     soft[:, 86:94] = False
@@ -298,10 +300,10 @@ def test_the_report_says_what_was_done(predictor: Predictor, pair: Pair) -> None
     assert report["health"]["verdict"] in ("good", "usable")
     assert report["alpha_mean"] == pytest.approx(float(pair.alpha.mean()), abs=0.02)
     stages = list(report["seconds"])
-    assert stages[:3] == ["read", "health", "register"]
+    assert stages[:4] == ["read", "size", "health", "register"]
     assert {"plate network", "network", "upsample"} <= set(stages)
     assert all(value >= 0 for value in report["seconds"].values())
-    json.dumps(report)
+    assert json.loads(json.dumps(report)) == report
 
 
 def test_working_size_must_be_possible(tiny: Path) -> None:
@@ -313,15 +315,16 @@ def test_the_shadow_is_1_on_the_subject_and_carried_under_its_edge(
     predictor: Predictor, pair: Pair
 ) -> None:
     """Whatever the network says where the subject is opaque: no light of it is the scene's."""
-    result = predictor.scene(pair.plate).predict(pair.frame)
-    inside = result.alpha > 0.98
+    found = predictor.scene(pair.plate).predict(pair.frame)
+    inside = found.alpha > 0.98
     assert inside.sum() > 1000
-    result._small_shadow[result._small_alpha >= 0.9] = 0.02
+    spoilt = np.where(found.sources.matte.small >= 0.9, np.float32(0.02), np.float32(SHADOW))
+    result = adjust(replace(found, sources=replace(found.sources, shadow=spoilt)))
     np.testing.assert_array_equal(result.shadow[inside], 1)
     np.testing.assert_allclose(result.shadow[result.alpha < 0.9], SHADOW, atol=1e-4)
     assert ((result.shadow >= SHADOW - 1e-4) & (result.shadow <= 1)).all()
     # The foreground is solved with what is around the subject, on its whole edge.
-    np.testing.assert_allclose(result._shadow_behind, SHADOW, atol=1e-4)
+    np.testing.assert_allclose(result.foreground, found.foreground, atol=1e-3)
 
 
 def depth_with_holes(size: tuple[int, int]) -> np.ndarray:

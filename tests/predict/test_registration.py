@@ -6,15 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from cleanplate.predict.alignment.keypoints import Landmarks
-from cleanplate.predict.alignment.registration import (
-    Registration,
-    changed_area,
-    corner_movement,
-    covered,
-    register,
-    warp,
-)
+from cleanplate.predict.alignment.homography import corner_movement, covered, warp
+from cleanplate.predict.alignment.keypoints import Keypoints
+from cleanplate.predict.alignment.registration import Registration, changed_area, register
 
 from .conftest import bright_subject, textured, to_eight
 
@@ -43,7 +37,7 @@ def movement(kind: str) -> np.ndarray:
 
 
 def found(plate: np.ndarray, frame: np.ndarray, size: tuple[int, int] = SIZE) -> Registration:
-    return register(Landmarks.of(plate), Landmarks.of(frame), size)
+    return register(Keypoints.of(plate), Keypoints.of(frame), size)
 
 
 @pytest.mark.parametrize("kind", ["none", "shift", "similarity", "homography"])

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from cleanplate import CleanplateError
+from cleanplate.engines.cores import available_cores
 from cleanplate.models import find_model
-from cleanplate.predict.session import CPU, PairSession, available_cores
+from cleanplate.predict.session import CPU, PairSession
 
 from .tiny_model import FLOOR, GAIN, SHADOW, SUBJECT, write_model
 

@@ -15,10 +15,13 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.light import linear_to_srgb, srgb_to_linear
-from cleanplate.predict.alignment.aligned_plate import PlateView
+from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.exposure import Exposure
+from cleanplate.predict.alignment.health import Health
+from cleanplate.predict.alignment.movement import Movement
+from cleanplate.predict.geometry.plate_depth import PlateDepth
+from cleanplate.predict.plate_features import KEPT_EXPOSURES, PlateFeatureCache
 from cleanplate.predict.predictor import Predictor
-from cleanplate.predict.scene import KEPT_EXPOSURES, Scene
 from cleanplate.predict.session import PlateFeatures
 
 from .conftest import Pair, make_pair, to_eight
@@ -81,16 +84,16 @@ def test_a_result_does_not_depend_on_the_frames_before(tiny: Path, pair: Pair) -
 def test_the_plates_own_depth_is_seen_in_its_own_light(
     predictor: Predictor, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cleanplate.predict.scene as module
+    import cleanplate.predict.plate_features as module
 
     seen: list[np.ndarray] = []
-    glance = module.glance
+    estimate_disparity = module.estimate_disparity
 
     def watched(session: Any, plate: Any) -> Any:
         seen.append(plate.copy())
-        return glance(session, plate)
+        return estimate_disparity(session, plate)
 
-    monkeypatch.setattr(module, "glance", watched)
+    monkeypatch.setattr(module, "estimate_disparity", watched)
     scene = predictor.scene(pair.plate)
     scene.predict(brighter(pair.frame, 0.5))
     scene.predict(pair.frame)
@@ -113,7 +116,7 @@ def test_predictor_and_result_can_be_pickled(predictor: Predictor, pair: Pair) -
     carried = pickle.loads(pickle.dumps(result))
     np.testing.assert_array_equal(carried.alpha, result.alpha)
     np.testing.assert_array_equal(carried.foreground, result.foreground)
-    assert carried.report["health"] == result.report["health"]
+    assert carried.report == result.report
     other = pickle.loads(pickle.dumps(predictor))
     assert other.settings == predictor.settings
     np.testing.assert_array_equal(other.scene(pair.plate).predict(pair.frame).alpha, result.alpha)
@@ -151,21 +154,22 @@ class Counting:
         return PlateFeatures(plate, {"x": plate}, disparity)
 
 
-def test_threads_share_what_is_kept_while_the_light_changes(predictor: Predictor) -> None:
+def test_threads_share_what_is_kept_while_the_light_changes() -> None:
     """As many exposures as are kept, asked for by all at once: each is computed once."""
     plate = to_eight(make_pair(64, 64).plate)
-    scene: Scene = predictor.scene(plate)
-    scene._estimated = np.zeros((64, 64), np.float32)
-    session = scene._session = Counting()  # type: ignore[assignment]
+    session = Counting()
+    depth = PlateDepth.of(np.ones((64, 64), np.float32), (64, 64))
+    cache = PlateFeatureCache(session, plate, (64, 64), depth)  # type: ignore[arg-type]
     exposures = [Exposure((1 + i / 100, 1.0, 1.0)) for i in range(KEPT_EXPOSURES)]
-    means = [float(e.apply_float(scene.plate / np.float32(255)).mean()) for e in exposures]
+    means = [float(e.apply_float(plate / np.float32(255)).mean()) for e in exposures]
     small = np.zeros((64, 64, 3), np.float32)
     start = threading.Barrier(8)
 
     def job(_: int) -> None:
         start.wait()
         for exposure, mean in zip(exposures, means, strict=True):
-            features, _hidden = scene._encode(PlateView(scene.plate, None, exposure), small)
+            health = Health((64, 64), Movement(), exposure)
+            features, _hidden = cache.of(AlignedPlate(plate, health), small)
             assert float(features.plate.mean()) == pytest.approx(mean, abs=1e-4)
 
     with ThreadPoolExecutor(8) as pool:

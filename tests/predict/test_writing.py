@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cleanplate import CleanplateError
+from cleanplate import CleanplateError, adjust
 from cleanplate.depth import read_depth, read_disparity
 from cleanplate.formats.pictures import read_alpha, read_image, read_rgba
-from cleanplate.predict.output.result_files import stems
+from cleanplate.predict.frames.frame_names import stems
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 
@@ -62,8 +63,10 @@ def test_all_files_of_a_relative_result(result: Result, tmp_path: Path) -> None:
 
 
 def test_the_foreground_is_straight(result: Result, pair: Pair, tmp_path: Path) -> None:
-    result.alpha = pair.alpha  # the true one, so that the colour has a true answer too
-    result._small_shadow[:] = 1
+    # The true matte, and no shadow, so that the colour has a true answer too.
+    matte = result.sources.matte._replace(full=pair.alpha)
+    none = np.ones_like(result.sources.shadow)
+    result = adjust(replace(result, sources=replace(result.sources, matte=matte, shadow=none)))
     result.save(tmp_path, save=["foreground"], bits=16)
     colour, alpha = read_rgba(tmp_path / "frame.foreground.png")
     assert alpha is not None

@@ -147,7 +147,7 @@ def test_killed_it_goes_on_where_it_was(stage, monkeypatch):
     begun = len(diary(stage))
     assert begun < 14
     before = pictures(stage / "out")
-    again = subprocess.run([*line, "--json"], env=environment, check=True, capture_output=True)
+    again = subprocess.run([*line, "--json", "-"], env=environment, check=True, capture_output=True)
     account = json.loads(again.stdout)
     assert (account["accepted"], account["rejected"]) == (12, 2)
     after = pictures(stage / "out")

@@ -77,7 +77,17 @@ def assets(tmp_path_factory):
 
 def render(assets: Path, out: Path, task: str, count: int, size: str) -> dict:
     arguments = [task, "--assets", str(assets), "-o", str(out), "--count", str(count)]
-    arguments += ["--size", size, "--python", sys.executable, "--quiet", "--json", "--seed", "3"]
+    arguments += [
+        "--size",
+        size,
+        "--python",
+        sys.executable,
+        "--quiet",
+        "--json",
+        "-",
+        "--seed",
+        "3",
+    ]
     ran = CliRunner().invoke(command, arguments, catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
     account = json.loads(ran.stdout)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from cleanplate.formats.pictures import write_image
-from cleanplate.synthesis.building.build_request import Order
+from cleanplate.synthesis.building.build_request import BuildRequest
 
 ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 90, 120
@@ -36,9 +36,9 @@ def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool 
             write_image(
                 file.with_name(f"room{number}_depth.png"), (metres * 1000).astype(np.uint16)
             )
-        facts = {"fx": 100.0, "fy": 100.0, "cx": WIDTH / 2, "cy": HEIGHT / 2, **LICENCE}
+        metadata = {"fx": 100.0, "fy": 100.0, "cx": WIDTH / 2, "cy": HEIGHT / 2, **LICENCE}
         file.with_suffix(".json").write_text(
-            json.dumps({**facts, "camera_height": 1.4, "pitch": -0.15}), encoding="utf-8"
+            json.dumps({**metadata, "camera_height": 1.4, "pitch": -0.15}), encoding="utf-8"
         )
     for number in range(cutouts):
         file = folder / "cutouts" / f"blob{number}.png"
@@ -48,19 +48,19 @@ def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool 
         cv2.ellipse(alpha, (20, 30), (12 + 3 * number, 25), 0, 0, 360, 255, -1, cv2.LINE_AA)
         rgba[..., 3] = alpha
         write_image(file, rgba)
-        facts = {**LICENCE, "kind": "person", "size_m": [0.6, 0.3, 1.7]}
-        facts |= {"focal_px": 60.0, "distance_m": 2.0, "foot_xy": [20.0, 55.0]}
-        file.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
+        metadata = {**LICENCE, "kind": "person", "size_m": [0.6, 0.3, 1.7]}
+        metadata |= {"focal_px": 60.0, "distance_m": 2.0, "foot_xy": [20.0, 55.0]}
+        file.with_suffix(".json").write_text(json.dumps(metadata), encoding="utf-8")
     return folder
 
 
-def order(stock: Path, out: Path, preset: str = "realistic", **changes: Any) -> Order:
+def order(stock: Path, out: Path, preset: str = "realistic", **changes: Any) -> BuildRequest:
     """An order for a set of few and small samples."""
     few: dict[str, Any] = {"count": 12, "shard_size": 5}
     if preset == "assignment":
         few = {"placements": 2, "shard_size": 5}
     given = {"plates": (stock / "plates",), "cutouts": (stock / "cutouts",), "size": (48, 64)}
-    return Order(out, preset, **{**given, **few, **changes})
+    return BuildRequest(out, preset, **{**given, **few, **changes})
 
 
 def digests(out: Path) -> dict[str, str]:
@@ -74,7 +74,7 @@ def digests(out: Path) -> dict[str, str]:
 
 def unfinished(out: Path) -> list[str]:
     """Names of temporary files."""
-    return [f.name for f in out.rglob(".*") if f.name not in (".lock", ".assets.json")]
+    return [f.name for f in out.rglob(".*") if f.name != ".lock"]
 
 
 def command(stock: Path, out: Path, *more: str) -> list[str]:

@@ -13,12 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.check import check_set
 
 
 def found(folder: Path, **options: Any) -> list[tuple[str, str]]:
     """Sample and part of each fault."""
-    return [fault[:2] for fault in check(folder, **options).faults]
+    return [fault[:2] for fault in check_set(folder, **options).faults]
 
 
 def rewrite(folder: Path, shard: str, change: Callable[[dict[str, bytes]], None]) -> None:

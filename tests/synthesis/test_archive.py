@@ -19,7 +19,7 @@ from cleanplate.formats.pictures import write_alpha, write_image
 from cleanplate.synthesis.assets.asset_card import write_asset_card
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.assets.packing import (
-    Coding,
+    CompressionSettings,
     pack_cutouts,
     pack_pairs,
     pack_plates,
@@ -47,8 +47,8 @@ def write_disc(folder: Path, stem: str) -> npt.NDArray[np.float32]:
     write_image(folder / f"{stem}.png", picture)
     thickness = np.where(alpha > 0, (5 - 0.3 + 0.001 * rows) * 10000, 0).astype(np.uint16)
     write_image(folder / f"{stem}_depth.png", thickness)
-    facts = {"kind": "object", "license": "CC0-1.0", "height_m": 0.4}
-    (folder / f"{stem}.json").write_text(json.dumps(facts), encoding="utf-8")
+    metadata = {"kind": "object", "license": "CC0-1.0", "height_m": 0.4}
+    (folder / f"{stem}.json").write_text(json.dumps(metadata), encoding="utf-8")
     return alpha
 
 
@@ -106,7 +106,7 @@ def test_names_with_dots_stay_themselves(tmp_path: Path) -> None:
         for file in (tmp_path / "made").glob(f"{old}*"):
             file.rename(rooms / file.name.replace(old, new, 1))
     assert len(list(rooms.glob("*.jpg"))) == 2
-    pack_plates(rooms, tmp_path / "rooms.tar.gz", Coding(100, 0))
+    pack_plates(rooms, tmp_path / "rooms.tar.gz", CompressionSettings(100, 0))
     there = PlateFolder.open(unpacked(tmp_path / "rooms.tar.gz", tmp_path / "there") / "rooms")
     assert [file.name for file in there.files] == ["room.001.jpg", "room.jpg"]
     for packed, plate in zip(there, PlateFolder.open(rooms), strict=True):
@@ -137,7 +137,7 @@ def test_hidden_files_are_no_items(tmp_path: Path) -> None:
     assert pack_cutouts(tmp_path / "things", tmp_path / "things.tar.gz") == 1
 
 
-def write_pair(folder: Path, name: str = "00007", **facts: object) -> npt.NDArray[np.float32]:
+def write_pair(folder: Path, name: str = "00007", **metadata: object) -> npt.NDArray[np.float32]:
     folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
     for part in ("plate", "frame", "foreground"):
@@ -149,7 +149,9 @@ def write_pair(folder: Path, name: str = "00007", **facts: object) -> npt.NDArra
     write_alpha(folder / f"{name}_shadow.png", np.full((48, 64), 0.8, np.float32), bits=16)
     for part, metres in (("plate_depth", 4.0), ("depth", 2.0)):
         write_image(folder / f"{name}_{part}.png", np.full((48, 64), metres * 1000, np.uint16))
-    (folder / f"{name}.json").write_text(json.dumps({"world": "test", **facts}), encoding="utf-8")
+    (folder / f"{name}.json").write_text(
+        json.dumps({"world": "test", **metadata}), encoding="utf-8"
+    )
     return alpha
 
 
@@ -170,8 +172,8 @@ def test_what_a_catalogue_says_of_pairs_goes_into_each(tmp_path: Path) -> None:
     (tmp_path / "pairs" / "catalogue.json").write_text(json.dumps(told), encoding="utf-8")
     pack_pairs(tmp_path / "pairs", tmp_path / "0.tar")
     unpacked(tmp_path / "0.tar", tmp_path / "out")
-    facts = json.loads((tmp_path / "out" / "00007.json").read_text(encoding="utf-8"))
-    assert facts == {
+    metadata = json.loads((tmp_path / "out" / "00007.json").read_text(encoding="utf-8"))
+    assert metadata == {
         "world": "test", "license": "CC-BY-4.0", "source": "us", "attribution": "by me"
     }  # fmt: skip
 
@@ -189,7 +191,9 @@ def test_pairs_are_packed_smaller_with_the_lens_of_their_size(tmp_path: Path) ->
     lens = {"width": 64, "height": 48, "fx": 60.0, "fy": 60.0, "cx": 32.0, "cy": 24.0}
     alpha = write_pair(tmp_path / "pairs", **lens)
     (tmp_path / "set").mkdir()
-    pack_pairs(tmp_path / "pairs", tmp_path / "set" / "000000.tar", Coding(long_side=32))
+    pack_pairs(
+        tmp_path / "pairs", tmp_path / "set" / "000000.tar", CompressionSettings(long_side=32)
+    )
     sample = Shards(tmp_path / "set").read(0)
     np.testing.assert_allclose(sample["alpha"], alpha.reshape(24, 2, 32, 2).mean((1, 3)))
     np.testing.assert_allclose(sample["disparity"], np.full((24, 32), 0.5), rtol=0.003)
@@ -214,7 +218,7 @@ def test_depth_is_kept_when_asked(tmp_path: Path) -> None:
     depth = np.arange(1, 48 * 64 + 1, dtype=np.uint16).reshape(48, 64)
     write_image(tmp_path / "pairs" / "00007_depth.png", depth)
     (tmp_path / "set").mkdir()
-    pack_pairs(tmp_path / "pairs", tmp_path / "set" / "0.tar", Coding(depth_step=0))
+    pack_pairs(tmp_path / "pairs", tmp_path / "set" / "0.tar", CompressionSettings(depth_step=0))
     read = Shards(tmp_path / "set").read(0)["disparity"]
     np.testing.assert_allclose(1000 / read, depth, rtol=1e-5)
 

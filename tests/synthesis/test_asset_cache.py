@@ -45,9 +45,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_image(cutouts / "plain.png", rgba)
     write_image(cutouts / "half.jpg", rgba[..., :3])
     write_image(cutouts / "half_alpha.png", rgba[..., 3])
-    facts = {"kind": "person", "framing": "half", "cut": {"bottom": True}, "height_m": 0.9}
+    metadata = {"kind": "person", "framing": "half", "cut": {"bottom": True}, "height_m": 0.9}
     (cutouts / "half.json").write_text(
-        json.dumps({**facts, "license": ["CC0-1.0", "MIT"]}), "utf-8"
+        json.dumps({**metadata, "license": ["CC0-1.0", "MIT"]}), "utf-8"
     )
     return home
 
@@ -76,7 +76,7 @@ def test_samples_are_the_same_to_the_byte(made: Path, tmp_path: Path):
     again = composer(made, tmp_path)  # from the file that is there
     assert samples(again) == samples(plain)
     for folder in (again.plates[0], again.cutouts[0]):
-        assert not folder._kept, "nothing was read but from the cache"
+        assert not folder._loaded, "nothing was read but from the cache"
         assert all(folder.cache.get(path) is not None for path in folder.files)
 
 
@@ -119,8 +119,10 @@ def test_what_has_changed_is_decoded_again(made: Path, tmp_path: Path, what: str
     elif what == "depth":
         cv2.imwrite(str(plates / "000000_depth.png"), np.full((288, 384), 2500, np.uint16))
     elif what == "facts":
-        facts = json.loads((plates / "000000.json").read_text("utf-8"))
-        (plates / "000000.json").write_text(json.dumps({**facts, "camera_height": 0.31}), "utf-8")
+        metadata = json.loads((plates / "000000.json").read_text("utf-8"))
+        (plates / "000000.json").write_text(
+            json.dumps({**metadata, "camera_height": 0.31}), "utf-8"
+        )
     else:
         cv2.imwrite(str(plates / "photo_depth.png"), np.full((90, 120), 2500, np.uint16))
     after = samples(composer(home, cache))
@@ -160,7 +162,7 @@ def test_a_damaged_or_older_file_is_made_anew(
 ):
     if damage == "older":
         with monkeypatch.context() as other:
-            other.setattr(asset_cache, "made_by", lambda: "another version")
+            other.setattr(asset_cache, "decoder_version", lambda: "another version")
             composer(made, tmp_path)
     else:
         composer(made, tmp_path)
@@ -170,7 +172,7 @@ def test_a_damaged_or_older_file_is_made_anew(
         file.write_bytes({"short": data[:-9], "empty": b"", "foreign": b"x" * 999}[damage])
     cached = composer(made, tmp_path)
     assert samples(cached, 6) == samples(composer(made, None), 6)
-    assert not cached.plates[0]._kept
+    assert not cached.plates[0]._loaded
     assert file.read_bytes() == data or damage == "older"
 
 

@@ -21,8 +21,8 @@ from cleanplate.files.lock import held_alone, shared
 from cleanplate.formats.pictures import read_alpha, read_image, write_image
 from cleanplate.synthesis import Composer, CompositorSettings
 from cleanplate.synthesis.building import shard_job as job_room
-from cleanplate.synthesis.building.build import Watch, build
-from cleanplate.synthesis.building.build_request import draw_plan
+from cleanplate.synthesis.building.build import BuildProgress, build
+from cleanplate.synthesis.building.build_request import make_plan
 from cleanplate.synthesis.building.local_engine import run_here, run_local
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.synthesis.building.presets import PRESETS
@@ -73,11 +73,11 @@ def test_a_shard_holds_what_the_composer_makes(stock: Path, tmp_path: Path):
             true = expected[part.replace("depth", "disparity")]
             got = depth_to_disparity(stored.astype(np.float32) / 1000)
             assert np.allclose(1 / got, 1 / true, atol=0.00051, rtol=1e-6)
-        facts = json.loads(parts["json"])
-        assert facts["index"] == index
-        assert facts["plate"].startswith("plates/room")
-        assert bool(facts["subjects"]) == bool(expected["alpha"].any())
-        subjects += len(facts["subjects"])
+        metadata = json.loads(parts["json"])
+        assert metadata["index"] == index
+        assert metadata["plate"].startswith("plates/room")
+        assert bool(metadata["subjects"]) == bool(expected["alpha"].any())
+        subjects += len(metadata["subjects"])
     assert subjects > 5
 
 
@@ -105,7 +105,7 @@ def test_records_and_totals_are_those_of_the_files(stock: Path, tmp_path: Path):
 def test_many_workers_make_the_same_bytes_as_one_process(stock: Path, tmp_path: Path, preset: str):
     build(order(stock, tmp_path / "one", preset), run_here)
     made: list[int] = []
-    watch = Watch(made=made.append)
+    watch = BuildProgress(on_progress=made.append)
     outcome = build(order(stock, tmp_path / "three", preset), partial(run_local, workers=3), watch)
     assert digests(tmp_path / "one") == digests(tmp_path / "three")
     assert made[-1] <= outcome.samples
@@ -130,7 +130,7 @@ def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
     files = digests(out)
     for index, sample in enumerate(samples):
         assert sample["name"] == f"{index:06}"
-        plate, cutout, flip, placement = plan.counted(index)
+        plate, cutout, flip, placement = plan.assignment_indices(index)
         assert sample["plate"] == plan.plates[plate].name
         assert sample["cutout"] == plan.cutouts[cutout].name
         assert (sample["flip"], sample["placement"]) == (flip, placement)
@@ -150,7 +150,7 @@ def test_data_whose_record_cannot_be_written_does_not_stay(
     """A disk may be full just then. A folder in the record's place refuses it as surely."""
     out = tmp_path / "set"
     (out / "records" / "000000.json" / "in the way").mkdir(parents=True)
-    plan, plates, cutouts = draw_plan(order(stock, out, preset), None, lambda numbers: numbers)
+    plan, plates, cutouts = make_plan(order(stock, out, preset), None, lambda numbers: numbers)
     job = Job(out, plan, plates.files, cutouts.files)
     with pytest.raises(CleanplateError, match=r"000000\.json"):
         make_shard(job, 0, lambda _: None)
@@ -162,12 +162,12 @@ def test_data_whose_record_cannot_be_written_does_not_stay(
 
 def test_an_assignments_pictures_fit_together(stock: Path, tmp_path: Path):
     """Against the sampler's own arrays: the frame is the plate but for the mask, code by code."""
-    plan, plates, cutouts = draw_plan(
+    plan, plates, cutouts = make_plan(
         order(stock, tmp_path, "assignment", size=(72, 72)), None, lambda numbers: numbers
     )
     sampler = sampler_of(Job(tmp_path, plan, plates.files, cutouts.files))
     for index in range(plan.count):
-        files, facts = sampler.sample(index)
+        files, metadata = sampler.sample(index)
         read = {
             name: cv2.imdecode(np.frombuffer(data, np.uint8), -1) for name, data in files.items()
         }
@@ -180,12 +180,12 @@ def test_an_assignments_pictures_fit_together(stock: Path, tmp_path: Path):
         assert np.abs(read["fg_bg"].astype(int) - read["bg"])[outside].max(initial=0) <= 40
         if inside.any():
             assert read["fg_bg"][inside].std(axis=0).max() < 6, "a blob has one colour"
-        low, high = facts["disparity_low"], facts["disparity_high"]
+        low, high = metadata["disparity_low"], metadata["disparity_high"]
         assert 0 < low < high
         metres = 1 / (low + read["depth"] / 255 * (high - low))
         assert metres[outside].min() > 0.9 * 1.5
         if inside.any():
-            assert np.abs(metres[inside] - facts["z"]).max() < 0.15 * facts["z"]
+            assert np.abs(metres[inside] - metadata["z"]).max() < 0.15 * metadata["z"]
 
 
 def test_finished_is_finished(stock: Path, tmp_path: Path):
@@ -289,7 +289,7 @@ def test_unusable_assets_are_named_before_anything_is_made(tmp_path: Path):
 def test_bad_ones_are_left_out_on_request(tmp_path: Path):
     stock, out = harmed(tmp_path / "stock"), tmp_path / "set"
     arguments = ["--preset", "assignment", "--size", "64x48", "--placements", "2"]
-    done = run([*command(stock, out, *arguments), "--skip-bad", "--json", "--workers", "0"])
+    done = run([*command(stock, out, *arguments), "--skip-bad", "--json", "-", "--workers", "0"])
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["samples"] == 1 * 1 * 2 * 2
@@ -345,13 +345,13 @@ def test_one_build_at_a_time(stock: Path, tmp_path: Path):
 
 def test_settings_of_the_command():
     assert read_settings("realistic", []) is None
-    settings = read_settings("realistic", ["look=0.5", "mirror=no", "subjects=3,1"])
-    assert settings == CompositorSettings(look=0.5, mirror=False, subjects=(3.0, 1.0))
-    for wrong in ("look=much", "mirror=perhaps", "subjects=a", "textures=here", "look"):
+    settings = read_settings("realistic", ["tone=0.5", "mirror=no", "subjects=3,1"])
+    assert settings == CompositorSettings(tone=0.5, mirror=False, subjects=(3.0, 1.0))
+    for wrong in ("tone=much", "mirror=perhaps", "subjects=a", "textures=here", "tone"):
         with pytest.raises(click.UsageError, match=f"--set {wrong}"):
             read_settings("realistic", [wrong])
-    with pytest.raises(CleanplateError, match="look = -7"):
-        read_settings("realistic", ["identical_share=0.1", "look=-7"])
+    with pytest.raises(CleanplateError, match="tone = -7"):
+        read_settings("realistic", ["identical_share=0.1", "tone=-7"])
 
 
 def test_the_command_knows_all_presets():
@@ -361,7 +361,7 @@ def test_the_command_knows_all_presets():
 
 def test_no_data_is_needed(tmp_path: Path):
     arguments = ["--count", "4", "--size", "48x48", "--plates-count", "1", "--cutouts-count", "2"]
-    call = [*command(tmp_path, tmp_path / "set")[:7], *arguments, "--workers", "0", "--json"]
+    call = [*command(tmp_path, tmp_path / "set")[:7], *arguments, "--workers", "0", "--json", "-"]
     done = run([*call, "--set", "camera=no", "--set", "subjects=1,0"])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["samples"] == 4

@@ -10,7 +10,7 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.assets.licensing import Credit
-from cleanplate.synthesis.building.dataset_card import as_markdown, asks_attribution, write_card
+from cleanplate.synthesis.building.dataset_card import as_markdown, requires_attribution, write_card
 from cleanplate.synthesis.building.plan import Plan, PlannedAsset, Skipped, write_plan
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 
@@ -135,4 +135,4 @@ def test_a_folder_without_a_plan_has_no_card(tmp_path: Path) -> None:
     [("CC-BY-4.0", True), ("CC BY 3.0", True), ("CC0-1.0", False), ("MIT", False)],
 )
 def test_licences_that_want_their_author_named(licence: str, asked: bool) -> None:
-    assert asks_attribution(licence) is asked
+    assert requires_attribution(licence) is asked

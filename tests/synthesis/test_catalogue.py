@@ -14,30 +14,30 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.procedural.procedural_files import write_plates
-from cleanplate.synthesis.procedural.shading import draw_plate
+from cleanplate.synthesis.procedural.shading import render_plate
 
 CAMERA = {"fx": 50.0, "fy": 50.0, "cx": 20.0, "cy": 15.0, "camera_height": 1.5, "pitch": -0.1}
 
 
-def plate(folder: Path, name: str = "a", *, depth: bool = True, **facts: object) -> Path:
+def plate(folder: Path, name: str = "a", *, depth: bool = True, **metadata: object) -> Path:
     folder.mkdir(exist_ok=True)
     write_image(folder / f"{name}.png", np.full((30, 40, 3), 90, np.uint8))
     if depth:
         millimetres = np.full((30, 40), 2000, np.uint16)
         millimetres[:5] = 0
         cv2.imwrite(str(folder / f"{name}_depth.png"), millimetres)
-    if facts:
-        (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+    if metadata:
+        (folder / f"{name}.json").write_text(json.dumps(metadata), encoding="utf-8")
     return folder
 
 
-def cutout(folder: Path, name: str = "c", **facts: object) -> Path:
+def cutout(folder: Path, name: str = "c", **metadata: object) -> Path:
     folder.mkdir(exist_ok=True)
     rgba = np.zeros((20, 10, 4), np.uint8)
     rgba[4:20, 2:8] = (10, 200, 30, 255)
     write_image(folder / f"{name}.png", rgba)
-    if facts:
-        (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+    if metadata:
+        (folder / f"{name}.json").write_text(json.dumps(metadata), encoding="utf-8")
     return folder
 
 
@@ -77,13 +77,13 @@ def test_large_photos_are_made_smaller_with_their_depth_and_camera(tmp_path: Pat
 
 
 def test_a_described_cutout(tmp_path: Path):
-    facts = {
+    metadata = {
         "kind": "person", "focal_px": 100.0, "distance_m": 4.0, "foot_xy": [5.0, 20.0],
         "camera_height_m": 4.0, "size_m": [0.3, 0.2, 0.8], "framing": "half",
         "cut": {"left": False, "right": True, "bottom": True}, "license": "MIT",
     }  # fmt: skip
     depth = np.full((20, 10), 45000, np.uint16)
-    folder = cutout(tmp_path / "c", **facts)
+    folder = cutout(tmp_path / "c", **metadata)
     cv2.imwrite(str(folder / "c_depth.png"), depth)
     read = CutoutFolder.open(folder)
     one = read[0]
@@ -97,8 +97,8 @@ def test_a_described_cutout(tmp_path: Path):
 
 
 def test_several_sources_of_a_cutout_are_told_one_after_the_other(tmp_path: Path):
-    facts = {"source": ["a person", "what it holds"], "license": ["MIT", "CC-BY-4.0"]}
-    one = CutoutFolder.open(cutout(tmp_path / "c", **facts))[0]
+    metadata = {"source": ["a person", "what it holds"], "license": ["MIT", "CC-BY-4.0"]}
+    one = CutoutFolder.open(cutout(tmp_path / "c", **metadata))[0]
     assert one.credit == {"source": "a person; what it holds", "license": "MIT; CC-BY-4.0"}
 
 
@@ -158,15 +158,15 @@ def test_memory_is_bounded_and_not_pickled(tmp_path: Path):
     read.memory = read[0].nbytes * 2
     for number in range(3):
         assert read[number].name == "abc"[number]
-    assert len(read._kept) == 2
+    assert len(read._loaded) == 2
     again = pickle.loads(pickle.dumps(read))
-    assert len(again._kept) == 0
+    assert len(again._loaded) == 0
     assert again[2].name == "c"
 
 
 def test_written_procedural_plates_are_read_as_they_were_made(tmp_path: Path):
     write_plates(tmp_path, 2, seed=5)
-    read, made = PlateFolder.open(tmp_path), draw_plate(5, 1)
+    read, made = PlateFolder.open(tmp_path), render_plate(5, 1)
     one = read[1]
     assert len(read) == 2
     assert np.abs(one.picture.astype(int) - made.picture).mean() < 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
-from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.check import check_set
 from cleanplate.synthesis.inspection.sample_checks import Fault
 from tests.synthesis.building import run
 from tests.synthesis.checking import decoded, flip, found, png, rewrite
@@ -21,20 +22,32 @@ from tests.synthesis.checking import decoded, flip, found, png, rewrite
 @pytest.mark.parametrize("form", ["shards", "still", "folders"])
 @pytest.mark.parametrize("fast", [False, True])
 def test_a_healthy_set_has_no_fault(sets: dict[str, Path], form: str, fast: bool) -> None:
-    verdict = check(sets[form], fast=fast)
+    verdict = check_set(sets[form], fast=fast)
     assert verdict.faults == []
     assert verdict.notes == []
     assert verdict.samples == (24 if form == "folders" else 12)
+
+
+def test_a_set_with_settings_of_an_older_version_is_whole(copied: Callable[[str], Path]) -> None:
+    folder = copied("shards")
+    text = (folder / "plan.json").read_text(encoding="utf-8")
+    old = text.replace('"tone":', '"look":').replace('"colour_bleed_share":', '"shine_share":')
+    assert old != text
+    (folder / "plan.json").write_text(old, encoding="utf-8")
+    totals = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    totals["plan_sha256"] = hashlib.sha256(old.encode()).hexdigest()
+    (folder / "dataset.json").write_text(json.dumps(totals), encoding="utf-8")
+    assert check_set(folder).faults == []
 
 
 def test_workers_find_the_same(copied: Callable[[str], Path]) -> None:
     folder = copied("folders")
     (folder / "mask" / "000003.jpg").unlink()
     flip(folder / "depth" / "000020.jpg", 100)
-    alone = check(folder)
+    alone = check_set(folder)
     ticks: list[int] = []
     totals: list[int | None] = []
-    both = check(folder, workers=2, begins=totals.append, tick=ticks.append)
+    both = check_set(folder, workers=2, on_start=totals.append, on_progress=ticks.append)
     assert both == alone
     assert {fault[:2] for fault in alone.faults} == {("000003", "mask"), ("000020", "depth")}
     assert (totals, sum(ticks)) == ([24], 24)
@@ -56,8 +69,8 @@ def test_each_fault_of_folders_is_named(copied: Callable[[str], Path]) -> None:
     write_image(folder / "bg" / "000088.jpg", np.zeros((48, 64, 3), np.uint8))
     (folder / "mask" / ".000019-0123abcd.jpg").write_bytes(b"?")
     (folder / "records" / ".000001-0123abcd.json").write_text("{", encoding="utf-8")
-    what = {tuple(fault[:2]): [] for fault in check(folder).faults}
-    for fault in check(folder).faults:
+    what = {tuple(fault[:2]): [] for fault in check_set(folder).faults}
+    for fault in check_set(folder).faults:
         what[fault[:2]].append(fault.what)
     changed = "has changed: its sha256 is not the record's"
     assert what == {
@@ -106,7 +119,7 @@ def test_each_fault_of_shards_is_named(copied: Callable[[str], Path]) -> None:
 
     rewrite(folder, "000000", first)
     rewrite(folder, "000001", second)
-    assert [str(fault) for fault in check(folder).faults] == [
+    assert [str(fault) for fault in check_set(folder).faults] == [
         "000000000 alpha: is missing",
         "000000001 frame: is empty",
         "000000002 shadow: cannot be decoded",
@@ -125,7 +138,7 @@ def test_each_fault_of_shards_is_named(copied: Callable[[str], Path]) -> None:
 
 
 def _strays(folder: Path, name: str) -> str:
-    [what] = [fault.what for fault in check(folder).faults if fault.sample == name]
+    [what] = [fault.what for fault in check_set(folder).faults if fault.sample == name]
     assert "where alpha is 0" in what
     return what
 
@@ -140,14 +153,14 @@ def test_sets_from_elsewhere_are_checked_without_checksums(tmp_path: Path) -> No
             write_image(tmp_path / folder / f"{name}.png", np.full((6, 8), 90, np.uint8))
     (tmp_path / "depth" / "b.png").unlink()
     write_image(tmp_path / "mask" / "c.png", np.zeros((6, 9), np.uint8))
-    verdict = check(tmp_path)
+    verdict = check_set(tmp_path)
     assert verdict.faults == [
         Fault("b", "depth", "is missing"),
         Fault("c", "mask", "is 9 x 6, not 8 x 6"),
     ]
     assert "no plan" in verdict.notes[0]
     with pytest.raises(CleanplateError, match="is no folder"):
-        check(tmp_path / "nothing")
+        check_set(tmp_path / "nothing")
 
 
 def test_the_command_tells_by_its_exit_code(copied: Callable[[str], Path], tmp_path: Path) -> None:
@@ -156,7 +169,7 @@ def test_the_command_tells_by_its_exit_code(copied: Callable[[str], Path], tmp_p
     done = run([*program, str(folder)])
     assert (done.returncode, done.stdout) == (0, "24 samples: whole.\n"), done.stderr
     (folder / "mask" / "000003.jpg").unlink()
-    done = run([*program, str(folder), "--json", "--quiet"])
+    done = run([*program, str(folder), "--json", "-", "--quiet"])
     assert (done.returncode, done.stderr) == (1, "")
     told = json.loads(done.stdout)
     assert told["faults"] == [{"sample": "000003", "part": "mask", "what": "is missing"}]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.check import check_set
 from cleanplate.synthesis.inspection.sample_checks import depth_faults
 from tests.synthesis.checking import decoded, png, rewrite
 
@@ -35,7 +35,7 @@ def test_depth_behind_the_plate_is_found(copied: Callable[[str], Path]) -> None:
             parts[f"{name}.depth.png"] = png(depth)
 
     rewrite(folder, "000000", change)
-    assert sorted(map(str, check(folder).faults)) == sorted(
+    assert sorted(map(str, check_set(folder).faults)) == sorted(
         [
             f"{solid} depth: lies behind the plate at 1 pixels where alpha is 1, by up to 0.25 m",
             f"{clear} depth: is not the plate's at 1 pixels where alpha is 0",

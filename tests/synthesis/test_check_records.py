@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cleanplate.synthesis.inspection.check import check
+from cleanplate.synthesis.inspection.check import check_set
 from tests.synthesis.checking import found
 
 
@@ -22,7 +22,7 @@ def test_unfinished_sets_are_told(copied: Callable[[str], Path]) -> None:
     (folder / "DATASET_CARD.md").unlink()
     shutil.copyfile(folder / "000000.tar", folder / "000007.tar")
     (folder / ".000002-89abcdef.tar").write_bytes(b"half")
-    faults = [str(fault) for fault in check(folder, fast=True).faults]
+    faults = [str(fault) for fault in check_set(folder, fast=True).faults]
     assert [one for one in faults if not one.startswith("00000000")] == [
         ".000002-89abcdef.tar: is a leftover of a killed process",
         "DATASET_CARD.md: is missing",
@@ -51,7 +51,7 @@ def test_records_that_are_none_are_told(
     told = json.loads(record.read_text(encoding="utf-8"))
     change(told)
     record.write_text(json.dumps(told), encoding="utf-8")
-    faults = [fault for fault in check(folder).faults if fault.part == "records/000001.json"]
+    faults = [fault for fault in check_set(folder).faults if fault.part == "records/000001.json"]
     assert len(faults) == 1
     assert said in faults[0].what
 
@@ -61,7 +61,7 @@ def test_totals_that_lie_are_told(copied: Callable[[str], Path]) -> None:
     file = folder / "dataset.json"
     told = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**told, "samples": 11}), encoding="utf-8")
-    [fault] = check(folder).faults
+    [fault] = check_set(folder).faults
     assert str(fault) == "dataset.json: samples is 11, by plan and records 12"
     file.write_text("{}", encoding="utf-8")
     assert set(found(folder)) == {("", "dataset.json"), ("", "plan.json")}
@@ -73,6 +73,6 @@ def test_a_damaged_plan_does_not_stop_the_check(copied: Callable[[str], Path]) -
     folder = copied("folders")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     (folder / "mask" / "000003.jpg").write_bytes(b"x")
-    verdict = check(folder)
+    verdict = check_set(folder)
     assert [fault[:2] for fault in verdict.faults] == [("", "plan.json"), ("000003", "mask")]
     assert len(verdict.notes) == 1

@@ -18,7 +18,7 @@ from cleanplate.light import linear_to_srgb
 from cleanplate.matte import over
 from cleanplate.synthesis import Composer, CompositorSettings, ProceduralComposer
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.compositor.composer import straight
+from cleanplate.synthesis.compositor.composer import straight_colour
 from tests.synthesis.worlds import One, board, room
 
 FEW = CompositorSettings(procedural_rooms=2, procedural_cutouts=4)
@@ -73,7 +73,7 @@ def test_frame_is_foreground_over_background(procedural: ProceduralComposer):
     """Before the camera, by the package's own compositing formula and independent rounding."""
     for index in range(20):
         made = procedural.compose(index, (64, 64))
-        foreground = to_float(straight(made.subjects))
+        foreground = to_float(straight_colour(made.subjects))
         background = linear_to_srgb(np.clip(made.background, 0, 1))
         expected = over(foreground, made.subjects.alpha, background)
         got = linear_to_srgb(np.clip(made.frame, 0, 1))
@@ -236,7 +236,7 @@ def test_depth_without_a_camera_still_orders_things():
     "wrong",
     [
         {"identical_share": 1.5},
-        {"look": -1.0},
+        {"tone": -1.0},
         {"grounded": 0.0, "portrait": 0.0, "uniform": 0.0},
         {"procedural_rooms": 0},
         {"subjects": ()},

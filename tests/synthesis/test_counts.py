@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.depth.depth_codec import FARTHEST
-from cleanplate.synthesis.inspection.histograms import AlphaCounts, DepthCounts, histogram_edges
+from cleanplate.synthesis.inspection.histograms import (
+    AlphaHistogram,
+    DepthHistogram,
+    histogram_edges,
+)
 
 
 @settings(deadline=None, max_examples=30)
@@ -20,7 +24,7 @@ from cleanplate.synthesis.inspection.histograms import AlphaCounts, DepthCounts,
 def test_alpha_as_counted_pixel_by_pixel(seed: int, dtype: type, count: int, soft: float) -> None:
     rng = np.random.default_rng(seed)
     top = np.iinfo(dtype).max
-    found, other = AlphaCounts(), AlphaCounts()
+    found, other = AlphaHistogram(), AlphaHistogram()
     clear = solid = empty = 0
     coverage = [0] * 20
     for number in range(count):
@@ -47,13 +51,13 @@ def test_alpha_as_counted_pixel_by_pixel(seed: int, dtype: type, count: int, sof
 @given(seed=st.integers(0, 99), count=st.integers(1, 4))
 def test_depth_as_sorted_pixel_by_pixel(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
-    found = DepthCounts()
+    found = DepthHistogram()
     pixels = []
     for _ in range(count):
         depth = np.exp(rng.uniform(0, np.log(FARTHEST + 1), (9, 8))).astype(np.uint16)
         depth[rng.random(depth.shape) < 0.2] = 0
         depth[rng.random(depth.shape) < 0.1] = FARTHEST
-        part = DepthCounts()
+        part = DepthHistogram()
         part.add(depth)
         found.merge(part)
         pixels += depth.ravel().tolist()
@@ -75,7 +79,7 @@ def test_depth_as_sorted_pixel_by_pixel(seed: int, count: int) -> None:
 def test_codes_are_counted_in_metres(seed: int, low: float, span: float) -> None:
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 256, (11, 13), np.uint8)
-    found = DepthCounts()
+    found = DepthHistogram()
     found.add_codes(codes, low, low + span)
     disparity = low + codes.astype(np.float64) / 255 * span
     reference = np.zeros(FARTHEST + 1, np.int64)
@@ -87,7 +91,7 @@ def test_codes_are_counted_in_metres(seed: int, low: float, span: float) -> None
 
 
 def test_codes_that_mean_nothing_known_have_no_metres() -> None:
-    found = DepthCounts()
+    found = DepthHistogram()
     found.add_codes(np.array([[3, 3], [250, 0]], np.uint8), None, None)
     told = found.as_json()
     assert set(told) == {"codes"}
@@ -95,7 +99,7 @@ def test_codes_that_mean_nothing_known_have_no_metres() -> None:
 
 
 def test_no_depth_has_no_range() -> None:
-    found = DepthCounts()
+    found = DepthHistogram()
     found.add(np.zeros((2, 2), np.uint16))
     told = found.as_json()
     assert told["nearest_m"] is None

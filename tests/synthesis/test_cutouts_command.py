@@ -28,7 +28,7 @@ def rgba(path: Path, alpha: np.ndarray, *, black: bool = False, seed: int = 0) -
 
 
 def run(capsys, *arguments: object) -> tuple[int, dict, str]:
-    code = main(["synth", "cutouts", *map(str, arguments), "--json", "--quiet"])
+    code = main(["synth", "cutouts", *map(str, arguments), "--json", "-", "--quiet"])
     said = capsys.readouterr()
     return code, json.loads(said.out or "{}"), said.err
 
@@ -54,7 +54,7 @@ def test_pictures_with_alpha(tmp_path: Path, capsys):
     assert [one.name for one in (cutouts[0], cutouts[1])] == ["ball", "man"]
     assert cutouts[1].size[2] == 1.8
     credits = read_credits(cutouts.files)
-    assert credits[0].licences == ("CC0-1.0",)
+    assert credits[0].licenses == ("CC0-1.0",)
     assert credits[0].sources == ("a drawer",)
     assert credits[0].attributions == ("by me",)
 
@@ -93,9 +93,11 @@ def test_a_clip_against_its_plate(tmp_path: Path, capsys):
         "f05": resize(read_image(EXAMPLES / "background.jpg"), frame.shape[:2]),
     }.items():
         write_image(clip / f"{name}.jpg", picture)
-    facts = json.loads((EXAMPLES / "pairs" / "kitchen.json").read_text(encoding="utf-8"))
+    metadata = json.loads((EXAMPLES / "pairs" / "kitchen.json").read_text(encoding="utf-8"))
     (tmp_path / "plate.json").write_text(
-        json.dumps({key: facts[key] for key in ("fx", "fy", "cx", "cy", "camera_height", "pitch")}),
+        json.dumps(
+            {key: metadata[key] for key in ("fx", "fy", "cx", "cy", "camera_height", "pitch")}
+        ),
         encoding="utf-8",
     )
     (tmp_path / "plate.jpg").write_bytes((EXAMPLES / "plate.jpg").read_bytes())
@@ -115,7 +117,7 @@ def test_a_clip_against_its_plate(tmp_path: Path, capsys):
     assert made["size_m"][2] == pytest.approx(1.74, rel=0.08)
     # How near the model comes to the true 3.2 m is what `evaluate` measures; here it is its answer.
     scene = Predictor(align="off").scene(
-        EXAMPLES / "plate.jpg", depth=EXAMPLES / "plate_depth.png", focal=facts["fy"]
+        EXAMPLES / "plate.jpg", depth=EXAMPLES / "plate_depth.png", focal=metadata["fy"]
     )
     placed = scene.predict(EXAMPLES / "frame.jpg").report["subjects"][0]["distance_m"]
     assert made["distance_m"] == pytest.approx(placed, rel=0.02)
@@ -150,7 +152,7 @@ def test_the_same_command_adds_nothing(tmp_path: Path, capsys):
     assert (out / "man.png").stat().st_mtime_ns == stamp
     rgba(tmp_path / "in" / "man.png", figure(), seed=9)
     assert run(capsys, source, "-o", out, *CREDIT)[1]["cutouts"][0]["name"] == "man-2"
-    code, said, _ = run(capsys, source, "-o", out, "--force", "--height", 2, *CREDIT)
+    code, said, _ = run(capsys, source, "-o", out, "--rebuild", "--height", 2, *CREDIT)
     assert said["cutouts"][0]["name"] == "man-2"
     assert json.loads((out / "man-2.json").read_text(encoding="utf-8"))["height_m"] == 2
 
@@ -168,7 +170,7 @@ def test_a_licence_is_asked_for(tmp_path: Path, capsys):
     code, said, _ = run(capsys, source, "-o", out, *CREDIT)
     assert code == 0
     assert said["cutouts"][0]["license"] == "MIT", "the folder's own goes before what is given"
-    code, said, _ = run(capsys, source, "-o", out, "--force")
+    code, said, _ = run(capsys, source, "-o", out, "--rebuild")
     assert (code, said["cutouts"][0]["source"]) == (0, "us")
 
 

@@ -17,7 +17,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import read_image, write_image
 from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
-from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
+from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
 from cleanplate.synthesis.inspection.stored_set import StoredSample, StoredSet, open_set
 from tests.synthesis.building import order, write_stock
 
@@ -40,7 +40,7 @@ def folders(stock: Path) -> Path:
 
 
 def every(stored: StoredSet) -> list[StoredSample]:
-    return [sample for portion in stored.portions for sample in stored.samples(portion)]
+    return [sample for portion in stored.chunks for sample in stored.samples(portion)]
 
 
 def write_tar(file: Path, members: dict[str, bytes]) -> None:
@@ -65,7 +65,7 @@ def test_built_shards(shards: Path) -> None:
         assert set(sample.parts) == {
             *("plate", "frame", "foreground", "alpha", "shadow", "plate_depth", "depth", "json")
         }
-        assert sample.parts["json"].facts()["index"] == index
+        assert sample.parts["json"].read_metadata()["index"] == index
         assert sample.parts["alpha"].decode().shape == (48, 64)
         assert sample.parts["depth"].decode().dtype == np.uint16
         assert sample.parts["frame"].place == f"{index // 5:06}.tar:{index:09}.frame.jpg"
@@ -135,7 +135,7 @@ def test_a_spread_is_even_and_without_repeats(
     form: str, count: int, request: pytest.FixtureRequest
 ) -> None:
     stored = open_set(request.getfixturevalue(form))
-    numbers = [int(sample.name) for sample in stored.spread(count)]
+    numbers = [int(sample.name) for sample in stored.spaced_samples(count)]
     assert len(numbers) == min(count, stored.count)
     assert numbers == sorted(set(numbers))
     if 1 < count < stored.count:
@@ -175,7 +175,7 @@ def test_salvage_leaps_over_a_broken_header(shards: Path, tmp_path: Path) -> Non
         raw.seek(members[0].offset + 3)
         raw.write(b"?")
     stored = open_set(tmp_path)
-    found = list(stored.samples(stored.portions[0], salvage=True))
+    found = list(stored.samples(stored.chunks[0], salvage=True))
     assert [sample.name for sample in found] == [f"{index:09}" for index in range(5)]
     assert [name for name in found if "alpha" not in name.parts] == [found[2]]
 
@@ -198,18 +198,20 @@ def test_what_cannot_be_decoded_is_named(ending: str, data: bytes, complaint: st
 def test_facts_that_are_none_are_named() -> None:
     for data, complaint in ((b"{", "cannot be read as JSON"), (b"[]", "no JSON object")):
         with pytest.raises(CleanplateError, match=complaint):
-            StoredPart("7.json", "json", data, 0).facts()
-    assert StoredPart("7.json", "json", json.dumps({"a": 1}).encode(), 0).facts() == {"a": 1}
+            StoredPart("7.json", "json", data, 0).read_metadata()
+    assert StoredPart("7.json", "json", json.dumps({"a": 1}).encode(), 0).read_metadata() == {
+        "a": 1
+    }
 
 
 def test_depth_in_millimetres() -> None:
     metres = np.array([[1.0004, 0, -1], [np.nan, np.inf, 70], [0.0011, 65.534, 65.535]], np.float64)
-    held = millimetres(metres)
+    held = as_millimetres(metres)
     expected = [[1000, 0, 0], [0, FARTHEST, FARTHEST], [1, 65534, FARTHEST]]
     np.testing.assert_array_equal(held, expected)
-    np.testing.assert_array_equal(millimetres(held), held)
+    np.testing.assert_array_equal(as_millimetres(held), held)
     with pytest.raises(ValueError, match="expected"):
-        millimetres(np.zeros((2, 2), np.uint8))
+        as_millimetres(np.zeros((2, 2), np.uint8))
 
 
 def test_linked_files_take_their_place_once(folders: Path) -> None:

@@ -57,10 +57,10 @@ def test_from_bytes_to_millimetres(tmp_path: Path, photos: Path, model: str, cap
         depth = read_depth(out / f"{name}_depth.png")
         assert depth.shape == (64, 96), "upright"
         assert np.abs(depth - expected(2, 10)).max() < 0.00051 + 1e-5
-        facts = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
-        assert facts["license"] == "CC0-1.0"
-        assert facts["source"] == "a shelf"
-        assert facts["depth_from"]["assumed"] == []
+        metadata = json.loads((out / f"{name}.json").read_text(encoding="utf-8"))
+        assert metadata["license"] == "CC0-1.0"
+        assert metadata["source"] == "a shelf"
+        assert metadata["depth_from"]["assumed"] == []
         assert (out / f"{name}.png").read_bytes() == (photos / f"{name}.png").read_bytes()
     plates = PlateFolder.open(out)
     assert len(plates) == 2
@@ -72,7 +72,7 @@ def test_the_same_command_goes_on(photos: Path, model: str, capsys):
     """What has a depth is left alone: what the command made, and what a sensor measured."""
     measured = np.full((64, 96), 4.25, np.float32)
     np.save(photos / "plain_depth.npy", measured)
-    call = ["synth", "depth", str(photos), "--model", model, "--json", "--quiet"]
+    call = ["synth", "depth", str(photos), "--model", model, "--json", "-", "--quiet"]
     assert main(call) == 0
     first = json.loads(capsys.readouterr().out)
     assert [Path(one["photo"]).name for one in first["plates"]] == ["turned.png"]
@@ -82,7 +82,7 @@ def test_the_same_command_goes_on(photos: Path, model: str, capsys):
     assert main(call) == 0
     assert json.loads(capsys.readouterr().out)["plates"] == []
     assert (photos / "turned_depth.png").stat().st_mtime_ns == stamp
-    assert main([*call, "--force"]) == 0
+    assert main([*call, "--rebuild"]) == 0
     assert len(json.loads(capsys.readouterr().out)["plates"]) == 2
     assert np.array_equal(np.load(photos / "plain_depth.npy"), measured), "not even by force"
 
@@ -91,12 +91,12 @@ def test_a_bad_photo(photos: Path, model: str, capsys):
     (photos / "aaa.jpg").write_bytes(b"no picture")
     Image.new("RGB", (96, 64), (90, 90, 90)).save(photos / "flat.png")
     call = ["synth", "depth", str(photos), "--model", model]
-    assert main([*call, "--json"]) == 2
+    assert main([*call, "--json", "-"]) == 2
     told = capsys.readouterr()
     assert "aaa.jpg: is not a picture" in told.err
     assert "2 of 4 photos could not be used" in told.err
     assert len(json.loads(told.out)["plates"]) == 2, "a bad one does not stop the others"
-    assert main([*call, "--skip-bad", "--json"]) == 0
+    assert main([*call, "--skip-bad", "--json", "-"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (len(said["plates"]), len(said["kept"])) == (0, 2)
     assert [Path(one["photo"]).name for one in said["failed"]] == ["aaa.jpg", "flat.png"]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cleanplate.matte.fill import fill_outside
-from cleanplate.synthesis.procedural.procedural_figures import KINDS, draw_cutout
-from cleanplate.synthesis.procedural.shapes import draw_shape
+from cleanplate.synthesis.procedural.procedural_figures import KINDS, render_cutout
+from cleanplate.synthesis.procedural.shapes import sample_shape
 
 
 @pytest.mark.parametrize("number", range(8))
 def test_a_cutout_is_whole(number: int):
-    cutout = draw_cutout(1, number)
+    cutout = render_cutout(1, number)
     h, w = cutout.alpha.shape
     assert cutout.kind == KINDS[number % len(KINDS)]
     assert cutout.colour.shape == (h, w, 3)
@@ -28,7 +28,7 @@ def test_a_cutout_is_whole(number: int):
 
 
 def test_cutouts_repeat_and_differ():
-    a, b, c = draw_cutout(1, 2), draw_cutout(1, 2), draw_cutout(1, 10)
+    a, b, c = render_cutout(1, 2), render_cutout(1, 2), render_cutout(1, 10)
     assert np.array_equal(a.colour, b.colour)
     assert np.array_equal(a.alpha, b.alpha)
     assert a.alpha.shape != c.alpha.shape or not np.array_equal(a.alpha, c.alpha)
@@ -36,7 +36,7 @@ def test_cutouts_repeat_and_differ():
 
 @pytest.mark.parametrize("seed", range(12))
 def test_shapes_are_drawn_whole(seed: int):
-    shape = draw_shape(np.random.default_rng(seed))
+    shape = sample_shape(np.random.default_rng(seed))
     assert (shape.alpha > 127).any()
     assert np.isfinite(shape.depth).all()
     assert shape.pixels_per_metre > 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
-from cleanplate.synthesis.ingest.ground_plane import find_ground
+from cleanplate.synthesis.ingest.ground_plane import fit_ground_plane
 from synthesis import worlds
 
 LENS = Intrinsics(worlds.FOCAL, worlds.FOCAL, worlds.WIDTH / 2, worlds.HEIGHT / 2)
@@ -25,7 +25,7 @@ def plane(height: float, pitch: float, roll: float = 0.0) -> np.ndarray:
 
 @pytest.mark.parametrize("box", [None, (3.0, 0.5, 1.0)])
 def test_a_known_room(box):
-    found = find_ground(worlds.room(box=box).disparity, LENS)
+    found = fit_ground_plane(worlds.room(box=box).disparity, LENS)
     assert found.height == pytest.approx(worlds.EYE, rel=1e-3)
     assert found.pitch == pytest.approx(worlds.PITCH, abs=1e-3)
     assert abs(found.roll) < 1e-3
@@ -34,47 +34,47 @@ def test_a_known_room(box):
 def test_a_noisy_room_nearly_as_well():
     disparity = worlds.room().disparity
     noise = np.random.default_rng(3).normal(1, 0.01, disparity.shape)
-    found = find_ground((disparity * noise).astype(np.float32), LENS)
+    found = fit_ground_plane((disparity * noise).astype(np.float32), LENS)
     assert found.height == pytest.approx(worlds.EYE, rel=0.02)
     assert found.pitch == pytest.approx(worlds.PITCH, abs=0.01)
 
 
 @pytest.mark.parametrize(("height", "pitch"), [(0.4, -0.5), (6.0, -0.1), (1.5, 0.05)])
 def test_an_endless_floor(height: float, pitch: float):
-    found = find_ground(plane(height, pitch), LENS)
+    found = fit_ground_plane(plane(height, pitch), LENS)
     assert found.height == pytest.approx(height, rel=1e-3)
     assert found.pitch == pytest.approx(pitch, abs=1e-3)
 
 
 def test_a_floor_that_the_camera_sees_aslant_is_not_given():
     """The compositor takes cameras to be level: a roll would let subjects lean."""
-    assert find_ground(plane(1.5, -0.3, roll=0.05), LENS) is not None
-    assert find_ground(plane(1.5, -0.3, roll=0.2), LENS) is None
+    assert fit_ground_plane(plane(1.5, -0.3, roll=0.05), LENS) is not None
+    assert fit_ground_plane(plane(1.5, -0.3, roll=0.2), LENS) is None
 
 
 def test_where_there_is_no_floor():
     size = (worlds.HEIGHT, worlds.WIDTH)
     wall = np.full(size, 0.25, np.float32)
-    assert find_ground(wall, LENS) is None
-    assert find_ground(np.zeros(size, np.float32), LENS) is None
-    assert find_ground(np.full(size, np.nan, np.float32), LENS) is None
+    assert fit_ground_plane(wall, LENS) is None
+    assert fit_ground_plane(np.zeros(size, np.float32), LENS) is None
+    assert fit_ground_plane(np.full(size, np.nan, np.float32), LENS) is None
     noise = np.random.default_rng(1).uniform(0.1, 1, size).astype(np.float32)
-    assert find_ground(noise, LENS) is None
+    assert fit_ground_plane(noise, LENS) is None
     ceiling = np.ascontiguousarray(plane(1.5, -0.2)[::-1])
-    assert find_ground(ceiling, LENS) is None
+    assert fit_ground_plane(ceiling, LENS) is None
 
 
 def test_a_table_with_the_floor_under_it_is_not_the_floor():
     disparity = plane(1.5, -0.3)
     table = plane(0.5, -0.3)
     disparity[:, 60:260][120:200] = table[:, 60:260][120:200]
-    found = find_ground(disparity, LENS)
+    found = fit_ground_plane(disparity, LENS)
     assert found.height == pytest.approx(1.5, rel=1e-3)
 
 
 def test_the_same_picture_gives_the_same_floor():
     disparity = worlds.room().disparity
-    assert find_ground(disparity, LENS) == find_ground(disparity.copy(), LENS)
+    assert fit_ground_plane(disparity, LENS) == fit_ground_plane(disparity.copy(), LENS)
 
 
 @pytest.mark.shared
@@ -82,15 +82,15 @@ def test_rendered_plates(shared):
     """In rendered rooms with true depth, what is found is right in all but a few."""
     right = wrong = 0
     for path in sorted((shared / "data" / "plates").glob("*.json"))[::4]:
-        facts = json.loads(path.read_text("utf-8"))
+        metadata = json.loads(path.read_text("utf-8"))
         depth = read_depth(path.with_name(f"{path.stem}_depth.png"))
-        lens = Intrinsics(*(facts[key] for key in ("fx", "fy", "cx", "cy")))
-        found = find_ground(np.nan_to_num(depth_to_disparity(depth)), lens)
+        lens = Intrinsics(*(metadata[key] for key in ("fx", "fy", "cx", "cy")))
+        found = fit_ground_plane(np.nan_to_num(depth_to_disparity(depth)), lens)
         if found is None:
             continue
         good = (
-            abs(found.height - facts["camera_height"]) < 0.15
-            and abs(found.pitch - facts["pitch"]) < 0.03
+            abs(found.height - metadata["camera_height"]) < 0.15
+            and abs(found.pitch - metadata["pitch"]) < 0.03
         )
         right, wrong = right + good, wrong + (not good)
     assert right >= 20

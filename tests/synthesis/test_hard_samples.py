@@ -12,11 +12,11 @@ from cleanplate.light import linear_to_srgb
 from cleanplate.matte import over
 from cleanplate.synthesis import Composer, CompositorSettings
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.compositor.camera_effects import draw_crop
-from cleanplate.synthesis.compositor.composer import straight
-from cleanplate.synthesis.compositor.lights import draw_strong_lights
-from cleanplate.synthesis.procedural.procedural_figures import draw_cutout
-from cleanplate.synthesis.procedural.shading import draw_plate
+from cleanplate.synthesis.compositor.camera_effects import sample_crop_motion
+from cleanplate.synthesis.compositor.composer import straight_colour
+from cleanplate.synthesis.compositor.lights import sample_strong_lights
+from cleanplate.synthesis.procedural.procedural_figures import render_cutout
+from cleanplate.synthesis.procedural.shading import render_plate
 from tests.synthesis.test_composer import digest
 from tests.synthesis.worlds import One, board, room
 
@@ -43,7 +43,7 @@ def composer(plate: Plate | None = None, **settings) -> Composer:
 
 @pytest.fixture(scope="module")
 def everything() -> Composer:
-    return Composer([One(draw_plate(1, 0))], [One(draw_cutout(1, 0))], seed=2, settings=ALL)
+    return Composer([One(render_plate(1, 0))], [One(render_cutout(1, 0))], seed=2, settings=ALL)
 
 
 def test_all_of_it_together_keeps_the_contract_of_a_sample(everything: Composer):
@@ -61,7 +61,7 @@ def test_all_of_it_together_keeps_the_contract_of_a_sample(everything: Composer)
 def test_the_frame_stays_foreground_over_background(everything: Composer):
     for index in range(12):
         made = everything.compose(index, SIZE)
-        foreground, alpha = to_float(straight(made.subjects)), made.subjects.alpha
+        foreground, alpha = to_float(straight_colour(made.subjects)), made.subjects.alpha
         expected = over(foreground, alpha, linear_to_srgb(np.clip(made.background, 0, 1)))
         assert np.abs(linear_to_srgb(np.clip(made.frame, 0, 1)) - expected).max() < 1.5 / 255
 
@@ -122,7 +122,7 @@ def test_new_cloth_leaves_the_head_and_the_truth():
 def test_in_the_dark_plate_and_subject_are_dark_alike():
     made = composer(dark_share=1.0, camera=True, clean_share=1.0)
     for index in range(20):
-        sample, composition = made.made(index, SIZE)
+        sample, composition = made.sample_with_truth(index, SIZE)
         assert sample["plate"].mean() < 75
         solid = composition.subjects.alpha > 0.99
         if solid.sum() < 60:
@@ -136,7 +136,7 @@ def test_in_the_dark_plate_and_subject_are_dark_alike():
 def test_strong_lights_are_one_or_several_and_take_at_most_the_named_share():
     counts = set()
     for seed in range(60):
-        lights = draw_strong_lights(np.random.default_rng(seed))
+        lights = sample_strong_lights(np.random.default_rng(seed))
         counts.add(len(lights))
         assert 0.5 < sum(light.strength for light in lights) <= 0.8501
         assert all(light.softness < 0.13 for light in lights)
@@ -196,7 +196,7 @@ def test_crops_move_the_plate_by_little_and_the_frame_not_at_all():
     corners = np.array([[0, 0, 1], [96, 0, 1], [96, 72, 1], [0, 72, 1]], float)
     far = []
     for seed in range(60):
-        to = corners @ draw_crop(np.random.default_rng(seed), SIZE).T
+        to = corners @ sample_crop_motion(np.random.default_rng(seed), SIZE).T
         far.append(np.abs(to - corners[:, :2]).max(0))
     assert np.max(far, 0)[0] < 96 * 0.0151
     assert np.max(far, 0)[1] < 72 * 0.0151

@@ -14,7 +14,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.ownership import fingerprint, write_sealed
 from cleanplate.formats.pictures import write_image
 from cleanplate.render.worker_pool import Rendering, _keep_plan
-from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, make_plate
+from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, write_plate_from_photo
 from cleanplate.synthesis.inspection.stats_report import JSON, OVERVIEW, check_report
 from cleanplate.synthesis.procedural.procedural_files import write_plates
 
@@ -22,7 +22,7 @@ from cleanplate.synthesis.procedural.procedural_files import write_plates
 class Flat:
     """A depth network that sees a wall 3 m away, and counts how often it is asked."""
 
-    facts: ClassVar[dict[str, Any]] = {"model": "flat"}
+    metadata: ClassVar[dict[str, Any]] = {"model": "flat"}
     convention = "metric"
 
     def __init__(self) -> None:
@@ -64,12 +64,12 @@ def test_a_plate_replaces_no_picture_of_others(tmp_path: Path) -> None:
     write_image(other, np.full((40, 60, 3), 7, np.uint8))
     mine, teacher = other.read_bytes(), Flat()
     with pytest.raises(CleanplateError, match="did not make it"):
-        make_plate(photo, teacher, other.parent, PhotoSettings())  # type: ignore[arg-type]
+        write_plate_from_photo(photo, teacher, other.parent, PhotoSettings())  # type: ignore[arg-type]
     assert other.read_bytes() == mine
     assert teacher.asked == 0
     other.unlink()
     for _ in range(2):
-        make_plate(photo, teacher, other.parent, PhotoSettings())  # type: ignore[arg-type]
+        write_plate_from_photo(photo, teacher, other.parent, PhotoSettings())  # type: ignore[arg-type]
     assert other.read_bytes() == photo.read_bytes()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.synthesis.inspection import running_moments
-from cleanplate.synthesis.inspection.running_moments import Moments
+from cleanplate.synthesis.inspection.running_moments import RunningMoments
 
 
 def stack_of(
@@ -24,8 +24,8 @@ def stack_of(
     return stack
 
 
-def counted(stack: np.ndarray, *, zero_unknown: bool = False) -> Moments:
-    found = Moments(stack.shape[1:], stack.dtype, zero_unknown=zero_unknown)
+def counted(stack: np.ndarray, *, zero_unknown: bool = False) -> RunningMoments:
+    found = RunningMoments(stack.shape[1:], stack.dtype, zero_unknown=zero_unknown)
     for picture in stack:
         found.add(picture)
     return found
@@ -52,7 +52,7 @@ def test_equals_numpy_on_the_whole_stack(stack: np.ndarray) -> None:
     np.testing.assert_allclose(found.channel_mean(), whole.mean((0, 1, 2)), rtol=1e-13)
     np.testing.assert_allclose(found.channel_std(), whole.std((0, 1, 2)), rtol=1e-12, atol=1e-9)
     spread = whole.mean((1, 2)).std(0)
-    np.testing.assert_allclose(found.spread_of_means(), spread, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found.std_of_means(), spread, rtol=1e-9, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=25)
@@ -66,7 +66,7 @@ def test_leaves_out_what_is_unknown(stack: np.ndarray) -> None:
     np.testing.assert_allclose(found.std(), hidden.std(0).filled(np.nan), rtol=1e-12, atol=1e-9)
     channel = hidden.mean((0, 1, 2))
     np.testing.assert_allclose(found.channel_mean(), np.ma.filled(channel, np.nan), rtol=1e-13)
-    assert np.isnan(found.spread_of_means()).all()
+    assert np.isnan(found.std_of_means()).all()
 
 
 @settings(deadline=None, max_examples=25)
@@ -79,7 +79,7 @@ def test_merging_is_exact_in_any_order(stack: np.ndarray, seed: int, shares: int
     merged = pickle.loads(pickle.dumps(parts[0]))
     for part in rng.permutation(np.array(parts[1:], object)):
         merged.merge(pickle.loads(pickle.dumps(part)))
-    for what in ("mean", "std", "channel_mean", "channel_std", "spread_of_means"):
+    for what in ("mean", "std", "channel_mean", "channel_std", "std_of_means"):
         np.testing.assert_array_equal(getattr(merged, what)(), getattr(whole, what)())
 
 
@@ -87,11 +87,11 @@ def test_merging_is_exact_in_any_order(stack: np.ndarray, seed: int, shares: int
 @given(stack=stacks, times=st.lists(st.integers(1, 9), min_size=12, max_size=12))
 def test_a_repeated_picture_counts_as_often(stack: np.ndarray, times: list[int]) -> None:
     for zero_unknown in (False, True):
-        found = Moments(stack.shape[1:], stack.dtype, zero_unknown=zero_unknown)
+        found = RunningMoments(stack.shape[1:], stack.dtype, zero_unknown=zero_unknown)
         for picture, often in zip(stack, times, strict=False):
             found.add(picture, often)
         plain = counted(np.repeat(stack, times[: len(stack)], axis=0), zero_unknown=zero_unknown)
-        for what in ("known", "mean", "std", "channel_mean", "channel_std", "spread_of_means"):
+        for what in ("known", "mean", "std", "channel_mean", "channel_std", "std_of_means"):
             mine, reference = (getattr(one, what) for one in (found, plain))
             mine, reference = (one if what == "known" else one() for one in (mine, reference))
             np.testing.assert_array_equal(mine, reference)
@@ -99,7 +99,7 @@ def test_a_repeated_picture_counts_as_often(stack: np.ndarray, times: list[int])
 
 def test_a_small_spread_on_a_large_mean_is_not_lost() -> None:
     """E[x^2] - E[x]^2 in doubles would give 0 or noise here."""
-    found = Moments((1, 1), np.uint16)
+    found = RunningMoments((1, 1), np.uint16)
     found.add(np.full((1, 1), 65535, np.uint16), 2_000_000_000)
     found.add(np.full((1, 1), 65534, np.uint16), 1)
     n = 2_000_000_001
@@ -118,19 +118,19 @@ def test_flushing_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_refuses_other_kinds() -> None:
-    found = Moments((4, 5, 3), np.uint8)
+    found = RunningMoments((4, 5, 3), np.uint8)
     with pytest.raises(ValueError, match="expected"):
         found.add(np.zeros((4, 6, 3), np.uint8))
     with pytest.raises(ValueError, match="expected"):
         found.add(np.zeros((4, 5, 3), np.uint16))
     with pytest.raises(ValueError, match="cannot merge"):
-        found.merge(Moments((4, 5, 3), np.uint8, zero_unknown=True))
+        found.merge(RunningMoments((4, 5, 3), np.uint8, zero_unknown=True))
     with pytest.raises(TypeError, match="uint8 or uint16"):
-        Moments((4, 5), np.float32)
+        RunningMoments((4, 5), np.float32)
     assert found.pictures == 0
 
 
 def test_of_no_pictures_nothing_is_known() -> None:
-    found = Moments((2, 2), np.uint8)
-    for what in ("mean", "std", "channel_mean", "channel_std", "spread_of_means"):
+    found = RunningMoments((2, 2), np.uint8)
+    for what in ("mean", "std", "channel_mean", "channel_std", "std_of_means"):
         assert np.isnan(getattr(found, what)()).all()

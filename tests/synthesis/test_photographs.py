@@ -20,16 +20,20 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import PlateFolder
 from cleanplate.synthesis.ingest.depth_estimators import Convention
-from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT, in_metres
-from cleanplate.synthesis.ingest.photo_intrinsics import lens_of, lens_of_angle
-from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, existing_depth, make_plate
+from cleanplate.synthesis.ingest.metric_scaling import DEFAULT_CAMERA_HEIGHT, to_metres
+from cleanplate.synthesis.ingest.photo_intrinsics import intrinsics_from_exif, intrinsics_from_fov
+from cleanplate.synthesis.ingest.plate_from_photo import (
+    PhotoSettings,
+    existing_depth,
+    write_plate_from_photo,
+)
 from synthesis import worlds
 
 
 class Known:
     """A teacher that gives the same map, resized by repeating, to every picture."""
 
-    facts: Mapping[str, Any] = {"model": "known"}
+    metadata: Mapping[str, Any] = {"model": "known"}
 
     def __init__(self, plane: Plane, convention: Convention):
         self.plane, self.convention = np.asarray(plane, np.float32), convention
@@ -56,7 +60,7 @@ def photo(path: Path, size: tuple[int, int] = (worlds.HEIGHT, worlds.WIDTH)) -> 
 
 def test_relative_disparity_between_two_distances():
     relative = np.linspace(-3, 7, 101, dtype=np.float32).reshape(1, -1)
-    depth, anchors = in_metres(relative, "disparity", near=2, far=10)
+    depth, anchors = to_metres(relative, "disparity", near=2, far=10)
     # Percentiles 1 and 99 of 101 even steps are the second and the last but one.
     assert anchors == {"at_far": pytest.approx(-2.9), "at_near": pytest.approx(6.9)}
     assert depth[0, 1] == pytest.approx(10)
@@ -66,13 +70,13 @@ def test_relative_disparity_between_two_distances():
 
 def test_sky_is_infinitely_far():
     relative = np.r_[np.zeros(50), np.linspace(0.1, 1, 50)].astype(np.float32)[None]
-    depth, _ = in_metres(relative, "disparity", near=1, far=math.inf)
+    depth, _ = to_metres(relative, "disparity", near=1, far=math.inf)
     assert np.isinf(depth[0, :50]).all()
     assert np.isfinite(depth[0, 50:]).all()
 
 
 def test_metric_depth_stays_as_it_is():
-    depth, anchors = in_metres(np.float32([[1.5, 0, -1, np.inf, np.nan]]), "metric", 1, 2)
+    depth, anchors = to_metres(np.float32([[1.5, 0, -1, np.inf, np.nan]]), "metric", 1, 2)
     assert anchors is None
     assert depth[0, 0] == 1.5
     assert np.isnan(depth[0, [1, 2, 4]]).all()
@@ -81,7 +85,7 @@ def test_metric_depth_stays_as_it_is():
 
 def test_relative_depth_is_linear_in_depth():
     far = np.linspace(0, 1, 101, dtype=np.float32)[None]
-    depth, _ = in_metres(far, "relative-depth", near=2, far=10)
+    depth, _ = to_metres(far, "relative-depth", near=2, far=10)
     assert depth[0, 1] == pytest.approx(2)
     assert depth[0, 99] == pytest.approx(10)
     assert depth[0, 50] == pytest.approx(6)
@@ -96,8 +100,8 @@ def test_scale_and_shift_do_not_matter(scale, shift, near, reach, seed):
     """Relative disparity is known up to both: the metres may not depend on them."""
     plain = np.random.default_rng(seed).uniform(0, 1, (9, 11)).astype(np.float32)
     other = (plain.astype(np.float64) * scale + shift).astype(np.float32)
-    first, _ = in_metres(plain, "disparity", near, near * reach)
-    second, _ = in_metres(other, "disparity", near, near * reach)
+    first, _ = to_metres(plain, "disparity", near, near * reach)
+    second, _ = to_metres(other, "disparity", near, near * reach)
     step = np.spacing(np.float32(abs(shift) + scale)) / scale  # what float32 lost
     assert np.allclose(1 / first, 1 / second, atol=4 * step / near + 1e-5)
 
@@ -112,7 +116,7 @@ def test_scale_and_shift_do_not_matter(scale, shift, near, reach, seed):
 )
 def test_answers_without_depth(plane, convention, message):
     with pytest.raises(CleanplateError, match=message):
-        in_metres(plane.astype(np.float32), convention, 1, 5)
+        to_metres(plane.astype(np.float32), convention, 1, 5)
 
 
 def test_impossible_settings():
@@ -120,7 +124,7 @@ def test_impossible_settings():
         with pytest.raises(CleanplateError, match="possible"):
             PhotoSettings(**wrong)
     with pytest.raises(CleanplateError, match="no place for infinity"):
-        in_metres(np.float32([[0, 1]]), "relative-depth", 1, math.inf)
+        to_metres(np.float32([[0, 1]]), "relative-depth", 1, math.inf)
 
 
 # The lens
@@ -139,27 +143,27 @@ def exif(path: Path, film: int | None, size: tuple[int, int], told: tuple[int, i
 
 def test_focal_length_from_exif(tmp_path: Path):
     """A picture of 36 x 24 units under a 50 mm lens has a focal length of 50 units."""
-    lens = lens_of(exif(tmp_path / "a.jpg", 50, (720, 480)), 720, 480)
+    lens = intrinsics_from_exif(exif(tmp_path / "a.jpg", 50, (720, 480)), 720, 480)
     assert lens.intrinsics == pytest.approx((1000, 1000, 360, 240))
     assert "50 mm" in lens.origin
-    phone = lens_of(exif(tmp_path / "b.jpg", 26, (400, 300), (4000, 3000)), 400, 300)
+    phone = intrinsics_from_exif(exif(tmp_path / "b.jpg", 26, (400, 300), (4000, 3000)), 400, 300)
     assert phone.intrinsics.fx == pytest.approx(500 * 26 / 43.2666, rel=1e-4), "diagonals compared"
-    upright = lens_of(exif(tmp_path / "c.jpg", 50, (720, 480), (720, 480)), 480, 720)
+    upright = intrinsics_from_exif(exif(tmp_path / "c.jpg", 50, (720, 480), (720, 480)), 480, 720)
     assert upright.intrinsics == pytest.approx((1000, 1000, 240, 360))
 
 
 def test_no_focal_length_is_guessed(tmp_path: Path):
-    assert lens_of(exif(tmp_path / "a.jpg", None, (72, 48)), 72, 48) is None
-    assert lens_of(exif(tmp_path / "b.jpg", 0, (72, 48)), 72, 48) is None
+    assert intrinsics_from_exif(exif(tmp_path / "a.jpg", None, (72, 48)), 72, 48) is None
+    assert intrinsics_from_exif(exif(tmp_path / "b.jpg", 0, (72, 48)), 72, 48) is None
     cropped = exif(tmp_path / "c.jpg", 50, (300, 300), (6000, 4000))
-    assert lens_of(cropped, 300, 300) is None
+    assert intrinsics_from_exif(cropped, 300, 300) is None
     (tmp_path / "d.jpg").write_bytes(b"nothing")
-    assert lens_of(tmp_path / "d.jpg", 72, 48) is None
+    assert intrinsics_from_exif(tmp_path / "d.jpg", 72, 48) is None
 
 
 def test_focal_length_from_an_angle():
-    assert lens_of_angle(90, 640, 480).intrinsics == pytest.approx((320, 320, 320, 240))
-    assert lens_of_angle(90, 480, 640).intrinsics == pytest.approx((320, 320, 240, 320))
+    assert intrinsics_from_fov(90, 640, 480).intrinsics == pytest.approx((320, 320, 320, 240))
+    assert intrinsics_from_fov(90, 480, 640).intrinsics == pytest.approx((320, 320, 240, 320))
 
 
 # The plate
@@ -170,7 +174,7 @@ FOV = math.degrees(2 * math.atan(worlds.WIDTH / 2 / worlds.FOCAL))
 def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
     room = worlds.room()
     teacher = Known(1 / room.disparity, "metric")
-    made = make_plate(
+    made = write_plate_from_photo(
         photo(tmp_path / "in" / "a.png"), teacher, tmp_path / "out", PhotoSettings(fov=FOV)
     )
     assert made["files"] == ["a.png", "a.json", "a_depth.png"]
@@ -180,10 +184,10 @@ def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
     assert plate.camera.pitch == pytest.approx(worlds.PITCH, abs=2e-3)
     assert plate.camera.intrinsics.fx == pytest.approx(worlds.FOCAL, abs=1e-3)
     assert plate.points is not None, "subjects can stand in it"
-    facts = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
-    assert facts["depth_from"]["assumed"] == []
-    assert facts["depth_from"]["lens"].startswith("given")
-    assert "license" not in facts, "never invented"
+    metadata = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
+    assert metadata["depth_from"]["assumed"] == []
+    assert metadata["depth_from"]["lens"].startswith("given")
+    assert "license" not in metadata, "never invented"
 
 
 def test_relative_disparity_of_a_known_room(tmp_path: Path):
@@ -193,12 +197,12 @@ def test_relative_disparity_of_a_known_room(tmp_path: Path):
     teacher = Known(room.disparity * 7 - 3, "disparity")
     given_both = PhotoSettings(near=1 / high, far=1 / low, fov=FOV)
     source = photo(tmp_path / "in" / "a.png")
-    made = make_plate(source, teacher, tmp_path / "both", given_both)
+    made = write_plate_from_photo(source, teacher, tmp_path / "both", given_both)
     assert made["camera_height"] == pytest.approx(worlds.EYE, rel=2e-3)
     assert made["depth_from"]["assumed"] == []
     assert made["depth_from"]["near_m"] == 1 / high
     tall = PhotoSettings(near=1 / high, far=1 / low, fov=FOV, camera_height=3.0)
-    made = make_plate(source, teacher, tmp_path / "tall", tall)
+    made = write_plate_from_photo(source, teacher, tmp_path / "tall", tall)
     assert made["camera_height"] == 3.0
     doubled = read_depth(tmp_path / "tall" / "a_depth.png")
     once = read_depth(tmp_path / "both" / "a_depth.png")
@@ -209,22 +213,22 @@ def test_what_was_assumed_is_said(tmp_path: Path):
     room = worlds.room()
     teacher = Known(room.disparity, "disparity")
     source = photo(tmp_path / "in" / "a.png")
-    unseen = make_plate(source, teacher, tmp_path / "a", PhotoSettings())
+    unseen = write_plate_from_photo(source, teacher, tmp_path / "a", PhotoSettings())
     assert unseen["depth_from"]["assumed"] == ["near_m", "far_m"]
     assert "camera_height" not in unseen
     assert "fx" not in unseen
-    one = make_plate(source, teacher, tmp_path / "b", PhotoSettings(near=2))
+    one = write_plate_from_photo(source, teacher, tmp_path / "b", PhotoSettings(near=2))
     assert one["depth_from"]["assumed"] == ["far_m"]
-    standing = make_plate(source, teacher, tmp_path / "c", PhotoSettings(fov=FOV))
+    standing = write_plate_from_photo(source, teacher, tmp_path / "c", PhotoSettings(fov=FOV))
     assert standing["depth_from"]["assumed"] == ["camera_height"]
-    assert standing["camera_height"] == CAMERA_HEIGHT
+    assert standing["camera_height"] == DEFAULT_CAMERA_HEIGHT
 
 
 def test_infinity_is_stored_as_the_catalogue_reads_it(tmp_path: Path):
     depth = np.full((40, 60), 3.0)
     depth[:10] = np.inf
     depth[10:20] = 200.0  # more than the file can hold
-    make_plate(
+    write_plate_from_photo(
         photo(tmp_path / "a.png", (40, 60)), Known(depth, "metric"), None, PhotoSettings(fov=60)
     )
     plate = PlateFolder.open(tmp_path)[0]
@@ -239,11 +243,11 @@ def test_what_a_person_wrote_stays(tmp_path: Path):
     (tmp_path / "a.json").write_text(json.dumps(mine), encoding="utf-8")
     teacher = Known(1 / worlds.room().disparity, "metric")
     credit = {"license": "CC0-1.0", "source": "a drawer"}
-    made = make_plate(source, teacher, None, PhotoSettings(fov=20, credit=credit))
-    facts = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
-    assert mine.items() <= facts.items()
-    assert facts["source"] == "a drawer"
-    assert facts["depth_from"]["estimated"] == ["width", "height", "depth_convention"]
+    made = write_plate_from_photo(source, teacher, None, PhotoSettings(fov=20, credit=credit))
+    metadata = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert mine.items() <= metadata.items()
+    assert metadata["source"] == "a drawer"
+    assert metadata["depth_from"]["estimated"] == ["width", "height", "depth_convention"]
     assert made["depth_from"]["scaled_to_camera_height"], "a measured height beats a network"
     assert read_depth(tmp_path / "a_depth.png").min() == pytest.approx(
         2 / worlds.room().disparity.max(), rel=5e-3
@@ -254,7 +258,9 @@ def test_a_second_teacher_replaces_what_the_first_estimated(tmp_path: Path):
     source = photo(tmp_path / "a.png")
     depth = 1 / worlds.room().disparity
     for scale in (2, 1):
-        made = make_plate(source, Known(depth * scale, "metric"), None, PhotoSettings(fov=FOV))
+        made = write_plate_from_photo(
+            source, Known(depth * scale, "metric"), None, PhotoSettings(fov=FOV)
+        )
         assert made["camera_height"] == pytest.approx(worlds.EYE * scale, rel=2e-3)
 
 
@@ -264,12 +270,12 @@ def test_large_photographs(tmp_path: Path):
     lens = {"width": 2400, "height": 1200, "fx": 2e3, "fy": 2e3, "cx": 1200, "cy": 600}
     (tmp_path / "in" / "big.json").write_text(json.dumps(lens), encoding="utf-8")
     teacher = Known(1 / worlds.room().disparity, "metric")
-    whole = make_plate(source, teacher, tmp_path / "whole", PhotoSettings())
+    whole = write_plate_from_photo(source, teacher, tmp_path / "whole", PhotoSettings())
     assert teacher.saw == [(1024, 2048, 3)]
     assert whole["files"][0] == "big.png"
     assert (tmp_path / "whole" / "big.png").read_bytes() == source.read_bytes()
     assert read_depth(tmp_path / "whole" / "big_depth.png").shape == (1200, 2400)
-    made = make_plate(source, teacher, tmp_path / "small", PhotoSettings(long_side=600))
+    made = write_plate_from_photo(source, teacher, tmp_path / "small", PhotoSettings(long_side=600))
     assert made["files"] == ["big.jpg", "big.json", "big_depth.png"]
     assert (made["width"], made["height"]) == (600, 300)
     assert (made["fx"], made["cx"]) == (500, 300), "the given lens, at the new size"
@@ -282,11 +288,13 @@ def test_faults_leave_nothing_behind(tmp_path: Path):
     source = photo(tmp_path / "in" / "a.png")
     wall = Known(np.full((9, 9), 2.0), "metric")
     with pytest.raises(CleanplateError, match=r"a\.png: no floor was found"):
-        make_plate(source, wall, tmp_path / "out", PhotoSettings(fov=60, camera_height=1.5))
+        write_plate_from_photo(
+            source, wall, tmp_path / "out", PhotoSettings(fov=60, camera_height=1.5)
+        )
     with pytest.raises(CleanplateError, match=r"focal length is not known.*\n.*--fov"):
-        make_plate(source, wall, tmp_path / "out", PhotoSettings(camera_height=1.5))
+        write_plate_from_photo(source, wall, tmp_path / "out", PhotoSettings(camera_height=1.5))
     flat = Known(np.full((9, 9), 2.0), "disparity")
     with pytest.raises(CleanplateError, match="same depth everywhere"):
-        make_plate(source, flat, tmp_path / "out", PhotoSettings())
+        write_plate_from_photo(source, flat, tmp_path / "out", PhotoSettings())
     assert not (tmp_path / "out").exists()
     assert existing_depth(source) is None

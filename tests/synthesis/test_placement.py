@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.synthesis.compositor import placement as place
-from cleanplate.synthesis.compositor.layer import draw_layer
-from cleanplate.synthesis.compositor.view import View, view_of, world_points
+from cleanplate.synthesis.compositor.layer import render_layer
+from cleanplate.synthesis.compositor.view import SceneView, crop_view, world_points
 from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WALL, WIDTH, board, camera, room
 
 WHOLE = (0, 0, WIDTH, HEIGHT)
@@ -20,11 +20,11 @@ SIZE = (HEIGHT, WIDTH)
 
 
 @pytest.fixture(scope="module")
-def view() -> View:
-    return view_of(room(), WHOLE, SIZE)
+def view() -> SceneView:
+    return crop_view(room(), WHOLE, SIZE)
 
 
-def test_world_points_of_a_known_room(view: View):
+def test_world_points_of_a_known_room(view: SceneView):
     right, height, ahead = world_points(view.disparity, view.camera)
     on_floor = height < 0.01
     assert np.abs(height[on_floor]).max() < 1e-3
@@ -35,7 +35,7 @@ def test_world_points_of_a_known_room(view: View):
     assert not on_floor[0].any()
 
 
-def test_standing_points_lie_on_the_floor_only(view: View):
+def test_standing_points_lie_on_the_floor_only(view: SceneView):
     points = view.points
     assert points.u.size > 500
     assert np.abs(points.height).max() < 0.02
@@ -47,8 +47,8 @@ def test_standing_points_lie_on_the_floor_only(view: View):
 @given(seed=st.integers(0, 2**31))
 def test_a_person_on_the_floor_keeps_size_and_place(seed: int):
     rng = np.random.default_rng(seed)
-    view = view_of(_room(), WHOLE, SIZE)
-    put = place.grounded(rng, board(), view, mirrored=False, true_size=True)
+    view = crop_view(_room(), WHOLE, SIZE)
+    put = place.place_grounded(rng, board(), view, mirrored=False, true_size=True)
     assert put is not None
     # The foot is seen where a floor point of that depth is seen.
     down = (put.y - HEIGHT / 2) / FOCAL
@@ -72,7 +72,7 @@ def test_pixel_height_and_alpha_of_a_board_at_a_known_distance(z: float):
     cutout = board((0.5, 0.6))
     scale = place.scale_at(cutout, camera(), z)
     put = place.Placement(cutout, False, scale, 160.0, 200.0, z, 0.0, 1.0, "grounded")
-    layer = draw_layer(put, SIZE)
+    layer = render_layer(put, SIZE)
     tall, wide = FOCAL * 0.6 / z, FOCAL * 0.5 / z
     assert layer.alpha.sum() == pytest.approx(tall * wide, rel=0.03)
     rows = layer.alpha.max(1).sum()
@@ -85,11 +85,11 @@ def test_relative_depth_stays_in_metres_at_any_distance():
     for z in (2.0, 5.0):
         scale = place.scale_at(cutout, camera(), z)
         put = place.Placement(cutout, False, scale, 160.0, 200.0, z, 0.0, 1.0, "grounded")
-        layer = draw_layer(put, SIZE)
+        layer = render_layer(put, SIZE)
         inside = layer.alpha > 0.99
         assert np.allclose(1 / layer.disparity[inside], z - 0.25, atol=1e-4)
     twice = place.Placement(cutout, False, 2 * scale, 160.0, 200.0, 5.0, 0.0, 2.0, "grounded")
-    layer = draw_layer(twice, SIZE)
+    layer = render_layer(twice, SIZE)
     assert np.allclose(1 / layer.disparity[layer.alpha > 0.99], 4.5, atol=1e-4)
 
 
@@ -105,7 +105,7 @@ def test_mirroring_turns_the_cutout_about_its_foot():
     )
     for mirrored, bright in ((False, slice(90, 100)), (True, slice(100, 110))):
         put = place.Placement(cutout, mirrored, 1.0, 100.0, 100.0, 2.0, 0.0, 1.0, "grounded")
-        layer = draw_layer(put, SIZE)
+        layer = render_layer(put, SIZE)
         whole = np.zeros(SIZE, np.uint8)
         whole[layer.box] = (layer.colour[..., 0] > 127) & (layer.alpha > 0.5)
         columns = np.flatnonzero(whole.any(0))
@@ -117,7 +117,7 @@ def test_mirroring_turns_the_cutout_about_its_foot():
 def test_a_view_moves_points_and_intrinsics_alike(size: tuple[int, int], flip: bool):
     """A point seen through the view's own camera lies where its depth map says."""
     plate = _room()
-    view = view_of(plate, (40, 30, 200, 150), size, flip=flip)
+    view = crop_view(plate, (40, 30, 200, 150), size, flip=flip)
     points, (fx, fy, cx, cy) = view.points, view.camera.intrinsics
     x = (points.u - cx) / fx * points.z
     y = (points.v - cy) / fy * points.z
@@ -135,12 +135,12 @@ def test_a_view_moves_points_and_intrinsics_alike(size: tuple[int, int], flip: b
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**31), mirrored=st.booleans())
 def test_cut_sides_stay_outside_the_picture(seed: int, mirrored: bool):
-    view = view_of(_room(), WHOLE, (96, 96))
+    view = crop_view(_room(), WHOLE, (96, 96))
     cutout = replace(board(), cut=frozenset({"left", "bottom"}), half=True)
     rng = np.random.default_rng(seed)
     for put in (
-        place.portrait(rng, cutout, view, mirrored=mirrored),
-        place.uniform(rng, cutout, view, mirrored=mirrored),
+        place.place_portrait(rng, cutout, view, mirrored=mirrored),
+        place.place_uniform(rng, cutout, view, mirrored=mirrored),
     ):
         left, _, right, bottom = put.rectangle
         assert bottom >= 96
@@ -150,11 +150,11 @@ def test_cut_sides_stay_outside_the_picture(seed: int, mirrored: bool):
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 2**31))
 def test_portraits_and_uniform_ones_stand_before_the_plate(seed: int):
-    view = view_of(_room(), WHOLE, (96, 96))
+    view = crop_view(_room(), WHOLE, (96, 96))
     rng = np.random.default_rng(seed)
     for put in (
-        place.portrait(rng, board(), view, mirrored=False),
-        place.uniform(rng, board(), view, mirrored=False),
+        place.place_portrait(rng, board(), view, mirrored=False),
+        place.place_uniform(rng, board(), view, mirrored=False),
     ):
         assert 0.1 <= put.z < WALL
         # Size, distance and metres agree: it is as large as it looks from there.
@@ -165,13 +165,13 @@ def test_portraits_and_uniform_ones_stand_before_the_plate(seed: int):
 
 def test_nowhere_to_stand():
     wall = replace(room(), disparity=np.full((HEIGHT, WIDTH), 0.5, np.float32))
-    view = view_of(wall, WHOLE, SIZE)
+    view = crop_view(wall, WHOLE, SIZE)
     assert view.points.u.size == 0
-    put = place.grounded(np.random.default_rng(0), board(), view, mirrored=False)
+    put = place.place_grounded(np.random.default_rng(0), board(), view, mirrored=False)
     # Without a floor in sight it stands on the floor below the picture's border.
     assert put is None or put.y > 0.9 * HEIGHT
     assert (
-        place.grounded(
+        place.place_grounded(
             np.random.default_rng(0), board(), replace(view, points=None), mirrored=False
         )
         is None

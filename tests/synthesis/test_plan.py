@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis import CompositorSettings
 from cleanplate.synthesis.assets.licensing import Credit
-from cleanplate.synthesis.building.build_request import draw_plan
+from cleanplate.synthesis.building.build_request import make_plan
 from cleanplate.synthesis.building.plan import (
     PLAN,
     Plan,
     PlannedAsset,
     assignment_count,
-    differences,
+    plan_differences,
     read_plan,
     write_plan,
 )
@@ -50,6 +50,22 @@ PLAN_OF_TWO = Plan(
 )
 
 
+def test_settings_of_an_older_version_are_read(tmp_path: Path):
+    plan = replace(PLAN_OF_TWO, settings=CompositorSettings(tone=0.5, colour_bleed_share=0.25))
+    text = plan.text.replace('"tone":', '"look":')
+    text = text.replace('"colour_bleed_share":', '"shine_share":')
+    (tmp_path / PLAN).write_text(text, encoding="utf-8")
+    assert read_plan(tmp_path) == plan
+
+
+def test_a_setting_out_of_range_is_named_with_its_file(tmp_path: Path):
+    text = PLAN_OF_TWO.text.replace('"hair_share": 0.0', '"hair_share": 1.5')
+    (tmp_path / PLAN).write_text(text, encoding="utf-8")
+    with pytest.raises(CleanplateError, match=r"hair_share = 1\.5") as caught:
+        read_plan(tmp_path)
+    assert caught.value.file == tmp_path / PLAN
+
+
 @settings(deadline=None, max_examples=30)
 @given(*[st.integers(1, 5)] * 3)
 def test_an_assignment_counts_each_combination_once(plates: int, cutouts: int, placements: int):
@@ -62,7 +78,7 @@ def test_an_assignment_counts_each_combination_once(plates: int, cutouts: int, p
         placements=placements,
         count=assignment_count(plates, cutouts, placements),
     )
-    counted = [plan.counted(index) for index in range(plan.count)]
+    counted = [plan.assignment_indices(index) for index in range(plan.count)]
     # The order of nested loops, plates outermost.
     assert counted == [
         (p, c, f, k)
@@ -109,7 +125,7 @@ def test_a_damaged_plan_is_named(tmp_path: Path, text: str):
     [
         ({"seed": 4}, ["seed: 3 there, 4 here"]),
         ({"width": 65, "count": 7}, ["width: 64 there, 65 here", "count: 48 there, 7 here"]),
-        ({"settings": CompositorSettings(look=0.5)}, ["look: 1.0 there, 0.5 here"]),
+        ({"settings": CompositorSettings(tone=0.5)}, ["tone: 1.0 there, 0.5 here"]),
         ({"made_with": {"numpy": "3"}}, ["numpy: 2 there, 3 here"]),
         (
             {"plates": (asset("p/a", "11"), asset("p/c"))},
@@ -127,12 +143,12 @@ def test_a_damaged_plan_is_named(tmp_path: Path, text: str):
     ],
 )
 def test_what_differs_is_said(change: dict, told: list[str]):
-    assert differences(PLAN_OF_TWO, replace(PLAN_OF_TWO, **change)) == told
-    assert differences(PLAN_OF_TWO, PLAN_OF_TWO) == []
+    assert plan_differences(PLAN_OF_TWO, replace(PLAN_OF_TWO, **change)) == told
+    assert plan_differences(PLAN_OF_TWO, PLAN_OF_TWO) == []
 
 
 def plan_of(*arguments, **changes) -> Plan:
-    return draw_plan(order(*arguments, **changes), None, lambda numbers: numbers)[0]
+    return make_plan(order(*arguments, **changes), None, lambda numbers: numbers)[0]
 
 
 def test_a_plan_holds_no_place_of_a_machine_and_does_not_depend_on_one(tmp_path: Path):
@@ -186,12 +202,12 @@ def test_an_order_that_cannot_be(tmp_path: Path, changes: dict, message: str):
 def test_a_licence_is_asked_for_and_an_assumed_one_is_marked(tmp_path: Path):
     stock = write_stock(tmp_path)
     bare = stock / "plates" / "room1.json"
-    facts = {
+    metadata = {
         k: v for k, v in json.loads(bare.read_text(encoding="utf-8")).items() if k != "license"
     }
-    bare.write_text(json.dumps(facts), encoding="utf-8")
+    bare.write_text(json.dumps(metadata), encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"1 of 3 assets have no licence: .*room1"):
         plan_of(stock, tmp_path)
     plan = plan_of(stock, tmp_path, assume_license="CC-BY-4.0")
     assert [one.credit.assumed for one in plan.plates] == [False, True, False]
-    assert plan.plates[1].credit.licences == ("CC-BY-4.0",)
+    assert plan.plates[1].credit.licenses == ("CC-BY-4.0",)

@@ -16,13 +16,13 @@ from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis import Composer
 from cleanplate.synthesis.assets.catalogue import CutoutFolder
 from cleanplate.synthesis.assets.licensing import read_credits
-from cleanplate.synthesis.procedural.procedural_figures import draw_cutout
+from cleanplate.synthesis.procedural.procedural_figures import render_cutout
 from cleanplate.synthesis.procedural.procedural_files import write_assets
 
 
 def run(*words: object) -> dict:
     done = CliRunner().invoke(
-        command, [*map(str, words), "--json", "--quiet"], catch_exceptions=False
+        command, [*map(str, words), "--json", "-", "--quiet"], catch_exceptions=False
     )
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
@@ -35,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_a_written_cutout_is_read_as_it_was_drawn(tmp_path: Path, number: int):
     list(write_assets("cutouts", tmp_path, number + 1, seed=5))
-    read, drawn = CutoutFolder.open(tmp_path)[number], draw_cutout(5, number)
+    read, drawn = CutoutFolder.open(tmp_path)[number], render_cutout(5, number)
     assert read.kind == drawn.kind
     assert np.array_equal(read.alpha, drawn.alpha)
     solid = drawn.alpha > 240
@@ -58,7 +58,7 @@ def test_the_command_makes_folders_that_compose_without_more_data(tmp_path: Path
     sample = composer.sample(0, (48, 64))
     assert np.isfinite(sample["plate_disparity"]).all()
     for credit in read_credits([plates / "000000.jpg", cutouts / "000002.png"]):
-        assert credit.licences == ("CC0-1.0",)
+        assert credit.licenses == ("CC0-1.0",)
         assert credit.sources
 
 
@@ -108,7 +108,7 @@ def test_textures_bring_their_licences(tmp_path: Path):
     )
     list(write_assets("plates", tmp_path / "a", 1, seed=0, textures=textures))
     [credit] = read_credits([tmp_path / "a" / "000000.jpg"])
-    assert credit.licences == ("CC0-1.0", "CC-BY-4.0")
+    assert credit.licenses == ("CC0-1.0", "CC-BY-4.0")
     assert credit.attributions == ("A. Carpenter",)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cleanplate.depth import Intrinsics
 from cleanplate.synthesis.assets.plate import Camera
-from cleanplate.synthesis.procedural.shading import draw_plate
-from cleanplate.synthesis.procedural.solids import Solid, blocked, cast_rays, rays
+from cleanplate.synthesis.procedural.shading import render_plate
+from cleanplate.synthesis.procedural.solids import Solid, cast_rays, occluded, ray_directions
 
 SIZE = (24, 32)
 
@@ -62,7 +62,7 @@ shapes = st.builds(
 def test_depth_is_what_a_walk_along_each_ray_finds(solids: list[Solid], pitch: float):
     eye = camera(pitch)
     depth = cast_rays(solids, eye, SIZE).depth
-    way = rays(eye, SIZE)
+    way = ray_directions(eye, SIZE)
     for row in range(2, SIZE[0], 5):
         for column in range(2, SIZE[1], 6):
             walked = march(solids, way[row, column])
@@ -82,7 +82,7 @@ def _thin(solids: list[Solid], way: np.ndarray, t: float) -> bool:
 def test_directions_have_unit_length_along_the_optical_axis():
     for pitch in (-0.5, 0.0, 0.3):
         axis = np.array([0, math.sin(pitch), math.cos(pitch)])
-        assert np.allclose(rays(camera(pitch), SIZE) @ axis, 1, atol=1e-5)
+        assert np.allclose(ray_directions(camera(pitch), SIZE) @ axis, 1, atol=1e-5)
 
 
 def test_a_room_is_seen_from_within():
@@ -100,26 +100,26 @@ def test_what_stands_between_a_point_and_its_lamp():
     points = np.array([[0, 0, 0], [0.4, 0, 0.4], [0.6, 0, 0], [0, 2, 0]], np.float32)
     up = np.tile(np.float32([0, 1, 0]), (4, 1))
     far, near = np.full(4, 10, np.float32), np.full(4, 0.5, np.float32)
-    assert blocked([box], points, up, far).tolist() == [1, 1, 0, 0]
-    assert blocked([box], points, up, near).tolist() == [0, 0, 0, 0]
+    assert occluded([box], points, up, far).tolist() == [1, 1, 0, 0]
+    assert occluded([box], points, up, near).tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_procedural_plates_are_whole_and_repeatable(number: int):
-    plate = draw_plate(3, number, (72, 96))
+    plate = render_plate(3, number, (72, 96))
     assert plate.picture.shape == (72, 96, 3)
     assert plate.picture.dtype == np.uint8
     assert plate.disparity.shape == (72, 96)
     assert np.isfinite(plate.disparity).all()
     assert (plate.disparity >= 0).all()
     assert plate.picture.std() > 3
-    again = draw_plate(3, number, (72, 96))
+    again = render_plate(3, number, (72, 96))
     assert np.array_equal(plate.picture, again.picture)
     assert np.array_equal(plate.disparity, again.disparity)
-    other = draw_plate(4, number, (72, 96))
+    other = render_plate(4, number, (72, 96))
     assert not np.array_equal(plate.picture, other.picture)
 
 
 def test_most_procedural_plates_have_somewhere_to_stand():
-    counts = [draw_plate(8, number, (72, 96)).points.u.size for number in range(8)]
+    counts = [render_plate(8, number, (72, 96)).points.u.size for number in range(8)]
     assert sum(count > 50 for count in counts) >= 6

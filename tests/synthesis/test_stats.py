@@ -18,7 +18,7 @@ from cleanplate.formats.pictures import read_image, write_image
 from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
 from cleanplate.synthesis.inspection.sample_sheet import draw_sheet
-from cleanplate.synthesis.inspection.stats import Bad, measure
+from cleanplate.synthesis.inspection.stats import SkippedSample, measure_set
 from cleanplate.synthesis.inspection.stats_report import (
     JSON,
     as_document,
@@ -71,14 +71,14 @@ def stacks(folder: Path) -> dict[str, np.ndarray]:
 
 def document_of(folder: Path, **options: Any) -> dict[str, Any]:
     stored = open_set(folder)
-    return as_document(stored, measure(stored, **options))
+    return as_document(stored, measure_set(stored, **options))
 
 
 @pytest.mark.parametrize("form", ["shards", "folders"])
 def test_moments_are_those_of_the_whole_stack(form: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(form)
     stored = open_set(folder)
-    stats = measure(stored)
+    stats = measure_set(stored)
     told = as_document(stored, stats)
     reference = stacks(folder)
     assert list(told["pictures"]) == [
@@ -151,7 +151,7 @@ def test_workers_change_nothing(form: str, request: pytest.FixtureRequest) -> No
     folder = request.getfixturevalue(form)
     ticks: list[int] = []
     alone = document_of(folder)
-    together = document_of(folder, workers=2, tick=ticks.append)
+    together = document_of(folder, workers=2, on_progress=ticks.append)
     assert together == alone
     assert sum(ticks) == alone["samples"]
 
@@ -170,14 +170,14 @@ def damaged(folders: Path, tmp_path: Path) -> Path:
 
 def test_a_damaged_part_is_named(damaged: Path) -> None:
     with pytest.raises(CleanplateError, match="cannot be decoded") as caught:
-        measure(open_set(damaged))
+        measure_set(open_set(damaged))
     assert str(caught.value.file) == "mask/000003.jpg"
     assert "--skip-bad" in str(caught.value)
 
 
 def test_bad_samples_are_left_out_and_listed(damaged: Path, folders: Path, tmp_path: Path) -> None:
     stored = open_set(damaged)
-    stats = measure(stored, skip_bad=True)
+    stats = measure_set(stored, skip_bad=True)
     assert [bad[:2] for bad in stats.bad] == [
         ("000003", "mask/000003.jpg"),
         ("000008", "000008"),
@@ -205,10 +205,10 @@ def test_a_broken_shard_is_listed_too(shards: Path, tmp_path: Path) -> None:
     file = tmp_path / "set" / "000001.tar"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(CleanplateError, match=r"000001\.tar.*(cannot be read|is cut short)"):
-        measure(open_set(tmp_path / "set"))
-    stats = measure(open_set(tmp_path / "set"), skip_bad=True)
+        measure_set(open_set(tmp_path / "set"))
+    stats = measure_set(open_set(tmp_path / "set"), skip_bad=True)
     assert [bad for bad in stats.bad if not bad.sample] == [
-        Bad("", "000001.tar", stats.bad[0].what)
+        SkippedSample("", "000001.tar", stats.bad[0].what)
     ]
     assert 7 <= stats.samples < 12
 
@@ -241,7 +241,7 @@ def test_the_report_holds_numbers_and_pictures(
 ) -> None:
     folder = request.getfixturevalue(form)
     stored = open_set(folder)
-    stats = measure(stored)
+    stats = measure_set(stored)
     write_report(tmp_path / "stats", stored, stats, rows=3)
     told = json.loads((tmp_path / "stats" / "stats.json").read_text(encoding="utf-8"))
     assert without_record(told) == as_document(stored, stats)
@@ -309,11 +309,11 @@ def test_the_command_writes_the_report_and_the_card(shards: Path, tmp_path: Path
     out = tmp_path / "set"
     shutil.copytree(shards, out)
     program = [sys.executable, "-m", "cleanplate", "synth", "stats", str(out)]
-    done = run([*program, "--workers", "1", "--json", "--quiet"])
+    done = run([*program, "--workers", "1", "--json", "-", "--quiet"])
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     written = json.loads((out / "stats" / "stats.json").read_text(encoding="utf-8"))
-    assert json.loads(done.stdout) == without_record(written)
+    assert without_record(json.loads(done.stdout)) == without_record(written)
     assert "## Figures" in (out / "DATASET_CARD.md").read_text(encoding="utf-8")
     (out / "000001.tar").write_bytes(b"x" * 2000)
     failed = run([*program, "--workers", "1"])

@@ -10,7 +10,7 @@ import pytest
 onnx = pytest.importorskip("onnx")
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.ingest.depth_estimators import OnnxTeacher
+from cleanplate.synthesis.ingest.depth_estimators import OnnxDepthEstimator
 
 
 def mean_colour(
@@ -53,7 +53,7 @@ def ramp(height: int = 64, width: int = 96) -> np.ndarray:
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("keep", [0, 1])
 def test_the_answer_at_the_pictures_size(tmp_path: Path, last: bool, keep: int):
-    teacher = OnnxTeacher(
+    teacher = OnnxDepthEstimator(
         mean_colour(tmp_path / "m.onnx", last=last, keep=keep),
         convention="disparity", colours="unit", side=64, multiple=32,
     )  # fmt: skip
@@ -83,13 +83,13 @@ def test_colours(tmp_path: Path, colours: str, expected):
         if expected is None
         else expected(np.mean([10, 100, 200]))
     )
-    answer = OnnxTeacher(path).estimate(picture)
+    answer = OnnxDepthEstimator(path).estimate(picture)
     assert np.allclose(answer, by_hand, rtol=1e-5)
 
 
 def test_a_graph_of_fixed_size_and_16_bit_pictures(tmp_path: Path):
     path = mean_colour(tmp_path / "m.onnx", size=(32, 48), convention="disparity")
-    teacher = OnnxTeacher(path, colours="unit")
+    teacher = OnnxDepthEstimator(path, colours="unit")
     assert teacher.size_for(640, 400) == (32, 48)
     picture = ramp(320, 480)
     answer = teacher.estimate(picture.astype(np.uint16) * 257)
@@ -99,48 +99,48 @@ def test_a_graph_of_fixed_size_and_16_bit_pictures(tmp_path: Path):
 
 def test_open_sizes_keep_the_shape_to_the_multiple(tmp_path: Path):
     path = mean_colour(tmp_path / "m.onnx", convention="disparity", side="280", multiple="14")
-    assert OnnxTeacher(path).size_for(1000, 1500) == (280, 420)
-    assert OnnxTeacher(path).size_for(1500, 1000) == (420, 280)
-    assert OnnxTeacher(path, side=518).size_for(480, 640) == (518, 686)
-    assert OnnxTeacher(path, side=5).size_for(100, 100) == (14, 14), "never nothing"
+    assert OnnxDepthEstimator(path).size_for(1000, 1500) == (280, 420)
+    assert OnnxDepthEstimator(path).size_for(1500, 1000) == (420, 280)
+    assert OnnxDepthEstimator(path, side=518).size_for(480, 640) == (518, 686)
+    assert OnnxDepthEstimator(path, side=5).size_for(100, 100) == (14, 14), "never nothing"
 
 
 def test_half_precision_and_bytes(tmp_path: Path):
     picture = ramp()
     half = mean_colour(tmp_path / "h.onnx", kind=onnx.TensorProto.FLOAT16, convention="metric")
-    answer = OnnxTeacher(half, colours="unit", side=64).estimate(picture)
+    answer = OnnxDepthEstimator(half, colours="unit", side=64).estimate(picture)
     assert np.allclose(answer, picture.mean(-1) / 255, atol=2e-3)
 
 
 def test_what_stands_in_the_record(tmp_path: Path):
     path = mean_colour(tmp_path / "m.onnx", convention="metric")
-    facts = OnnxTeacher(path).facts
-    assert facts["model"] == "m.onnx", "no machine's folders"
-    assert facts["convention"] == "metric"
-    assert len(facts["sha256"]) == 64
+    metadata = OnnxDepthEstimator(path).metadata
+    assert metadata["model"] == "m.onnx", "no machine's folders"
+    assert metadata["convention"] == "metric"
+    assert len(metadata["sha256"]) == 64
 
 
 def test_a_convention_that_nobody_tells_is_asked_for(tmp_path: Path):
     path = mean_colour(tmp_path / "m.onnx")
     with pytest.raises(CleanplateError, match=r"m\.onnx: does not say.*\n.*--convention"):
-        OnnxTeacher(path)
+        OnnxDepthEstimator(path)
     wrong = mean_colour(tmp_path / "w.onnx", convention="inverse")
     with pytest.raises(CleanplateError, match="says 'inverse'"):
-        OnnxTeacher(wrong)
-    assert OnnxTeacher(wrong, convention="disparity").convention == "disparity"
+        OnnxDepthEstimator(wrong)
+    assert OnnxDepthEstimator(wrong, convention="disparity").convention == "disparity"
 
 
 def test_faulty_files(tmp_path: Path):
     with pytest.raises(CleanplateError, match=r"nowhere\.onnx: does not exist"):
-        OnnxTeacher(tmp_path / "nowhere.onnx", convention="metric")
+        OnnxDepthEstimator(tmp_path / "nowhere.onnx", convention="metric")
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(CleanplateError, match=r"broken\.onnx: ONNX Runtime cannot load"):
-        OnnxTeacher(tmp_path / "broken.onnx", convention="metric")
+        OnnxDepthEstimator(tmp_path / "broken.onnx", convention="metric")
     with pytest.raises(CleanplateError, match="no colours are called 'blue'"):
-        OnnxTeacher(mean_colour(tmp_path / "b.onnx"), convention="metric", colours="blue")
+        OnnxDepthEstimator(mean_colour(tmp_path / "b.onnx"), convention="metric", colours="blue")
     odd = mean_colour(tmp_path / "s.onnx", convention="metric", side="wide")
     with pytest.raises(CleanplateError, match="side = 'wide'"):
-        OnnxTeacher(odd)
+        OnnxDepthEstimator(odd)
 
 
 def test_a_graph_that_gives_no_map(tmp_path: Path):
@@ -154,6 +154,6 @@ def test_a_graph_that_gives_no_map(tmp_path: Path):
     onnx.save(
         onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "i.onnx"
     )
-    teacher = OnnxTeacher(tmp_path / "i.onnx", convention="metric")
+    teacher = OnnxDepthEstimator(tmp_path / "i.onnx", convention="metric")
     with pytest.raises(CleanplateError, match="not one map"):
         teacher.estimate(ramp())

@@ -11,7 +11,7 @@ import numpy as np
 from cleanplate.depth import write_depth
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.building.build import build
-from cleanplate.synthesis.building.build_request import Order
+from cleanplate.synthesis.building.build_request import BuildRequest
 from cleanplate.synthesis.building.local_engine import run_here
 
 LICENCE = json.dumps({"license": "CC0-1.0", "source": "made for tests"})
@@ -46,6 +46,6 @@ def write_assets(folder: Path, count: int) -> tuple[Path, Path]:
 def build_set(out: Path, assets: tuple[Path, Path], preset: str, **asked: object) -> Path:
     """Build a set in this process, 32 x 32 pixels."""
     plates, cutouts = assets
-    order = partial(Order, out, preset, (plates,), (cutouts,), size=(32, 32), seed=3)
+    order = partial(BuildRequest, out, preset, (plates,), (cutouts,), size=(32, 32), seed=3)
     build(order(**asked), run_here)  # type: ignore[arg-type]
     return out

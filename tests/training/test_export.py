@@ -320,6 +320,7 @@ def test_the_command_line_exports(run, tmp_path):
             "--license",
             "mit",
             "--json",
+            "-",
         ],
     )
     assert done.exit_code == 0, done.output

@@ -113,6 +113,16 @@ def test_a_saved_recipe_names_what_changed(tmp_path):
     ]
 
 
+def test_a_recipe_saved_by_an_older_version_is_the_same():
+    recipe = tiny_recipe()
+    saved = recipes.to_json(recipe)
+    settings = saved["data"]["compositor"]
+    settings["look"] = settings.pop("tone")
+    settings["shine_share"] = settings.pop("colour_bleed_share")
+    assert recipes.changes(saved, recipe) == []
+    assert recipes.command_of(saved) == recipes.command_of(recipes.to_json(recipe))
+
+
 def test_the_command_of_a_recipe_gives_the_recipe_again():
     fields = ["--steps", "7", "--stages", "64x48:8:1", "--no-channels-last", "--network.width", "2"]
     command = recipe_json.command_of(recipe_json.to_json(chosen(*fields)))

@@ -19,7 +19,7 @@ from cleanplate.depth import write_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_alpha, write_image
 from cleanplate.synthesis import CompositorSettings
-from cleanplate.synthesis.compositor.camera_effects import Pass
+from cleanplate.synthesis.compositor.camera_effects import CameraParams
 from cleanplate.training import recipe_json
 from cleanplate.training.data.data_module import open_sources
 from cleanplate.training.data.pair_augmentation import (
@@ -103,10 +103,12 @@ def test_plate_and_frame_are_exposed_apart_and_the_truth_stays_the_frames():
 
 def test_a_moved_camera_moves_the_plate_and_its_depth_alike(monkeypatch):
     def moved_camera(rng, size, **shares):
-        still = Pass(np.ones(3, np.float32))
+        still = CameraParams(np.ones(3, np.float32))
         return still, still, np.array([[1.0, 0, 4], [0, 1, 0]])
 
-    monkeypatch.setattr("cleanplate.training.data.pair_augmentation.draw_passes", moved_camera)
+    monkeypatch.setattr(
+        "cleanplate.training.data.pair_augmentation.sample_camera_params", moved_camera
+    )
     settings = CompositorSettings(smallest_crop=1.0, mirror=False)
     made = AugmentedPairs(Ramps(), 1, settings).sample(0, (60, 60))
     inside = slice(0, 56)

@@ -154,7 +154,7 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
     assert record["recipe"]["pairs"] == pairs.name
     SubjectDepth.read(run / SUBJECT_DEPTH)
     kept = (run / "subjects.npz").stat().st_mtime_ns
-    again = ["--json", *fields[:-1], "6"]
+    again = ["--json", "-", *fields[:-1], "6"]
     assert main(["train", "subject-depth-smoke", "--run", str(run), *again]) == 0
     assert (run / "subjects.npz").stat().st_mtime_ns == kept
     record = json.loads((run / "subject_depth.json").read_text(encoding="utf-8"))

@@ -270,5 +270,5 @@ def test_the_command_takes_a_folder(tmp_path: Path, capsys):
     assert np.abs(stored - expected)[near].max() < 0.00051 + 1e-4
     facts = json.loads((tmp_path / "photo.json").read_text(encoding="utf-8"))
     assert facts["depth_from"]["kind"] == "dpt"
-    assert main([*call, "--side", "99", "--force"]) == 2
+    assert main([*call, "--side", "99", "--rebuild"]) == 2
     assert "for ONNX files" in capsys.readouterr().err

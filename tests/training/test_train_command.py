@@ -43,7 +43,7 @@ def arguments(tmp_path_factory):
 
 
 def test_a_run_says_how_it_ended_and_is_not_repeated(tmp_path, arguments):
-    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json"]
+    words = [*arguments, "--run", str(tmp_path / "run"), "--steps", "3", "--json", "-"]
     first = CliRunner().invoke(train_command.command, words)
     assert first.exit_code == 0, first.output
     assert json.loads(first.stdout)["status"] == "complete"

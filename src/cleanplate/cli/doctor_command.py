@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterable
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cleanplate import __version__
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import json_option
+from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError, install_command
 from cleanplate.installation import declared
 
@@ -29,16 +31,21 @@ _TWINS = {
 }
 
 
-@click.command(epilog="Example: cleanplate doctor --json")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.command(epilog="Example: cleanplate doctor --json -")
+@json_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, json_output: JsonOutput | None) -> None:
     """Show what is installed and what is missing.
 
     Ends with exit code 1 if something that prediction needs is missing.
     """
+    if json_output is not None:
+        json_output.check()
     found = examine()
-    click.echo(json.dumps(found, indent=2) if as_json else _page(found))
+    if json_output is not None:
+        json_output.write(found)
+    if shows_summary(json_output, quiet=False):
+        click.echo(_page(found))
     if not found["healthy"]:
         ctx.exit(1)
 
@@ -70,7 +77,7 @@ def examine() -> dict[str, Any]:
         "cleanplate": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "cores": _cores(),
+        "cores": available_cores(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
         "libraries": libraries,
         "extras": {extra: _versions(some) for extra, some in needs.extras.items()},
@@ -120,12 +127,6 @@ def _version(name: str) -> str | None:
         except PackageNotFoundError:
             continue
     return None
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _providers() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
-from cleanplate.cli.options import model_options, overwrite_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    max_pixels_option,
+    model_options,
+    overwrite_option,
+    quiet_option,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   cleanplate evaluate pairs
-  cleanplate evaluate pairs --variant clean --plate-depth --json scores.json --sheet sheet.jpg
+  cleanplate evaluate pairs --variant clean --with-plate-depth --json scores.json --sheet sheet.jpg
   cleanplate evaluate pairs --baseline aligned --json - > aligned.json
 """
 
@@ -39,7 +44,7 @@ Examples:
     metavar="NAME",
     help="Variant of the pairs; can be repeated.  [default: all]",
 )
-@click.option("--plate-depth", is_flag=True, help="Give the model the plate's true depth.")
+@click.option("--with-plate-depth", is_flag=True, help="Give the model the plate's true depth.")
 @click.option("--known-focal", is_flag=True, help="Give the model the focal length (fx) of the "
               "pair's JSON.")  # fmt: skip
 @model_options
@@ -56,12 +61,7 @@ Examples:
     type=click.Choice(["infinity", "unknown"]),
     help="Meaning of 0 in a depth PNG.  [default: from the pair's JSON, else unknown]",
 )
-@click.option(
-    "--json",
-    "json_path",
-    metavar="FILE|-",
-    help="Write everything measured as JSON; - writes it to stdout in place of the table.",
-)
+@json_option
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
@@ -72,18 +72,18 @@ Examples:
 @click.option("--rgbd", is_flag=True, help="PAIRS are a depth camera's: NAME_plate, NAME_frame, "
               "and the _depth of both; without alpha.")  # fmt: skip
 @overwrite_option
-@click.option("--quiet", is_flag=True, help="No progress bar, no table.")
+@quiet_option
 def command(
     *,
     pairs: Path,
     baseline: str | None,
     wanted: tuple[str, ...],
-    plate_depth: bool,
+    with_plate_depth: bool,
     known_focal: bool,
     limit: int | None,
     convention: str,
     depth_zero: Any,
-    json_path: str | None,
+    json_output: JsonOutput | None,
     sheet: Path | None,
     rgbd: bool,
     overwrite: bool,
@@ -107,10 +107,15 @@ def command(
         )
     if rgbd and (baseline or wanted or sheet or known_focal):
         raise click.UsageError("--baseline, --variant, --sheet and --known-focal: not with --rgbd.")
-    _check_targets(json_path, sheet, overwrite)
+    _check_targets(json_output, sheet, overwrite)
     if rgbd:
         _score_measured(
-            _model(**of_model), pairs, limit, json_path=json_path, overwrite=overwrite, quiet=quiet
+            _model(**of_model),
+            pairs,
+            limit,
+            json_output=json_output,
+            overwrite=overwrite,
+            quiet=quiet,
         )
         return
     faults: dict[str, str] = {}
@@ -133,7 +138,7 @@ def command(
             predictor,
             [pair for pair in found if variant in pair.variant_files][:limit],
             variant,
-            with_plate_depth=plate_depth,
+            with_plate_depth=with_plate_depth,
             with_focal=known_focal,
             settings=settings,
             progress=_progress(variant, quiet),
@@ -141,9 +146,9 @@ def command(
         )
         for variant in dict.fromkeys(chosen)
     ]
-    if not quiet and json_path != "-":
+    if shows_summary(json_output, quiet):
         click.echo(evaluation.as_table(scores))
-    if json_path:
+    if json_output is not None:
         options = {
             "pairs": pairs.name,
             "limit": limit,
@@ -154,23 +159,24 @@ def command(
             "depth_zero": depth_zero,
         }
         document = {"options": options, "failed": faults, **evaluation.as_document(scores)}
-        _write_json(json_path, document, overwrite)
+        json_output.write(document, overwrite=overwrite)
     if sheet and any(one.rows for one in scores):
-        from cleanplate.predict.output.rendered_image import Still
+        from cleanplate.predict.output.rendered_image import RenderedImage
 
-        Still(evaluation.draw_sheet(predictor, found, scores)).save(sheet, overwrite=overwrite)
+        drawn = evaluation.draw_sheet(predictor, found, scores)
+        RenderedImage(drawn).save(sheet, overwrite=overwrite)
     for one in scores:
         faults |= {f"{name} ({one.variant})": why for name, why in one.failed.items()}
     if faults:
         raise CleanplateError(_failures(faults, len(faults) + sum(len(one.rows) for one in scores)))
 
 
-def _check_targets(json_path: str | None, sheet: Path | None, overwrite: bool) -> None:
+def _check_targets(json_output: JsonOutput | None, sheet: Path | None, overwrite: bool) -> None:
     """Raise before the work if the outputs could not be written after it."""
     from cleanplate.files.ownership import check_target
 
-    if json_path not in (None, "-"):
-        check_target(json_path, overwrite=overwrite)
+    if json_output is not None:
+        json_output.check(overwrite=overwrite)
     if sheet is not None:
         check_target(sheet, (".png", ".jpg", ".jpeg"), overwrite=overwrite)
 
@@ -185,17 +191,17 @@ def _score_measured(
     folder: Path,
     limit: int | None,
     *,
-    json_path: str | None,
+    json_output: JsonOutput | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
     from cleanplate.evaluation import rgbd
 
     rows = [rgbd.score_measured(predictor, pair) for pair in rgbd.find_measured(folder)[:limit]]
-    if not quiet and json_path != "-":
+    if shows_summary(json_output, quiet):
         click.echo(rgbd.as_measured_table(rows))
-    if json_path:
-        _write_json(json_path, rgbd.as_measured_document(rows), overwrite)
+    if json_output is not None:
+        json_output.write(rgbd.as_measured_document(rows), overwrite=overwrite)
 
 
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:
@@ -226,12 +232,3 @@ def _progress(variant: str, quiet: bool) -> Callable[[Sequence[Pair]], Iterable[
         return tqdm(pairs, desc=variant, unit="pair", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
 
     return bar
-
-
-def _write_json(path: str, document: dict[str, Any], overwrite: bool) -> None:
-    from cleanplate.files.ownership import sealed, write_sealed
-
-    if path == "-":
-        click.echo(json.dumps(sealed(document), indent=1, allow_nan=False))
-    else:
-        write_sealed(path, document, overwrite=overwrite, indent=1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from cleanplate.cli.options import overwrite_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import json_option, output_option, overwrite_option, quiet_option
 from cleanplate.errors import require
 from cleanplate.files.json_files import read_json
 
@@ -21,23 +21,21 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("source", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The model's folder, or FILE.safetensors for the weights alone.",
+@output_option(
+    "The model's folder, or FILE.safetensors for the weights alone.",
+    metavar="FOLDER|FILE",
+    is_folder=False,
 )
 @click.option("--name", help="The model's name.  [default: the recipe's]")
 @click.option(
     "--license",
     "license_",
-    metavar="NAME",
-    help="Of the weights, by SPDX name.  [default: Apache-2.0 where the training data allow it]",
+    metavar="SPDX",
+    help="Licence of the weights.  [default: Apache-2.0 where the training data allow it]",
 )
 @click.option("--training-data", default="", help="What it learned from, in words.")
 @click.option("--limits", default="", help="What it is known to be bad at.")
-@click.option("--default", is_flag=True, help="The model of people who choose none.")
+@click.option("--default", is_flag=True, help="Make it the model that is used where none is named.")
 @click.option(
     "--figures",
     multiple=True,
@@ -50,8 +48,8 @@ Examples:
     help="The run of `cleanplate train subject-depth`: its regressor becomes part of the model.",
 )
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON.")
-@click.option("--quiet", is_flag=True, help="Say nothing.")
+@json_option
+@quiet_option
 def command(  # noqa: PLR0917 - click passes them by name
     source: Path,
     output: Path,
@@ -63,7 +61,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     figures: tuple[Path, ...],
     subject_depth: Path | None,
     overwrite: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
@@ -81,6 +79,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     from cleanplate.training.export.model_card import Facts
     from cleanplate.training.half_precision_weights import SUFFIX
 
+    if json_output is not None:
+        json_output.check(overwrite=overwrite)
     if output.suffix == SUFFIX:
         exporter.export_weights(source, output, overwrite=overwrite)
         return
@@ -95,9 +95,9 @@ def command(  # noqa: PLR0917 - click passes them by name
         overwrite=overwrite,
     )
     card = read_json(folder / "card.json")
-    if as_json:
-        click.echo(json.dumps(card))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write(card, overwrite=overwrite)
+    if shows_summary(json_output, quiet):
         click.echo(
             f"{folder}: {card['parameters']:,} parameters, {card['gmac_frame_256']:g} GMAC a "
             f"256 x 256 frame, within {card['largest_difference_from_torch']:g} of torch",

@@ -1,21 +1,134 @@
-"""Groups of options that several commands share, or that make one command long."""
+"""Options that several commands share: one spelling, one meaning, one text of help."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import click
 
+from cleanplate.cli.json_output import JsonOutput
+
 KINDS = "alpha,foreground,depth,shadow,preview,composite"
 
+MAX_PIXELS = "CLEANPLATE_MAX_PIXELS"  # `decoding.MAX_PIXELS_VARIABLE`, which is costly to import
+
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
-def _group(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """WIDTHxHEIGHT in pixels, given as (height, width)."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Read the two numbers."""
+        try:
+            width, height = (int(part) for part in str(value).lower().split("x"))
+        except ValueError:
+            self.fail(f"{value!r} is not a size like 224x224", param, ctx)
+        return height, width
+
+
+class JsonTarget(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """FILE or - as a `JsonOutput`."""
+
+    name = "FILE|-"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> JsonOutput:
+        """Make a `JsonOutput` of the option's text."""
+        return value if isinstance(value, JsonOutput) else JsonOutput(str(value))
+
+
+def _group(*options: Option) -> Option:
     """Make one decorator of several; help shows them in this order."""
     return lambda command: reduce(lambda inner, option: option(inner), reversed(options), command)
+
+
+def output_option(
+    help: str,
+    name: str = "output",
+    *,
+    required: bool = True,
+    metavar: str = "FOLDER",
+    is_folder: bool = True,
+) -> Option:
+    """Make `-o/--output`: where a command writes.
+
+    Args:
+        help: what is written there.
+        name: the command's parameter.
+        required: whether it must be given.
+        metavar: shown in the help.
+        is_folder: refuse what is a file.
+    """
+    kind = click.Path(path_type=Path, file_okay=not is_folder)
+    return click.option(
+        "-o", "--output", name, required=required, metavar=metavar, type=kind, help=help
+    )
+
+
+def workers_option(
+    *,
+    default: int | None = None,
+    least: int = 0,
+    help: str = "Processes; 0 works in this one.",
+) -> Option:
+    """Make `--workers N`; without a default there is one worker for each core.
+
+    Args:
+        default: number of processes; None = the command takes one for each core.
+        least: smallest number allowed.
+        help: what the processes do.
+    """
+    usual = "one for each core" if default is None else str(default)
+    return click.option(
+        "--workers",
+        type=click.IntRange(least),
+        default=default,
+        metavar="N",
+        help=f"{help}  [default: {usual}]",
+    )
+
+
+def assume_license_option(of: str) -> Option:
+    """Make `--assume-license`: the licence of assets that state none."""
+    return click.option(
+        "--assume-license",
+        metavar="SPDX",
+        help=f"Licence of {of} that state none; what is made says that it was assumed.",
+    )
+
+
+def max_pixels_option(command: Command) -> Command:
+    """Add `--max-pixels`. It holds for all that the command reads, in worker processes too."""
+    return click.option(
+        "--max-pixels",
+        type=click.IntRange(1),
+        metavar="N",
+        expose_value=False,
+        callback=_set_max_pixels,
+        help="Refuse pictures with more pixels.  [default: 134217728]",
+    )(command)
+
+
+def _set_max_pixels(context: click.Context, _: click.Parameter, limit: int | None) -> None:
+    if limit is None:
+        return
+    before = os.environ.get(MAX_PIXELS)
+    os.environ[MAX_PIXELS] = str(limit)
+    context.call_on_close(lambda: _restore_max_pixels(before))
+
+
+def _restore_max_pixels(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(MAX_PIXELS, None)
+    else:
+        os.environ[MAX_PIXELS] = before
 
 
 overwrite_option = click.option(
@@ -24,21 +137,73 @@ overwrite_option = click.option(
     help="Replace files that are there even if Cleanplate did not write them.",
 )
 
+json_option = click.option(
+    "--json",
+    "json_output",
+    type=JsonTarget(),
+    metavar="FILE|-",
+    help="Write the outcome as JSON to FILE; - writes it to stdout in place of the summary.",
+)
+"""Adds the parameter `json_output: JsonOutput | None`."""
+
+quiet_option = click.option(
+    "--quiet", is_flag=True, help="Print errors only: no progress bar, no warnings, no summary."
+)
+
+rebuild_option = click.option(
+    "--rebuild", is_flag=True, help="Make again what an earlier run made."
+)
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the random numbers: the same seed makes the same files.",
+)
+
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out what cannot be used, and list it; no error."
+)
+
+license_options = _group(
+    click.option("--license", "license_", metavar="SPDX", help="Licence of the pictures."),
+    click.option("--source", metavar="TEXT", help="Where the pictures come from."),
+    click.option("--attribution", metavar="TEXT", help="Whom to name as their author."),
+)
+
+model_option = click.option(
+    "--model", metavar="NAME|FOLDER", help="A shipped or an exported model."
+)
+
+align_option = click.option(
+    "--align",
+    type=click.Choice(["auto", "on", "off"]),
+    help="Register the plate to the frame: where the camera is seen to have moved, always, or "
+    "never.  [default: auto]",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=int,
+    metavar="N",
+    help="CPU threads of the network.  [default: all cores, at most 4; with --workers, the cores "
+    "shared out]",
+)
+
 model_options = _group(
-    click.option("--model", metavar="NAME|FOLDER", help="A shipped or an exported model."),
-    click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate to "
-                 "the frame: where the camera is seen to have moved, always, or never. [default: "
-                 "auto]"),
+    model_option,
+    align_option,
     click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
-                 "network sees plate and frame. [default: 512]"),
-    click.option("--threads", type=int, metavar="N", help="CPU threads of the network. [default: "
-                 "all cores, at most 4; with --workers, the cores shared out]"),
+                 "network sees plate and frame.  [default: 512]"),
+    threads_option,
     click.option("--provider", metavar="NAME", help="ONNX Runtime's execution provider, such as "
-                 "cuda or coreml; an error if it is not there. [default: cpu]"),
+                 "cuda or coreml; an error if it is not there.  [default: cpu]"),
 )  # fmt: skip
 
 writing_options = _group(
-    click.option("--save", metavar="LIST", help=f"What to write, of {KINDS}. [default: all; "
+    click.option("--save", metavar="LIST", help=f"What to write, of {KINDS}.  [default: all; "
                  "composite only with --background]"),
     click.option("--background", metavar="COLOUR|FILE", help="What the composite shows behind the "
                  "subject: #rrggbb, a CSS name or a picture."),
@@ -48,7 +213,7 @@ writing_options = _group(
                  show_default=True, help="In which values the foreground will be laid over a new "
                  "background: linear light, or display values as most editors do."),
     click.option("--premultiplied", is_flag=True, help="Multiply the foreground's colour by "
-                 "alpha. [default: straight colour]"),
+                 "alpha.  [default: straight colour]"),
     overwrite_option,
     click.option("--skip-existing", is_flag=True, help="Leave out frames whose files an earlier "
                  "run wrote with the same options."),

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
-from cleanplate.cli.options import matte_options, model_options, writing_options
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    matte_options,
+    max_pixels_option,
+    model_options,
+    output_option,
+    quiet_option,
+    workers_option,
+    writing_options,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
@@ -25,6 +33,9 @@ Examples:
   cleanplate predict --plate plate.jpg frames/*.png -o out --foreground-space display
   cleanplate predict --plate plate.jpg - -o - --save alpha < frame.jpg > alpha.png
 """
+Outcomes: TypeAlias = dict[str, list[Any]]
+"""Reports of frames, and names and errors of others, under "frames", "skipped" and "failed"."""
+
 _LISTED = 20
 """Failures that are told one by one."""
 
@@ -39,20 +50,21 @@ _LISTED = 20
               "network's estimate, or keep unknown.")  # fmt: skip
 @click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
               "distances. [default: from EXIF, else 60 degrees]")  # fmt: skip
-@click.option("-o", "--output", required=True, metavar="FOLDER|-", type=click.Path(path_type=Path),
-              help="Where the files go, made if it is not there; - writes one PNG to the standard "
-              "output.")  # fmt: skip
+@output_option(
+    "Where the files go, made if it is not there; - writes one PNG to the standard output.",
+    metavar="FOLDER|-",
+    is_folder=False,
+)
 @writing_options
 @matte_options
 @model_options
 @max_pixels_option
 @click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
               "frame's.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Go on even if the plate is plainly wrong.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N",
-              help="Processes that share the frames.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Write the reports to stdout as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no warnings, no summary.")
+@click.option("--force", is_flag=True, help="Go on even if the plate is wrong.")
+@workers_option(default=0, help="Processes that share the frames; 0 works in this one.")
+@json_option
+@quiet_option
 def command(
     *,
     frames: tuple[str, ...],
@@ -60,7 +72,7 @@ def command(
     plate_depth: str | None,
     output: Path,
     workers: int,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
     **chosen: Any,
 ) -> None:
@@ -80,15 +92,28 @@ def command(
     job = _job(plate, plate_depth, output, chosen)
     to_stdout = output == STDOUT
     if to_stdout:
-        _check_stdout(job, as_json)
+        _check_stdout(job, json_output)
     job.check()
+    if json_output is not None:
+        json_output.check(overwrite=chosen["overwrite"])
     paths = _frames(frames, job, quiet)
-    if to_stdout:
+    outcomes = (
         _write_stdout(job, paths, quiet)
-        return
-    tasks = _named(paths)
+        if to_stdout
+        else _predict_all(job, _named(paths), workers, quiet)
+    )
+    if json_output is not None:
+        json_output.write(outcomes, overwrite=chosen["overwrite"])
+    if shows_summary(json_output, quiet) and not to_stdout:
+        _summarise(outcomes, output)
+    if outcomes["failed"]:
+        raise CleanplateError(_told(outcomes["failed"], len(paths)))
+
+
+def _predict_all(job: Job, tasks: list[Task], workers: int, quiet: bool) -> Outcomes:
+    """Predict and write all frames; a single one that fails raises its error."""
     said: set[str] = set()
-    outcomes: dict[str, list[Any]] = {"frames": [], "skipped": [], "failed": []}
+    outcomes: Outcomes = {"frames": [], "skipped": [], "failed": []}
     for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
         if outcome.report is not None:
             outcomes["frames"].append(outcome.report)
@@ -101,18 +126,13 @@ def command(
         else:
             told = {"frame": str(outcome.frame), "error": str(outcome.error)}
             outcomes["failed"].append(told)
-    if as_json:
-        click.echo(json.dumps(outcomes, indent=2))
-    elif not quiet:
-        _summarise(outcomes, output)
-    if outcomes["failed"]:
-        raise CleanplateError(_told(outcomes["failed"], len(tasks)))
+    return outcomes
 
 
 def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, Any]) -> Job:
     from cleanplate.predict.frames.frame_job import Job
     from cleanplate.predict.output.rendered_image import check_background
-    from cleanplate.predict.output.result_files import Writing
+    from cleanplate.predict.output.writing import Writing
     from cleanplate.predict.session import providers_for
     from cleanplate.predict.size import WORKING_SIZE
 
@@ -170,8 +190,8 @@ def _frames(given: tuple[str, ...], job: Job, quiet: bool) -> list[Path]:
 
 
 def _named(paths: list[Path]) -> list[Task]:
+    from cleanplate.predict.frames.frame_names import stems
     from cleanplate.predict.frames.frame_selection import STDIN
-    from cleanplate.predict.output.result_files import stems
 
     names = ["frame"] if paths == [STDIN] else stems(paths)
     return list(zip(paths, names, strict=True))
@@ -182,7 +202,7 @@ def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
 
     # Also before workers start: mistakes about plate and model are told once, and at once.
     scene = job.scene()
-    if workers == 1 or len(tasks) == 1:
+    if workers < 2 or len(tasks) == 1:
         return process_all(job, scene, tasks)
     from cleanplate.predict.frames.frame_workers import process_parallel
 
@@ -190,9 +210,9 @@ def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
     return process_parallel(job, tasks, workers)
 
 
-def _check_stdout(job: Job, as_json: bool) -> None:
-    if as_json:
-        raise click.UsageError("--json and -o - both write to the standard output.")
+def _check_stdout(job: Job, json_output: JsonOutput | None) -> None:
+    if json_output is not None and json_output.is_stdout:
+        raise click.UsageError("--json - and -o - both write to the standard output.")
     if len(job.writing.kinds) != 1:
         raise click.UsageError("-o - writes one picture: name it with --save.")
     if job.writing.kinds == ("depth",) and job.plate_depth is None:
@@ -201,7 +221,7 @@ def _check_stdout(job: Job, as_json: bool) -> None:
         raise click.UsageError("-o - writes a PNG, which no terminal can show: redirect it.")
 
 
-def _write_stdout(job: Job, paths: list[Path], quiet: bool) -> None:
+def _write_stdout(job: Job, paths: list[Path], quiet: bool) -> Outcomes:
     from cleanplate.predict.output.result_files import as_png
 
     if len(paths) != 1:
@@ -211,6 +231,7 @@ def _write_stdout(job: Job, paths: list[Path], quiet: bool) -> None:
         _warn(result.report, set())
     sys.stdout.buffer.write(as_png(result, job.writing))
     sys.stdout.buffer.flush()
+    return {"frames": [result.report], "skipped": [], "failed": []}
 
 
 def _progress(outcomes: Iterator[Outcome], total: int, quiet: bool) -> Iterable[Outcome]:
@@ -235,7 +256,7 @@ def _told(failed: list[dict[str, str]], total: int) -> str:
     return f"{len(failed)} of {total} frames failed:\n" + "\n".join(lines)
 
 
-def _summarise(outcomes: dict[str, list[Any]], output: Path) -> None:
+def _summarise(outcomes: Outcomes, output: Path) -> None:
     for report in outcomes["frames"]:
         click.echo(_summary(report, output))
     if outcomes["skipped"]:

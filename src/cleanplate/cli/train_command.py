@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import json_option, max_pixels_option, quiet_option, workers_option
 from cleanplate.errors import require
 from cleanplate.files.listing import find_pictures
 
@@ -38,13 +38,7 @@ Examples:
     type=click.Path(path_type=Path, file_okay=False),
     help="The run folder.  [default: runs/RECIPE]",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    default=2,
-    show_default=True,
-    help="Processes that make samples.",
-)
+@workers_option(default=2, help="Processes that make samples; 0 makes them in this one.")
 @click.option(
     "--threads",
     type=click.IntRange(0),
@@ -99,8 +93,8 @@ Examples:
 @click.option(
     "--no-asset-cache", is_flag=True, help="Use no cache: every worker decodes its assets."
 )
-@click.option("--quiet", is_flag=True, help="No progress bar.")
-@click.option("--json", "as_json", is_flag=True, help="Say how it ended as JSON on stdout.")
+@json_option
+@quiet_option
 @click.option(
     "-h",
     "--help",
@@ -117,7 +111,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     run: Path | None,
     asset_cache: Path | None,
     no_asset_cache: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     wants_help: bool,
     **launch: Any,
 ) -> None:
@@ -138,12 +132,13 @@ def command(  # noqa: PLR0917 - click passes them by name
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     for library in ("torch", "lightning", "tyro", "tensorboard"):
         require(library, "train")
+    given = [*fields, *(["--help"] if wants_help else [])]
+    if json_output is not None:
+        json_output.check()
     if recipe.startswith("subject-depth"):
-        _train_subject_depth(
-            recipe, [*fields, "--help"] if wants_help else list(fields), run, as_json
-        )
+        _train_subject_depth(recipe, given, run, json_output, quiet=launch["quiet"])
         return
-    chosen = read_recipe(recipe, [*fields, "--help"] if wants_help else list(fields))
+    chosen = read_recipe(recipe, given)
     if not launch["quiet"]:
         for folder in filter(Path.is_dir, (*chosen.data.plates, *chosen.data.cutouts)):
             for remark in find_pictures(folder).remarks():
@@ -153,18 +148,24 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     cache = None if no_asset_cache else asset_cache or default_cache()
     outcome = fit(chosen, run or Path("runs") / recipe, RunOptions(**launch, asset_cache=cache))
-    if outcome.rank:
-        pass  # The first process speaks for all.
-    elif as_json:
-        values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
-        click.echo(json.dumps(values))
-    else:
-        click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
+    if outcome.rank == 0:  # the first process speaks for all
+        if json_output is not None:
+            values = dataclasses.asdict(outcome) | {"checkpoint": str(outcome.checkpoint)}
+            json_output.write(values)
+        if shows_summary(json_output, launch["quiet"]):
+            click.echo(f"{outcome.status} at step {outcome.step}: {outcome.checkpoint}", err=True)
     if outcome.status == "interrupted":
         sys.exit(130)
 
 
-def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json: bool) -> None:
+def _train_subject_depth(
+    name: str,
+    fields: list[str],
+    run: Path | None,
+    json_output: JsonOutput | None,
+    *,
+    quiet: bool,
+) -> None:
     """Train the subject depth regressor; it takes minutes and is not resumed."""
     import tyro
 
@@ -183,9 +184,9 @@ def _train_subject_depth(name: str, fields: list[str], run: Path | None, as_json
     )
     folder = run or Path("runs") / name
     record = subject_training.train(chosen, folder)
-    if as_json:
-        click.echo(json.dumps(record))
-    else:
+    if json_output is not None:
+        json_output.write(record)
+    if shows_summary(json_output, quiet):
         for kind, figures in record["figures"].items():
             told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
             click.echo(f"{kind}: {told}", err=True)

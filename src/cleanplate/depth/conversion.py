@@ -27,15 +27,30 @@ class Intrinsics(NamedTuple):
     cy: float
 
     def scaled(self, sx: float, sy: float) -> Intrinsics:
-        """Those of the picture resized by `sx` in width and `sy` in height."""
+        """Those of the picture resized by `sx` in width and `sy` in height.
+
+        Examples:
+            >>> Intrinsics(500.0, 500.0, 320.0, 240.0).scaled(0.5, 0.5)  # every entry is halved
+            Intrinsics(fx=250.0, fy=250.0, cx=160.0, cy=120.0)
+        """
         return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
 
     def cropped(self, x: float, y: float) -> Intrinsics:
-        """Those of the picture without its `x` left columns and `y` upper rows."""
+        """Those of the picture without its `x` left columns and `y` upper rows.
+
+        Examples:
+            >>> Intrinsics(500.0, 500.0, 320.0, 240.0).cropped(20, 40)  # 320 - 20 and 240 - 40
+            Intrinsics(fx=500.0, fy=500.0, cx=300.0, cy=200.0)
+        """
         return Intrinsics(self.fx, self.fy, self.cx - x, self.cy - y)
 
     def flipped(self, width: float) -> Intrinsics:
-        """Those of the picture, `width` pixels wide, mirrored left to right."""
+        """Those of the picture, `width` pixels wide, mirrored left to right.
+
+        Examples:
+            >>> Intrinsics(500.0, 500.0, 300.0, 240.0).flipped(640)  # cx = 640 - 300
+            Intrinsics(fx=500.0, fy=500.0, cx=340.0, cy=240.0)
+        """
         return Intrinsics(self.fx, self.fy, width - self.cx, self.cy)
 
 
@@ -43,6 +58,13 @@ def depth_to_disparity(depth: Plane) -> Plane:
     """Turn depth into 1/m: +inf becomes 0; NaN, zero and negative depth become NaN.
 
     Floats are metres; integers are millimetres, as everywhere (`docs/depth.md`).
+
+    Examples:
+        >>> depth = np.array([[2.0, np.inf, -1.0]], np.float32)
+        >>> depth_to_disparity(depth).tolist()  # 1 / 2, 1 / inf, not a depth
+        [[0.5, 0.0, nan]]
+        >>> depth_to_disparity(np.array([[500]], np.uint16)).tolist()  # 1 / 0.5 m
+        [[2.0]]
     """
     depth = metres(np.asarray(depth))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -50,7 +72,13 @@ def depth_to_disparity(depth: Plane) -> Plane:
 
 
 def disparity_to_depth(disparity: Plane) -> Plane:
-    """Turn 1/m into metres: 0 becomes +inf; NaN and negative disparity become NaN."""
+    """Turn 1/m into metres: 0 becomes +inf; NaN and negative disparity become NaN.
+
+    Examples:
+        >>> disparity = np.array([[0.5, 0.0, -1.0]], np.float32)
+        >>> disparity_to_depth(disparity).tolist()  # 1 / 0.5, 1 / 0, not a disparity
+        [[2.0, inf, nan]]
+    """
     disparity = np.asarray(disparity, dtype=np.float32)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(disparity >= 0, np.float32(1) / np.abs(disparity), np.float32(np.nan))
@@ -76,6 +104,11 @@ class Normalisation:
 
         Raises:
             CleanplateError: if no pixel is known.
+
+        Examples:
+            >>> disparity = np.array([[1, 2, 4, 5, np.nan]], np.float32)
+            >>> Normalisation.of(disparity)  # median (2 + 4) / 2; spread (2 + 1 + 1 + 2) / 4
+            Normalisation(median=3.0, spread=1.5)
         """
         known = np.isfinite(disparity)
         if valid is not None:
@@ -91,11 +124,23 @@ class Normalisation:
         return cls(median, max(spread, 1e-3 * max(median, 1e-3)))
 
     def apply(self, disparity: Plane) -> Plane:
-        """Make disparity relative; NaN stays NaN."""
+        """Make disparity relative; NaN stays NaN.
+
+        Examples:
+            >>> disparity = np.array([[6.0]], np.float32)
+            >>> Normalisation(3.0, 1.5).apply(disparity).tolist()  # (6 - 3) / 1.5
+            [[2.0]]
+        """
         return ((disparity - np.float32(self.median)) / np.float32(self.spread)).astype(np.float32)
 
     def invert(self, relative: Plane) -> Plane:
-        """Give relative disparity this median and spread again."""
+        """Give relative disparity this median and spread again.
+
+        Examples:
+            >>> relative = np.array([[2.0]], np.float32)
+            >>> Normalisation(3.0, 1.5).invert(relative).tolist()  # 2 * 1.5 + 3
+            [[6.0]]
+        """
         return (relative * np.float32(self.spread) + np.float32(self.median)).astype(np.float32)
 
 
@@ -110,6 +155,11 @@ def fit_scale_shift(
 
     Raises:
         CleanplateError: if no pixel is left.
+
+    Examples:
+        >>> prediction, target = (np.array([row], np.float32) for row in ([0, 1, 2], [1, 3, 5]))
+        >>> fit_scale_shift(prediction, target)  # target = 2 * prediction + 1
+        (2.0, 1.0)
     """
     known = np.isfinite(prediction) & np.isfinite(target)
     if mask is not None:
@@ -144,6 +194,10 @@ def colour_map(
         valid: (H, W), what to paint.
         low: the disparity of the darkest colour; by default the 1st percentile.
         high: the disparity of the brightest colour; by default the 99th percentile.
+
+    Examples:
+        >>> colour_map(np.array([[np.nan]], np.float32)).tolist()  # unknown: the middle of 0 to 255
+        [[[128, 128, 128]]]
     """
     known = np.isfinite(disparity)
     if valid is not None:
@@ -177,6 +231,12 @@ def point_cloud(
 
     Raises:
         ValueError: if the sizes of depth and picture differ.
+
+    Examples:
+        >>> depth, picture = np.full((1, 1), 2.0, np.float32), np.zeros((1, 1, 3), np.uint8)
+        >>> points, _ = point_cloud(depth, picture, Intrinsics(1.0, 1.0, 0.0, 0.25))
+        >>> points.tolist()  # x = (0.5 - 0) / 1 * 2, y = (0.5 - 0.25) / 1 * 2
+        [[1.0, 0.5, 2.0]]
     """
     if picture.shape[:2] != depth.shape:
         raise ValueError(f"depth is {depth.shape}, the picture {picture.shape[:2]}")

@@ -99,6 +99,13 @@ def encode(depth: npt.NDArray[Any], convention: Convention) -> Codes:
 
     Raises:
         ValueError: if the convention is one that is only read, or the array is not of floats.
+
+    Examples:
+        >>> depth = np.array([[1.234, np.nan, np.inf, 70.0]])
+        >>> encode(depth, EXCHANGE).tolist()  # 1234 mm; 0 for the unknown and for what is too far
+        [[1234, 0, 0, 0]]
+        >>> encode(depth, DATASET).tolist()  # 65535 for what is too far
+        [[1234, 0, 65535, 65535]]
     """
     if depth.dtype.kind != "f":
         raise ValueError(f"expected metres in floats, got {depth.dtype}")
@@ -115,6 +122,11 @@ def encode_disparity(disparity: Plane, convention: Convention) -> Codes:
 
     Raises:
         ValueError: if the convention is one that is only read.
+
+    Examples:
+        >>> disparity = np.array([[0.5, 0.0, np.nan]], np.float32)
+        >>> encode_disparity(disparity, DATASET).tolist()  # 1000 / 0.5; nothing hit; unknown
+        [[2000, 65535, 0]]
     """
     with np.errstate(divide="ignore"):
         depth = np.float32(1000) / disparity
@@ -128,6 +140,11 @@ def decode(codes: npt.NDArray[Any], convention: Convention) -> Plane:
     """Turn codes, integers of any width, into float32 metres: nan unknown, inf nothing hit.
 
     Wider integers go on beyond 65535, but in `dataset`, where all from there on are nothing hit.
+
+    Examples:
+        >>> codes = np.array([[2500, 0, 65535]], np.uint16)
+        >>> decode(codes, DATASET).tolist()  # 2500 mm; unknown; nothing hit
+        [[2.5, nan, inf]]
     """
     depth = codes.astype(np.float32) / np.float32(1000)
     far = np.zeros(codes.shape, np.bool_)
@@ -142,7 +159,12 @@ def decode(codes: npt.NDArray[Any], convention: Convention) -> Plane:
 
 @cache
 def disparities(convention: Convention) -> npt.NDArray[np.float32]:
-    """Give the disparity in 1/m that each of the 65536 codes stands for: (65536,), read-only."""
+    """Give the disparity in 1/m that each of the 65536 codes stands for: (65536,), read-only.
+
+    Examples:
+        >>> disparities(DATASET)[[0, 2000, 65535]].tolist()  # unknown; 1 / 2 m; 1 / inf
+        [nan, 0.5, 0.0]
+    """
     depth = decode(np.arange(FARTHEST + 1), convention)
     with np.errstate(divide="ignore"):
         table = np.asarray(np.float32(1) / depth, np.float32)
@@ -156,6 +178,12 @@ def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
     Raises:
         CleanplateError: if it holds integers of 8 bits, which reach no further than 25 cm, or
             no numbers.
+
+    Examples:
+        >>> metres(np.array([[1500, 0]], np.uint16)).tolist()  # 1500 / 1000; unknown
+        [[1.5, nan]]
+        >>> metres(np.array([[1.5]], np.float32)).tolist()  # floats are metres already
+        [[1.5]]
     """
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot reach is infinitely far
@@ -209,7 +237,13 @@ def doubts(disparity: Plane) -> list[str]:
 
 
 def median_depth(disparity: Plane) -> float | None:
-    """Median of the finite depth in metres, from a million pixels at most; None without any."""
+    """Median of the finite depth in metres, from a million pixels at most; None without any.
+
+    Examples:
+        >>> disparity = np.array([[0.25, 0.5, 1.0, 0.0]], np.float32)
+        >>> median_depth(disparity)  # 0 hit nothing: 1 / median(0.25, 0.5, 1.0)
+        2.0
+    """
     step = max(1, round((disparity.size / 1e6) ** 0.5))
     for one in (disparity[::step, ::step], disparity):
         hit = one[np.isfinite(one) & (one > 0)]

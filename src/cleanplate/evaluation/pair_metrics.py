@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleanplate import metrics
-from cleanplate.arrays import Plane
+from cleanplate.arrays import Picture, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.evaluation.subject_depth_score import subject_depth_scores
 from cleanplate.matte import trimap
 from cleanplate.pairs.pair_files import PairVariant
-from cleanplate.pairs.protocols import PairPrediction
+from cleanplate.pairs.protocols import PairPrediction, output_named
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def subject_placement_scores(
         settings: of the metrics.
     """
     truth = depth_to_disparity(depth)
-    seen = prediction.disparity
-    placed = getattr(prediction, "subject_disparity", None)
+    seen = output_named(prediction, "disparity")
+    placed = output_named(prediction, "subject_disparity")
     values: dict[str, float] = {}
     for name, plane in (("solid", seen if placed is None else placed), ("seen", seen)):
         if plane is not None:
@@ -147,20 +147,12 @@ def subject_placement_scores(
     return values
 
 
-def foreground_scores(prediction: PairPrediction, pair_variant: PairVariant) -> dict[str, float]:
+def foreground_scores(foreground: Picture | None, pair_variant: PairVariant) -> dict[str, float]:
     """Compute `foreground_mse`; empty if truth or prediction has no foreground."""
-    # The truth first: a predictor may compute the foreground only on access.
-    if (
-        pair_variant.foreground is None
-        or not (pair_variant.alpha > 0).any()
-        or prediction.foreground is None
-    ):
+    truth, alpha = pair_variant.foreground, pair_variant.alpha
+    if foreground is None or truth is None:
         return {}
-    return {
-        "foreground_mse": metrics.foreground_mse(
-            prediction.foreground, pair_variant.foreground, pair_variant.alpha
-        )
-    }
+    return {"foreground_mse": metrics.foreground_mse(foreground, truth, alpha)}
 
 
 def missing_depth_notes(values: dict[str, float], disparity: Plane, depth: Plane) -> Iterator[str]:

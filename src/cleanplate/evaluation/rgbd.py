@@ -23,7 +23,7 @@ from cleanplate.depth.depth_files import read_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import PICTURE_SUFFIXES, natural_key
 from cleanplate.formats.pictures import read_image
-from cleanplate.pairs.protocols import PairPredictor
+from cleanplate.pairs.protocols import PairPredictor, output_named, predict_outputs
 
 MOVED = 0.01
 """Metres by which object pixels are nearer than the plate; depth cameras have some mm of noise."""
@@ -126,8 +126,8 @@ def score_measured(predictor: PairPredictor, pair: MeasuredPair) -> MeasuredScor
             pair has no object pixel.
     """
     plate, frame, plate_depth, frame_depth = pair.read()
-    prediction = predictor.scene(plate, plate_depth).predict(frame)
-    alpha, disparity = prediction.alpha, prediction.disparity
+    prediction = predict_outputs(predictor.scene(plate, plate_depth), frame, "alpha", "disparity")
+    alpha, disparity = output_named(prediction, "alpha"), output_named(prediction, "disparity")
     if alpha is None or disparity is None or not prediction.metric:
         raise CleanplateError("this predictor has no alpha, or no depth in metres")
     return measured_scores(pair.name, alpha, disparity, plate_depth, frame_depth)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate.arrays import Plane
+from cleanplate.arrays import Picture, Plane
 from cleanplate.depth import depth_to_disparity
 from cleanplate.depth.depth_codec import doubts
 from cleanplate.errors import CleanplateError
@@ -23,7 +23,13 @@ from cleanplate.evaluation.pair_metrics import (
 )
 from cleanplate.evaluation.subject_depth_score import GROUPS, groups_of
 from cleanplate.pairs.pair_files import CLEAN, Pair, PairVariant, variants
-from cleanplate.pairs.protocols import PairPrediction, PairPredictor
+from cleanplate.pairs.protocols import (
+    PairPrediction,
+    PairPredictor,
+    PreparedScene,
+    output_named,
+    predict_outputs,
+)
 
 
 @dataclass(frozen=True)
@@ -178,6 +184,7 @@ def score_pair(
     refused = None
     alpha: Plane | None = np.zeros_like(pair_variant.alpha)
     disparity: Plane | None = None
+    foreground: Picture | None = None
     prediction: PairPrediction | None = None
     try:
         start = time.perf_counter()
@@ -185,17 +192,19 @@ def score_pair(
         depth = pair_variant.plate_depth if with_plate_depth else None
         scene = predictor.scene(pair_variant.plate, depth, **known)
         ready = time.perf_counter()
-        prediction = scene.predict(pair_variant.frame)
+        names = ("alpha", "disparity", "subject_disparity")
+        prediction = predict_outputs(scene, pair_variant.frame, *names)
         # A predictor may compute its outputs on access, so the access is timed too.
-        alpha, disparity = prediction.alpha, prediction.disparity
+        alpha, disparity = output_named(prediction, "alpha"), output_named(prediction, "disparity")
         done = time.perf_counter()
         values["scene_seconds"], values["seconds"] = ready - start, done - ready
+        foreground = _foreground(scene, prediction, pair_variant)
     except CleanplateError as error:
         refused, prediction = str(error), None
     else:
         if identical and alpha is not None:
             try:
-                same = scene.predict(pair_variant.plate).alpha
+                same = output_named(predict_outputs(scene, pair_variant.plate, "alpha"), "alpha")
                 if same is not None:
                     values["identical_alpha"] = float(same.mean(dtype=np.float64))
             except CleanplateError as error:  # the frame's prediction is scored anyway
@@ -203,7 +212,7 @@ def score_pair(
     if alpha is not None:
         values |= alpha_scores(alpha, pair_variant.alpha, settings)
     if prediction is not None:
-        values |= foreground_scores(prediction, pair_variant)
+        values |= foreground_scores(foreground, pair_variant)
         if disparity is not None and pair_variant.depth is not None:
             metric = bool(prediction.metric)
             values |= depth_scores(
@@ -218,6 +227,18 @@ def score_pair(
     return PairScore(
         pair.name, values, refused, tuple(notes), groups_of(pair_variant.alpha, pair.facts)
     )
+
+
+def _foreground(
+    scene: PreparedScene, prediction: PairPrediction, pair_variant: PairVariant
+) -> Picture | None:
+    """Give the foreground, where there is a truth; it is no part of the time that is measured."""
+    if pair_variant.foreground is None or not (pair_variant.alpha > 0).any():
+        return None
+    if hasattr(scene, "outputs"):
+        prediction = predict_outputs(scene, pair_variant.frame, "foreground")
+    foreground: Picture | None = output_named(prediction, "foreground")
+    return foreground
 
 
 def _doubtful_truth(pair_variant: PairVariant) -> Iterator[str]:

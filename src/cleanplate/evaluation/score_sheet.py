@@ -12,7 +12,12 @@ from cleanplate.depth import colour_map, depth_to_disparity
 from cleanplate.errors import CleanplateError
 from cleanplate.evaluation.score import PairScore, Scores
 from cleanplate.pairs.pair_files import Pair, PairVariant
-from cleanplate.pairs.protocols import PairPrediction, PairPredictor
+from cleanplate.pairs.protocols import (
+    PairPrediction,
+    PairPredictor,
+    output_named,
+    predict_outputs,
+)
 
 COLUMNS = ("plate", "frame", "true matte", "predicted matte", "true depth", "predicted depth")
 _CAPTION_METRICS = (
@@ -66,16 +71,15 @@ def _strip(predictor: PairPredictor, pair: Pair, scores: Scores, width: int) -> 
         scene = predictor.scene(
             pair_variant.plate, pair_variant.plate_depth if scores.plate_depth else None
         )
-        prediction = scene.predict(pair_variant.frame)
+        prediction = predict_outputs(scene, pair_variant.frame, "alpha", "disparity")
     except CleanplateError:
         prediction = None
+    alpha = None if prediction is None else output_named(prediction, "alpha")
     pictures = (
         as_tile(pair_variant.plate),
         as_tile(pair_variant.frame),
         as_tile(pair_variant.alpha),
-        as_tile(prediction.alpha)
-        if prediction is not None and prediction.alpha is not None
-        else None,
+        None if alpha is None else as_tile(alpha),
         *_depths(pair_variant, prediction),
     )
     height = round(width * pair_variant.frame.shape[0] / pair_variant.frame.shape[1])
@@ -87,7 +91,7 @@ def _depths(
 ) -> tuple[Tile | None, Tile | None]:
     """Draw true and predicted disparity on one colour scale; None for what there is not."""
     truth = None if pair_variant.depth is None else depth_to_disparity(pair_variant.depth)
-    predicted = None if prediction is None else prediction.disparity
+    predicted = None if prediction is None else output_named(prediction, "disparity")
     if truth is None:
         return None, None if predicted is None else colour_map(predicted)
     known = truth[np.isfinite(truth)]

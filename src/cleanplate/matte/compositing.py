@@ -45,6 +45,14 @@ def over(
 
     Raises:
         ValueError: if the sizes differ.
+
+    Examples:
+        >>> white, black = np.ones((1, 1, 3), np.float32), np.zeros((1, 1, 3), np.float32)
+        >>> alpha = np.full((1, 1), 0.5, np.float32)
+        >>> round(float(over(white, alpha, black)[0, 0, 0]), 4)  # 1.055 * 0.5 ** (1 / 2.4) - 0.055
+        0.7354
+        >>> float(over(white, alpha, black, space="display")[0, 0, 0])  # 0.5 * 1 + (1 - 0.5) * 0
+        0.5
     """
     _same_size(foreground, alpha, background)
     out = np.empty((*alpha.shape, 3), np.float32)
@@ -70,6 +78,12 @@ def premultiply(
 
     Raises:
         ValueError: if the sizes differ.
+
+    Examples:
+        >>> grey = np.full((1, 1, 3), 0.5, np.float32)
+        >>> alpha = np.full((1, 1), 0.25, np.float32)
+        >>> float(premultiply(grey, alpha, space="display")[0, 0, 0])  # 0.25 * 0.5
+        0.125
     """
     _same_size(foreground, alpha)
     out = np.empty((*alpha.shape, 3), np.float32)
@@ -87,6 +101,11 @@ def darken(plate: Coded | Picture, shadow: Plane) -> Picture:
 
     Raises:
         ValueError: if the sizes differ.
+
+    Examples:
+        >>> white, shadow = np.ones((1, 1, 3), np.float32), np.full((1, 1), 0.25, np.float32)
+        >>> round(float(darken(white, shadow)[0, 0, 0]), 4)  # 1.055 * 0.25 ** (1 / 2.4) - 0.055
+        0.5371
     """
     _same_size(plate, shadow)
     out = np.empty((*shadow.shape, 3), np.float32)
@@ -126,6 +145,13 @@ def solve_foreground(
 
     Raises:
         ValueError: if the sizes differ.
+
+    Examples:
+        >>> plate, frame = (np.full((1, 1, 3), value, np.float32) for value in (0.5, 0.625))
+        >>> alpha = np.full((1, 1), 0.5, np.float32)
+        >>> solved = solve_foreground(frame, plate, alpha, space="display")
+        >>> float(solved[0, 0, 0])  # (0.625 - (1 - 0.5) * 0.5) / 0.5
+        0.75
     """
     _same_size(frame, plate, alpha, *(() if shadow is None else (shadow,)))
     prior = _surroundings(frame, plate, alpha, shadow, space)
@@ -160,6 +186,11 @@ def trimap(
 
     Sure are the pixels whose alpha is at most `low` (or at least `high`) and that have no
     other pixel within `radius` (pixels, Euclidean).
+
+    Examples:
+        >>> alpha = np.array([[0, 0, 0, 0.5, 1, 1, 1]], np.float32)
+        >>> trimap(alpha, 1).tolist()  # sure pixels farther than 1 from every pixel that is not
+        [[0, 0, 128, 128, 128, 255, 255]]
     """
     out = np.full(alpha.shape, 128, np.uint8)
     for value, sure in ((0, alpha <= low), (255, alpha >= high)):
@@ -183,6 +214,11 @@ def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[n
 
     Returns:
         The values, of the shape of `weighted`, float32; 0 if there is no weight anywhere.
+
+    Examples:
+        >>> weighted, weight = (np.array([row], np.float32) for row in ([0.5, 0], [1, 0]))
+        >>> push_pull(weighted, weight).tolist()  # the only known value is spread
+        [[0.5, 0.5]]
     """
     height, width = weight.shape
     own = weight.reshape(height, width, *[1] * (weighted.ndim - 2))

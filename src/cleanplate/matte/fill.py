@@ -8,7 +8,13 @@ import numpy.typing as npt
 
 
 def fill_outside(values: npt.NDArray, known: npt.NDArray[np.bool_]) -> npt.NDArray:  # type: ignore[type-arg]
-    """Carry values into unknown pixels from the nearest known one, (h, w) or (h, w, C)."""
+    """Carry values into unknown pixels from the nearest known one, (h, w) or (h, w, C).
+
+    Examples:
+        >>> values = np.array([[7, 0, 0, 9]], np.float32)
+        >>> fill_outside(values, values > 0).tolist()  # from the nearest known pixel
+        [[7.0, 7.0, 9.0, 9.0]]
+    """
     if known.all() or not known.any():
         return values
     _, labels = cv2.distanceTransformWithLabels(

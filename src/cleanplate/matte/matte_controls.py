@@ -39,6 +39,13 @@ def choke(alpha: Plane, pixels: float) -> Plane:
 
     Raises:
         CleanplateError: the radius is out of range.
+
+    Examples:
+        >>> alpha = np.array([[1, 1, 1, 0, 0]], np.float32)
+        >>> choke(alpha, 1).tolist()  # the least alpha within 1 pixel
+        [[1.0, 1.0, 0.0, 0.0, 0.0]]
+        >>> choke(alpha, -1).tolist()  # the largest
+        [[1.0, 1.0, 1.0, 1.0, 0.0]]
     """
     if not -WIDEST <= pixels <= WIDEST:
         raise _out_of_range("choke", pixels, -WIDEST, WIDEST)
@@ -63,6 +70,11 @@ def feather(alpha: Plane, pixels: float) -> Plane:
 
     Raises:
         CleanplateError: the width is out of range.
+
+    Examples:
+        >>> soft = feather(np.repeat([[0.0, 1.0]], 8, axis=1).astype(np.float32), 2)
+        >>> round(float(soft[0, 7] + soft[0, 8]), 4)  # by symmetry: p + (1 - p)
+        1.0
     """
     if not 0 <= pixels <= WIDEST:
         raise _out_of_range("feather", pixels, 0, WIDEST)
@@ -87,6 +99,13 @@ def despill(foreground: Picture, plate: Coded | Picture, amount: float) -> Pictu
 
     Raises:
         CleanplateError: the amount is out of range.
+
+    Examples:
+        >>> green = np.array([[[0, 1, 0]]], np.float32)
+        >>> despill(green, green, 0.0).tolist()  # no amount, no change
+        [[[0.0, 1.0, 0.0]]]
+        >>> despill(green, green, 1.0).tolist()  # 1 is above (0 + 0) / 2 by 1
+        [[[0.0, 0.0, 0.0]]]
     """
     if not 0 <= amount <= 1:
         raise _out_of_range("despill", amount, 0, 1)
@@ -115,6 +134,11 @@ def hold(alpha: Plane, known: Plane) -> Plane:
         alpha: (H, W) in [0, 1].
         known: (H, W) in [0, 1]: 0 = always out, 1 = always in, 0.5 and what lies between = as
             `alpha` says.
+
+    Examples:
+        >>> alpha, known = np.full((1, 3), 0.25, np.float32), np.array([[0, 0.5, 1]], np.float32)
+        >>> hold(alpha, known).tolist()  # always out, as alpha says, always in
+        [[0.0, 0.25, 1.0]]
     """
     return np.where(known <= _OUT, np.float32(0), np.where(known >= _IN, np.float32(1), alpha))
 

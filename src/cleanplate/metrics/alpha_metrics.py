@@ -34,6 +34,10 @@ def unknown_band(trimap: npt.NDArray[np.uint8]) -> Mask:
 
     Raises:
         ValueError: for any other value or type.
+
+    Examples:
+        >>> unknown_band(np.array([[0, 128, 255]], np.uint8)).tolist()  # 128 alone is unknown
+        [[False, True, False]]
     """
     if trimap.dtype != np.uint8 or not np.isin(trimap, (0, 128, 255)).all():
         raise ValueError("a trimap is uint8 and holds 0, 128 and 255 only")
@@ -54,17 +58,34 @@ def sad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float 
 
     Raises:
         ValueError: if shapes differ, an array is not of floats in [0, 1], or the region is empty.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+        >>> sad(alpha, truth, scale=1)  # |1 - 1| + |0.5 - 0|
+        0.5
     """
     return float(np.abs(_difference(alpha, truth, region)).sum() * scale)
 
 
 def mad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
-    """Mean absolute difference over the region, times `scale` (papers: 1e3). See `sad`."""
+    """Mean absolute difference over the region, times `scale` (papers: 1e3). See `sad`.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+        >>> mad(alpha, truth)  # (|1 - 1| + |0.5 - 0|) / 2
+        0.25
+    """
     return float(np.abs(_difference(alpha, truth, region)).mean() * scale)
 
 
 def mse(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
-    """Mean squared difference over the region, times `scale` (papers: 1e3). See `sad`."""
+    """Mean squared difference over the region, times `scale` (papers: 1e3). See `sad`.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+        >>> mse(alpha, truth)  # ((1 - 1)^2 + (0.5 - 0)^2) / 2
+        0.125
+    """
     return float(np.square(_difference(alpha, truth, region)).mean() * scale)
 
 
@@ -93,6 +114,11 @@ def grad(
 
     Raises:
         ValueError: as `sad`.
+
+    Examples:
+        >>> truth = np.repeat([[0.0, 1.0]], 8, axis=1)
+        >>> grad(truth / 2, truth)  # both are stretched to [0, 1] first: then they are equal
+        0.0
     """
     check_alphas(alpha, truth, region)
     both = (_stretched(plane) if stretch else plane.astype(np.float64) for plane in (alpha, truth))
@@ -127,6 +153,11 @@ def conn(
 
     Raises:
         ValueError: as `sad`, or if `step` does not divide 1.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 1.0, 0.0, 1.0]]), np.array([[1.0, 1.0, 0.0, 0.0]])
+        >>> conn(alpha, truth, scale=1)  # the last pixel: l = 0, |(1 - (1 - 0)) - (1 - 0)|
+        1.0
     """
     check_alphas(alpha, truth, region)
     count = round(1 / step)
@@ -169,6 +200,11 @@ def dtssd(
 
     Raises:
         ValueError: as `sad`, if the clips differ in length or have fewer than two frames.
+
+    Examples:
+        >>> dark, bright = np.zeros((1, 1)), np.ones((1, 1))
+        >>> dtssd([dark, bright], [dark, dark])  # 100 * sqrt(((1 - 0) - (0 - 0))^2) / (2 - 1)
+        100.0
     """
     steps: list[float] = []
     before: Doubles | None = None
@@ -204,6 +240,14 @@ def foreground_mse(
 
     Raises:
         ValueError: if shapes differ, arrays are not of floats, or no pixel is left.
+
+    Examples:
+        >>> grey, black = np.full((1, 2, 3), 0.5), np.zeros((1, 2, 3))
+        >>> alpha = np.array([[1.0, 0.0]])
+        >>> foreground_mse(grey, black, alpha)  # over the one pixel of the subject: (0.5 - 0)^2
+        0.25
+        >>> foreground_mse(grey, black, alpha, divide_by="region")  # over both: 0.5^2 / 2
+        0.125
     """
     if foreground.shape != truth.shape or foreground.shape != (*true_alpha.shape, 3):
         raise ValueError(
@@ -256,6 +300,13 @@ def alpha_errors(
 
     Raises:
         ValueError: as `sad`, or if the convention asks for a trimap and none is given.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
+        >>> alpha_errors(alpha, truth)["mad"]  # (0 + 0.5) / 2
+        0.25
+        >>> alpha_errors(alpha, truth, convention=RVM)["mad"]  # the same in thousandths
+        250.0
     """
     region = None
     if convention.region == "unknown":

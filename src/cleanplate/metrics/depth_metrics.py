@@ -39,6 +39,13 @@ def depth_errors(
     Raises:
         ValueError: if shapes differ, no pixel counts, or a depth that counts is not a number of
             metres above 0 (cap it first).
+
+    Examples:
+        >>> errors = depth_errors(np.array([[2.0, 4.0]]), np.array([[1.0, 4.0]]))
+        >>> errors["abs_rel"], errors["delta1"]  # (1 / 1 + 0 / 4) / 2; one pixel of two
+        (0.5, 0.5)
+        >>> round(errors["rmse"], 4)  # sqrt((1^2 + 0^2) / 2)
+        0.7071
     """
     counted = _counted(depth, truth, valid, np.isfinite(truth) & (truth > 0))
     d, t = depth[counted].astype(np.float64), truth[counted].astype(np.float64)
@@ -75,6 +82,11 @@ def align_disparity(disparity: Plane, truth: Plane, *, mask: Mask | None = None)
 
     Raises:
         ValueError: if shapes differ or no pixel is left to fit.
+
+    Examples:
+        >>> disparity, truth = np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 3.0, 5.0]])
+        >>> align_disparity(disparity, truth).tolist()  # 2 * disparity + 1
+        [[1.0, 3.0, 5.0]]
     """
     counted = _counted(disparity, truth, mask, np.isfinite(disparity) & (truth > 0))
     scale, shift = fit_scale_shift(disparity, truth, counted)
@@ -108,6 +120,11 @@ def disparity_errors(
 
     Raises:
         ValueError: as `depth_errors`.
+
+    Examples:
+        >>> disparity, truth = np.array([[0.25]]), np.array([[0.5]])
+        >>> disparity_errors(disparity, truth, align=False)["abs_rel"]  # |1 / 0.25 - 1 / 0.5| / 2
+        1.0
     """
     if align:
         disparity = align_disparity(disparity, truth, mask=valid if fit is None else fit)
@@ -146,6 +163,14 @@ def subject_errors(
 
     Raises:
         ValueError: as `disparity_errors`; so also if the picture holds no subject or no scene.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0.0]]), np.array([[0.5, 0.25]])
+        >>> errors = subject_errors(np.array([[0.25, 0.25]]), truth, alpha, align=False)
+        >>> errors["abs_rel"], errors["plate_abs_rel"]  # 4 m instead of 2 m; 4 m as it is
+        (1.0, 0.0)
+        >>> round(errors["bias"], 4)  # ln(4 / 2): too far
+        0.6931
     """
     known = np.isfinite(disparity) & (truth > 0)
     if valid is not None:
@@ -189,6 +214,13 @@ def ordinal_accuracy(
 
     Raises:
         ValueError: if shapes differ or no drawn pair differs in true depth.
+
+    Examples:
+        >>> truth = np.array([[1.0, 2.0, 4.0]])
+        >>> ordinal_accuracy(truth**2, truth)  # every pair keeps its order
+        1.0
+        >>> ordinal_accuracy(np.ones((1, 3)), truth)  # every pair is a tie, which counts half
+        0.5
     """
     counted = _counted(disparity, truth, valid, np.isfinite(disparity) & np.isfinite(truth))
     spots = np.flatnonzero(counted)
@@ -236,6 +268,14 @@ def boundary_recall(
 
     Raises:
         ValueError: if shapes differ or a disparity is not finite.
+
+    Examples:
+        >>> alpha = np.zeros((3, 3))
+        >>> alpha[1, 1] = 1.0
+        >>> round(boundary_recall(1 + alpha, alpha), 4)  # it doubles at all four edges of the pixel
+        1.0
+        >>> boundary_recall(np.ones((3, 3)), alpha)  # and nowhere on a plane: 0 of 4
+        0.0
     """
     if disparity.shape != alpha.shape or disparity.ndim != 2:
         raise ValueError(f"shapes differ: {disparity.shape} and alpha {alpha.shape}")

@@ -16,6 +16,11 @@ def iou(alpha: Plane, truth: Plane, *, threshold: float = 0.5) -> float:
 
     Raises:
         ValueError: as `sad`.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 1.0, 0.0]]), np.array([[1.0, 0.0, 0.0]])
+        >>> float(iou(alpha, truth))  # one pixel in both, two in either
+        0.5
     """
     check_alphas(alpha, truth)
     predicted, true = alpha >= threshold, truth >= threshold
@@ -40,6 +45,13 @@ def boundary_f(
 
     Raises:
         ValueError: as `sad`, or if the tolerance is negative.
+
+    Examples:
+        >>> alpha, truth = np.array([[1.0, 0, 0, 0, 0]]), np.array([[1.0, 1, 1, 1, 0]])
+        >>> boundary_f(alpha, truth)  # outlines at columns 0 and 3, farther apart than 2 pixels
+        0.0
+        >>> float(boundary_f(alpha, truth, tolerance=3))  # 2 * 1 * 1 / (1 + 1)
+        1.0
     """
     check_alphas(alpha, truth)
     if tolerance < 0:

@@ -34,7 +34,11 @@ class PairPrediction(Protocol):
 
 
 class PreparedScene(Protocol):
-    """A plate, prepared for predicting many frames."""
+    """A plate, prepared for predicting many frames.
+
+    One that has `outputs`, the names of what it can give, takes `predict(frame, outputs=names)`
+    and computes no more than that; its predictions have `outputs` too, and nothing else.
+    """
 
     def predict(self, frame: Coded, /) -> PairPrediction:
         """Predict from one frame, (H, W, 3) uint8 or uint16, sRGB."""
@@ -64,3 +68,25 @@ class PlainPrediction:
     foreground: Picture | None = None
     shadow: Plane | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def predict_outputs(scene: PreparedScene, frame: Coded, *names: str) -> PairPrediction:
+    """Predict the outputs called `names`, or all of them if the scene offers no choice.
+
+    Args:
+        scene: of any predictor.
+        frame: (H, W, 3).
+        names: such as "alpha"; those that the scene cannot give are left out.
+    """
+    available = getattr(scene, "outputs", None)
+    if available is None:
+        return scene.predict(frame)
+    chosen: Any = scene
+    found: PairPrediction = chosen.predict(frame, outputs=[n for n in names if n in available])
+    return found
+
+
+def output_named(prediction: PairPrediction, name: str) -> Any:
+    """Give the output called `name`; None where the prediction has none."""
+    held = getattr(prediction, "outputs", None)
+    return getattr(prediction, name, None) if held is None or name in held else None

@@ -11,13 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cleanplate.predict.output.adjustment import adjust as adjust
+    from cleanplate.predict.output.rendered_image import preview as preview
     from cleanplate.predict.predictor import Predictor as Predictor
     from cleanplate.predict.result import Result as Result
     from cleanplate.predict.scene import Scene as Scene
 
-_HOMES = {"Predictor": "predictor", "Scene": "scene", "Result": "result"}
+_HOMES = {
+    "Predictor": "predictor",
+    "Result": "result",
+    "Scene": "scene",
+    "adjust": "output.adjustment",
+    "preview": "output.rendered_image",
+}
 
-__all__ = ["Predictor", "Result", "Scene"]
+__all__ = ["Predictor", "Result", "Scene", "adjust", "preview"]
 
 
 def __getattr__(name: str) -> Any:

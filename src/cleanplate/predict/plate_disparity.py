@@ -1,4 +1,4 @@
-"""The plate's depth from its picture alone, looked at small."""
+"""The plate's relative disparity from its picture alone: multi-scale, flip-averaged."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from cleanplate.formats.pictures import resize
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import Size, working_size
 
-GLANCES = (192, 256)
-"""Long sides in pixels at which the plate is looked at, plain and mirrored.
+SCALES = (192, 256)
+"""Long sides, in pixels, at which the network sees the plate, plain and mirrored.
 
 How deep a room is shows in its whole, and a network of this size takes in a whole only of pictures
 as small as those it learned from. On procedural rooms that no training saw, aligned delta < 1.25 is
 .71 at these sizes and .65 at 384 pixels (docs/prediction.md)."""
 
 
-def glance(session: PairSession, plate: Picture) -> Plane:
-    """Estimate a plate's relative disparity: the mean of several small looks.
+def estimate_disparity(session: PairSession, plate: Picture) -> Plane:
+    """Estimate a plate's relative disparity: the mean over `SCALES` and the mirrored picture.
 
-    Each look's median and spread are taken out first, as the scale of one look is arbitrary.
+    Each estimate's median and spread are taken out first, as its scale is arbitrary.
 
     Args:
         session: the network.
         plate: (H, W, 3) sRGB in [0, 1].
 
     Returns:
-        (H, W) float32, median 0 and mean absolute deviation 1.
+        (H, W) float32, larger = nearer, median 0 and mean absolute deviation 1.
     """
     size: Size = (plate.shape[0], plate.shape[1])
     total = np.zeros(size, np.float32)
-    for side in GLANCES:
+    for side in SCALES:
         small = np.asarray(resize(plate, working_size(size, side)), np.float32)
         for mirrored in (False, True):
             step = -1 if mirrored else 1

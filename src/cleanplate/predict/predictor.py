@@ -12,10 +12,10 @@ from cleanplate.predict.alignment.registration import align_mode
 from cleanplate.predict.geometry.disparity_fusion import HOLES, Holes
 from cleanplate.predict.geometry.focal_length import check_focal, focal_of_file
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
-from cleanplate.predict.scene import Scene, Settings
+from cleanplate.predict.prediction_settings import PredictionSettings
+from cleanplate.predict.scene import Scene
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.size import WORKING_SIZE, check_working_size
-from cleanplate.predict.stage_timer import Stages
 
 
 class Predictor:
@@ -67,7 +67,7 @@ class Predictor:
                 f"depth_holes is {depth_holes!r}", cure=f"choose one of: {', '.join(HOLES)}"
             )
         check_focal(focal)
-        self.settings = Settings(
+        self.settings = PredictionSettings(
             working_size, align_mode(align), fit, force, max_pixels, depth_holes, focal
         )
         self.model = model if isinstance(model, Model) else find_model(model)
@@ -94,12 +94,10 @@ class Predictor:
                 has this focal length.
         """
         check_focal(focal)
-        seconds = Stages()
-        with seconds.stage("read"):
-            picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
-            disparity = None if depth is None else as_disparity(depth)
+        picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
+        disparity = None if depth is None else as_disparity(depth)
         focal = focal or self.settings.focal
         if focal is None and isinstance(plate, (str, Path)):
             focal = focal_of_file(plate, picture.shape[:2])
         settings = replace(self.settings, focal=focal)
-        return Scene(self._session, settings, picture, disparity, seconds=seconds)
+        return Scene(self._session, settings, picture, disparity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import onnxruntime as ort
 
 from cleanplate.arrays import Mask, Picture, Plane
+from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
@@ -162,13 +162,6 @@ def providers_for(name: str) -> list[str]:
 def _reopened(folder: Path, threads: int, providers: tuple[str, ...]) -> PairSession:
     """Open a pickled session's model again; what comes with many tasks is opened once."""
     return PairSession(find_model(folder), threads, providers)
-
-
-def available_cores() -> int:
-    """How many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _open(path: Path, threads: int, providers: list[str]) -> Any:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
-class Stages(dict[str, float]):
-    """Seconds by stage, in the order in which the stages were first entered."""
+class StageTimer:
+    """Wall-clock seconds by stage, in the order in which the stages were first entered.
+
+    Args:
+        earlier: seconds of stages that are over; what follows is added to them.
+    """
+
+    def __init__(self, earlier: Mapping[str, float] | None = None):
+        self._seconds = dict(earlier or {})
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the block to stage `name`, also if it fails."""
+        """Add the time of the block to stage `name`, also if the block fails."""
         started = time.perf_counter()
         try:
             yield
         finally:
-            self[name] = self.get(name, 0.0) + time.perf_counter() - started
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def seconds(self) -> dict[str, float]:
+        """Give the seconds so far as plain numbers, to a tenth of a millisecond."""
+        return {name: round(taken, 4) for name, taken in self._seconds.items()}

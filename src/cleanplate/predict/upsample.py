@@ -1,4 +1,4 @@
-"""From the network's working size to the picture's own size.
+"""Upsampling: the matte and other planes from the network's working size to full size.
 
 Full-size work goes through rows in bands, so that memory grows with the picture and not with the
 number of temporaries.
@@ -6,7 +6,7 @@ number of temporaries.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -25,6 +25,9 @@ RADIUS = 2
 
 EPSILON = 1e-5
 """The guided filter's regularisation: variances of colour below this count as flat."""
+
+REACH = 3
+"""Where a moved plate ends, the matte within so many working pixels is taken from further in."""
 
 CERTAIN = 0.02
 """Alpha within this of 0 or 1, all around, is not touched by the guide."""
@@ -78,6 +81,29 @@ def enlarge(small: Plane, size: Size) -> Plane:
     small = small.astype(np.float32, copy=False)
     large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(large, np.float32)
+
+
+class Matte(NamedTuple):
+    """A matte in [0, 1], float32: (h, w) at working size, and (H, W) at the frame's size."""
+
+    small: Plane
+    full: Plane
+
+
+def full_size_matte(
+    alpha: Plane, hidden: Mask | None, guide: Picture, frame: Coded | Picture
+) -> Matte:
+    """Complete the network's matte where the plate shows nothing, and bring it to full size.
+
+    Args:
+        alpha: (h, w) in [0, 1] at working size.
+        hidden: (h, w) True where the registered plate shows nothing; None = nowhere.
+        guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
+        frame: (H, W, 3) the frame.
+    """
+    if hidden is not None:
+        alpha = carry_over_edge(alpha, ~hidden, REACH)
+    return Matte(alpha, upsample_alpha(alpha, guide, frame))
 
 
 def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:
@@ -189,6 +215,28 @@ def fill_outside(values: Plane, weight: Plane) -> Plane:
     known = np.where(weight > 0, values, 0).astype(np.float32)
     weight = np.clip(weight, 0, 1).astype(np.float32)
     return push_pull(known * weight, weight)
+
+
+def carry_over_edge(plane: Plane, covered: Mask, reach: int) -> Plane:
+    """Replace what lies outside `covered` by the nearest pixel inside.
+
+    "Inside" begins `reach` pixels from the edge of `covered`; the picture's own border is no edge.
+
+    Args:
+        plane: (h, w).
+        covered: (h, w) bool.
+        reach: pixels.
+    """
+    window = np.ones((2 * reach + 1,) * 2, np.uint8)
+    inside = cv2.erode(covered.astype(np.uint8), window, borderValue=(1,)) > 0
+    if inside.all() or not inside.any():
+        return plane
+    _, labels = cv2.distanceTransformWithLabels(
+        (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    values = np.zeros(int(labels.max()) + 1, plane.dtype)
+    values[labels[inside]] = plane[inside]
+    return np.where(inside, plane, values[labels])
 
 
 def _unsure(alpha: Plane, window: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.building.asset_selection import Noun, examine
+from cleanplate.synthesis.building.asset_selection import AssetType, check_asset
 from cleanplate.training.data.pair_augmentation import open_pairs
 from cleanplate.training.recipes import DataRecipe
 
@@ -27,14 +27,14 @@ def raise_if_unusable(
     Raises:
         CleanplateError: naming every file that cannot be used.
     """
-    nouns: dict[Path, Noun] = {}
+    nouns: dict[Path, AssetType] = {}
     if data.kind == "composites":
         nouns |= {file: "plates" for one in data.plates for file in PlateFolder.open(one).files}
         nouns |= {file: "cutouts" for one in data.cutouts for file in CutoutFolder.open(one).files}
     faults: list[str] = []
     for file in watch(list(nouns)):
         try:
-            examine(nouns[file], file, needs_depth=False)
+            check_asset(nouns[file], file, needs_depth=False)
         except CleanplateError as error:
             faults.append(f"{error.file or file}: {error.what}")
     pairs = None if data.pairs is None else open_pairs(data.pairs)

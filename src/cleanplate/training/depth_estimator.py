@@ -43,7 +43,7 @@ class TransformersDepthEstimator:
         threads: CPU threads of torch; None = torch's choice.
 
     Raises:
-        MissingExtraError: without torch and transformers (extra `teacher`).
+        MissingExtraError: without torch and transformers (extra `depth-estimator`).
         CleanplateError: if the model is not there, is no depth model, lacks weights, or its
             configuration does not tell the convention.
     """
@@ -55,8 +55,8 @@ class TransformersDepthEstimator:
         convention: Convention | None = None,
         threads: int | None = None,
     ):
-        torch: Any = require("torch", "teacher")
-        transformers: Any = require("transformers", "teacher")
+        torch: Any = require("torch", "depth-estimator")
+        transformers: Any = require("transformers", "depth-estimator")
         if threads is not None:
             torch.set_num_threads(threads)
         folder = Path(name).is_dir()
@@ -74,7 +74,7 @@ class TransformersDepthEstimator:
         self._commit = getattr(config, "_commit_hash", None)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Name of the model, its commit on the hub, its kind and its convention."""
         known = Path(self.name).name if Path(self.name).is_dir() else self.name
         facts = {"model": known, "kind": self._kind, "convention": self.convention}
@@ -180,7 +180,7 @@ class _DepthProProcessor:
         self.deviation = np.asarray(config.get("image_std", [0.5] * 3), np.float32)
 
     def __call__(self, *, images: Any, return_tensors: str) -> dict[str, Any]:
-        torch: Any = require("torch", "teacher")
+        torch: Any = require("torch", "depth-estimator")
         small = (to_float(resize(np.asarray(images), self.size)) - self.mean) / self.deviation
         return {"pixel_values": torch.from_numpy(small.transpose(2, 0, 1)[None].copy())}
 

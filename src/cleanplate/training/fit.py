@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
+from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
 from cleanplate.training import recipe_json, weights_licence
@@ -32,6 +32,7 @@ from cleanplate.training.data_check import raise_if_unusable
 from cleanplate.training.image_logging import ImageLogger
 from cleanplate.training.json_log import JsonLinesLogger
 from cleanplate.training.lightning_module import PairModule
+from cleanplate.training.losses import Objective
 from cleanplate.training.recipes import Recipe
 
 LOG = "log.jsonl"
@@ -108,6 +109,7 @@ def fit(
     options: RunOptions | None = None,
     *,
     sources: tuple[Source, Source | None] | None = None,
+    objective: Objective | None = None,
     callbacks: tuple[Callback, ...] = (),
 ) -> RunResult:
     """Train by a recipe in a run folder, resuming from its last checkpoint if there is one.
@@ -119,6 +121,7 @@ def fit(
         run: the folder; made if it is not there.
         options: how it is carried out; None = the defaults.
         sources: training and validation samples, instead of the recipe's own.
+        objective: the loss, instead of the recipe's own. `recipe.json` does not record it.
         callbacks: additional Lightning callbacks.
 
     Raises:
@@ -127,7 +130,7 @@ def fit(
     """
     options = options or RunOptions()
     ranks = options.devices * options.nodes
-    torch.set_num_threads(options.threads or max(1, (os.cpu_count() or 1) // ranks - 1))
+    torch.set_num_threads(options.threads or max(1, available_cores() // ranks - 1))
     _check_batches(recipe, ranks)
     _check_recipe(recipe, run)
     checkpoint = run / CHECKPOINT
@@ -186,7 +189,7 @@ def fit(
         enable_progress_bar=not options.quiet,
         default_root_dir=run,
     )
-    module = PairModule(recipe)
+    module = PairModule(recipe, objective)
     if recipe.start is not None and not checkpoint.exists():
         module.load_pretrained(recipe.start, read_checkpoint(recipe.start))
     with warnings.catch_warnings(), last_checkpoint.restored_signal_handlers():

@@ -20,13 +20,13 @@ from cleanplate.training.checkpoint import weights_of
 from cleanplate.training.cross_entropy import CrossEntropyLoss
 from cleanplate.training.data.batch import Batch, relative
 from cleanplate.training.data.sample_schedule import samples_seen
-from cleanplate.training.losses import MatteLoss, PlateDepthLoss, masked_mean
+from cleanplate.training.losses import MatteLoss, Objective, PlateDepthLoss, masked_mean
 from cleanplate.training.networks import Prediction, build_network
 from cleanplate.training.recipe_json import to_json
 from cleanplate.training.recipes import Recipe
 
 
-def _objective(recipe: Recipe) -> MatteLoss | PlateDepthLoss | CrossEntropyLoss:
+def _objective(recipe: Recipe) -> Objective:
     if recipe.objective == "cross-entropy":
         return CrossEntropyLoss()
     return (MatteLoss if recipe.objective == "matte" else PlateDepthLoss)(recipe.loss)
@@ -45,7 +45,7 @@ class PairModule(LightningModule):
         recipe: of the run.
     """
 
-    def __init__(self, recipe: Recipe):
+    def __init__(self, recipe: Recipe, objective: Objective | None = None):
         super().__init__()
         self.recipe = recipe
         self.earlier_samples = 0
@@ -58,7 +58,7 @@ class PairModule(LightningModule):
             self.average = AveragedModel(
                 self.network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True
             ).requires_grad_(False)
-        self.objective = _objective(recipe)
+        self.objective = objective or _objective(recipe)
 
     @property
     def inference_network(self) -> nn.Module:

@@ -6,14 +6,21 @@ function returns a scalar unless it says otherwise, in float32 whatever the netw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from cleanplate.training.networks.contract import Prediction
+
+Objective: TypeAlias = Callable[[Prediction, Mapping[str, Tensor]], dict[str, Tensor]]
+"""What a run minimises: the parts of the loss by name, each a scalar, and their sum `total`.
+
+Called with the network's outputs and the batch's tensors as in `matte_losses`.
+"""
 
 
 def masked_mean(values: Tensor, weights: Tensor) -> Tensor:

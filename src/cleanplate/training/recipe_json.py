@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.files.atomic import replacing
+from cleanplate.synthesis.compositor import settings as compositor
 from cleanplate.training.recipes import RECIPES, Recipe
 
 _RENAMED_FIELDS = {"loss": {"false_alarm": "empty_pair"}}
@@ -24,8 +25,15 @@ def with_current_names(saved: Mapping[str, Any]) -> dict[str, Any]:
     current = dict(saved)
     for group, names in _RENAMED_FIELDS.items():
         if isinstance(fields := current.get(group), Mapping):
-            current[group] = {names.get(name, name): value for name, value in fields.items()}
+            current[group] = _renamed(fields, names)
+    data = current.get("data")
+    if isinstance(data, Mapping) and isinstance(settings := data.get("compositor"), Mapping):
+        current["data"] = {**data, "compositor": _renamed(settings, compositor.RENAMED)}
     return current
+
+
+def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in fields.items()}
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:

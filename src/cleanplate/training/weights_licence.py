@@ -17,13 +17,13 @@ from cleanplate.synthesis.assets.licensing import (
     CATALOGUE,
     Credit,
     SourceUse,
-    by_source,
     credit_from,
+    group_by_source,
     read_credits,
     unlicensed,
 )
-from cleanplate.synthesis.assets.sidecar import facts_in
-from cleanplate.synthesis.building.dataset_card import asks_attribution
+from cleanplate.synthesis.assets.sidecar import read_sidecar
+from cleanplate.synthesis.building.dataset_card import requires_attribution
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.training.checkpoint import read_checkpoint
 from cleanplate.training.data.tar_index import members
@@ -80,12 +80,12 @@ class DataLicensing:
         reasons = list(self.unknown)
         for use in self.uses:
             source = use.source or "a source without a name"
-            if not use.licence:
+            if not use.license:
                 continue  # `unknown` names the assets
-            if not all(map(_PERMISSIVE.fullmatch, _names(use.licence))):
-                reasons.append(f"{source}: {use.licence}")
-            elif asks_attribution(use.licence) and not use.attributions:
-                reasons.append(f"{source}: {use.licence} asks for attribution, and none is given")
+            if not all(map(_PERMISSIVE.fullmatch, _names(use.license))):
+                reasons.append(f"{source}: {use.license}")
+            elif requires_attribution(use.license) and not use.attributions:
+                reasons.append(f"{source}: {use.license} asks for attribution, and none is given")
         return reasons
 
     def rows(self) -> list[dict[str, Any]]:
@@ -93,7 +93,7 @@ class DataLicensing:
         groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for use in self.uses:
             source = f"{use.source or 'no source given'} ({use.assets})"
-            groups.setdefault((use.licence, use.attributions), []).append(source)
+            groups.setdefault((use.license, use.attributions), []).append(source)
         return [
             {"license": licence, "attribution": list(attributions), "sources": sources}
             for (licence, attributions), sources in groups.items()
@@ -141,7 +141,7 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
                     f"{noun} {folder.name}: {len(names)} of {len(found)} have no licence: "
                     f"{', '.join(names[:_SHOWN])}{more}"
                 )
-    uses = by_source(credits)
+    uses = group_by_source(credits)
     if recipe.get("network", {}).get("pretrained"):
         uses = _merged([*uses, ENCODER])
     if recipe.get("start"):
@@ -178,11 +178,11 @@ def _of_set(folder: Path) -> list[Credit]:
         return [credit for file in shards for credit in _of_shard(file)]
     if not folder.is_dir():
         raise CleanplateError("there is no such folder")
-    return [credit_from(folder.name, {}, facts_in(folder / CATALOGUE), folder / CATALOGUE)]
+    return [credit_from(folder.name, {}, read_sidecar(folder / CATALOGUE), folder / CATALOGUE)]
 
 
 def _of_shard(file: Path) -> Iterator[Credit]:
-    whole = facts_in(file.with_name(CATALOGUE))
+    whole = read_sidecar(file.with_name(CATALOGUE))
     found = members(file)
     facts: dict[str, dict[str, Any]] = {}
     with file.open("rb") as raw:
@@ -218,9 +218,9 @@ def _merged(uses: Sequence[SourceUse]) -> list[SourceUse]:
     """Merge equal sources; the number of assets is the largest one."""
     found: dict[tuple[str, str], SourceUse] = {}
     for use in uses:
-        other = found.get((use.licence, use.source), use)
-        found[use.licence, use.source] = SourceUse(
-            *(use.licence, use.source),
+        other = found.get((use.license, use.source), use)
+        found[use.license, use.source] = SourceUse(
+            *(use.license, use.source),
             tuple(sorted({*use.attributions, *other.attributions})),
             max(use.assets, other.assets),
             max(use.assumed, other.assumed),

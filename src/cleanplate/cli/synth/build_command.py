@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,10 +10,21 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    Size,
+    assume_license_option,
+    json_option,
+    max_pixels_option,
+    output_option,
+    quiet_option,
+    seed_option,
+    skip_bad_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.building.build import Engine, Outcome
+    from cleanplate.synthesis.building.build import BuildResult, Engine
     from cleanplate.synthesis.building.plan import Plan
     from cleanplate.synthesis.compositor.settings import CompositorSettings
 
@@ -29,25 +39,11 @@ Stopped or killed, the same command goes on where it was.
 """
 
 
-class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]
-    """WIDTHxHEIGHT, given as (height, width)."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Read it."""
-        try:
-            width, height = (int(part) for part in str(value).lower().split("x"))
-        except ValueError:
-            self.fail(f"{value!r} is no size like 224x224", param, ctx)
-        return height, width
-
-
 _folder = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(epilog=_EPILOG)
-@click.option("-o", "--out", required=True, type=_folder, help="The set's folder.")
+@output_option("The data set's folder.", "out")
 @click.option(
     "--plates",
     multiple=True,
@@ -76,8 +72,10 @@ _folder = click.Path(path_type=Path, file_okay=False)
     metavar="N",
     help="Samples (realistic).  [default: 1000]",
 )
-@click.option("--size", type=Size(), help="Of a sample, in pixels.  [default: 224x224]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--size", type=Size(), metavar="WxH", help="Of a sample, in pixels.  [default: 224x224]"
+)
+@seed_option
 @click.option(
     "--plates-count",
     type=click.IntRange(1),
@@ -109,11 +107,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     metavar="NAME=VALUE",
     help="A setting of the compositor (realistic), may be repeated; see docs/compositor.md.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="Processes; 0 works in this one.  [default: one for each core]",
-)
+@workers_option()
 @click.option(
     "--engine",
     "engine_name",
@@ -127,15 +121,11 @@ _folder = click.Path(path_type=Path, file_okay=False)
     metavar="ADDRESS",
     help="Of a running cluster, or auto.  [default: start one here]",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave out unusable assets, and list them.")
-@click.option(
-    "--assume-license",
-    metavar="TEXT",
-    help="The licence of assets that state none; the card says that it was assumed.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
+@skip_bad_option
+@assume_license_option("assets")
+@json_option
 @max_pixels_option
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@quiet_option
 @click.pass_context
 def command(  # noqa: PLR0917 - click passes them by name
     context: click.Context,
@@ -150,7 +140,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     workers: int | None,
     engine_name: str,
     ray_address: str | None,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
     **rest: Any,
 ) -> None:
@@ -158,10 +148,12 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     The same settings, seed and assets make the same bytes, with any number of workers.
     """
+    if json_output is not None:
+        json_output.check()
     from cleanplate.synthesis.building.build import build
-    from cleanplate.synthesis.building.build_request import Order
+    from cleanplate.synthesis.building.build_request import BuildRequest
 
-    order = Order(
+    order = BuildRequest(
         out,
         preset,
         plates,
@@ -189,9 +181,9 @@ def command(  # noqa: PLR0917 - click passes them by name
         screen.close()
     for one in outcome.skipped:
         click.echo(f"skipped {one['name']}: {one['reason']}", err=True)
-    if as_json:
-        click.echo(json.dumps(outcome.as_json()))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write(outcome.as_json())
+    if shows_summary(json_output, quiet):
         click.echo(_told(outcome), err=True)
 
 
@@ -203,14 +195,14 @@ class _Screen:
         self.bar: Any = None
 
     def watch(self) -> Any:
-        from cleanplate.synthesis.building.build import Watch
+        from cleanplate.synthesis.building.build import BuildProgress
 
-        return Watch(self.assets, self.begins, self.made)
+        return BuildProgress(self.assets, self.on_start, self.made)
 
     def assets(self, numbers: Iterable[int]) -> Iterable[int]:
         return tqdm(numbers, "assets", unit="asset", disable=self.disable, leave=False)  # type: ignore[no-any-return,unused-ignore]
 
-    def begins(self, plan: Plan, before: int) -> None:
+    def on_start(self, plan: Plan, before: int) -> None:
         self.bar = tqdm(
             total=plan.count,
             initial=before,
@@ -232,9 +224,9 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     from functools import partial
 
     if workers is None:
-        from cleanplate.synthesis.building.local_engine import cores
+        from cleanplate.engines.cores import available_cores
 
-        workers = cores()
+        workers = available_cores()
     if name == "ray":
         from cleanplate.synthesis.building.ray_engine import run_ray
 
@@ -246,7 +238,7 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     return partial(run_local, workers=workers) if workers else run_here
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: BuildResult) -> str:
     whole = f"{outcome.out}: {outcome.samples} samples, {outcome.bytes / 1e6:.1f} MB"
     if not outcome.made:
         return f"{whole}; finished already, nothing was changed."

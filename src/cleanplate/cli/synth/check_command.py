@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from tqdm import tqdm
+
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import json_option, quiet_option, workers_option
+from cleanplate.engines.cores import available_cores
 
 _SHOWN = 50
 
@@ -15,14 +18,14 @@ _SHOWN = 50
     epilog="""\b
 Examples:
   cleanplate synth check set
-  cleanplate synth check set --fast --json > faults.json
+  cleanplate synth check set --fast --json faults.json
 """
 )
 @click.argument("folder", metavar="SET", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--fast", is_flag=True, help="Checksums and presence only; decode nothing.")
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option("--json", "as_json", is_flag=True, help="Name all faults as JSON on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no list: the exit code tells.")
+@workers_option()
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -31,7 +34,7 @@ def command(
     folder: Path,
     fast: bool,
     workers: int | None,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Check the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
@@ -40,29 +43,32 @@ def command(
     missing, alpha in range, nothing behind the plate, no leftovers of killed processes. All faults
     are named, by sample and part. Exit code 0: whole; 1: there are faults.
     """
-    from cleanplate.synthesis.building.local_engine import cores
-    from cleanplate.synthesis.inspection.check import check
+    from cleanplate.synthesis.inspection.check import check_set
 
+    if json_output is not None:
+        json_output.check()
+    if workers is None:
+        workers = available_cores()
     with tqdm(unit=" samples", disable=True if quiet else None) as bar:
-        verdict = check(
-            folder, fast=fast, workers=workers or cores(), begins=bar.reset, tick=bar.update
+        result = check_set(
+            folder, fast=fast, workers=workers, on_start=bar.reset, on_progress=bar.update
         )
-    if as_json:
+    if json_output is not None:
         document = {
-            "whole": not verdict.faults,
-            "samples": verdict.samples,
-            "faults": [fault._asdict() for fault in verdict.faults],
-            "notes": verdict.notes,
+            "whole": not result.faults,
+            "samples": result.samples,
+            "faults": [fault._asdict() for fault in result.faults],
+            "notes": result.notes,
         }
-        click.echo(json.dumps(document, indent=1))
-    elif not quiet:
-        for fault in verdict.faults[:_SHOWN]:
+        json_output.write(document)
+    if shows_summary(json_output, quiet):
+        for fault in result.faults[:_SHOWN]:
             click.echo(str(fault))
-        if len(verdict.faults) > _SHOWN:
-            click.echo(f"and {len(verdict.faults) - _SHOWN:,} more; --json names all.")
-        for note in verdict.notes:
+        if len(result.faults) > _SHOWN:
+            click.echo(f"and {len(result.faults) - _SHOWN:,} more; --json names all.")
+        for note in result.notes:
             click.echo(note)
-        count = len(verdict.faults)
+        count = len(result.faults)
         found = f"{count:,} faults." if count else "whole."
-        click.echo(f"{verdict.samples:,} samples: {found}")
-    context.exit(1 if verdict.faults else 0)
+        click.echo(f"{result.samples:,} samples: {found}")
+    context.exit(1 if result.faults else 0)

@@ -12,9 +12,9 @@ from cleanplate.formats.pictures import read_image, to_float, to_uint8
 from cleanplate.predict.alignment.health import smallest_movement
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
-from cleanplate.synthesis.ingest.cutout_extraction import Matted, Refused
-from cleanplate.synthesis.ingest.photo_intrinsics import lens_of_angle
-from cleanplate.synthesis.ingest.plate_from_photo import read_facts
+from cleanplate.synthesis.ingest.cutout_extraction import MattedPicture, Refused
+from cleanplate.synthesis.ingest.photo_intrinsics import intrinsics_from_fov
+from cleanplate.synthesis.ingest.plate_from_photo import read_photo_metadata
 
 
 class Clip:
@@ -33,11 +33,11 @@ class Clip:
     def __init__(self, predictor: Predictor, plate: Path, depth: Path | None, fov: float | None):
         self.plate = plate
         self._model = predictor.model.name
-        facts = read_facts(plate, estimated=True)
+        facts = read_photo_metadata(plate, estimated=True)
         focal = facts.get("fy")
         if fov is not None:
             height, width = read_image(plate).shape[:2]
-            focal = lens_of_angle(fov, width, height).intrinsics.fy
+            focal = intrinsics_from_fov(fov, width, height).intrinsics.fy
         self._focal = float(focal) if isinstance(focal, (int, float)) else None
         self._scene = predictor.scene(plate, depth, focal=self._focal)
         if depth is not None and self._focal is None:
@@ -53,7 +53,7 @@ class Clip:
             if isinstance(facts.get(ours), (int, float))
         }
 
-    def subject_of(self, frame: Path) -> tuple[Matted, dict[str, Any]]:
+    def subject_of(self, frame: Path) -> tuple[MattedPicture, dict[str, Any]]:
         """Find the subject of a frame.
 
         Raises:
@@ -62,15 +62,15 @@ class Clip:
                 itself would come out as a subject.
         """
         picture = read_image(frame)
+        spatial = self._scene.metric
         try:
-            result = self._scene.predict(picture)
+            result = self._scene.predict(picture, ("foreground", "depth" if spatial else "alpha"))
         except CleanplateError as error:
             raise Refused(str(error)) from error
         self._check_camera(result)
         made_from = {"plate": self.plate.name, "model": self._model}
-        spatial = self._scene.metric
-        return Matted(
-            colour=_bytes(result.foreground),
+        return MattedPicture(
+            colour=_as_uint8(result.foreground),
             alpha=result.alpha,
             depth=result.depth if spatial else None,
             focal=self._focal if spatial else None,
@@ -87,5 +87,5 @@ class Clip:
             raise Refused(f"the camera moved by {moved:.0f} pixels; {cure}")
 
 
-def _bytes(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _as_uint8(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return to_uint8(to_float(picture))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,15 +10,30 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    align_option,
+    json_option,
+    license_options,
+    max_pixels_option,
+    model_option,
+    output_option,
+    quiet_option,
+    rebuild_option,
+    threads_option,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
     from cleanplate.cli.synth.clip_subjects import Clip
-    from cleanplate.synthesis.ingest.cutout_extraction import Cut, CutSettings, Matted
-    from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+    from cleanplate.synthesis.ingest.cutout_extraction import (
+        ExtractedCutout,
+        ExtractionSettings,
+        MattedPicture,
+    )
+    from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
 
-Source: TypeAlias = "tuple[Path, list[Path], Callable[[], tuple[Matted, dict[str, Any]]]]"
+Source: TypeAlias = "tuple[Path, list[Path], Callable[[], tuple[MattedPicture, dict[str, Any]]]]"
 """The picture, every file that decides the cutout, and what reads them."""
 
 _EPILOG = """\b
@@ -34,14 +48,7 @@ _FILE_PART = 0.005
 
 @click.command(epilog=_EPILOG)
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURES...")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where cutouts go.",
-)
+@output_option("Where cutouts go.")
 @click.option("--masks", type=click.Path(path_type=Path), metavar="FOLDER", help="PICTURES are "
               "photographs; their masks have the same names here.")  # fmt: skip
 @click.option("--plate", type=click.Path(path_type=Path), metavar="FILE", help="PICTURES are "
@@ -54,10 +61,9 @@ _FILE_PART = 0.005
 @click.option("--relief", is_flag=True, help="Keep the depth within the subject too, as predicted; "
               "without, subjects are flat.")  # fmt: skip
 @click.option("--every", type=click.IntRange(1), metavar="N", help="Take each Nth frame.")
-@click.option("--align", type=click.Choice(["auto", "on", "off"]), help="Register the plate: "
-              "where the camera moved, always, never.  [default: auto]")  # fmt: skip
-@click.option("--model", metavar="NAME|FOLDER", help="That predicts: shipped or exported.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@align_option
+@model_option
+@threads_option
 @click.option("--height", type=click.FloatRange(0, 100, min_open=True), metavar="METRES",
               help="Of each subject, whole.")  # fmt: skip
 @click.option("--kind", metavar="WORD", help="person, animal, vehicle, object, ...")
@@ -71,14 +77,12 @@ _FILE_PART = 0.005
               "largest part; smaller are specks.  [default: 0.005, of clips 0.05]")  # fmt: skip
 @click.option("--long-side", type=click.IntRange(48), metavar="PIXELS", help="Make cutouts no "
               "larger than this.")  # fmt: skip
-@click.option("--license", "licence", metavar="TEXT", help="Of the pictures.")
-@click.option("--source", metavar="TEXT", help="Where they come from.")
-@click.option("--attribution", metavar="TEXT", help="Whom to name.")
+@license_options
 @click.option("--no-license", is_flag=True, help="Go on where licence or source is not known.")
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Make anew what is there already.")
-@click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no list, no summary.")
+@rebuild_option
+@json_option
+@quiet_option
 def command(
     *,
     pictures: tuple[str, ...],
@@ -99,12 +103,12 @@ def command(
     smallest: int,
     smallest_part: float | None,
     long_side: int | None,
-    licence: str | None,
+    license_: str | None,
     source: str | None,
     attribution: str | None,
     no_license: bool,
-    force: bool,
-    as_json: bool,
+    rebuild: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Make cutouts of PICTURES (files, folders, patterns), for `synth build`.
@@ -114,15 +118,17 @@ def command(
     picture too, and the exit code is then 2. Made of the same file twice, a cutout is left alone;
     made of another file of the same name, it gets a number.
     """
-    from cleanplate.synthesis.ingest.cutout_extraction import CutSettings
-    from cleanplate.synthesis.ingest.cutout_writer import CutoutShelf
+    from cleanplate.synthesis.ingest.cutout_extraction import ExtractionSettings
+    from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
 
     _check_forms(masks, plate, {"--plate-depth": plate_depth, "--fov": fov, "--every": every,
                                 "--relief": relief or None,
                                 "--align": align, "--model": model,
                                 "--threads": threads})  # fmt: skip
+    if json_output is not None:
+        json_output.check()
     usual = _CLIP_PART if plate else _FILE_PART
-    settings = CutSettings(
+    settings = ExtractionSettings(
         height=height,
         kind=kind,
         cut=_sides(cut),
@@ -133,7 +139,7 @@ def command(
         relief=relief,
     )
     sources = _sources(pictures, masks, plate, quiet=quiet)[:: every or 1]
-    given = {"license": licence, "source": source, "attribution": attribution}
+    given = {"license": license_, "source": source, "attribution": attribution}
     credits = [_credit(one[0], given, no_license) for one in sources]
     if plate is not None:
         from cleanplate.cli.synth.clip_subjects import Clip
@@ -149,17 +155,17 @@ def command(
         unit="picture",
         disable=True if quiet else None,
     )
-    shelf = CutoutShelf(output, force=force)
+    writer = CutoutFolderWriter(output, rebuild=rebuild)
     done = _make(
         cast("Iterable[tuple[Source, dict[str, Any] | CleanplateError]]", bar),
-        shelf,
+        writer,
         settings,
         distinct=plate is not None,
         quiet=quiet,
     )
-    if as_json:
-        click.echo(json.dumps(done, indent=1))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write(done)
+    if shows_summary(json_output, quiet):
         click.echo(_summary(done, output))
     if not done["cutouts"] and not done["kept"]:
         reasons = [one["error"] for one in done["failed"]]
@@ -180,11 +186,11 @@ def _credit(
     Raises:
         CleanplateError: if nothing says its licence or source: that is mended for all at once.
     """
-    from cleanplate.synthesis.ingest.cutout_sources import Unlicensed, credit_of
+    from cleanplate.synthesis.ingest.cutout_sources import UnlicensedError, find_credit
 
     try:
-        return credit_of(path, given, unlicensed=unlicensed)
-    except Unlicensed:
+        return find_credit(path, given, unlicensed=unlicensed)
+    except UnlicensedError:
         raise
     except CleanplateError as error:
         return error
@@ -192,37 +198,43 @@ def _credit(
 
 def _make(
     sources: Iterable[tuple[Source, dict[str, Any] | CleanplateError]],
-    shelf: CutoutShelf,
-    settings: CutSettings,
+    writer: CutoutFolderWriter,
+    settings: ExtractionSettings,
     *,
     distinct: bool,
     quiet: bool,
 ) -> dict[str, list[dict[str, Any]]]:
     """Make, keep, refuse or fail each; nothing that one of them does stops the others."""
     from cleanplate.files.digest import digest
-    from cleanplate.synthesis.ingest.cutout_extraction import Refused, cut_out
-    from cleanplate.synthesis.ingest.near_duplicates import ALIKE, difference, look_of
-    from cleanplate.synthesis.ingest.plate_from_photo import read_facts
+    from cleanplate.synthesis.ingest.cutout_extraction import Refused, extract_cutout
+    from cleanplate.synthesis.ingest.near_duplicates import (
+        DUPLICATE_DISTANCE,
+        cutout_thumbnail,
+        thumbnail_distance,
+    )
+    from cleanplate.synthesis.ingest.plate_from_photo import read_photo_metadata
 
     done: dict[str, list[dict[str, Any]]] = {"cutouts": [], "kept": [], "refused": [], "failed": []}
-    looks = []
+    thumbnails = []
     for (path, files, read), credit in sources:
-        made: Cut | None = None
+        made: ExtractedCutout | None = None
         try:
             if isinstance(credit, CleanplateError):
                 raise credit
             made_of = digest(files)
-            name = shelf.holding(made_of)
+            name = writer.find(made_of)
             if name is not None:
                 done["kept"].append({"file": str(path), "name": name})
-                looks.append(look_of(shelf.picture(name)))
+                thumbnails.append(cutout_thumbnail(writer.read_rgba8(name)))
                 continue
             matted, how = read()
-            made = cut_out(matted, settings)
-            look = look_of(made.rgba)
-            if distinct and any(difference(look, other) < ALIKE for other in looks):
+            made = extract_cutout(matted, settings)
+            thumbnail = cutout_thumbnail(made.rgba)
+            if distinct and any(
+                thumbnail_distance(thumbnail, other) < DUPLICATE_DISTANCE for other in thumbnails
+            ):
                 raise Refused("nearly the same as one before")
-            told = {k: v for k, v in read_facts(path).items() if k in ("kind", "pose")}
+            told = {k: v for k, v in read_photo_metadata(path).items() if k in ("kind", "pose")}
         except (Refused, CleanplateError) as error:
             # No subject, or one too small, is what many pictures have; a damaged one is a fault.
             refused = isinstance(error, Refused)
@@ -234,10 +246,10 @@ def _make(
                 word = "Refused" if refused else "Failed"
                 tqdm.write(f"{word}: {path.name}: {error}", file=sys.stderr)
             continue
-        looks.append(look)
-        facts = {**told, **credit, "made_from": {"file": path.name, **how}}
-        name = shelf.put(made, path.stem, made_of, facts)
-        done["cutouts"].append({"file": str(path), "name": name, **facts, **made.facts})
+        thumbnails.append(thumbnail)
+        metadata = {**told, **credit, "made_from": {"file": path.name, **how}}
+        name = writer.write(made, path.stem, made_of, metadata)
+        done["cutouts"].append({"file": str(path), "name": name, **metadata, **made.metadata})
     return done
 
 
@@ -264,12 +276,12 @@ def _sources(
     pictures: tuple[str, ...], masks: Path | None, plate: Path | None, *, quiet: bool
 ) -> list[Source]:
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_parts
+    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
     from cleanplate.synthesis.ingest.cutout_extraction import Refused
-    from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, masks_of
+    from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, list_masks
 
     listed = find_pictures(pictures)
-    found = without_parts(listed)
+    found = without_depth_and_alpha(listed)
     if not quiet:
         for remark in listed.remarks():
             click.echo(remark, err=True)
@@ -277,9 +289,9 @@ def _sources(
         found = [path for path in found if path.resolve() != plate.resolve()]
     if masks is None:
         return [(path, [path], lambda path=path: from_rgba(path)) for path in found]  # type: ignore[misc]
-    there = masks_of(masks)
+    there = list_masks(masks)
 
-    def lacking() -> tuple[Matted, dict[str, Any]]:
+    def lacking() -> tuple[MattedPicture, dict[str, Any]]:
         raise Refused("no mask has its name")
 
     return [

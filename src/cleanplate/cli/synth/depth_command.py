@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -12,11 +11,21 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.max_pixels import max_pixels_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    license_options,
+    max_pixels_option,
+    output_option,
+    quiet_option,
+    rebuild_option,
+    skip_bad_option,
+    threads_option,
+)
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.ingest.depth_estimators import Convention, Teacher
+    from cleanplate.synthesis.ingest.depth_estimators import Convention, DepthEstimator
     from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings
 
 _EPILOG = """\b
@@ -34,12 +43,9 @@ Examples:
     metavar="NAME|FOLDER|FILE.onnx",
     help="A depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FOLDER",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Make plates here: photo, depth and json.  [default: add to the photos' own folder]",
+@output_option(
+    "Make plates here: photo, depth and json.  [default: add to the photos' own folder]",
+    required=False,
 )
 @click.option(
     "--convention",
@@ -62,16 +68,13 @@ Examples:
               "ONNX file of open size looks.  [default: as it says, else 384]")  # fmt: skip
 @click.option("--multiple", type=click.IntRange(1), metavar="PIXELS", help="Of what its sides are "
               "multiples.  [default: as it says, else 32]")  # fmt: skip
-@click.option("--license", "licence", metavar="TEXT", help="Of the photos, for the data set's "
-              "card.")  # fmt: skip
-@click.option("--source", metavar="TEXT", help="Where the photos come from.")
-@click.option("--attribution", metavar="TEXT", help="Whom to name.")
-@click.option("--threads", type=click.IntRange(1), help="Of the model.")
+@license_options
+@threads_option
 @max_pixels_option
-@click.option("--force", is_flag=True, help="Make depth anew where there is one.")
-@click.option("--skip-bad", is_flag=True, help="Photos that cannot be used are no error.")
-@click.option("--json", "as_json", is_flag=True, help="Write what was done to stdout as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@rebuild_option
+@skip_bad_option
+@json_option
+@quiet_option
 def command(
     *,
     photos: tuple[str, ...],
@@ -86,13 +89,13 @@ def command(
     colours: str | None,
     side: int | None,
     multiple: int | None,
-    licence: str | None,
+    license_: str | None,
     source: str | None,
     attribution: str | None,
     threads: int | None,
-    force: bool,
+    rebuild: bool,
     skip_bad: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Make plates of PHOTOS (files, folders, patterns): empty scenes with depth.
@@ -104,17 +107,19 @@ def command(
     code is 2.
     """
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_parts
+    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
     from cleanplate.synthesis.ingest.plate_from_photo import (
         PhotoSettings,
         existing_depth,
-        make_plate,
-        place_of,
+        plate_path,
+        write_plate_from_photo,
     )
 
     if long_side is not None and output is None:
         raise click.UsageError("--long-side is for plates in a folder of their own: give -o.")
-    credit = {"license": licence, "source": source, "attribution": attribution}
+    if json_output is not None:
+        json_output.check()
+    credit = {"license": license_, "source": source, "attribution": attribution}
     settings = PhotoSettings(
         near=near,
         far=far,
@@ -124,39 +129,42 @@ def command(
         credit={key: text for key, text in credit.items() if text},
     )
     listed = find_pictures(photos)
-    found = without_parts(listed)
+    found = without_depth_and_alpha(listed)
     if not quiet:
         for remark in listed.remarks():
             click.echo(remark, err=True)
-    places = [place_of(photo, output, settings) for photo in found]
+    places = [plate_path(photo, output, settings) for photo in found]
     _check_names(found, places)
     wanted: list[Path] = []
     kept: list[Path] = []
     for photo, place in zip(found, places, strict=True):
-        (wanted if force or existing_depth(place) is None else kept).append(photo)
+        (wanted if rebuild or existing_depth(place) is None else kept).append(photo)
     made: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     if wanted:
-        teacher = _teacher(
+        estimator = _depth_estimator(
             model,
             cast("Convention | None", convention),
             {"colours": colours, "side": side, "multiple": multiple},
             threads,
         )
         if not quiet:
-            click.echo(_promise(teacher, settings), err=True)
+            click.echo(_promise(estimator, settings), err=True)
         bar = tqdm(wanted, unit="photo", disable=True if quiet else None)
         for photo in cast("Iterable[Path]", bar):
             try:
-                made.append({"photo": str(photo), **make_plate(photo, teacher, output, settings)})
+                made.append(
+                    {
+                        "photo": str(photo),
+                        **write_plate_from_photo(photo, estimator, output, settings),
+                    }
+                )
             except CleanplateError as error:
                 failed.append({"photo": str(photo), "error": str(error)})
                 tqdm.write(f"Skipped: {error}", file=sys.stderr)
-    if as_json:
-        click.echo(
-            json.dumps({"plates": made, "kept": [str(p) for p in kept], "failed": failed}, indent=1)
-        )
-    elif not quiet:
+    if json_output is not None:
+        json_output.write({"plates": made, "kept": [str(p) for p in kept], "failed": failed})
+    if shows_summary(json_output, quiet):
         click.echo(_summary(made, len(kept), len(failed)))
     if failed and not (skip_bad and (made or kept)):
         raise CleanplateError(
@@ -176,16 +184,16 @@ def _check_names(photos: list[Path], places: list[Path]) -> None:
             )
 
 
-def _teacher(
+def _depth_estimator(
     model: str,
     convention: Convention | None,
     onnx: dict[str, Any],
     threads: int | None,
-) -> Teacher:
+) -> DepthEstimator:
     if model.lower().endswith(".onnx"):
-        from cleanplate.synthesis.ingest.depth_estimators import OnnxTeacher
+        from cleanplate.synthesis.ingest.depth_estimators import OnnxDepthEstimator
 
-        return OnnxTeacher(model, convention=convention, threads=threads, **onnx)
+        return OnnxDepthEstimator(model, convention=convention, threads=threads, **onnx)
     if any(value is not None for value in onnx.values()):
         raise click.UsageError("--colours, --side and --multiple are for ONNX files.")
     from cleanplate.training.depth_estimator import TransformersDepthEstimator
@@ -193,22 +201,24 @@ def _teacher(
     return TransformersDepthEstimator(model, convention=convention, threads=threads)
 
 
-def _promise(teacher: Teacher, settings: PhotoSettings) -> str:
+def _promise(estimator: DepthEstimator, settings: PhotoSettings) -> str:
     """Say what the model's numbers mean, and what was assumed to make metres of them."""
-    name = teacher.facts["model"]
-    if teacher.convention == "metric":
+    name = estimator.metadata["model"]
+    if estimator.convention == "metric":
         return f"{name} gives metres."
-    near, far = settings.span
+    near, far = settings.depth_range
     told = (
-        f"{name} gives {teacher.convention.replace('-', ' ')} without a scale: the scene is taken "
-        f"to reach from {near:g} m to {far:g} m"
+        f"{name} gives {estimator.convention.replace('-', ' ')} without a scale: the scene is "
+        f"assumed to reach from {near:g} m to {far:g} m"
     )
     if settings.camera_height is not None:
         return f"{told}, then scaled to a camera {settings.camera_height:g} m over the floor."
     if len(settings.assumed) == 2:
-        from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT
+        from cleanplate.synthesis.ingest.metric_scaling import DEFAULT_CAMERA_HEIGHT
 
-        told += f", and where a floor is found, the camera to stand {CAMERA_HEIGHT:g} m over it"
+        told += (
+            f", and where a floor is found, the camera to stand {DEFAULT_CAMERA_HEIGHT:g} m over it"
+        )
         return f"{told} (assumed: --near, --far or --camera-height say better)."
     return f"{told}{' (one of them assumed)' if settings.assumed else ''}."
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from cleanplate.cli.max_pixels import max_pixels_option
-from cleanplate.cli.options import overwrite_option
+from cleanplate.cli.options import max_pixels_option, overwrite_option
 
 
 @click.command(
@@ -75,5 +74,5 @@ def command(
         from cleanplate.synthesis.assets.asset_card import write_asset_card
 
         write_asset_card(folder, card, kind)
-    count = pack(folder, archive, archives.Coding(quality, depth_step, long_side))
+    count = pack(folder, archive, archives.CompressionSettings(quality, depth_step, long_side))
     click.echo(f"{count} {kind}, {archive.stat().st_size / 1e6:.1f} MB: {archive}")

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 from tqdm import tqdm
 
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    assume_license_option,
+    json_option,
+    output_option,
+    quiet_option,
+    seed_option,
+    workers_option,
+)
+from cleanplate.engines.cores import available_cores
+
 if TYPE_CHECKING:
-    from cleanplate.synthesis.procedural.procedural_files import Noun
+    from cleanplate.synthesis.procedural.procedural_files import AssetType
 
 _EPILOG = """\b
 Examples:
@@ -24,13 +34,7 @@ Stopped or killed, the same command goes on where it was; with a larger --count 
 
 @click.command(epilog=_EPILOG)
 @click.argument("noun", metavar="plates|cutouts", type=click.Choice(["plates", "cutouts"]))
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is made.",
-)
+@output_option("Folder for what is made.", "out")
 @click.option(
     "--count",
     type=click.IntRange(1),
@@ -39,25 +43,17 @@ Stopped or killed, the same command goes on where it was; with a larger --count 
     metavar="N",
     help="How many there shall be.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @click.option(
     "--textures",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     help="Pictures to cover surfaces with; of plates.",
 )
-@click.option(
-    "--assume-license",
-    metavar="TEXT",
-    help="The licence of textures that state none.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(0),
-    help="Processes; 0 works in this one.  [default: one for each core]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@assume_license_option("textures")
+@workers_option()
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -70,7 +66,7 @@ def command(
     textures: Path | None,
     assume_license: str | None,
     workers: int | None,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, things).
@@ -80,27 +76,28 @@ def command(
     """
     if textures is not None and noun == "cutouts":
         raise click.UsageError("--textures is for plates.")
-    from cleanplate.synthesis.building.local_engine import cores
     from cleanplate.synthesis.procedural.procedural_files import write_assets
 
+    if json_output is not None:
+        json_output.check()
     made = 0
     try:
         with tqdm(total=count, unit=f" {noun}", disable=True if quiet else None) as bar:
             for new in write_assets(
-                cast("Noun", noun),
+                cast("AssetType", noun),
                 out,
                 count,
                 seed=seed,
                 textures=textures,
                 assume_license=assume_license,
-                workers=cores() if workers is None else workers,
+                workers=available_cores() if workers is None else workers,
             ):
                 made += new
                 bar.update()
     except KeyboardInterrupt:
         click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
         context.exit(130)
-    if as_json:
-        click.echo(json.dumps({"out": str(out), noun: count, "made": made, "kept": count - made}))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write({"out": str(out), noun: count, "made": made, "kept": count - made})
+    if shows_summary(json_output, quiet):
         click.echo(f"{out}: {made} {noun} made, {count - made} were there already.", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.synth.build_command import Size
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    Size,
+    json_option,
+    output_option,
+    quiet_option,
+    seed_option,
+    workers_option,
+)
 from cleanplate.errors import install_command
 
 if TYPE_CHECKING:
@@ -37,15 +44,9 @@ Stopped or killed, the same command goes on where it was.
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of 3D assets with their catalogues; docs/data.md has its form.",
 )
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is rendered.",
-)
+@output_option("Folder for what is rendered.", "out")
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, metavar="N")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@seed_option
 @click.option(
     "--size",
     type=Size(),
@@ -59,12 +60,10 @@ Stopped or killed, the same command goes on where it was.
     help="Of plates and pairs: only this kind of scene; may be given several times.  "
     "[default: all, a third outdoors, a sixth table tops]",
 )
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
+@workers_option(
     default=2,
-    show_default=True,
-    help="Each renders with one thread and takes about 1 GB of memory.",
+    least=1,
+    help="Processes; each renders with one thread and takes about 1 GB of memory.",
 )
 @click.option(
     "--python",
@@ -72,8 +71,8 @@ Stopped or killed, the same command goes on where it was.
     metavar="PATH",
     help="An interpreter that has Blender's module bpy.  [default: this one]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say how it went as JSON on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -86,9 +85,9 @@ def command(
     seed: int,
     size: tuple[int, int] | None,
     scenes: tuple[str, ...],
-    processes: int,
+    workers: int,
     python: str,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Render plates, cutouts or pairs with exact alpha and depth from 3D assets.
@@ -101,11 +100,13 @@ def command(
 
     if scenes and task == "cutouts":
         raise click.UsageError("--scenes is for plates and pairs: cutouts stand in none.")
+    if json_output is not None:
+        json_output.check()
     rendering = worker_pool.Rendering(task, assets, out, count, seed, size or _SIZES[task], scenes)
     bar = tqdm(desc=task, total=count, unit=" items", disable=True if quiet else None)
     first = True
     try:
-        for done in worker_pool.run(rendering, processes=processes, python=python):
+        for done in worker_pool.run(rendering, processes=workers, python=python):
             if first:  # what was there already is no measure of speed
                 bar.initial = bar.n = done
                 first = False
@@ -118,9 +119,9 @@ def command(
         bar.close()
     account = rendering.account()
     drawn = render_sheets.draw_sheets(out, task, rendering.names)
-    if as_json:
-        click.echo(json.dumps({**asdict(account), "sheets": [str(p) for p in drawn]}))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write({**asdict(account), "sheets": [str(p) for p in drawn]})
+    if shows_summary(json_output, quiet):
         click.echo(_told(out, account), err=True)
     if not account.accepted:
         context.exit(1)

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.options import overwrite_option
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    output_option,
+    overwrite_option,
+    quiet_option,
+    skip_bad_option,
+    workers_option,
+)
+from cleanplate.engines.cores import available_cores
 
 
 @click.command(epilog="Example: cleanplate synth stats set --workers 4")
 @click.argument("folder", metavar="SET", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the report.  [default: SET/stats]",
-)
+@output_option("Folder for the report.  [default: SET/stats]", "out", required=False)
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Of the sheet.")
-@click.option("--workers", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option("--skip-bad", is_flag=True, help="Leave out samples that cannot be used; list them.")
+@workers_option()
+@skip_bad_option
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Say the figures as JSON on stdout.")
-@click.option("--quiet", is_flag=True, help="No progress bar, no summary.")
+@json_option
+@quiet_option
 def command(
     *,
     folder: Path,
@@ -33,7 +36,7 @@ def command(
     workers: int | None,
     skip_bad: bool,
     overwrite: bool,
-    as_json: bool,
+    json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
     """Measure the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
@@ -43,8 +46,7 @@ def command(
     A set's card is written anew with its figures if they are kept in SET/stats.
     """
     from cleanplate.synthesis.building.dataset_card import STATS, write_card
-    from cleanplate.synthesis.building.local_engine import cores
-    from cleanplate.synthesis.inspection.stats import measure
+    from cleanplate.synthesis.inspection.stats import measure_set
     from cleanplate.synthesis.inspection.stats_report import (
         JSON,
         MARKDOWN,
@@ -54,16 +56,20 @@ def command(
     )
     from cleanplate.synthesis.inspection.stored_set import open_set
 
+    if json_output is not None:
+        json_output.check(overwrite=overwrite)
+    if workers is None:
+        workers = available_cores()
     out = out or folder / STATS.parent
     stored = open_set(folder)
     check_report(out, overwrite=overwrite)
     with tqdm(total=stored.count, unit=" samples", disable=True if quiet else None) as bar:
-        stats = measure(stored, workers=workers or cores(), skip_bad=skip_bad, tick=bar.update)
+        stats = measure_set(stored, workers=workers, skip_bad=skip_bad, on_progress=bar.update)
     write_report(out, stored, stats, rows=rows, overwrite=overwrite)
     if stored.plan is not None and (folder / STATS).resolve() == (out / JSON).resolve():
         write_card(folder)
-    if as_json:
-        click.echo(json.dumps(as_document(stored, stats), indent=1, allow_nan=False))
-    elif not quiet:
+    if json_output is not None:
+        json_output.write(as_document(stored, stats), overwrite=overwrite)
+    if shows_summary(json_output, quiet):
         click.echo(f"{stats.samples:,} samples measured, {len(stats.bad):,} left out.")
         click.echo(out / MARKDOWN)

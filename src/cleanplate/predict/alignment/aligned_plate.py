@@ -1,53 +1,68 @@
-"""The plate as one frame's camera would have seen it: moved, and in that frame's light."""
+"""The plate as one frame's camera would have seen it: registered, and in the frame's exposure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.formats.pictures import resize, to_float
 from cleanplate.predict.alignment.exposure import Exposure
-from cleanplate.predict.alignment.registration import Matrix, covered, warp
+from cleanplate.predict.alignment.health import Health
+from cleanplate.predict.alignment.homography import Matrix, covered, warp
+from cleanplate.predict.alignment.registration import Registration
 from cleanplate.predict.size import Size
 
-REACH = 3
-"""Where a moved plate ends, the matte within so many working pixels is taken from further in."""
 
+@dataclass(frozen=True, eq=False)
+class AlignedPlate:
+    """A plate, not copied, with what was measured of it against one frame.
 
-@dataclass(frozen=True)
-class PlateView:
-    """A plate, not copied, with what must be done to it for one frame.
-
-    matrix: plate pixels to frame pixels; None = the camera stood still.
+    plate: (H, W, 3) as it was taken.
+    health: whether the plate fits the frame, with the exposure drift between them.
+    registration: how the plate lies in the frame; None if it was not registered.
     """
 
     plate: Coded | Picture
-    matrix: Matrix | None = None
-    exposure: Exposure = field(default_factory=Exposure)
+    health: Health
+    registration: Registration | None = None
 
     @property
     def size(self) -> Size:
-        """(height, width)."""
+        """(height, width) in pixels."""
         height, width = self.plate.shape[:2]
         return height, width
 
+    @property
+    def exposure(self) -> Exposure:
+        """The drift from the plate's exposure to the frame's."""
+        return self.health.exposure
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """(3, 3) plate pixels to frame pixels; None if the plate is used where it lies."""
+        found = self.registration
+        return found.matrix if found is not None and found.moves else None
+
     def full(self) -> Coded | Picture:
-        """Make the plate as the frame's camera would have seen it, at full size."""
+        """Give the plate, (H, W, 3), moved and in the frame's exposure; dtype as it was taken."""
         return self.exposure.apply(self._moved())
 
     def small(self, size: Size) -> tuple[Picture, Mask | None]:
-        """Make it smaller, and say where the plate shows something (None: everywhere)."""
-        picture = to_float(resize(self._moved(), size))
-        light = self.exposure.apply_float(picture)
+        """Give the same at (height, width) `size`, and where the plate shows something.
+
+        Returns:
+            (h, w, 3) float32 sRGB in [0, 1], and (h, w) bool; None = everywhere.
+        """
+        picture = self.exposure.apply_float(to_float(resize(self._moved(), size)))
         if self.matrix is None:
-            return light, None
+            return picture, None
         share = resize(covered(self.size, self.matrix).astype(np.float32), size)
-        return light, share > 0.999
+        return picture, share > 0.999
 
     def moved_disparity(self, disparity: Plane) -> Plane:
-        """Bring disparity (H, W) to the frame's view; nan where unknown or not covered."""
+        """Register disparity (H, W) of the plate; nan where unknown or not covered."""
         if self.matrix is None:
             return disparity
         moved = warp(disparity, self.matrix, nearest=True)

@@ -16,16 +16,10 @@ from cleanplate.arrays import Mask, Plane
 from cleanplate.predict.alignment.agreement import Structure, agreement, block_means, structure
 from cleanplate.predict.alignment.exposure import Exposure, match_exposure
 from cleanplate.predict.alignment.health import ANOTHER_SCENE, Health
-from cleanplate.predict.alignment.keypoints import Landmarks
+from cleanplate.predict.alignment.homography import Matrix, covered, scaled, warp
+from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.movement import Movement, follow
-from cleanplate.predict.alignment.registration import (
-    FEWEST_INLIERS,
-    Matrix,
-    covered,
-    register,
-    scaled,
-    warp,
-)
+from cleanplate.predict.alignment.registration import FEWEST_INLIERS, register
 from cleanplate.predict.alignment.thumbnail import FEATURES, Eight, PlateThumbnail, grey_of, span_of
 from cleanplate.predict.size import Size
 
@@ -130,9 +124,9 @@ def _by_features(
     plate: PlateThumbnail, frame: Eight, size: Size, movement: Movement
 ) -> tuple[Movement, Matrix | None]:
     """Find the movement by features, where there are enough in the plate."""
-    if len(plate.landmarks.points) < FEWEST_INLIERS:
+    if len(plate.keypoints.points) < FEWEST_INLIERS:
         return movement, None
-    found = register(plate.landmarks, Landmarks.of(frame, FEATURES), size, refine=False)
+    found = register(plate.keypoints, Keypoints.of(frame, FEATURES), size, refine=False)
     if not found.trusted:
         return Movement(why_not=found.why_not or movement.why_not), None
     by_features = Movement(found.moved, found.inliers, found.share, "features")

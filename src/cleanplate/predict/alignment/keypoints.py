@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cleanplate.predict.size import Size
+
 Points = npt.NDArray[np.float32]
 """(n, 2), x and y in pixels, pixel centres at integers + 0.5."""
 
@@ -16,7 +18,7 @@ _CONTRAST = 0.02
 
 
 @dataclass(frozen=True)
-class Landmarks:
+class Keypoints:
     """A picture's features, computed once: brightness, points (n, 2) and what they look like."""
 
     grey: npt.NDArray[np.uint8]
@@ -24,7 +26,7 @@ class Landmarks:
     descriptors: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, picture: npt.NDArray[np.uint8], most: int = 4000) -> Landmarks:
+    def of(cls, picture: npt.NDArray[np.uint8], most: int = 4000) -> Keypoints:
         """Find at most `most` features of an (h, w, 3) picture: SIFT (Lowe 2004)."""
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         finder = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
@@ -36,7 +38,7 @@ class Landmarks:
         return cls(grey, places, np.asarray(descriptors, np.float32))
 
 
-def matches(plate: Landmarks, frame: Landmarks) -> tuple[Points, Points]:
+def matches(plate: Keypoints, frame: Keypoints) -> tuple[Points, Points]:
     """Pair features of plate and frame: (n, 2) points in each.
 
     By Lowe's ratio test, and no frame feature twice: of many plate features that all resemble one,
@@ -54,3 +56,10 @@ def matches(plate: Landmarks, frame: Landmarks) -> tuple[Points, Points]:
             best[one.trainIdx] = one
     good = list(best.values())
     return plate.points[[m.queryIdx for m in good]], frame.points[[m.trainIdx for m in good]]
+
+
+def spread(points: Points, size: Size, cells: int = 6) -> float:
+    """Share of the picture's cells that hold a point."""
+    rows = np.clip((points[:, 1] / size[0] * cells).astype(int), 0, cells - 1)
+    columns = np.clip((points[:, 0] / size[1] * cells).astype(int), 0, cells - 1)
+    return len(set(zip(rows.tolist(), columns.tolist(), strict=True))) / cells**2

@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.predict.alignment.keypoints import Points
-from cleanplate.predict.alignment.registration import corner_movement, spread
+from cleanplate.predict.alignment.homography import corner_movement
+from cleanplate.predict.alignment.keypoints import Points, spread
 from cleanplate.predict.alignment.thumbnail import Eight
 from cleanplate.predict.size import Size
 

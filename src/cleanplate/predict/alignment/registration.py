@@ -16,11 +16,17 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.predict.alignment.keypoints import Landmarks, Points, matches
+from cleanplate.predict.alignment.homography import (
+    Matrix,
+    corner_movement,
+    corners,
+    covered,
+    inverse,
+    transform,
+    warp,
+)
+from cleanplate.predict.alignment.keypoints import Keypoints, Points, matches, spread
 from cleanplate.predict.size import Size
-
-Matrix = npt.NDArray[np.float64]
-"""(3, 3), from plate pixels to frame pixels, pixel centres at integers + 0.5."""
 
 Align = Literal["auto", "on", "off"]
 """When the plate is registered: where plate health measures movement, for every frame, never."""
@@ -69,6 +75,11 @@ class Registration:
     kind: str = "none"
     why_not: str = ""
 
+    @property
+    def moves(self) -> bool:
+        """Whether the plate must be resampled: it can be trusted, and it is a movement."""
+        return self.trusted and self.kind != "none"
+
     def as_report(self) -> dict[str, Any]:
         """Plain numbers for the report."""
         return {
@@ -100,7 +111,7 @@ def align_mode(value: bool | str) -> Align:
 
 
 def register(
-    plate: Landmarks, frame: Landmarks, size: Size, *, refine: bool = True
+    plate: Keypoints, frame: Keypoints, size: Size, *, refine: bool = True
 ) -> Registration:
     """Find how the plate lies in the frame.
 
@@ -125,7 +136,7 @@ def register(
             found = replace(again, share=found.share)
         if refine:
             found = _refined(found, grey_plate, grey_frame, unchanged, (points_plate, points_frame))
-        if found.kind != "none":
+        if found.moves:
             found = _if_better(found, grey_plate, grey_frame)
     full = to_full @ found.matrix @ np.linalg.inv(to_full)
     return replace(
@@ -134,39 +145,6 @@ def register(
         residual=found.residual * float(to_full[0, 0]),
         moved=corner_movement(full, size),
     )
-
-
-def warp(picture: npt.NDArray[Any], matrix: Matrix, *, nearest: bool = False) -> npt.NDArray[Any]:
-    """`picture` (H, W[, C]) in the frame's view; beyond its edge the edge is repeated."""
-    moved = cv2.warpPerspective(
-        picture,
-        _for_opencv(matrix),
-        picture.shape[1::-1],
-        flags=cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(moved)
-
-
-def covered(size: Size, matrix: Matrix) -> Mask:
-    """(H, W), True where the registered plate has a pixel."""
-    ones = np.full(size, 255, np.uint8)
-    inside = cv2.warpPerspective(
-        ones, _for_opencv(matrix), size[::-1], flags=cv2.INTER_LINEAR, borderValue=(0,)
-    )
-    return inside >= 254
-
-
-def scaled(matrix: Matrix, scale: float) -> Matrix:
-    """Give `matrix` for pictures `scale` times as wide and high."""
-    zoom = np.diag([scale, scale, 1.0])
-    return np.asarray(zoom @ matrix @ np.linalg.inv(zoom), np.float64)
-
-
-def corner_movement(matrix: Matrix, size: Size) -> float:
-    """Measure the largest distance in pixels that a corner of (height, width) moves."""
-    corners = _corners(size)
-    return float(np.linalg.norm(_transform(matrix, corners) - corners, axis=1).max())
 
 
 def changed_area(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: Matrix) -> Mask:
@@ -198,7 +176,7 @@ def _fit(plate: Points, frame: Points, size: Size) -> Registration:
     inliers = int(inside.sum())
     share = inliers / count
     covers = spread(frame[inside], size)
-    distance = np.linalg.norm(_transform(matrix, plate[inside]) - frame[inside], axis=1)
+    distance = np.linalg.norm(transform(matrix, plate[inside]) - frame[inside], axis=1)
     why = ""
     if inliers < FEWEST_INLIERS:
         why = f"only {inliers} matches agree on one movement"
@@ -232,9 +210,9 @@ def _simplest(
     )
     if similarity is not None:
         candidates.append(("similarity", np.vstack([similarity, [0, 0, 1]]).astype(np.float64)))
-    best = np.linalg.norm(_transform(homography, plate) - frame, axis=1)
+    best = np.linalg.norm(transform(homography, plate) - frame, axis=1)
     for kind, matrix in candidates:
-        distance = np.linalg.norm(_transform(matrix, plate) - frame, axis=1)
+        distance = np.linalg.norm(transform(matrix, plate) - frame, axis=1)
         close = distance < _TOLERANCE
         narrow = kind == "similarity" and spread(frame[inside], size) < WIDE_SPREAD
         if close.sum() >= 0.9 * inside.sum() and (
@@ -254,19 +232,19 @@ def _refined(
     """`found` improved by ECC on unchanged pixels, if the matches do not contradict it."""
     if found.kind != "homography":
         return found
-    start = _inverse(found.matrix).astype(np.float32)
+    start = inverse(found.matrix).astype(np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-5)
     # The mask belongs to the picture that ECC warps, which is the plate.
-    allowed = warp(unchanged.astype(np.uint8), _inverse(found.matrix), nearest=True)
+    allowed = warp(unchanged.astype(np.uint8), inverse(found.matrix), nearest=True)
     try:
-        _, inverse = cv2.findTransformECC(
+        _, inverted = cv2.findTransformECC(
             frame, plate, start, cv2.MOTION_HOMOGRAPHY, criteria, allowed, 5
         )
     except cv2.error:  # it did not converge
         return found
-    matrix = _inverse(np.asarray(inverse, np.float64))
-    before = np.linalg.norm(_transform(found.matrix, points[0]) - points[1], axis=1)
-    after = np.linalg.norm(_transform(matrix, points[0]) - points[1], axis=1)
+    matrix = inverse(np.asarray(inverted, np.float64))
+    before = np.linalg.norm(transform(found.matrix, points[0]) - points[1], axis=1)
+    after = np.linalg.norm(transform(matrix, points[0]) - points[1], axis=1)
     inside = before < _TOLERANCE
     residual = float(np.median(after[inside]))
     if not np.isfinite(residual) or residual > max(0.5, 1.2 * found.residual):
@@ -291,44 +269,16 @@ def _if_better(
 
 
 def _plausible(matrix: Matrix, size: Size) -> bool:
-    corners = _corners(size)
-    moved = _transform(matrix, corners)
+    ends = corners(size)
+    moved = transform(matrix, ends)
     if not np.isfinite(moved).all():
         return False
-    if np.linalg.norm(moved - corners, axis=1).max() > WIDEST_MOVE * max(size):
+    if np.linalg.norm(moved - ends, axis=1).max() > WIDEST_MOVE * max(size):
         return False
     return bool(cv2.isContourConvex(moved.astype(np.float32).reshape(-1, 1, 2)))
-
-
-def spread(points: Points, size: Size, cells: int = 6) -> float:
-    """Share of the picture's cells that hold a point."""
-    rows = np.clip((points[:, 1] / size[0] * cells).astype(int), 0, cells - 1)
-    columns = np.clip((points[:, 0] / size[1] * cells).astype(int), 0, cells - 1)
-    return len(set(zip(rows.tolist(), columns.tolist(), strict=True))) / cells**2
 
 
 def _at(mask: Mask, points: Points) -> npt.NDArray[np.bool_]:
     x = np.clip(points[:, 0].astype(int), 0, mask.shape[1] - 1)
     y = np.clip(points[:, 1].astype(int), 0, mask.shape[0] - 1)
     return np.asarray(mask[y, x])
-
-
-def _corners(size: Size) -> npt.NDArray[np.float64]:
-    height, width = size
-    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
-
-
-def _transform(matrix: Matrix, points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    homogeneous = np.column_stack([points, np.ones(len(points))]) @ matrix.T
-    return homogeneous[:, :2] / homogeneous[:, 2:]
-
-
-def _inverse(matrix: Matrix) -> Matrix:
-    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
-    return np.asarray(inverse / inverse[2, 2])
-
-
-def _for_opencv(matrix: Matrix) -> Matrix:
-    """Give the same movement with pixel centres at integers, as OpenCV counts them."""
-    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    return np.asarray(np.linalg.inv(shift) @ matrix @ shift, np.float64)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture
 from cleanplate.formats.pictures import resize, to_float, to_uint8
-from cleanplate.predict.alignment.keypoints import Landmarks, Points
+from cleanplate.predict.alignment.keypoints import Keypoints, Points
 from cleanplate.predict.size import working_size
 
 THUMBNAIL_SIZE = 512
@@ -62,9 +62,9 @@ class PlateThumbnail:
         return np.asarray(found, np.float32).reshape(-1, 2) + np.float32(0.5)
 
     @cached_property
-    def landmarks(self) -> Landmarks:
+    def keypoints(self) -> Keypoints:
         """Features to be found again after any movement: slow, so only where they are needed."""
-        return Landmarks.of(self.pixels, FEATURES)
+        return Keypoints.of(self.pixels, FEATURES)
 
 
 def blockiness(picture: Coded | Picture) -> float:

@@ -6,7 +6,7 @@ import errno
 import io
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,14 @@ from cleanplate.files.ownership import check_folder
 from cleanplate.formats.pictures import read_image
 from cleanplate.matte import MixingSpace
 from cleanplate.predict.frames.frame_selection import STDIN
-from cleanplate.predict.output.adjustment import check_controls, check_known_size, known_of
-from cleanplate.predict.output.result_files import Writing, is_complete, save_result
+from cleanplate.predict.output.adjustment import (
+    adjust,
+    check_controls,
+    check_known_size,
+    known_of,
+)
+from cleanplate.predict.output.result_files import is_complete, write_result
+from cleanplate.predict.output.writing import Writing
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
@@ -36,7 +42,7 @@ class Job:
     """Everything that decides what is made of each frame.
 
     predictor: arguments of `Predictor`.
-    controls: `choke`, `feather` and `despill`, as `Result.adjusted` takes them.
+    controls: `choke`, `feather` and `despill`, as `adjust` takes them.
     """
 
     plate: str
@@ -92,21 +98,28 @@ class Job:
 
     def predict(self, scene: Scene, path: Path) -> Result:
         """Find the subject of one frame, controls included; nothing is written."""
-        result = scene.predict(_from_stdin() if path == STDIN else path)
+        writing = self.writing.within(scene.outputs)
+        outputs = {"subjects", *writing.outputs(scene.outputs)}
+        frame = _from_stdin() if path == STDIN else path
         if self.known_mask or any(self.controls.values()) or self.foreground_space != "linear":
-            result = result.adjusted(
+            # The outputs are computed once, of the adjusted matte.
+            result = adjust(
+                scene.predict(frame, outputs=("subjects",)),
                 known_mask=self.known_mask,
                 foreground_space=self.foreground_space,
+                outputs=outputs,
                 **self.controls,
             )
-        result.report = {
+        else:
+            result = scene.predict(frame, outputs=outputs)
+        report = {
             "frame": str(path),
             "plate_file": self.plate,
             "plate_depth_file": self.plate_depth,
             "options": self.options(),
             **result.report,
         }
-        return result
+        return replace(result, report=report)
 
 
 @dataclass(frozen=True)
@@ -130,18 +143,17 @@ class Outcome:
 def process(job: Job, scene: Scene, task: Task) -> Outcome:
     """Predict and write one frame; a person's mistake becomes part of the outcome."""
     path, stem = task
-    metric = job.plate_depth is not None
+    metric, writing = scene.metric, job.writing.within(scene.outputs)
     try:
-        names = job.writing.names(stem, metric=metric)
+        names = writing.names(stem, metric=metric)
         if job.skip_existing and is_complete(job.output, stem, names, job.options()):
             return Outcome(path)
         # Before the work: nothing is worth computing that may not be written.
-        job.writing.check(job.output, stem, metric=metric)
-        result = job.predict(scene, path)
-        save_result(result, job.output, stem, job.writing)
+        writing.check(job.output, stem, metric=metric)
+        written = write_result(job.predict(scene, path), job.output, stem, writing)
     except CleanplateError as error:
         return Outcome(path, error=error, final=_is_final(error))
-    return Outcome(path, {**result.report, "seconds": dict(result.report["seconds"])})
+    return Outcome(path, written.report)
 
 
 def process_all(job: Job, scene: Scene, tasks: Sequence[Task]) -> Iterator[Outcome]:

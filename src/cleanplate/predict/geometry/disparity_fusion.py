@@ -1,10 +1,9 @@
-"""Depth as placement: the plate's disparity, given or estimated, and the subject's within it."""
+"""Disparity of the frame: the plate's, given or estimated, fused with the subjects'."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-import cv2
 import numpy as np
 
 from cleanplate.arrays import Mask, Plane
@@ -155,20 +154,3 @@ def shadow_seen(shadow: Plane, alpha: Plane) -> Plane:
         seen = np.clip((np.float32(0.98) - alpha[rows]) / np.float32(0.08), 0, 1)
         result[rows] = 1 - (1 - shadow[rows]) * seen
     return result
-
-
-def carry_over_edge(plane: Plane, covered: Mask, reach: int) -> Plane:
-    """`plane` with what lies outside `covered` taken from the nearest pixel inside.
-
-    "Inside" begins `reach` pixels from the edge of `covered`; the picture's own border is no edge.
-    """
-    window = np.ones((2 * reach + 1,) * 2, np.uint8)
-    inside = cv2.erode(covered.astype(np.uint8), window, borderValue=(1,)) > 0
-    if inside.all() or not inside.any():
-        return plane
-    _, labels = cv2.distanceTransformWithLabels(
-        (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    values = np.zeros(int(labels.max()) + 1, plane.dtype)
-    values[labels[inside]] = plane[inside]
-    return np.where(inside, plane, values[labels])

@@ -191,7 +191,7 @@ class SubjectDepth:
         """Find where the subjects of a frame stand.
 
         Args:
-            alpha: (h, w) the matte, small: `subjects.LOOK` along the long side is enough.
+            alpha: (h, w) the matte, small: `subjects.MEASURING_SIZE` along the long side is enough.
             disparity: (h, w) of the plate; nan where unknown; in 1/m if `metric`.
             metric: whether apparent sizes are in metres.
             focal: focal length in pixels of this size; None = not known.

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
 
-LOOK = 256
-"""Long side in pixels at which subjects are measured."""
+MEASURING_SIZE = 256
+"""Long side, in pixels, at which subjects are measured."""
 SOLID = 0.9
 """Alpha from which a pixel surely hides the plate."""
 SMALLEST = 4e-4

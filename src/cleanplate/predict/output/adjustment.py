@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -14,50 +14,79 @@ from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import read_alpha
 from cleanplate.matte import MixingSpace
-from cleanplate.matte.matte_controls import WIDEST, check_known, choke, feather, hold
-from cleanplate.predict.alignment.registration import covered, warp
+from cleanplate.matte import matte_controls as controls
+from cleanplate.matte.matte_controls import WIDEST, check_known
+from cleanplate.predict.alignment.aligned_plate import AlignedPlate
+from cleanplate.predict.alignment.homography import covered, warp
+from cleanplate.predict.frame_outputs import OUTPUTS, check_outputs, compute_outputs
 from cleanplate.predict.inputs import MaskSource
+from cleanplate.predict.prediction_report import alpha_mean, measured_share
+from cleanplate.predict.result_data import ResultData
 from cleanplate.predict.size import Size
+from cleanplate.predict.stage_timer import StageTimer
 
-if TYPE_CHECKING:
-    from cleanplate.predict.result import Result
-
-_KEPT = ("plate", "_moved_given", "_shadow_behind")
-"""What a result has computed that does not depend on its final matte."""
+AnyResult = TypeVar("AnyResult", bound=ResultData)
 
 
 def adjust(
-    result: Result,
+    result: AnyResult,
     *,
-    known_mask: MaskSource | None,
-    choke: float,
-    feather: float,
-    despill: float,
-    foreground_space: MixingSpace | None,
-) -> Result:
-    """Give a result after matte controls; see `Result.adjusted`."""
+    known_mask: MaskSource | None = None,
+    choke: float = 0.0,
+    feather: float = 0.0,
+    despill: float = 0.0,
+    foreground_space: MixingSpace | None = None,
+    outputs: Iterable[str] | str | None = None,
+) -> AnyResult:
+    """Give a result after matte controls; `result` stays as it is. See docs/predict.md.
+
+    An adjusted result that is adjusted again starts from the measured matte, with the known mask.
+
+    Args:
+        result: of `Scene.predict`.
+        known_mask: a path or (H, W) array of the plate's size: black (0) = always out, white
+            = always in, mid-grey = as found.
+        choke: pixels by which the matte shrinks; below 0 it grows.
+        feather: pixels to each side over which its edge is softened.
+        despill: 0 to 1, how much of a one-coloured plate's reflection is taken out of the
+            foreground.
+        foreground_space: "linear" or "display": in which values the foreground will be laid
+            over a new background; it is solved for that. None = as it is.
+        outputs: what the new result holds, as `Scene.predict` takes it; None = what `result`
+            holds. Those of depth need a result that was made with one of them.
+
+    Raises:
+        CleanplateError: a value is out of range, the mask does not fit the frame, or an output
+            cannot be given.
+    """
     check_controls(choke, feather, despill, foreground_space)
-    new = copy.copy(result)
-    for name in list(new.__dict__):
-        if name not in _KEPT and isinstance(getattr(type(new), name, None), cached_property):
-            del new.__dict__[name]
-    if foreground_space is not None:
-        new.foreground_space = foreground_space
-    new._despill = despill
-    # A copy of an adjusted result starts from what was measured.
-    alpha = result.alpha if result._measured is None else result._measured
-    known = None if known_mask is None else _in_frame(result, known_of(known_mask))
-    if known is not None:
-        alpha = hold(alpha, known)
-    new._measured = alpha
-    new.alpha = _shaped(alpha, known, choke, feather)
-    new.report = {
+    space = result.foreground_space if foreground_space is None else foreground_space
+    available = tuple(name for name in OUTPUTS if result.metric or name != "depth")
+    wanted = check_outputs(result.outputs if outputs is None else outputs, available)
+    measured, known = result.sources.matte, None
+    if known_mask is not None:
+        resampled = bool(result.report["plate_resampled"])
+        known = _in_frame(known_of(known_mask), result.sources.plate, resampled)
+        measured = measured._replace(full=controls.hold(measured.full, known))
+    alpha = _shaped(measured.full, known, choke, feather)
+    sources = replace(result.sources, matte=measured)
+    timer = StageTimer(result.report["seconds"])
+    arrays = compute_outputs(
+        wanted, result.frame, alpha, sources, timer, space=space, despill_amount=despill
+    )
+    report = {
         **result.report,
-        "alpha_mean": round(float(new.alpha.mean(dtype=np.float64)), 6),
-        "foreground": {**result.report.get("foreground", {}), "space": new.foreground_space},
-        "controls": _told(known_mask, choke, feather, despill),
+        "outputs": list(wanted),
+        "alpha_mean": alpha_mean(alpha),
+        "foreground": {**result.report.get("foreground", {}), "space": space},
+        "controls": _controls_report(known_mask, choke, feather, despill),
+        "seconds": timer.seconds(),
     }
-    return new
+    if report["plate_depth"] is not None:
+        report["plate_depth"] = {**report["plate_depth"], "measured": measured_share(arrays)}
+    return replace(
+        result, alpha=alpha, arrays=arrays, sources=sources, report=report, foreground_space=space
+    )
 
 
 def known_of(source: MaskSource) -> Plane:
@@ -105,39 +134,38 @@ def check_controls(
         )
 
 
-def _shaped(alpha: Plane, known: Plane | None, choked: float, feathered: float) -> Plane:
+def _shaped(alpha: Plane, known: Plane | None, choke: float, feather: float) -> Plane:
     shaped = alpha
-    if choked:
-        shaped = choke(shaped, choked)
-    if feathered:
-        shaped = feather(shaped, feathered)
+    if choke:
+        shaped = controls.choke(shaped, choke)
+    if feather:
+        shaped = controls.feather(shaped, feather)
     # Always out stays out, and always in stays in, whatever the controls carried there.
-    return shaped if known is None or shaped is alpha else hold(shaped, known)
+    return shaped if known is None or shaped is alpha else controls.hold(shaped, known)
 
 
-def _in_frame(result: Result, known: Plane) -> Plane:
+def _in_frame(known: Plane, plate: AlignedPlate, resampled: bool) -> Plane:
     """Bring a mask of the plate to the frame's view and size, without mixing its values."""
-    view = result._view
-    if known.shape != view.size:
-        if not result.report.get("plate_resampled"):
-            check_known_size(known, view.size)
+    if known.shape != plate.size:
+        if not resampled:
+            check_known_size(known, plate.size)
         known = np.asarray(
-            cv2.resize(known, view.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.float32
+            cv2.resize(known, plate.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.float32
         )
-    if view.matrix is None:
+    if plate.matrix is None:
         return known
-    moved = warp(known, view.matrix, nearest=True)
+    moved = warp(known, plate.matrix, nearest=True)
     # Beyond the plate's edge the mask says nothing.
-    return np.where(covered(view.size, view.matrix), moved, np.float32(0.5))
+    return np.where(covered(plate.size, plate.matrix), moved, np.float32(0.5))
 
 
-def _told(
-    known_mask: MaskSource | None, choked: float, feathered: float, despilled: float
+def _controls_report(
+    known_mask: MaskSource | None, choke: float, feather: float, despill: float
 ) -> dict[str, Any]:
     given = isinstance(known_mask, (str, Path))
     return {
         "known_mask": str(known_mask) if given else None if known_mask is None else "array",
-        "choke_px": choked,
-        "feather_px": feathered,
-        "despill": despilled,
+        "choke_px": choke,
+        "feather_px": feather,
+        "despill": despill,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -27,10 +27,8 @@ from cleanplate.formats.pictures import (
 )
 from cleanplate.matte import over
 from cleanplate.predict.inputs import as_picture
+from cleanplate.predict.result_data import ResultData
 from cleanplate.predict.size import Size, working_size
-
-if TYPE_CHECKING:
-    from cleanplate.predict.result import Result
 
 BackgroundSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A picture (path or array) or a colour ("#rrggbb", a CSS name)."""
@@ -46,7 +44,7 @@ _PAPER, _INK = (250, 250, 250), (40, 40, 40)
 
 
 @dataclass(frozen=True)
-class Still:
+class RenderedImage:
     """A finished picture: `pixels` is (H, W, 3) RGB, sRGB-coded, uint8 or uint16."""
 
     pixels: Coded
@@ -81,44 +79,69 @@ class Still:
         return bytes(cv2.imencode(".png", self.pixels[..., ::-1])[1])
 
 
-def composite(result: Result, background: BackgroundSource) -> Still:
-    """Lay the result's subject before `background`; see `Result.composite`."""
+def composite(result: ResultData, background: BackgroundSource) -> RenderedImage:
+    """Lay the subject over another background, mixed in the result's `foreground_space`.
+
+    Args:
+        result: one that holds the foreground.
+        background: a path or (H', W', 3) array, scaled to cover the frame and cropped to it; or
+            a colour, "#rrggbb" or a CSS name.
+
+    Returns:
+        (H, W, 3) uint16 if the frame is, else uint8.
+
+    Raises:
+        CleanplateError: the foreground was not asked for, or the background cannot be read.
+    """
+    foreground = result.foreground
     height, width = result.alpha.shape
     behind = _background(background, (height, width))
     deep = result.frame.dtype == np.uint16
     pixels = np.empty((height, width, 3), np.uint16 if deep else np.uint8)
-    foreground = result.foreground
     for rows in bands(pixels.shape):
         mixed = over(
             foreground[rows], result.alpha[rows], behind[rows], space=result.foreground_space
         )
         pixels[rows] = to_uint16(mixed) if deep else to_uint8(mixed)
-    return Still(pixels)
+    return RenderedImage(pixels)
 
 
-def preview(result: Result, background: BackgroundSource | None = None) -> Still:
-    """Set plate, frame, matte, depth and composite in a row; see `Result.preview`."""
+def preview(result: ResultData, background: BackgroundSource | None = None) -> RenderedImage:
+    """Draw plate, frame, matte, depth and composite side by side, labelled.
+
+    What the result does not hold is left out: without its plate, disparity or foreground there are
+    fewer pictures.
+
+    Args:
+        result: any.
+        background: of the composite, as `composite` takes it; None = a green.
+
+    Returns:
+        (h, w, 3) uint8, each picture at most `PREVIEW_SIDE` pixels a side.
+    """
     height, width = result.alpha.shape
     size = working_size((height, width), PREVIEW_SIDE)
-    alpha = resize(result.alpha, size)
-    foreground = np.asarray(resize(result.foreground, size))
-    behind = _background(PREVIEW_BACKGROUND if background is None else background, size)
-    # Light is averaged premultiplied, or the colour beyond the edge would come in.
-    mixed = to_uint8(over(foreground, alpha, behind, space=result.foreground_space))
-    disparity = resize_nearest(result.disparity, size)
-    panels = [
-        ("plate", _eight(resize(result.plate, size))),
+    alpha, held = resize(result.alpha, size), result.outputs
+    panels = []
+    if "plate" in held:
+        panels.append(("plate", _eight(resize(result.plate, size))))
+    panels += [
         ("frame", _eight(resize(result.frame, size))),
         ("matte", np.repeat(to_uint8(alpha)[..., None], 3, 2)),
-        ("depth (near is bright)" if result.metric else "relative depth (near is bright)",
-         colour_map(disparity)),
-        ("composite", mixed),
-    ]  # fmt: skip
-    return Still(_sheet(panels))
+    ]
+    if "disparity" in held:
+        name = "depth (near is bright)" if result.metric else "relative depth (near is bright)"
+        panels.append((name, colour_map(resize_nearest(result.disparity, size))))
+    if "foreground" in held:
+        foreground = np.asarray(resize(result.foreground, size))
+        behind = _background(PREVIEW_BACKGROUND if background is None else background, size)
+        mixed = over(foreground, alpha, behind, space=result.foreground_space)
+        panels.append(("composite", to_uint8(mixed)))
+    return RenderedImage(_sheet(panels))
 
 
 def resize_nearest(plane: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
-    """Shrink a plane without mixing its values."""
+    """Resize a plane (H, W) to (height, width) `size` without mixing its values."""
     return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
 
 

@@ -37,17 +37,17 @@ from cleanplate.matte import fill
 from cleanplate.synthesis.assets import catalogue
 from cleanplate.synthesis.assets import cutout as cutout_module
 from cleanplate.synthesis.assets import plate as plate_module
-from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, files_of
-from cleanplate.synthesis.assets.cutout import BORDER, Cutout, Footprint, Level
-from cleanplate.synthesis.assets.plate import Camera, Plate, Points
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, asset_files
+from cleanplate.synthesis.assets.cutout import BORDER, Cutout, Footprint, PyramidLevel
+from cleanplate.synthesis.assets.plate import Camera, Plate, StandingPoints
 
-LARGEST = 4 << 30
+MAX_BYTES = 4 << 30
 """Bytes that one folder's assets may take; those beyond are read as without a cache."""
-_FILES = 4
+_CACHE_SIZE_FACTOR = 4
 """All files of a cache together take at most so many times as much."""
-_PATIENCE = 3600.0
+_LOCK_TIMEOUT = 3600.0
 """Seconds that another process may take to fill the cache."""
-_ENDING = ".assets"
+_SUFFIX = ".assets"
 _READERS = (
     catalogue,
     conversion,
@@ -85,16 +85,16 @@ class AssetCache(Generic[Asset]):
     def get(self, path: Path) -> Asset | None:
         """Give the asset whose picture is `path`; None if it is not here as it is now."""
         arrays = self._arrays
-        if not _is_good(arrays, path):
+        if not _is_current(arrays, path):
             return None
         item = arrays.item(path.name)
         whole: Any = None  # looked at, but faulty or one too many
         if item.arrays:
-            whole = _plate_of(item) if item.facts["noun"] == "plate" else _cutout_of(item)
+            whole = _plate_from(item) if item.facts["noun"] == "plate" else _cutout_from(item)
         return whole  # type: ignore[no-any-return]
 
 
-def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
+def with_cache(folder: Folder, cache: Path, limit: int = MAX_BYTES) -> Folder:
     """Let a folder's assets come from the cache in `cache`, which takes in what it lacks first.
 
     A cache that cannot be used is done without, and the log says so. Two processes do not fill
@@ -106,20 +106,20 @@ def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
         limit: bytes that the folder's assets may take.
     """
     place = folder.files[0].parent.resolve() if folder.files else Path()
-    noun = "plates" if isinstance(folder, PlateFolder) else "cutouts"
-    digest = hashlib.sha256(f"{noun} {place}".encode("utf-8", "surrogateescape")).hexdigest()
-    file = cache / f"{place.name[:40]}-{noun}-{digest[:16]}{_ENDING}"
+    asset_type = "plates" if isinstance(folder, PlateFolder) else "cutouts"
+    digest = hashlib.sha256(f"{asset_type} {place}".encode("utf-8", "surrogateescape")).hexdigest()
+    file = cache / f"{place.name[:40]}-{asset_type}-{digest[:16]}{_SUFFIX}"
 
-    def is_whole() -> bool:
+    def is_complete() -> bool:
         arrays = ArrayFile.open(file)
-        return arrays is not None and all(_is_good(arrays, path) for path in folder.files)
+        return arrays is not None and all(_is_current(arrays, path) for path in folder.files)
 
     def write() -> None:
-        _log.info("decoding %d %s of %s once", len(folder), noun, place)
-        write_arrays(file, made_by(), _items(folder, ArrayFile.open(file), limit))
+        _log.info("decoding %d %s of %s once", len(folder), asset_type, place)
+        write_arrays(file, decoder_version(), _items(folder, ArrayFile.open(file), limit))
 
     try:
-        fill(cache, file, is_whole, write, limit)
+        fill(cache, file, is_complete, write, limit)
     except (OSError, CleanplateError) as error:
         _log.warning("assets are decoded in every process, without a cache: %s", error)
         return folder
@@ -128,7 +128,7 @@ def with_cache(folder: Folder, cache: Path, limit: int = LARGEST) -> Folder:
 
 
 @cache
-def made_by(*readers: ModuleType) -> str:
+def decoder_version(*readers: ModuleType) -> str:
     """Say what decides how files are decoded: versions, and the text of the modules that read.
 
     `readers` come on top of those of plates and cutouts.
@@ -150,7 +150,7 @@ def _source(module: ModuleType) -> bytes:
 
 
 def fill(
-    cache: Path, file: Path, is_whole: Callable[[], bool], write: Callable[[], None], limit: int
+    cache: Path, file: Path, is_complete: Callable[[], bool], write: Callable[[], None], limit: int
 ) -> None:
     """Let `write` make a file of the cache if it is not whole; one process at a time.
 
@@ -158,11 +158,11 @@ def fill(
         CleanplateError, OSError: if the cache cannot be used.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    if not is_whole():
-        with held_alone(cache, _PATIENCE):
-            if not is_whole():  # nobody else has done it meanwhile
+    if not is_complete():
+        with held_alone(cache, _LOCK_TIMEOUT):
+            if not is_complete():  # nobody else has done it meanwhile
                 write()
-                _make_room(cache, file, _FILES * limit)
+                _evict(cache, file, _CACHE_SIZE_FACTOR * limit)
     os.utime(file)  # in use: the last to make room for others
 
 
@@ -178,20 +178,20 @@ def default_cache() -> Path:
     return base / "cleanplate" / "assets"
 
 
-def _stamp(path: Path) -> list[list[Any]]:
+def _file_stamps(path: Path) -> list[list[Any]]:
     """Names, sizes and times of change of an asset's files."""
-    told = []
-    for file in files_of(path):
+    stamps = []
+    for file in asset_files(path):
         state = file.stat()
-        told.append([file.name, state.st_size, state.st_mtime_ns])
-    return told
+        stamps.append([file.name, state.st_size, state.st_mtime_ns])
+    return stamps
 
 
-def _is_good(arrays: ArrayFile | None, path: Path) -> TypeGuard[ArrayFile]:
-    if arrays is None or arrays.made_by != made_by() or path.name not in arrays:
+def _is_current(arrays: ArrayFile | None, path: Path) -> TypeGuard[ArrayFile]:
+    if arrays is None or arrays.made_by != decoder_version() or path.name not in arrays:
         return False
     try:
-        return bool(arrays.stamp(path.name) == _stamp(path))
+        return bool(arrays.stamp(path.name) == _file_stamps(path))
     except OSError:
         return False
 
@@ -203,24 +203,24 @@ def _items(
     total = 0
     for path in folder.files:
         try:
-            item = before.item(path.name) if _is_good(before, path) else _decoded(folder, path)
+            item = before.item(path.name) if _is_current(before, path) else _decode(folder, path)
         except OSError:
             continue  # it has just gone
         total += sum(array.nbytes for array in item.arrays)
         yield item if total <= limit else item._replace(arrays=())
 
 
-def _decoded(folder: PlateFolder | CutoutFolder, path: Path) -> Item:
-    stamp = _stamp(path)
+def _decode(folder: PlateFolder | CutoutFolder, path: Path) -> Item:
+    stamp = _file_stamps(path)
     try:
-        return Item(path.name, stamp, *_packed(folder.read(path)))
+        return Item(path.name, stamp, *_to_arrays(folder.read(path)))
     except (CleanplateError, ArithmeticError, LookupError, TypeError, ValueError):
         return Item(path.name, stamp, {}, ())  # whoever needs it will be told
 
 
-def _make_room(cache: Path, keep: Path, limit: int) -> None:
+def _evict(cache: Path, keep: Path, limit: int) -> None:
     """Delete what killed processes left, and what was not used for longest until all fits."""
-    others = [one for one in cache.glob(f"*{_ENDING}") if one != keep]
+    others = [one for one in cache.glob(f"*{_SUFFIX}") if one != keep]
     found = [(one.stat(), one) for one in others]
     total = keep.stat().st_size + sum(state.st_size for state, _ in found)
     # Hidden ones are half written, and nobody else writes now.
@@ -233,11 +233,11 @@ def _make_room(cache: Path, keep: Path, limit: int) -> None:
             total -= state.st_size
 
 
-def _packed(asset: Plate | Cutout) -> tuple[dict[str, Any], list[Array]]:
-    return _packed_plate(asset) if isinstance(asset, Plate) else _packed_cutout(asset)
+def _to_arrays(asset: Plate | Cutout) -> tuple[dict[str, Any], list[Array]]:
+    return _plate_arrays(asset) if isinstance(asset, Plate) else _cutout_arrays(asset)
 
 
-def _packed_plate(plate: Plate) -> tuple[dict[str, Any], list[Array]]:
+def _plate_arrays(plate: Plate) -> tuple[dict[str, Any], list[Array]]:
     arrays: list[Array] = [plate.picture]
     if plate.disparity is not None:
         arrays.append(plate.disparity)
@@ -252,50 +252,50 @@ def _packed_plate(plate: Plate) -> tuple[dict[str, Any], list[Array]]:
     }, [*arrays, *(points or ())]
 
 
-def _plate_of(item: Item) -> Plate:
-    facts, arrays = item.facts, list(item.arrays)
+def _plate_from(item: Item) -> Plate:
+    metadata, arrays = item.facts, list(item.arrays)
     camera = None
-    if facts["camera"]:
-        *intrinsics, height, pitch = facts["camera"]
+    if metadata["camera"]:
+        *intrinsics, height, pitch = metadata["camera"]
         camera = Camera(Intrinsics(*intrinsics), height, pitch)
     picture = arrays.pop(0)
-    disparity = arrays.pop(0) if facts["depth"] else None
-    plate = Plate(facts["name"], picture, disparity, camera)
-    vars(plate)["points"] = Points(*arrays) if facts["points"] else None
+    disparity = arrays.pop(0) if metadata["depth"] else None
+    plate = Plate(metadata["name"], picture, disparity, camera)
+    vars(plate)["points"] = StandingPoints(*arrays) if metadata["points"] else None
     return plate
 
 
-_PLAIN = ("name", "kind", "foot", "pixels_per_metre", "size", "view_angle", "half")
+_SCALAR_FIELDS = ("name", "kind", "foot", "pixels_per_metre", "size", "view_angle", "half")
 
 
-def _packed_cutout(cutout: Cutout) -> tuple[dict[str, Any], list[Array]]:
+def _cutout_arrays(cutout: Cutout) -> tuple[dict[str, Any], list[Array]]:
     foot = cutout.footprint
     arrays: list[Array] = [foot.across, foot.cover]
     for level in cutout.levels:
         arrays += level
     return {
         "noun": "cutout",
-        **{name: getattr(cutout, name) for name in _PLAIN},
+        **{name: getattr(cutout, name) for name in _SCALAR_FIELDS},
         "cut": sorted(cutout.cut),
         "credit": dict(cutout.credit),
         "ends": [foot.near, foot.far],
     }, arrays
 
 
-def _cutout_of(item: Item) -> Cutout:
-    facts, (across, cover, *rest) = item.facts, item.arrays
-    levels = tuple(Level(*pair) for pair in zip(rest[::2], rest[1::2], strict=True))
+def _cutout_from(item: Item) -> Cutout:
+    metadata, (across, cover, *rest) = item.facts, item.arrays
+    levels = tuple(PyramidLevel(*pair) for pair in zip(rest[::2], rest[1::2], strict=True))
     inside = slice(BORDER, -BORDER)
     finest = levels[0]
-    plain = {name: facts[name] for name in _PLAIN}
+    plain = {name: metadata[name] for name in _SCALAR_FIELDS}
     cutout = Cutout(
         **{**plain, "foot": tuple(plain["foot"]), "size": tuple(plain["size"])},
         colour=finest.rgba[inside, inside, :3],
         alpha=finest.rgba[inside, inside, 3],
         depth=finest.depth[inside, inside],
-        cut=frozenset(facts["cut"]),
-        credit=facts["credit"],
+        cut=frozenset(metadata["cut"]),
+        credit=metadata["credit"],
     )
     vars(cutout)["levels"] = levels
-    vars(cutout)["footprint"] = Footprint(across, cover, *facts["ends"])
+    vars(cutout)["footprint"] = Footprint(across, cover, *metadata["ends"])
     return cutout

@@ -6,15 +6,20 @@ from collections import Counter
 from pathlib import Path
 
 from cleanplate.files.atomic import replacing
-from cleanplate.synthesis.assets.licensing import Credit, by_licence, demand_licences, read_credits
-from cleanplate.synthesis.assets.packing import records_of
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.licensing import (
+    Credit,
+    count_by_license,
+    read_credits,
+    require_licenses,
+)
+from cleanplate.synthesis.assets.packing import sidecars_of
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 _GROUPS = ("world", "kind", "framing", "mode")
 """Keys of an asset's record by which a card counts."""
 
 
-def write_asset_card(folder: Path, card: Path, noun: str) -> None:
+def write_asset_card(folder: Path, card: Path, asset_type: str) -> None:
     """Write Markdown: counts by world, kind, framing and mode, then licences and attributions.
 
     Args:
@@ -25,26 +30,26 @@ def write_asset_card(folder: Path, card: Path, noun: str) -> None:
     Raises:
         CleanplateError: if an asset has no licence, or a file cannot be read or written.
     """
-    records = records_of(folder)
-    credits = read_credits(records)
-    demand_licences(credits, folder)
+    sidecars = sidecars_of(folder)
+    credits = read_credits(sidecars)
+    require_licenses(credits, folder)
     counts: dict[str, Counter[str]] = {group: Counter() for group in _GROUPS}
-    for file in records:
-        facts = facts_in(file)
+    for file in sidecars:
+        metadata = read_sidecar(file)
         for group in _GROUPS:
-            if facts.get(group):
-                counts[group][str(facts[group])] += 1
-    lines = [f"# {len(records)} {noun}", ""]
+            if metadata.get(group):
+                counts[group][str(metadata[group])] += 1
+    lines = [f"# {len(sidecars)} {asset_type}", ""]
     for group, count in counts.items():
         if count:
-            told = ", ".join(f"{name} {number}" for name, number in count.most_common())
-            lines.append(f"- {group}: {told}")
+            listed = ", ".join(f"{name} {number}" for name, number in count.most_common())
+            lines.append(f"- {group}: {listed}")
     lines += [
         "",
         "Whoever passes these on, or what is made of them, owes what every licence below asks. "
         "Each asset's JSON names all that it holds, one by one.",
         "",
-        *_table("licence", by_licence(credits)),
+        *_table("licence", count_by_license(credits)),
         "",
         *_table("attribution", _count(credits, "attributions")),
         "",

@@ -35,16 +35,16 @@ from cleanplate.formats.pictures import (
 from cleanplate.matte.fill import fill_outside
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.plate import Camera, Plate
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 _DEPTH_SUFFIXES = (".png", ".npy", ".exr", ".tif", ".tiff")
-_PARTS = ("_depth", "_alpha")
+_PART_SUFFIXES = ("_depth", "_alpha")
 """Endings of names that mark a picture as part of another."""
-_MEMORY = 1 << 30
+_MAX_BYTES = 1 << 30
 """Bytes that one catalogue keeps in one process; the longest unused goes first."""
-_LONG_SIDE = 1280
+_MAX_SIDE = 1280
 """Larger pictures are made smaller on reading: samples are small."""
-_ASSUMED_METRES = 1.0
+_DEFAULT_HEIGHT = 1.0
 """Height of a cutout that does not tell its own. Only its ratio to the scene depends on it."""
 
 
@@ -56,19 +56,21 @@ class _Sized(Protocol):
 Asset = TypeVar("Asset", bound=_Sized)
 
 
-class _Cache(Protocol):
+class _AssetSource(Protocol):
     def get(self, path: Path, /) -> Any | None: ...
 
 
-class _Folder(ABC, Generic[Asset]):
+class AssetFolder(ABC, Generic[Asset]):
     """Files in natural order; each is read once while memory lasts.
 
     `cache` is asked first: what it gives takes no memory of this process.
     """
 
-    def __init__(self, files: list[Path], memory: int = _MEMORY, cache: _Cache | None = None):
+    def __init__(
+        self, files: list[Path], memory: int = _MAX_BYTES, cache: _AssetSource | None = None
+    ):
         self.files, self.memory, self.cache = files, memory, cache
-        self._kept: OrderedDict[int, Asset] = OrderedDict()
+        self._loaded: OrderedDict[int, Asset] = OrderedDict()
         self._mapped: dict[int, Asset] = {}
         self._bytes = 0
 
@@ -76,9 +78,9 @@ class _Folder(ABC, Generic[Asset]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Asset:
-        if index in self._kept:
-            self._kept.move_to_end(index)
-            return self._kept[index]
+        if index in self._loaded:
+            self._loaded.move_to_end(index)
+            return self._loaded[index]
         if index in self._mapped:
             return self._mapped[index]
         if self.cache is not None:
@@ -87,10 +89,10 @@ class _Folder(ABC, Generic[Asset]):
                 self._mapped[index] = mapped
                 return mapped
         asset = self.read(self.files[index])
-        self._kept[index] = asset
+        self._loaded[index] = asset
         self._bytes += asset.nbytes
-        while self._bytes > self.memory and len(self._kept) > 1:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        while self._bytes > self.memory and len(self._loaded) > 1:
+            self._bytes -= self._loaded.popitem(last=False)[1].nbytes
         return asset
 
     def __getstate__(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ class _Folder(ABC, Generic[Asset]):
         """Read one asset; CleanplateError names the file that is at fault."""
 
 
-class PlateFolder(_Folder[Plate]):
+class PlateFolder(AssetFolder[Plate]):
     """The plates of a folder.
 
     Raises:
@@ -115,42 +117,44 @@ class PlateFolder(_Folder[Plate]):
     @classmethod
     def open(cls, folder: str | Path) -> PlateFolder:
         """List a folder's plates; nothing is read yet."""
-        return cls(_assets(folder, "plates"))
+        return cls(_list_assets(folder, "plates"))
 
     def read(self, path: Path) -> Plate:
         """Read a plate with its depth and camera, as far as they are there."""
-        facts = facts_in(path.with_suffix(".json"))
-        whole = _bytes(read_image(path))
-        picture, scale = _shrunk(whole)
-        intrinsics = _intrinsics(path, facts)
-        disparity = _plate_disparity(path, facts, whole.shape[:2])
+        metadata = read_sidecar(path.with_suffix(".json"))
+        whole = _as_uint8(read_image(path))
+        picture, scale = _limit_size(whole)
+        intrinsics = _intrinsics(path, metadata)
+        disparity = _plate_disparity(path, metadata, whole.shape[:2])
         if disparity is not None and scale < 1:
-            disparity = _nearest(disparity, picture.shape[:2])
+            disparity = _resize_nearest(disparity, picture.shape[:2])
         camera = None
-        if intrinsics and "camera_height" in facts and "pitch" in facts:
+        if intrinsics and "camera_height" in metadata and "pitch" in metadata:
             camera = Camera(
                 intrinsics.scaled(scale, scale),
-                _number(path, facts, "camera_height"),
-                _number(path, facts, "pitch"),
+                _finite_number(path, metadata, "camera_height"),
+                _finite_number(path, metadata, "pitch"),
             )
         return Plate(path.stem, picture, disparity, camera)
 
 
-class CutoutFolder(_Folder[Cutout]):
+class CutoutFolder(AssetFolder[Cutout]):
     """The cutouts of a folder.
 
     Raises:
         CleanplateError: if there is no such folder or it holds no picture.
     """
 
-    def __init__(self, files: list[Path], memory: int = _MEMORY, cache: _Cache | None = None):
+    def __init__(
+        self, files: list[Path], memory: int = _MAX_BYTES, cache: _AssetSource | None = None
+    ):
         super().__init__(files, memory, cache)
         self._kinds: dict[str, list[int]] | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> CutoutFolder:
         """List a folder's cutouts; nothing is read yet."""
-        return cls(_assets(folder, "cutouts"))
+        return cls(_list_assets(folder, "cutouts"))
 
     @property
     def kinds(self) -> dict[str, list[int]]:
@@ -158,23 +162,23 @@ class CutoutFolder(_Folder[Cutout]):
         if self._kinds is None:
             self._kinds = {}
             for index, path in enumerate(self.files):
-                facts = facts_in(path.with_suffix(".json"))
-                kind = str(facts.get("kind", "other"))
-                if facts.get("framing") == "half" or any(facts.get("cut", {}).values()):
+                metadata = read_sidecar(path.with_suffix(".json"))
+                kind = str(metadata.get("kind", "other"))
+                if metadata.get("framing") == "half" or any(metadata.get("cut", {}).values()):
                     kind += "-half"
                 self._kinds.setdefault(kind, []).append(index)
         return self._kinds
 
     def read(self, path: Path) -> Cutout:
         """Read a cutout; colour and depth are carried outwards under the clear pixels."""
-        return self._read(path, carried=True)
+        return self._read(path, filled=True)
 
-    def examined(self, path: Path) -> Cutout:
+    def read_unfilled(self, path: Path) -> Cutout:
         """Read a cutout to see whether `read` can, in half the time: nothing is carried."""
-        return self._read(path, carried=False)
+        return self._read(path, filled=False)
 
-    def _read(self, path: Path, *, carried: bool) -> Cutout:
-        facts = facts_in(path.with_suffix(".json"))
+    def _read(self, path: Path, *, filled: bool) -> Cutout:
+        metadata = read_sidecar(path.with_suffix(".json"))
         coded, alpha = read_rgba(path)
         beside = path.with_name(f"{path.stem}_alpha.png")
         if beside.exists():
@@ -189,34 +193,39 @@ class CutoutFolder(_Folder[Cutout]):
             )
         if not (alpha > 0.5).any():
             raise CleanplateError("is clear everywhere: there is no subject in it", file=path)
-        depth = _cutout_depth(path, alpha, carried=carried)
-        colour = _bytes(coded)
-        if carried:
+        depth = _cutout_depth(path, alpha, filled=filled)
+        colour = _as_uint8(coded)
+        if filled:
             colour = np.asarray(fill_outside(colour, alpha > 0.2), np.uint8)
-        small, scale = _shrunk(colour, long_side=512)
+        small, scale = _limit_size(colour, long_side=512)
         if scale < 1:
             alpha, depth = resize(alpha, small.shape[:2]), resize(depth, small.shape[:2])
         rows, columns = (np.flatnonzero((alpha > 0.5).any(axis)) for axis in (1, 0))
         top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        foot = facts.get("foot_xy")
+        foot = metadata.get("foot_xy")
         if foot is None:
             at = ((left + right) / 2, float(bottom))
         else:
             at = (float(foot[0]) * scale, float(foot[1]) * scale)
-        if "focal_px" in facts and "distance_m" in facts:
-            density = _number(path, facts, "focal_px") / _number(path, facts, "distance_m") * scale
-        else:
-            density = float(bottom - top) / float(facts.get("height_m", _ASSUMED_METRES))
-        size = facts.get("size_m") or [(right - left) / density, 0.2, (bottom - top) / density]
-        angle = None
-        if "camera_height_m" in facts and "distance_m" in facts:
-            angle = math.atan2(
-                _number(path, facts, "camera_height_m"), _number(path, facts, "distance_m")
+        if "focal_px" in metadata and "distance_m" in metadata:
+            density = (
+                _finite_number(path, metadata, "focal_px")
+                / _finite_number(path, metadata, "distance_m")
+                * scale
             )
-        cut = frozenset(side for side, there in facts.get("cut", {}).items() if there)
+        else:
+            density = float(bottom - top) / float(metadata.get("height_m", _DEFAULT_HEIGHT))
+        size = metadata.get("size_m") or [(right - left) / density, 0.2, (bottom - top) / density]
+        angle = None
+        if "camera_height_m" in metadata and "distance_m" in metadata:
+            angle = math.atan2(
+                _finite_number(path, metadata, "camera_height_m"),
+                _finite_number(path, metadata, "distance_m"),
+            )
+        cut = frozenset(side for side, there in metadata.get("cut", {}).items() if there)
         return Cutout(
             name=path.stem,
-            kind=str(facts.get("kind", "other")),
+            kind=str(metadata.get("kind", "other")),
             colour=small,
             alpha=to_uint8(alpha),
             depth=depth,
@@ -225,12 +234,12 @@ class CutoutFolder(_Folder[Cutout]):
             size=(float(size[0]), float(size[1]), float(size[2])),
             view_angle=angle,
             cut=cut,
-            half=facts.get("framing") == "half",
-            credit={k: _told(facts[k]) for k in ("source", "license") if k in facts},
+            half=metadata.get("framing") == "half",
+            credit={k: _joined_text(metadata[k]) for k in ("source", "license") if k in metadata},
         )
 
 
-def without_parts(files: Sequence[Path]) -> list[Path]:
+def without_depth_and_alpha(files: Sequence[Path]) -> list[Path]:
     """Leave out the pictures that are the depth or the alpha of another one among them."""
     there = {file.with_suffix("") for file in files}
     return [
@@ -238,49 +247,49 @@ def without_parts(files: Sequence[Path]) -> list[Path]:
         for file in files
         if not any(
             file.stem.endswith(part) and file.with_name(file.stem.removesuffix(part)) in there
-            for part in _PARTS
+            for part in _PART_SUFFIXES
         )
     ]
 
 
-def _assets(folder: str | Path, noun: str) -> list[Path]:
+def _list_assets(folder: str | Path, asset_type: str) -> list[Path]:
     if not Path(folder).is_dir():
-        raise CleanplateError(f"is no folder of {noun}", file=folder)
-    own = without_parts(find_pictures(folder))
-    if not own:
-        raise CleanplateError(f"holds no {noun}", file=folder)
-    return own
+        raise CleanplateError(f"is no folder of {asset_type}", file=folder)
+    pictures = without_depth_and_alpha(find_pictures(folder))
+    if not pictures:
+        raise CleanplateError(f"holds no {asset_type}", file=folder)
+    return pictures
 
 
-def files_of(path: Path) -> list[Path]:
+def asset_files(path: Path) -> list[Path]:
     """Give all files of the asset whose picture is `path`: itself, alpha, depth and facts."""
-    alpha, facts = path.with_name(f"{path.stem}_alpha.png"), path.with_suffix(".json")
-    return [path, *(one for one in (alpha, _beside(path), facts) if one and one.exists())]
+    alpha, metadata = path.with_name(f"{path.stem}_alpha.png"), path.with_suffix(".json")
+    return [path, *(one for one in (alpha, _depth_file(path), metadata) if one and one.exists())]
 
 
-def _told(value: Any) -> str:
+def _joined_text(value: Any) -> str:
     """Say a fact in words: of a list its items, one after the other."""
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _number(path: Path, facts: Mapping[str, Any], key: str) -> float:
-    value = facts.get(key)
+def _finite_number(path: Path, metadata: Mapping[str, Any], key: str) -> float:
+    value = metadata.get(key)
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         raise CleanplateError(f"{key} is {value!r}, not a number", file=path.with_suffix(".json"))
     return float(value)
 
 
-def _intrinsics(path: Path, facts: Mapping[str, Any]) -> Intrinsics | None:
-    if not all(key in facts for key in ("fx", "fy", "cx", "cy")):
+def _intrinsics(path: Path, metadata: Mapping[str, Any]) -> Intrinsics | None:
+    if not all(key in metadata for key in ("fx", "fy", "cx", "cy")):
         return None
-    return Intrinsics(*(_number(path, facts, key) for key in ("fx", "fy", "cx", "cy")))
+    return Intrinsics(*(_finite_number(path, metadata, key) for key in ("fx", "fy", "cx", "cy")))
 
 
-def _bytes(coded: Coded) -> Bytes:
+def _as_uint8(coded: Coded) -> Bytes:
     return to_uint8(to_float(coded)) if coded.dtype != np.uint8 else np.asarray(coded, np.uint8)
 
 
-def _shrunk(picture: Bytes, long_side: int = _LONG_SIDE) -> tuple[Bytes, float]:
+def _limit_size(picture: Bytes, long_side: int = _MAX_SIDE) -> tuple[Bytes, float]:
     height, width = picture.shape[:2]
     scale = min(1.0, long_side / max(height, width))
     if scale == 1:
@@ -288,7 +297,7 @@ def _shrunk(picture: Bytes, long_side: int = _LONG_SIDE) -> tuple[Bytes, float]:
     return resize(picture, (max(1, round(height * scale)), max(1, round(width * scale)))), scale
 
 
-def _beside(path: Path) -> Path | None:
+def _depth_file(path: Path) -> Path | None:
     for suffix in _DEPTH_SUFFIXES:
         candidate = path.with_name(f"{path.stem}_depth{suffix}")
         if candidate.exists():
@@ -296,14 +305,16 @@ def _beside(path: Path) -> Path | None:
     return None
 
 
-def _plate_disparity(path: Path, facts: Mapping[str, Any], size: tuple[int, ...]) -> Plane | None:
-    file = _beside(path)
+def _plate_disparity(
+    path: Path, metadata: Mapping[str, Any], size: tuple[int, ...]
+) -> Plane | None:
+    file = _depth_file(path)
     if file is None:
         return None
     with of_file(path.with_suffix(".json")):
-        stated = recorded_convention(facts)
+        stated = recorded_convention(metadata)
     # A rendered plate of older versions says so by its camera: there, 0 is nothing hit.
-    if stated is None and "fx" in facts:
+    if stated is None and "fx" in metadata:
         stated = ZERO_IS_FAR
     disparity = depth_to_disparity(read_depth(file, convention=stated or EXCHANGE))
     if disparity.shape != tuple(size):
@@ -319,7 +330,7 @@ def _plate_disparity(path: Path, facts: Mapping[str, Any], size: tuple[int, ...]
     return np.ascontiguousarray(disparity, np.float32)
 
 
-def _nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
+def _resize_nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
     """Take the nearest pixel: a mean of two depths is a depth where nothing is."""
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(int)
@@ -328,7 +339,7 @@ def _nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
     return np.ascontiguousarray(plane[np.ix_(rows, columns)])
 
 
-def _cutout_depth(path: Path, alpha: Plane, *, carried: bool) -> Plane:
+def _cutout_depth(path: Path, alpha: Plane, *, filled: bool) -> Plane:
     file = path.with_name(f"{path.stem}_depth.png")
     if not file.exists():
         return np.zeros(alpha.shape, np.float32)
@@ -336,7 +347,7 @@ def _cutout_depth(path: Path, alpha: Plane, *, carried: bool) -> Plane:
     depth = read_depth(file, convention=EXCHANGE) / np.float32(10) - np.float32(5)
     if depth.shape != alpha.shape:
         raise CleanplateError("differs in size from its cutout", file=file)
-    if not carried:
+    if not filled:
         return depth
     known = np.isfinite(depth) & (alpha > 0.9)
     if not known.any():

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Bytes, Plane
 
 
-class Level(NamedTuple):
+class PyramidLevel(NamedTuple):
     """A cutout at one resolution: (h, w, 4) uint8 straight sRGB + alpha, (h, w) float32 metres."""
 
     rgba: Bytes
@@ -75,18 +75,18 @@ class Cutout:
         return 11 * self.alpha.size
 
     @cached_property
-    def levels(self) -> tuple[Level, ...]:
+    def levels(self) -> tuple[PyramidLevel, ...]:
         """Halved again and again down to 8 pixels; level k has a border of two clear pixels."""
         rgba = np.asarray(cv2.cvtColor(self.colour, cv2.COLOR_RGB2RGBA), np.uint8)
         cv2.insertChannel(self.alpha, rgba, 3)
         depth = self.depth
-        found = [_bordered(rgba, depth)]
+        found = [_with_border(rgba, depth)]
         while min(depth.shape) >= 16:
             half = (depth.shape[1] // 2, depth.shape[0] // 2)
             area = cv2.INTER_AREA
             rgba = np.asarray(cv2.resize(rgba, half, interpolation=area), np.uint8)
             depth = np.asarray(cv2.resize(depth, half, interpolation=area), np.float32)
-            found.append(_bordered(rgba, depth))
+            found.append(_with_border(rgba, depth))
         # From now on the cutout's own pictures are parts of the finest level: kept once, not twice.
         inside = slice(BORDER, -BORDER)
         object.__setattr__(self, "colour", found[0].rgba[inside, inside, :3])
@@ -94,7 +94,7 @@ class Cutout:
         object.__setattr__(self, "depth", found[0].depth[inside, inside])
         return tuple(found)
 
-    def level(self, scale: float) -> tuple[Level, float, float]:
+    def level(self, scale: float) -> tuple[PyramidLevel, float, float]:
         """Give the level to draw at `scale` (output pixels per cutout pixel), and its own scales.
 
         Returns the level and by how much it is smaller than the cutout in x and y.
@@ -131,10 +131,10 @@ class Cutout:
         return Footprint(across, cover, float(near), float(far))
 
 
-def _bordered(rgba: Bytes, depth: Plane) -> Level:
+def _with_border(rgba: Bytes, depth: Plane) -> PyramidLevel:
     edge = (BORDER,) * 4
     wide = np.asarray(cv2.copyMakeBorder(rgba, *edge, cv2.BORDER_REPLICATE), np.uint8)
     for rim in (wide[:BORDER], wide[-BORDER:], wide[:, :BORDER], wide[:, -BORDER:]):
         rim[..., 3] = 0
     deep = cv2.copyMakeBorder(depth, *edge, cv2.BORDER_REPLICATE)
-    return Level(wide, np.asarray(deep, np.float32))
+    return PyramidLevel(wide, np.asarray(deep, np.float32))

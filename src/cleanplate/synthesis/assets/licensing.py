@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 CATALOGUE = "catalogue.json"
 """Name of the file that speaks for all assets of its folder."""
 
-_NO_LICENCE = frozenset({"", "unknown", "none", "noassertion"})
+_NO_LICENSE = frozenset({"", "unknown", "none", "noassertion"})
 """What says that there is no licence, in lower case; the last two are SPDX's words."""
 
 
@@ -27,12 +27,12 @@ _NO_LICENCE = frozenset({"", "unknown", "none", "noassertion"})
 class Credit:
     """What is known of one asset's origin.
 
-    `licences`, `sources` and `attributions` of equal length belong together one by one; one
-    licence alone holds for all sources. No licence: `licences` is empty.
+    `licenses`, `sources` and `attributions` of equal length belong together one by one; one
+    licence alone holds for all sources. No licence: `licenses` is empty.
     """
 
     asset: str
-    licences: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     attributions: tuple[str, ...] = ()
     title: str = ""
@@ -44,7 +44,7 @@ class Credit:
         """Give what `from_json` takes; what is empty is left out."""
         full = {
             "asset": self.asset,
-            "license": list(self.licences),
+            "license": list(self.licenses),
             "source": list(self.sources),
             "attribution": list(self.attributions),
             "title": self.title,
@@ -68,7 +68,7 @@ class Credit:
 class SourceUse(NamedTuple):
     """A source under its licence, the lines that credit it, and how many assets hold it."""
 
-    licence: str
+    license: str
     source: str
     attributions: tuple[str, ...]
     assets: int
@@ -88,8 +88,8 @@ def read_credits(files: Iterable[Path]) -> list[Credit]:
     credits = []
     for file in files:
         if file.parent not in folders:
-            folders[file.parent] = facts_in(file.parent / CATALOGUE)
-        own, whole = facts_in(file.with_suffix(".json")), folders[file.parent]
+            folders[file.parent] = read_sidecar(file.parent / CATALOGUE)
+        own, whole = read_sidecar(file.with_suffix(".json")), folders[file.parent]
         credits.append(credit_from(file.stem, own, whole, file.with_suffix(".json")))
     return credits
 
@@ -97,7 +97,7 @@ def read_credits(files: Iterable[Path]) -> list[Credit]:
 def credit_from(asset: str, own: Mapping[str, Any], whole: Mapping[str, Any], file: Path) -> Credit:
     """Give the credit that an asset's own json and that of its folder state.
 
-    The old key `licence` is read where `license` is not there.
+    The old key `license` is read where `license` is not there.
 
     Args:
         asset: its name.
@@ -113,37 +113,37 @@ def credit_from(asset: str, own: Mapping[str, Any], whole: Mapping[str, Any], fi
         or _texts(_entry(whole, key), file.with_name(CATALOGUE), key)
         for key in ("license", "source", "attribution")
     }
-    licences = texts["license"]
-    if any(licence.casefold() in _NO_LICENCE for licence in licences):
-        licences = ()  # one part without a licence leaves the whole without one
+    licenses = texts["license"]
+    if any(license.casefold() in _NO_LICENSE for license in licenses):
+        licenses = ()  # one part without a licence leaves the whole without one
     title = str(whole.get("title") or "")
-    return Credit(asset, licences, texts["source"], texts["attribution"], title)
+    return Credit(asset, licenses, texts["source"], texts["attribution"], title)
 
 
-def _entry(facts: Mapping[str, Any], key: str) -> Any:
-    return facts.get(key, facts.get("licence") if key == "license" else None)
+def _entry(metadata: Mapping[str, Any], key: str) -> Any:
+    return metadata.get(key, metadata.get("licence") if key == "license" else None)
 
 
 def unlicensed(credits: Iterable[Credit]) -> list[str]:
     """Names of the assets without a licence."""
-    return [credit.asset for credit in credits if not credit.licences]
+    return [credit.asset for credit in credits if not credit.licenses]
 
 
-def with_assumed(credits: Iterable[Credit], licence: str) -> list[Credit]:
-    """Give `licence` to those that have none, and mark it as assumed.
+def with_assumed_license(credits: Iterable[Credit], license: str) -> list[Credit]:
+    """Give `license` to those that have none, and mark it as assumed.
 
     Raises:
-        CleanplateError: if `licence` is empty.
+        CleanplateError: if `license` is empty.
     """
-    if not licence.strip():
+    if not license.strip():
         raise CleanplateError("the assumed licence is empty", cure="Name one, e.g. CC0-1.0.")
     return [
-        credit if credit.licences else replace(credit, licences=(licence.strip(),), assumed=True)
+        credit if credit.licenses else replace(credit, licenses=(license.strip(),), assumed=True)
         for credit in credits
     ]
 
 
-def demand_licences(credits: Sequence[Credit], folder: str | Path) -> None:
+def require_licenses(credits: Sequence[Credit], folder: str | Path) -> None:
     """Refuse assets without a licence.
 
     Raises:
@@ -161,7 +161,7 @@ def demand_licences(credits: Sequence[Credit], folder: str | Path) -> None:
     )
 
 
-def by_source(credits: Iterable[Credit]) -> list[SourceUse]:
+def group_by_source(credits: Iterable[Credit]) -> list[SourceUse]:
     """Group by licence and source, in the order of their names; an asset counts for each source.
 
     An asset that names no source counts under its collection's title, else under "".
@@ -170,7 +170,7 @@ def by_source(credits: Iterable[Credit]) -> list[SourceUse]:
     assumed: Counter[tuple[str, str]] = Counter()
     lines: dict[tuple[str, str], dict[str, None]] = {}
     for credit in credits:
-        for key, attributions in _shares(credit).items():
+        for key, attributions in _attributions_by_source(credit).items():
             assets[key] += 1
             assumed[key] += credit.assumed
             lines.setdefault(key, {}).update(attributions)
@@ -180,23 +180,23 @@ def by_source(credits: Iterable[Credit]) -> list[SourceUse]:
     ]
 
 
-def by_licence(credits: Iterable[Credit]) -> dict[str, int]:
+def count_by_license(credits: Iterable[Credit]) -> dict[str, int]:
     """Count the assets under each licence; one of several licences counts for each."""
     counts: Counter[str] = Counter()
     for credit in credits:
-        counts.update(set(credit.licences) or {""})
+        counts.update(set(credit.licenses) or {""})
     return dict(sorted(counts.items()))
 
 
-def _shares(credit: Credit) -> dict[tuple[str, str], dict[str, None]]:
+def _attributions_by_source(credit: Credit) -> dict[tuple[str, str], dict[str, None]]:
     """(licence, source) -> attribution lines, of one asset."""
     sources = credit.sources or (credit.title,)
-    if len(credit.licences) == len(sources):
-        licences = credit.licences
+    if len(credit.licenses) == len(sources):
+        licenses = credit.licenses
     else:  # which belongs to which is not said: every source is held to all of them
-        licences = (" + ".join(dict.fromkeys(credit.licences)),) * len(sources)
+        licenses = (" + ".join(dict.fromkeys(credit.licenses)),) * len(sources)
     shares: dict[tuple[str, str], dict[str, None]] = {}
-    for place, key in enumerate(zip(licences, sources, strict=True)):
+    for place, key in enumerate(zip(licenses, sources, strict=True)):
         paired = len(credit.attributions) == len(sources)
         own = credit.attributions[place : place + 1] if paired else credit.attributions
         shares.setdefault(key, {}).update(dict.fromkeys(own))
@@ -205,8 +205,8 @@ def _shares(credit: Credit) -> dict[tuple[str, str], dict[str, None]]:
 
 def _texts(value: Any, file: Path, key: str) -> tuple[str, ...]:
     values = value if isinstance(value, list) else [value] if value else []
-    if not all(isinstance(one, str) for one in values):
+    if not all(isinstance(text, str) for text in values):
         raise CleanplateError(f"{key} is {value!r}, not a text or a list of texts", file=file)
     if isinstance(value, list) and key == "license":
-        return tuple(one.strip() for one in values)  # an empty one says that a part has none
-    return tuple(one.strip() for one in values if one.strip())
+        return tuple(text.strip() for text in values)  # an empty one says that a part has none
+    return tuple(text.strip() for text in values if text.strip())

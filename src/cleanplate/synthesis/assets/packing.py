@@ -28,13 +28,13 @@ from cleanplate.files.listing import is_hidden
 from cleanplate.formats.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.matte.fill import fill_outside
 from cleanplate.synthesis.assets.licensing import CATALOGUE
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 
-_LEVELS = 64
+_DEPTH_STEPS = 64
 """Steps of depth over a cutout's own thickness."""
 
 
-class Coding(NamedTuple):
+class CompressionSettings(NamedTuple):
     """How much is given up for size.
 
     Args:
@@ -48,40 +48,40 @@ class Coding(NamedTuple):
     long_side: int | None = None
 
 
-_OF_FOLDERS = frozenset({"catalogue", "render"})
+_FOLDER_FILES = frozenset({"catalogue", "render"})
 """Stems of files that tell of a whole folder: a list of assets, the plan of a rendering."""
-_CREDIT = frozenset({"license", "source", "attribution"})
+_CREDIT_KEYS = frozenset({"license", "source", "attribution"})
 """Keys of `catalogue.json` that hold for each item."""
 
-Members = Iterator[tuple[str, bytes]]
-Item = Callable[[Path, str, Coding], Members]
+NamedBytes = Iterator[tuple[str, bytes]]
+Compressor = Callable[[Path, str, CompressionSettings], NamedBytes]
 """From a folder and an item's name in it to the endings and contents of its files.
 
 A name is not a path: `room.001` would lose its number to `Path.with_suffix`.
 """
 
 
-def pack_plates(folder: Path, archive: Path, coding: Coding | None = None) -> int:
+def pack_plates(folder: Path, archive: Path, settings: CompressionSettings | None = None) -> int:
     """Write a folder of plates as a `.tar.gz`; give the number of plates.
 
     Raises:
         CleanplateError: if there is no whole plate, or a file cannot be read or written.
     """
-    coding = coding or Coding()
-    return _pack(folder, archive, _plate, folder.name, coding)
+    settings = settings or CompressionSettings()
+    return _pack(folder, archive, compress_plate, folder.name, settings)
 
 
-def pack_cutouts(folder: Path, archive: Path, coding: Coding | None = None) -> int:
+def pack_cutouts(folder: Path, archive: Path, settings: CompressionSettings | None = None) -> int:
     """Write a folder of cutouts as a `.tar.gz`; give the number of cutouts.
 
     Raises:
         CleanplateError: if there is no whole cutout, or a file cannot be read or written.
     """
-    coding = coding or Coding()
-    return _pack(folder, archive, _cutout, folder.name, coding)
+    settings = settings or CompressionSettings()
+    return _pack(folder, archive, compress_cutout, folder.name, settings)
 
 
-def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
+def pack_pairs(folder: Path, shard: Path, settings: CompressionSettings | None = None) -> int:
     """Write full-scene pairs (as `data/pairs` has them) as a WebDataset shard.
 
     A sample's name ends at its first dot there, so dots in the names of pairs become underscores.
@@ -90,8 +90,8 @@ def pack_pairs(folder: Path, shard: Path, coding: Coding | None = None) -> int:
         CleanplateError: if there is no whole pair, two get one name, or a file cannot be read or
             written.
     """
-    coding = coding or Coding()
-    return _pack(folder, shard, _pair, None, coding)
+    settings = settings or CompressionSettings()
+    return _pack(folder, shard, compress_pair, None, settings)
 
 
 def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.uint16]:
@@ -109,7 +109,7 @@ def round_depth(depth: npt.NDArray[np.uint16], step: float) -> npt.NDArray[np.ui
     return np.where((depth > 0) & (depth < FARTHEST), rounded, depth).astype(np.uint16)
 
 
-def records_of(folder: Path) -> list[Path]:
+def sidecars_of(folder: Path) -> list[Path]:
     """Give the `.json` of every item in a folder, in order; not those of the folder itself.
 
     Hidden files are passed over.
@@ -117,33 +117,39 @@ def records_of(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.glob("*.json")
-        if file.stem not in _OF_FOLDERS and not is_hidden(file.name)
+        if file.stem not in _FOLDER_FILES and not is_hidden(file.name)
     )
 
 
-def _pack(folder: Path, archive: Path, item: Item, prefix: str | None, coding: Coding) -> int:
-    records = records_of(folder)
-    if not records:
+def _pack(
+    folder: Path,
+    archive: Path,
+    compress: Compressor,
+    prefix: str | None,
+    settings: CompressionSettings,
+) -> int:
+    sidecars = sidecars_of(folder)
+    if not sidecars:
         raise CleanplateError("holds no item with its .json", file=folder)
-    names = {record: record.name.removesuffix(".json") for record in records}
+    names = {sidecar_file: sidecar_file.name.removesuffix(".json") for sidecar_file in sidecars}
     if prefix is None:
         names = _sample_names(names)
     catalogue = folder / CATALOGUE
     # A shard has no place for a file of the whole folder: each sample says what that says.
-    told = facts_in(catalogue)
-    told.setdefault("license", told.pop("licence", None))
-    whole = {key: text for key, text in told.items() if key in _CREDIT and text}
-    members = _members(names, item, coding, whole if prefix is None else {})
+    sidecar = read_sidecar(catalogue)
+    sidecar.setdefault("license", sidecar.pop("licence", None))
+    shared = {key: text for key, text in sidecar.items() if key in _CREDIT_KEYS and text}
+    members = _members(names, compress, settings, shared if prefix is None else {})
     with replacing(archive) as path, path.open("wb") as raw:
         if prefix is None:
-            _fill(raw, members)
+            _write_tar(raw, members)
         else:
             if catalogue.exists():
                 members = chain([(catalogue.name, catalogue.read_bytes())], members)
             # Without time and name in its head, the same items are the same bytes.
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
-                _fill(packed, ((f"{prefix}/{name}", content) for name, content in members))
-    return len(records)
+                _write_tar(packed, ((f"{prefix}/{name}", content) for name, content in members))
+    return len(sidecars)
 
 
 def _sample_names(names: dict[Path, str]) -> dict[Path, str]:
@@ -153,141 +159,154 @@ def _sample_names(names: dict[Path, str]) -> dict[Path, str]:
         CleanplateError: if two would have the same.
     """
     taken: dict[str, Path] = {}
-    for record, name in names.items():
-        first = taken.setdefault(name.replace(".", "_"), record)
-        if first != record:
+    for sidecar_file, name in names.items():
+        first = taken.setdefault(name.replace(".", "_"), sidecar_file)
+        if first != sidecar_file:
             raise CleanplateError(
                 f"would have the same name in the shard as {first.name}: a dot there ends a name "
                 "and becomes an underscore",
-                file=record,
+                file=sidecar_file,
                 cure="Rename one of the two pairs.",
             )
-    return {record: name for name, record in taken.items()}
+    return {sidecar_file: name for name, sidecar_file in taken.items()}
 
 
 def _members(
-    names: dict[Path, str], item: Item, coding: Coding, whole: Mapping[str, Any]
-) -> Members:
-    for record, name in names.items():
-        for ending, content in item(record.parent, record.name.removesuffix(".json"), coding):
+    names: dict[Path, str],
+    compress: Compressor,
+    settings: CompressionSettings,
+    shared: Mapping[str, Any],
+) -> NamedBytes:
+    for sidecar_file, name in names.items():
+        for ending, content in compress(
+            sidecar_file.parent, sidecar_file.name.removesuffix(".json"), settings
+        ):
             yield f"{name}{ending}", content
-        facts = facts_in(record)
-        if "licence" in facts:  # the key's old spelling
-            facts.setdefault("license", facts.pop("licence"))
-        facts = {**whole, **facts}
-        told = json.dumps(_resized(facts, coding.long_side), separators=(",", ":"))
-        yield f"{name}.json", told.encode()
+        metadata = read_sidecar(sidecar_file)
+        if "licence" in metadata:  # the key's old spelling
+            metadata.setdefault("license", metadata.pop("licence"))
+        metadata = {**shared, **metadata}
+        sidecar = json.dumps(resized_metadata(metadata, settings.long_side), separators=(",", ":"))
+        yield f"{name}.json", sidecar.encode()
 
 
-def _fill(out: Any, members: Members) -> None:
+def _write_tar(out: Any, members: NamedBytes) -> None:
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:
-            _add(tar, name, content)
+            _add_member(tar, name, content)
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def _add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 
 
-def _plate(folder: Path, name: str, coding: Coding) -> Members:
-    picture = _picture(folder / f"{name}.jpg")
-    yield ".jpg", _jpeg(_fitted(picture, coding.long_side), coding.quality)
+def compress_plate(folder: Path, name: str, settings: CompressionSettings) -> NamedBytes:
+    """Give the files of a plate, each by its ending: JPEG and depth."""
+    picture = _read_uint8(folder / f"{name}.jpg")
+    yield ".jpg", _jpeg(_limit_size(picture, settings.long_side), settings.quality)
     depth = folder / f"{name}_depth.png"
     if depth.exists():
-        yield "_depth.png", _png(_depth(_grey(depth), coding))
+        yield "_depth.png", _png(_compress_depth(_read_first_channel(depth), settings))
 
 
-def _cutout(folder: Path, name: str, coding: Coding) -> Members:
+def compress_cutout(folder: Path, name: str, settings: CompressionSettings) -> NamedBytes:
+    """Give the files of a cutout, each by its ending: colour, alpha and depth."""
     picture = folder / f"{name}.png"
     colour, alpha = read_rgba(picture)
     if alpha is None:
         raise CleanplateError("has no alpha channel", file=picture)
-    spread = _spread(np.asarray(colour, np.uint8), alpha > 0.2)
-    yield ".jpg", _jpeg(spread, coding.quality)
+    spread = _fill_smoothly(np.asarray(colour, np.uint8), alpha > 0.2)
+    yield ".jpg", _jpeg(spread, settings.quality)
     yield "_alpha.png", _png(to_uint8(alpha))
     file = folder / f"{name}_depth.png"
     if file.exists():
-        depth = _grey(file)
+        depth = _read_first_channel(file)
         known = depth[depth > 0].astype(np.float64)
         low, high = np.percentile(known, [2, 98]) if known.size else (0.0, 0.0)
-        step = max(1.0, (high - low) / _LEVELS)
+        step = max(1.0, (high - low) / _DEPTH_STEPS)
         stairs = np.rint(np.rint(depth / step) * step).clip(1, 65535)
         yield "_depth.png", _png(np.where(depth > 0, stairs, 0).astype(np.uint16))
 
 
-def _pair(folder: Path, name: str, coding: Coding) -> Members:
+def compress_pair(folder: Path, name: str, settings: CompressionSettings) -> NamedBytes:
+    """Give the files of a pair, each by its ending: pictures, alpha, depth, foreground."""
+
     def beside(part: str) -> Path:
         return folder / f"{name}_{part}.png"
 
     def fitted(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        return _fitted(plane, coding.long_side)
+        return _limit_size(plane, settings.long_side)
 
-    yield ".plate.jpg", _jpeg(fitted(_picture(beside("plate"))), coding.quality)
-    yield ".frame.jpg", _jpeg(fitted(_picture(beside("frame"))), coding.quality)
-    alpha = _grey(beside("alpha"))
+    yield ".plate.jpg", _jpeg(fitted(_read_uint8(beside("plate"))), settings.quality)
+    yield ".frame.jpg", _jpeg(fitted(_read_uint8(beside("frame"))), settings.quality)
+    alpha = _read_first_channel(beside("alpha"))
     check_matte_range(alpha, beside("alpha"))
     yield ".alpha.png", _png(fitted(alpha))
     if beside("foreground").exists():
-        picture = _picture(beside("foreground"))
-        spread = fitted(_spread(picture, alpha > 51))
-        yield ".foreground.jpg", _jpeg(spread, coding.quality)
+        picture = _read_uint8(beside("foreground"))
+        spread = fitted(_fill_smoothly(picture, alpha > 51))
+        yield ".foreground.jpg", _jpeg(spread, settings.quality)
     if beside("shadow").exists():
         shadow = read_image(beside("shadow"))[..., 0]
-        yield ".shadow.png", _png(fitted(_eight_bits(shadow)))
+        yield ".shadow.png", _png(fitted(_to_uint8(shadow)))
     for part in ("plate_depth", "depth"):
-        yield f".{part}.png", _png(_depth(_grey(beside(part)), coding))
+        yield f".{part}.png", _png(_compress_depth(_read_first_channel(beside(part)), settings))
 
 
-def _fitted(plane: npt.NDArray[np.uint8], long_side: int | None) -> npt.NDArray[np.uint8]:
-    size = _size(plane.shape[:2], long_side)
+def _limit_size(plane: npt.NDArray[np.uint8], long_side: int | None) -> npt.NDArray[np.uint8]:
+    size = _limited_size(plane.shape[:2], long_side)
     return plane if size == plane.shape[:2] else np.asarray(resize(plane, size), np.uint8)
 
 
-def _depth(depth: npt.NDArray[np.uint16], coding: Coding) -> npt.NDArray[np.uint16]:
+def _compress_depth(
+    depth: npt.NDArray[np.uint16], settings: CompressionSettings
+) -> npt.NDArray[np.uint16]:
     """Round depth; where it is made smaller, each pixel keeps one depth, never a mean of two."""
-    size = _size(depth.shape[:2], coding.long_side)
+    size = _limited_size(depth.shape[:2], settings.long_side)
     if size != depth.shape[:2]:
         nearest = cv2.resize(depth, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         depth = np.asarray(nearest, np.uint16)
-    return round_depth(depth, coding.depth_step)
+    return round_depth(depth, settings.depth_step)
 
 
-def _size(size: tuple[int, ...], long_side: int | None) -> tuple[int, int]:
+def _limited_size(size: tuple[int, ...], long_side: int | None) -> tuple[int, int]:
     height, width = size
     if long_side is None or max(size) <= long_side:
         return height, width
     return round(height * long_side / max(size)), round(width * long_side / max(size))
 
 
-def _resized(facts: dict[str, Any], long_side: int | None) -> dict[str, Any]:
+def resized_metadata(metadata: dict[str, Any], long_side: int | None) -> dict[str, Any]:
     """Give a plate's or pair's facts at its new size: intrinsics are in pixels of it."""
-    if long_side is None or not {"width", "height"} <= facts.keys():
-        return facts
-    height, width = _size((facts["height"], facts["width"]), long_side)
-    across, down = width / facts["width"], height / facts["height"]
+    if long_side is None or not {"width", "height"} <= metadata.keys():
+        return metadata
+    height, width = _limited_size((metadata["height"], metadata["width"]), long_side)
+    across, down = width / metadata["width"], height / metadata["height"]
     scales = {"fx": across, "cx": across, "fy": down, "cy": down}
-    lens = {key: facts[key] * scale for key, scale in scales.items() if key in facts}
-    return {**facts, **lens, "width": width, "height": height}
+    lens = {key: metadata[key] * scale for key, scale in scales.items() if key in metadata}
+    return {**metadata, **lens, "width": width, "height": height}
 
 
-def _picture(file: Path) -> npt.NDArray[np.uint8]:
+def _read_uint8(file: Path) -> npt.NDArray[np.uint8]:
     """Read a picture as (H, W, 3) uint8."""
-    return np.asarray(_eight_bits(read_image(file)), np.uint8)
+    return np.asarray(_to_uint8(read_image(file)), np.uint8)
 
 
-def _eight_bits(coded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _to_uint8(coded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if coded.dtype == np.uint16:
         return np.asarray(np.rint(coded / np.float32(257)), np.uint8)
     return np.asarray(coded, np.uint8)
 
 
-def _grey(file: Path) -> npt.NDArray[Any]:
+def _read_first_channel(file: Path) -> npt.NDArray[Any]:
     return np.asarray(read_image(file))[..., 0]
 
 
-def _spread(picture: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+def _fill_smoothly(
+    picture: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
     """Carry colours outwards, then smooth them out there: no edge is left for JPEG to ring at."""
     filled = fill_outside(picture, known)
     smooth = cv2.GaussianBlur(filled, (0, 0), 6)
@@ -296,14 +315,14 @@ def _spread(picture: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_]) -> npt
 
 def _jpeg(picture: npt.NDArray[np.uint8], quality: int) -> bytes:
     flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    return _encoded(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
+    return _encode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
 
 
 def _png(plane: npt.NDArray[Any]) -> bytes:
     """Code a plane by whichever of zlib's strategies makes it smallest."""
     return min(
         (
-            _encoded(
+            _encode(
                 ".png",
                 plane,
                 [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_STRATEGY, strategy],
@@ -318,7 +337,7 @@ def _png(plane: npt.NDArray[Any]) -> bytes:
     )
 
 
-def _encoded(ending: str, array: npt.NDArray[Any], flags: list[int]) -> bytes:
+def _encode(ending: str, array: npt.NDArray[Any], flags: list[int]) -> bytes:
     fine, coded = cv2.imencode(ending, array, flags)
     assert fine
     return coded.tobytes()

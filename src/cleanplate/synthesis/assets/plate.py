@@ -25,7 +25,7 @@ class Camera:
     pitch: float
 
 
-class Points(NamedTuple):
+class StandingPoints(NamedTuple):
     """Places on which something can stand, n of each, float32.
 
     `u`, `v` in pixels of the plate (centres at + 0.5), depth `z` and `height` over the floor in
@@ -55,11 +55,11 @@ class Plate:
     camera: Camera | None = None
 
     @cached_property
-    def points(self) -> Points | None:
+    def points(self) -> StandingPoints | None:
         """Points on horizontal surfaces seen from above; None without depth and camera."""
         if self.disparity is None or self.camera is None:
             return None
-        return _standing_points(self.disparity, self.camera)
+        return _find_standing_points(self.disparity, self.camera)
 
     @property
     def nbytes(self) -> int:
@@ -67,7 +67,7 @@ class Plate:
         return self.picture.nbytes + (0 if self.disparity is None else self.disparity.nbytes)
 
 
-def _standing_points(disparity: Plane, camera: Camera) -> Points:
+def _find_standing_points(disparity: Plane, camera: Camera) -> StandingPoints:
     step = max(1, round(disparity.shape[0] / 96))
     d = disparity[step // 2 :: step, step // 2 :: step]
     rows = (np.arange(d.shape[0], dtype=np.float32) * step + step // 2 + 0.5)[:, None]
@@ -91,6 +91,6 @@ def _standing_points(disparity: Plane, camera: Camera) -> Points:
     good &= np.isfinite(z[1:-1, 1:-1])
     u = np.broadcast_to(columns, z.shape)[1:-1, 1:-1][good]
     v = np.broadcast_to(rows, z.shape)[1:-1, 1:-1][good]
-    return Points(
+    return StandingPoints(
         u.astype(np.float32), v.astype(np.float32), z[1:-1, 1:-1][good], height[1:-1, 1:-1][good]
     )

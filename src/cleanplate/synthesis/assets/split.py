@@ -9,43 +9,43 @@ from typing import Literal, TypeVar
 
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 
-Part = Literal["all", "training", "validation"]
+Subset = Literal["all", "training", "validation"]
 Folder = TypeVar("Folder", PlateFolder, CutoutFolder)
 
-HELD_OUT = 0.05
+HELD_OUT_SHARE = 0.05
 """Share of assets that validate and never train."""
-FEWEST = 20
+MIN_ASSETS = 20
 """With fewer assets in all folders together, none is held out."""
 
 _log = logging.getLogger(__name__)
 
 
-def part_of(folders: Sequence[Folder], part: Part) -> list[Folder]:
-    """Give the folders with those assets alone that belong to `part`; empty ones are left out.
+def subset_of(folders: Sequence[Folder], subset: Subset) -> list[Folder]:
+    """Give the folders with those assets alone that belong to `subset`; empty ones are left out.
 
     Assets are known by their files' names without ending. Of fewer than 20 assets all belong to
     both parts, which validation says in the log.
     """
-    if part == "all" or not folders:
+    if subset == "all" or not folders:
         return list(folders)
     held = held_out([file.stem for folder in folders for file in folder.files])
     if held is None:
-        if part == "validation":
+        if subset == "validation":
             kind = type(folders[0]).__name__.removesuffix("Folder").lower()
             _log.warning(
                 "training and validation share the %d %ss: from %d on, one in twenty is held out",
-                *(sum(len(folder) for folder in folders), kind, FEWEST),
+                *(sum(len(folder) for folder in folders), kind, MIN_ASSETS),
             )
         return list(folders)
-    divided = (
+    split_folders = (
         type(folder)(
-            [file for file in folder.files if (file.stem in held) == (part == "validation")],
+            [file for file in folder.files if (file.stem in held) == (subset == "validation")],
             folder.memory,
             folder.cache,
         )
         for folder in folders
     )
-    return [folder for folder in divided if len(folder)]
+    return [folder for folder in split_folders if len(folder)]
 
 
 def held_out(names: Sequence[str]) -> frozenset[str] | None:
@@ -54,14 +54,14 @@ def held_out(names: Sequence[str]) -> frozenset[str] | None:
     A name validates if its digest lies in the lowest twentieth of all digests; if none does, the
     one with the lowest digest validates.
     """
-    if len(names) < FEWEST or len(set(names)) < 2:
+    if len(names) < MIN_ASSETS or len(set(names)) < 2:
         return None
-    return frozenset(name for name in names if _place(name) < HELD_OUT) or frozenset(
-        [min(names, key=_place)]
+    return frozenset(name for name in names if _hash_fraction(name) < HELD_OUT_SHARE) or frozenset(
+        [min(names, key=_hash_fraction)]
     )
 
 
-def _place(name: str) -> float:
+def _hash_fraction(name: str) -> float:
     """Where a name lies in [0, 1), evenly spread."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") / 2**64

@@ -16,21 +16,25 @@ from typing import Any, Literal
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, files_of
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, asset_files
 from cleanplate.synthesis.assets.cutout import Cutout
-from cleanplate.synthesis.assets.licensing import demand_licences, read_credits, with_assumed
+from cleanplate.synthesis.assets.licensing import (
+    read_credits,
+    require_licenses,
+    with_assumed_license,
+)
 from cleanplate.synthesis.assets.plate import Plate
 from cleanplate.synthesis.building.plan import Plan, PlannedAsset, Skipped
 
-Noun = Literal["plates", "cutouts"]
-_MEMORY = 512 << 20
+AssetType = Literal["plates", "cutouts"]
+_MAX_BYTES = 512 << 20
 """Bytes of decoded assets that a worker keeps of each noun."""
 # What reading raises where a json holds something else than it should.
-_FORM_FAULTS = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+_MALFORMED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True)
-class Stock:
+class AssetSelection:
     """Chosen assets: `files[i]` is the picture of `assets[i]`. Both empty: procedural."""
 
     files: tuple[Path, ...] = ()
@@ -38,8 +42,8 @@ class Stock:
     skipped: tuple[Skipped, ...] = ()
 
 
-def choose(
-    noun: Noun,
+def select_assets(
+    asset_type: AssetType,
     folders: Sequence[Path],
     *,
     seed: int,
@@ -47,9 +51,9 @@ def choose(
     needs_depth: bool,
     skip_bad: bool,
     assume_license: str | None,
-    known: Plan | None,
-    watch: Callable[[Iterable[int]], Iterable[int]],
-) -> Stock:
+    stored_plan: Plan | None,
+    progress: Callable[[Iterable[int]], Iterable[int]],
+) -> AssetSelection:
     """Look through folders and choose `wanted` usable assets by the seed; None = all.
 
     Args:
@@ -66,22 +70,22 @@ def choose(
     Raises:
         CleanplateError: if an asset cannot be used, has no licence, or none is left.
     """
-    names = _named(noun, folders)
+    names = _asset_names(asset_type, folders)
     files = list(names)
     order = np.arange(len(files))
     if wanted is not None and wanted < len(files):
-        order = np.random.default_rng([seed, len(noun), len(files)]).permutation(len(files))
-    verdicts = _verdicts(known, noun)
+        order = np.random.default_rng([seed, len(asset_type), len(files)]).permutation(len(files))
+    known_kinds = _known_kinds(stored_plan, asset_type)
     chosen: dict[int, PlannedAsset] = {}
     skipped = []
-    for number in watch(order.tolist()):
+    for number in progress(order.tolist()):
         file, name = files[number], names[files[number]]
         [credit] = read_credits([file])
-        digest = digest_of(file)
+        digest = asset_digest(file)
         try:
-            kind = verdicts.get((name, digest))
+            kind = known_kinds.get((name, digest))
             if kind is None:
-                kind = examine(noun, file, needs_depth=needs_depth)
+                kind = check_asset(asset_type, file, needs_depth=needs_depth)
         except CleanplateError as error:
             if not skip_bad:
                 raise
@@ -92,24 +96,26 @@ def choose(
         if len(chosen) == wanted:
             break
     if folders and not chosen:
-        raise CleanplateError(f"no {noun} are left", file=folders[0], cure="All were skipped.")
+        raise CleanplateError(
+            f"no {asset_type} are left", file=folders[0], cure="All were skipped."
+        )
     numbers = sorted(chosen)
     credits = [chosen[number].credit for number in numbers]
     if assume_license is not None:
-        credits = with_assumed(credits, assume_license)
+        credits = with_assumed_license(credits, assume_license)
     if folders:
-        demand_licences(credits, folders[0])
+        require_licenses(credits, folders[0])
     assets = (replace(chosen[n], credit=c) for n, c in zip(numbers, credits, strict=True))
-    return Stock(
+    return AssetSelection(
         tuple(files[number] for number in numbers),
         tuple(assets),
         tuple(sorted(skipped, key=lambda one: one.name)),
     )
 
 
-def _named(noun: Noun, folders: Sequence[Path]) -> dict[Path, str]:
+def _asset_names(asset_type: AssetType, folders: Sequence[Path]) -> dict[Path, str]:
     """Name each asset `folder/stem`; folders of one name are numbered."""
-    kind = PlateFolder if noun == "plates" else CutoutFolder
+    kind = PlateFolder if asset_type == "plates" else CutoutFolder
     names: dict[Path, str] = {}
     labels: dict[str, int] = {}
     for folder in folders:
@@ -125,20 +131,20 @@ def _named(noun: Noun, folders: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _verdicts(known: Plan | None, noun: Noun) -> Mapping[tuple[str, str], str]:
+def _known_kinds(stored_plan: Plan | None, asset_type: AssetType) -> Mapping[tuple[str, str], str]:
     """Kinds of the assets that an earlier plan found usable, by name and digest."""
-    assets: Sequence[PlannedAsset] = () if known is None else getattr(known, noun)
+    assets: Sequence[PlannedAsset] = () if stored_plan is None else getattr(stored_plan, asset_type)
     return {(asset.name, asset.sha256): asset.kind for asset in assets}
 
 
-def digest_of(file: Path) -> str:
+def asset_digest(file: Path) -> str:
     """Give the sha256 over all files of an asset, with their endings.
 
     Raises:
         CleanplateError: if one cannot be read.
     """
     digest = hashlib.sha256()
-    for part in files_of(file):
+    for part in asset_files(file):
         try:
             data = part.read_bytes()
         except OSError as error:
@@ -148,14 +154,14 @@ def digest_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def examine(noun: Noun, file: Path, *, needs_depth: bool) -> str:
+def check_asset(asset_type: AssetType, file: Path, *, needs_depth: bool) -> str:
     """Read an asset as composing will; give its kind ("" of a plate).
 
     Raises:
         CleanplateError: if it cannot be used, naming the file.
     """
     try:
-        if noun == "plates":
+        if asset_type == "plates":
             plate = PlateFolder([file]).read(file)
             if needs_depth and plate.disparity is None:
                 raise CleanplateError(
@@ -164,23 +170,23 @@ def examine(noun: Noun, file: Path, *, needs_depth: bool) -> str:
                     cure=f"Put it there as {file.stem}_depth.png (`cleanplate synth depth` "
                     "estimates one), or leave such plates out with --skip-bad.",
                 )
-            _demand_sound(file, plate)
+            _check_plate(file, plate)
             return ""
         folder = CutoutFolder([file])
-        cutout = folder.examined(file)
+        cutout = folder.read_unfilled(file)
         if not (math.isfinite(cutout.pixels_per_metre) and cutout.pixels_per_metre > 0):
             raise CleanplateError("its size or distance is not positive", file=file)
         if min(cutout.size) < 0:
             raise CleanplateError("size_m is negative", file=file)
         [kind] = folder.kinds
         return kind
-    except _FORM_FAULTS as error:
+    except _MALFORMED as error:
         raise CleanplateError(
             f"does not have the form it should ({error!r})", file=file.with_suffix(".json")
         ) from error
 
 
-def _demand_sound(file: Path, plate: Plate) -> None:
+def _check_plate(file: Path, plate: Plate) -> None:
     camera = plate.camera
     if camera is not None and not (camera.intrinsics.fx > 0 and camera.intrinsics.fy > 0):
         raise CleanplateError("fx and fy are not positive", file=file.with_suffix(".json"))
@@ -192,7 +198,7 @@ class PlannedPlates(PlateFolder):
     """The plates of a plan: under its names, and only as they were when it was made."""
 
     def __init__(
-        self, files: list[Path], memory: int = _MEMORY, assets: Sequence[PlannedAsset] = ()
+        self, files: list[Path], memory: int = _MAX_BYTES, assets: Sequence[PlannedAsset] = ()
     ):
         super().__init__(files, memory)
         self.assets = dict(zip(files, assets, strict=True))
@@ -203,7 +209,7 @@ class PlannedPlates(PlateFolder):
     def read(self, path: Path) -> Plate:
         """Read a plate, if it has not changed."""
         plate = super().read(path)
-        demand_unchanged(path, self.assets[path])
+        require_unchanged(path, self.assets[path])
         return replace(plate, name=self.assets[path].name)
 
 
@@ -211,7 +217,7 @@ class PlannedCutouts(CutoutFolder):
     """The cutouts of a plan: under its names, and only as they were when it was made."""
 
     def __init__(
-        self, files: list[Path], memory: int = _MEMORY, assets: Sequence[PlannedAsset] = ()
+        self, files: list[Path], memory: int = _MAX_BYTES, assets: Sequence[PlannedAsset] = ()
     ):
         super().__init__(files, memory)
         self.assets = dict(zip(files, assets, strict=True))
@@ -225,17 +231,17 @@ class PlannedCutouts(CutoutFolder):
     def read(self, path: Path) -> Cutout:
         """Read a cutout, if it has not changed."""
         cutout = super().read(path)
-        demand_unchanged(path, self.assets[path])
+        require_unchanged(path, self.assets[path])
         return replace(cutout, name=self.assets[path].name)
 
 
-def demand_unchanged(file: Path, asset: PlannedAsset) -> None:
+def require_unchanged(file: Path, asset: PlannedAsset) -> None:
     """Hold an asset to its digest.
 
     Raises:
         CleanplateError: if one of its files is not what the plan was made with.
     """
-    if digest_of(file) != asset.sha256:
+    if asset_digest(file) != asset.sha256:
         raise CleanplateError(
             "has changed since the set was planned",
             file=file,

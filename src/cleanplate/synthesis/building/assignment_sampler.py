@@ -18,21 +18,21 @@ from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.building.encoding import jpeg, relative
 from cleanplate.synthesis.building.plan import Plan
-from cleanplate.synthesis.compositor.layer import Layer, draw_layer
-from cleanplate.synthesis.compositor.placement import Placement, uniform
-from cleanplate.synthesis.compositor.subject_sampling import Cutouts, Plates
-from cleanplate.synthesis.compositor.view import View, view_of
+from cleanplate.synthesis.compositor.layer import Layer, render_layer
+from cleanplate.synthesis.compositor.placement import Placement, place_uniform
+from cleanplate.synthesis.compositor.subject_sampling import CutoutCollection, PlateCollection
+from cleanplate.synthesis.compositor.view import SceneView, crop_view
 
-_QUALITY = 90
+_JPEG_QUALITY = 90
 _MASK_QUALITY = 95
 """High enough that a threshold in the middle gives the mask back exactly."""
-_TRIES = 8
-_SMALLEST = 0.0012
+_ATTEMPTS = 8
+_MIN_COVERAGE = 0.0012
 """Least share of the picture that a subject covers, if one of the tries finds such a place."""
 
 
 @dataclass(frozen=True)
-class Pasted:
+class PastedSample:
     """A sample of the assignment, (H, W).
 
     `plate`, `frame` (H, W, 3) uint8 sRGB; `mask` uint8, 0 or 255; `disparity` in 1/m of the frame,
@@ -45,7 +45,7 @@ class Pasted:
     disparity: Plane
 
 
-class Assignment:
+class AssignmentSampler:
     """Makes the samples of an assignment's plan.
 
     Args:
@@ -54,40 +54,40 @@ class Assignment:
         cutouts: as many as it counts.
     """
 
-    def __init__(self, plan: Plan, plates: Plates, cutouts: Cutouts):
+    def __init__(self, plan: Plan, plates: PlateCollection, cutouts: CutoutCollection):
         self.plan, self.plates, self.cutouts = plan, plates, cutouts
         # Neighbours share a plate.
-        self._view = lru_cache(4)(self._drawn)
+        self._view = lru_cache(4)(self._plate_view)
 
     def sample(self, index: int) -> tuple[dict[str, bytes], dict[str, Any]]:
         """Give the files of sample `index` by folder, and the facts of its record."""
-        number, _, flip, repeat = self.plan.counted(index)
+        number, _, flip, repeat = self.plan.assignment_indices(index)
         view, background, unknown = self._view(number)
         layer = self._layer(index, view)
         pasted = paste(view, layer)
         depth, low, high = relative(pasted.disparity)
         files = {
             "bg": background,
-            "fg_bg": jpeg(pasted.frame, _QUALITY),
+            "fg_bg": jpeg(pasted.frame, _JPEG_QUALITY),
             "mask": jpeg(pasted.mask, _MASK_QUALITY),
             "depth": jpeg(depth, _MASK_QUALITY),
         }
-        put = layer.placement
-        facts = {
+        placement = layer.placement
+        metadata = {
             "plate": self.plates[number].name,
-            "cutout": put.cutout.name,
+            "cutout": placement.cutout.name,
             "flip": flip,
             "placement": repeat,
-            "x": round(put.x, 3),
-            "y": round(put.y, 3),
-            "scale": round(put.scale, 5),
-            "z": None if put.z is None else round(put.z, 4),
+            "x": round(placement.x, 3),
+            "y": round(placement.y, 3),
+            "scale": round(placement.scale, 5),
+            "z": None if placement.z is None else round(placement.z, 4),
             "disparity_low": low,
             "disparity_high": high,
         }
-        return files, {**facts, "depth_unknown": unknown} if unknown else facts
+        return files, {**metadata, "depth_unknown": unknown} if unknown else metadata
 
-    def _drawn(self, number: int) -> tuple[View, bytes, int]:
+    def _plate_view(self, number: int) -> tuple[SceneView, bytes, int]:
         """Give a plate's view, its coded picture, and how many pixels have no known depth."""
         plate = self.plates[number]
         if plate.disparity is None:
@@ -96,45 +96,45 @@ class Assignment:
         full_h, full_w = plate.picture.shape[:2]
         largest = min(full_w / width, full_h / height)
         w, h = min(full_w, round(width * largest)), min(full_h, round(height * largest))
-        view = view_of(plate, ((full_w - w) // 2, (full_h - h) // 2, w, h), self.plan.size)
+        view = crop_view(plate, ((full_w - w) // 2, (full_h - h) // 2, w, h), self.plan.size)
         assert view.disparity is not None
         unknown = int(np.isnan(view.disparity).sum())
-        return view, jpeg(view.picture, _QUALITY), unknown
+        return view, jpeg(view.picture, _JPEG_QUALITY), unknown
 
-    def _layer(self, index: int, view: View) -> Layer:
+    def _layer(self, index: int, view: SceneView) -> Layer:
         """Draw the subject's place until enough of it is seen; the best of all tries otherwise."""
-        _, number, flip, _ = self.plan.counted(index)
+        _, number, flip, _ = self.plan.assignment_indices(index)
         cutout = self.cutouts[number]
         rng = np.random.default_rng([self.plan.seed, index])
         best, covered = None, 0
-        for _ in range(_TRIES):
-            put = uniform(rng, cutout, view, mirrored=bool(flip))
-            layer = draw_layer(_shallow(put), view.size)
+        for _ in range(_ATTEMPTS):
+            placement = place_uniform(rng, cutout, view, mirrored=bool(flip))
+            layer = render_layer(_flattened(placement), view.size)
             seen = 0 if layer is None else int(np.count_nonzero(layer.alpha >= 0.5))
             if best is None or seen > covered:
                 best, covered = layer, seen
-            if covered > _SMALLEST * view.size[0] * view.size[1]:
+            if covered > _MIN_COVERAGE * view.size[0] * view.size[1]:
                 break
         if best is None:
             raise CleanplateError(f"the cutout {cutout.name} is seen in no placement")
         return best
 
 
-def _shallow(put: Placement) -> Placement:
+def _flattened(placement: Placement) -> Placement:
     """Flatten a subject that would reach further than halfway to the camera.
 
     Drawn anywhere, a truck may come to float a metre away: its own depth would leave nothing of
     the 8 bits to the rest of the scene.
     """
-    cutout = put.cutout
+    cutout = placement.cutout
     solid = cutout.alpha > 127
     reach = -float(cutout.depth[solid].min()) if solid.any() else 0.0
-    if put.z is None or reach * put.metres <= put.z / 2:
-        return put
-    return replace(put, metres=put.z / 2 / reach)
+    if placement.z is None or reach * placement.metres <= placement.z / 2:
+        return placement
+    return replace(placement, metres=placement.z / 2 / reach)
 
 
-def paste(view: View, layer: Layer) -> Pasted:
+def paste(view: SceneView, layer: Layer) -> PastedSample:
     """Put a layer on a view with a hard edge: where it covers half of a pixel or more.
 
     The subject is nowhere farther away than the plate, because it is seen.
@@ -148,4 +148,4 @@ def paste(view: View, layer: Layer) -> Pasted:
     if layer.disparity is not None:
         behind = disparity[layer.box]
         np.copyto(behind, np.maximum(layer.disparity, behind), where=solid)
-    return Pasted(view.picture, frame, mask, disparity)
+    return PastedSample(view.picture, frame, mask, disparity)

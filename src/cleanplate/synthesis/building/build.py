@@ -15,22 +15,22 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import telling_write_faults
 from cleanplate.files.listing import is_hidden
 from cleanplate.files.lock import held_alone
-from cleanplate.synthesis.building.build_request import Order, draw_plan
+from cleanplate.synthesis.building.build_request import BuildRequest, make_plan
 from cleanplate.synthesis.building.dataset_card import write_card
 from cleanplate.synthesis.building.manifest import (
     DATASET,
-    RECORDS,
-    is_made,
+    MANIFEST_FOLDER,
+    dataset_totals,
+    is_shard_complete,
     read_dataset,
-    totals,
     write_dataset,
 )
-from cleanplate.synthesis.building.plan import PLAN, Plan, differences, read_plan, write_plan
+from cleanplate.synthesis.building.plan import PLAN, Plan, plan_differences, read_plan, write_plan
 from cleanplate.synthesis.building.shard_job import Job, Report, memory_now
 
-_MOMENTS = 200
+_MEMORY_ROWS = 200
 """Most rows of the account of memory, or a few more."""
-_UNFINISHED = re.compile(r"\..{1,40}-[0-9a-f]{8}\.(tar|json|md)")
+_TEMPORARY_NAME = re.compile(r"\..{1,40}-[0-9a-f]{8}\.(tar|json|md)")
 """Temporary names that `files.replacing` gives."""
 
 Engine = Callable[[Job, Sequence[int], Callable[[int], None]], Generator[Report]]
@@ -38,7 +38,7 @@ Engine = Callable[[Job, Sequence[int], Callable[[int], None]], Generator[Report]
 
 
 @dataclass
-class Outcome:
+class BuildResult:
     """What a build did.
 
     `made` of the `samples` were made by this run, in `seconds` of the clock and `cpu_seconds` of
@@ -62,19 +62,21 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Watch:
+class BuildProgress:
     """Who is told how a build goes.
 
-    `assets` wraps the assets that are looked through; `begins` gets the plan and the samples that
+    `assets` wraps the assets that are looked through; `on_start` gets the plan and the samples that
     an earlier run has made; `made` the samples made, those included, as they grow.
     """
 
     assets: Callable[[Iterable[int]], Iterable[int]] = lambda numbers: numbers
-    begins: Callable[[Plan, int], None] = lambda plan, before: None
-    made: Callable[[int], None] = lambda samples: None
+    on_start: Callable[[Plan, int], None] = lambda plan, before: None
+    on_progress: Callable[[int], None] = lambda samples: None
 
 
-def build(order: Order, engine: Engine, watch: Watch | None = None) -> Outcome:
+def build(
+    request: BuildRequest, engine: Engine, progress: BuildProgress | None = None
+) -> BuildResult:
     """Build a set, go on with it, or find that it is finished.
 
     Args:
@@ -87,29 +89,31 @@ def build(order: Order, engine: Engine, watch: Watch | None = None) -> Outcome:
             build; if an asset cannot be used or has no licence; if something cannot be written.
             Finished shards stay, and the same order goes on from there.
     """
-    watch = watch or Watch()
-    out = order.out
+    progress = progress or BuildProgress()
+    out = request.out
     with telling_write_faults(out):
         out.mkdir(parents=True, exist_ok=True)
     with held_alone(out):
         started = time.perf_counter()
-        plan, job = _planned(order, watch)
-        left = [shard for shard in range(plan.shards) if not is_made(out, plan, shard)]
-        before = plan.count - sum(len(plan.samples_of(shard)) for shard in left)
-        watch.begins(plan, before)
+        plan, job = _write_or_compare_plan(request, progress)
+        remaining = [
+            shard for shard in range(plan.shards) if not is_shard_complete(out, plan, shard)
+        ]
+        before = plan.count - sum(len(plan.samples_of(shard)) for shard in remaining)
+        progress.on_start(plan, before)
         cpu = 0.0
         memory: list[dict[str, float]] = []
         document = read_dataset(out)
-        if left or document is None:
+        if remaining or document is None:
             _prepare(out)
             try:
-                cpu, memory = _carried_out(
-                    engine, job, left, lambda samples: watch.made(before + samples)
+                cpu, memory = _run_engine(
+                    engine, job, remaining, lambda samples: progress.on_progress(before + samples)
                 )
             finally:
-                _clear(out)  # of workers that were killed
-            document = write_papers(out, plan)
-        return Outcome(
+                _remove_temporary_files(out)  # of workers that were killed
+            document = write_metadata(out, plan)
+        return BuildResult(
             out,
             document["samples"],
             plan.count - before,
@@ -122,22 +126,22 @@ def build(order: Order, engine: Engine, watch: Watch | None = None) -> Outcome:
         )
 
 
-def _planned(order: Order, watch: Watch) -> tuple[Plan, Job]:
+def _write_or_compare_plan(request: BuildRequest, progress: BuildProgress) -> tuple[Plan, Job]:
     """Give the plan, now written, and the job of carrying it out."""
-    out = order.out
-    known = read_plan(out)
-    if known is None and any(not is_hidden(one.name) for one in out.iterdir()):
+    out = request.out
+    stored_plan = read_plan(out)
+    if stored_plan is None and any(not is_hidden(one.name) for one in out.iterdir()):
         raise CleanplateError(
             "is not empty, and holds no set", file=out, cure="Give a new or an empty folder."
         )
-    plan, plates, cutouts = draw_plan(order, known, watch.assets)
-    if known is None:
+    plan, plates, cutouts = make_plan(request, stored_plan, progress.assets)
+    if stored_plan is None:
         write_plan(out, plan)
-    elif known != plan:
-        told = differences(known, plan)
-        more = [f"... and {len(told) - 12} more"] if len(told) > 12 else []
+    elif stored_plan != plan:
+        changes = plan_differences(stored_plan, plan)
+        more = [f"... and {len(changes) - 12} more"] if len(changes) > 12 else []
         raise CleanplateError(
-            "\n  ".join(["holds a set of another plan", *told[:12], *more]),
+            "\n  ".join(["holds a set of another plan", *changes[:12], *more]),
             file=out / PLAN,
             cure="Give everything as it was to go on, or another folder for a new set.",
         )
@@ -146,46 +150,46 @@ def _planned(order: Order, watch: Watch) -> tuple[Plan, Job]:
 
 def _prepare(out: Path) -> None:
     """Make room: away with what a killed run left, and with the word that the set is finished."""
-    with telling_write_faults(out / RECORDS):
-        (out / RECORDS).mkdir(exist_ok=True)
+    with telling_write_faults(out / MANIFEST_FOLDER):
+        (out / MANIFEST_FOLDER).mkdir(exist_ok=True)
         (out / DATASET).unlink(missing_ok=True)
-    _clear(out)
+    _remove_temporary_files(out)
 
 
-def _clear(out: Path) -> None:
+def _remove_temporary_files(out: Path) -> None:
     """Remove half-written files, by their temporary names."""
-    for folder in (out, out / RECORDS):
+    for folder in (out, out / MANIFEST_FOLDER):
         with telling_write_faults(folder):
             for file in folder.iterdir():
-                if _UNFINISHED.fullmatch(file.name):
+                if _TEMPORARY_NAME.fullmatch(file.name):
                     file.unlink(missing_ok=True)
 
 
-def write_papers(out: Path, plan: Plan) -> dict[str, Any]:
+def write_metadata(out: Path, plan: Plan) -> dict[str, Any]:
     """Write the card, then `dataset.json`, the last file of a set.
 
     Raises:
         CleanplateError: if a record is missing or a file cannot be written.
     """
-    document = totals(out, plan)
+    document = dataset_totals(out, plan)
     write_card(out, document)
     write_dataset(out, document)
     return document
 
 
-def _carried_out(
-    engine: Engine, job: Job, left: Sequence[int], watch: Callable[[int], None]
+def _run_engine(
+    engine: Engine, job: Job, remaining: Sequence[int], progress: Callable[[int], None]
 ) -> tuple[float, list[dict[str, float]]]:
     """Make the shards; give the CPU seconds and the account of memory."""
     cpu: dict[str, float] = {}
     memory: list[dict[str, float]] = []
-    made, every = 0, max(1, math.ceil(len(left) / _MOMENTS))
+    made, every = 0, max(1, math.ceil(len(remaining) / _MEMORY_ROWS))
     # Closed at once, whatever happens: an engine's workers end with it.
-    with closing(engine(job, left, watch)) as reports:
+    with closing(engine(job, remaining, progress)) as reports:
         for number, report in enumerate(reports, 1):
             made += report.samples
             cpu[report.process] = report.cpu
-            if number % every == 0 or number == len(left):
+            if number % every == 0 or number == len(remaining):
                 row = {"samples": made, "worker": report.memory, "driver": memory_now()}
                 memory.append({name: round(value) for name, value in row.items()})
     return sum(cpu.values()), memory

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.building.asset_selection import Noun, Stock, choose
-from cleanplate.synthesis.building.plan import Plan, assignment_count, made_with
+from cleanplate.synthesis.building.asset_selection import AssetSelection, AssetType, select_assets
+from cleanplate.synthesis.building.plan import Plan, assignment_count, library_versions
 from cleanplate.synthesis.building.presets import Preset, preset_of
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 
-_LARGEST_SHARD = 1000
-_SMALLEST = 16
+_MAX_SHARD_SIZE = 1000
+_MIN_SIDE = 16
 
 
 @dataclass(frozen=True)
-class Order:
+class BuildRequest:
     """What a person asks for; None leaves it to the preset.
 
     Args:
@@ -52,9 +52,11 @@ class Order:
     assume_license: str | None = None
 
 
-def draw_plan(
-    order: Order, known: Plan | None, watch: Callable[[Iterable[int]], Iterable[int]]
-) -> tuple[Plan, Stock, Stock]:
+def make_plan(
+    request: BuildRequest,
+    stored_plan: Plan | None,
+    progress: Callable[[Iterable[int]], Iterable[int]],
+) -> tuple[Plan, AssetSelection, AssetSelection]:
     """Decide everything that the set's bytes depend on, and find its plates and cutouts.
 
     Args:
@@ -66,103 +68,114 @@ def draw_plan(
         CleanplateError: if the order contradicts itself, an asset cannot be used or has no
             licence, or there are fewer than asked for.
     """
-    preset = preset_of(order.preset)
-    settings = order.settings or preset.settings
-    height, width = order.size or preset.size
-    _check(order, preset, settings, height, width)
-    plates = _stock("plates", order, preset, known, watch)
-    cutouts = _stock("cutouts", order, preset, known, watch)
-    rooms = _procedural(order, preset, plates, order.plate_count, settings.procedural_rooms)
-    figures = _procedural(order, preset, cutouts, order.cutout_count, settings.procedural_cutouts)
-    placements, count = 0, order.count or preset.count
+    preset = preset_of(request.preset)
+    settings = request.settings or preset.settings
+    height, width = request.size or preset.size
+    _check(request, preset, settings, height, width)
+    plates = _select("plates", request, preset, stored_plan, progress)
+    cutouts = _select("cutouts", request, preset, stored_plan, progress)
+    procedural_plates = _procedural_count(
+        request, preset, plates, request.plate_count, settings.procedural_rooms
+    )
+    procedural_cutouts = _procedural_count(
+        request, preset, cutouts, request.cutout_count, settings.procedural_cutouts
+    )
+    placements, count = 0, request.count or preset.count
     if preset.placements:
-        placements = order.placements or preset.placements
+        placements = request.placements or preset.placements
         count = assignment_count(
-            len(plates.files) or rooms, len(cutouts.files) or figures, placements
+            len(plates.files) or procedural_plates,
+            len(cutouts.files) or procedural_cutouts,
+            placements,
         )
-        if order.count not in (None, count):
+        if request.count not in (None, count):
             raise CleanplateError(
-                f"{order.count} samples are asked for, but plates x cutouts x 2 flips x "
+                f"{request.count} samples are asked for, but plates x cutouts x 2 flips x "
                 f"{placements} placements make {count}",
                 cure="Leave the count out, or change the numbers of assets or placements.",
             )
     plan = Plan(
         preset=preset.name,
         form=preset.form,
-        seed=order.seed,
+        seed=request.seed,
         width=width,
         height=height,
         count=count,
         # Sixteen pieces or more, so that a small set too is shared out and can go on.
-        shard_size=order.shard_size or min(_LARGEST_SHARD, max(8, math.ceil(count / 16))),
+        shard_size=request.shard_size or min(_MAX_SHARD_SIZE, max(8, math.ceil(count / 16))),
         placements=placements,
         settings=settings,
         plates=plates.assets,
         cutouts=cutouts.assets,
-        procedural_plates=rooms,
-        procedural_cutouts=figures,
+        procedural_plates=procedural_plates,
+        procedural_cutouts=procedural_cutouts,
         skipped=plates.skipped + cutouts.skipped,
-        made_with=made_with(),
+        made_with=library_versions(),
     )
     return plan, plates, cutouts
 
 
 def _check(
-    order: Order, preset: Preset, settings: CompositorSettings, height: int, width: int
+    request: BuildRequest, preset: Preset, settings: CompositorSettings, height: int, width: int
 ) -> None:
-    if order.seed < 0:
-        raise CleanplateError(f"the seed {order.seed} is negative")
-    if min(height, width) < _SMALLEST:
+    if request.seed < 0:
+        raise CleanplateError(f"the seed {request.seed} is negative")
+    if min(height, width) < _MIN_SIDE:
         raise CleanplateError(f"{width} x {height} is too small: at least 16 x 16")
-    if preset.placements and order.settings not in (None, preset.settings):
+    if preset.placements and request.settings not in (None, preset.settings):
         raise CleanplateError(f"the preset {preset.name} has no settings to change")
-    if order.placements and not preset.placements:
+    if request.placements and not preset.placements:
         raise CleanplateError(
             f"the preset {preset.name} draws each placement by itself",
             cure="Say how many samples by their count.",
         )
     if settings.textures is not None:
         raise CleanplateError("a set cannot be built with textures of one's own")
-    for number in (order.count, order.shard_size, order.plate_count, order.cutout_count):
+    for number in (request.count, request.shard_size, request.plate_count, request.cutout_count):
         if number is not None and number < 1:
             raise CleanplateError(f"{number} is no number of samples or assets")
 
 
-def _stock(
-    noun: Noun,
-    order: Order,
+def _select(
+    asset_type: AssetType,
+    request: BuildRequest,
     preset: Preset,
-    known: Plan | None,
-    watch: Callable[[Iterable[int]], Iterable[int]],
-) -> Stock:
-    folders: Sequence[Path] = getattr(order, noun)
-    wanted = order.plate_count if noun == "plates" else order.cutout_count
+    stored_plan: Plan | None,
+    progress: Callable[[Iterable[int]], Iterable[int]],
+) -> AssetSelection:
+    folders: Sequence[Path] = getattr(request, asset_type)
+    wanted = request.plate_count if asset_type == "plates" else request.cutout_count
     if not folders:
-        return Stock()
-    stock = choose(
-        noun,
+        return AssetSelection()
+    selection = select_assets(
+        asset_type,
         folders,
-        seed=order.seed,
+        seed=request.seed,
         wanted=wanted or preset.assets,
         needs_depth=preset.needs_depth,
-        skip_bad=order.skip_bad,
-        assume_license=order.assume_license,
-        known=known,
-        watch=watch,
+        skip_bad=request.skip_bad,
+        assume_license=request.assume_license,
+        stored_plan=stored_plan,
+        progress=progress,
     )
-    if wanted and len(stock.files) < wanted:
+    if wanted and len(selection.files) < wanted:
         raise CleanplateError(
-            f"{wanted} {noun} are asked for, {len(stock.files)} can be used", file=folders[0]
+            f"{wanted} {asset_type} are asked for, {len(selection.files)} can be used",
+            file=folders[0],
         )
-    return stock
+    return selection
 
 
-def _procedural(
-    order: Order, preset: Preset, stock: Stock, wanted: int | None, largest: int
+def _procedural_count(
+    request: BuildRequest,
+    preset: Preset,
+    selection: AssetSelection,
+    wanted: int | None,
+    largest: int,
 ) -> int:
     """How many procedural assets there are: of a few samples, not more than pay for themselves."""
-    if stock.files:
-        share = order.settings.procedural_share if order.settings else 0.0
+    if selection.files:
+        share = request.settings.procedural_share if request.settings else 0.0
         return largest if share > 0 else 0
-    few = max(8, math.ceil((order.count or preset.count) / 10))
+    few = max(8, math.ceil((request.count or preset.count) / 10))
     return wanted or preset.assets or min(largest, few)

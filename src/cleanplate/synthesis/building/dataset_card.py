@@ -11,7 +11,7 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
-from cleanplate.synthesis.assets.licensing import Credit, SourceUse, by_source
+from cleanplate.synthesis.assets.licensing import Credit, SourceUse, group_by_source
 from cleanplate.synthesis.building.plan import Plan, PlannedAsset, read_plan
 from cleanplate.synthesis.building.presets import preset_of
 from cleanplate.synthesis.compositor.settings import CompositorSettings
@@ -75,8 +75,8 @@ def write_card(folder: str | Path, dataset: Mapping[str, Any] | None = None) -> 
     if plan is None:
         raise CleanplateError("has no plan.json, so it is no set", file=folder)
     if dataset is None:
-        dataset = _stored(folder / "dataset.json")
-    text = as_markdown(plan, dataset, _stored(folder / STATS))
+        dataset = _read_json_object(folder / "dataset.json")
+    text = as_markdown(plan, dataset, _read_json_object(folder / STATS))
     with replacing(folder / CARD) as path:
         path.write_text(text, encoding="utf-8")
     return folder / CARD
@@ -88,20 +88,21 @@ def as_markdown(
     """Give the card's text; `stats` as in `stats.json`."""
     sections = [
         "# Dataset card",
-        _what(plan, dataset),
-        _table(("", ""), _facts(plan, dataset)),
+        _summary(plan, dataset),
+        _table(("", ""), _fact_rows(plan, dataset)),
         f"## A sample\n\n{_PARTS[plan.form]}",
-        f"## How it was made\n\n{_making(plan)}",
-        f"## Licences\n\n{_licences(plan)}",
-        *_assumed(plan),
-        *_left_out(plan, dataset),
+        f"## How it was made\n\n{_reproduction(plan)}",
+        f"## Licences\n\n{_license_sections(plan)}",
+        *_assumed_licenses(plan),
+        *_skipped(plan, dataset),
         *_figures(stats),
-        f"## Limits\n\n{_LIMITS}" + ("\n" + _LIMITS_PLACED_ANYWHERE if _anywhere(plan) else ""),
+        f"## Limits\n\n{_LIMITS}"
+        + ("\n" + _LIMITS_PLACED_ANYWHERE if _is_placed_anywhere(plan) else ""),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _what(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
+def _summary(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
     count = dataset["samples"] if dataset else plan.count
     more = "" if dataset else " It is **not finished**: the same command goes on with it."
     return (
@@ -111,10 +112,10 @@ def _what(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
     )
 
 
-def _facts(plan: Plan, dataset: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+def _fact_rows(plan: Plan, dataset: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     rows = [
-        ("plates", _kinds(plan.plates, plan.procedural_plates)),
-        ("cutouts", _kinds(plan.cutouts, plan.procedural_cutouts)),
+        ("plates", _kind_counts(plan.plates, plan.procedural_plates)),
+        ("cutouts", _kind_counts(plan.cutouts, plan.procedural_cutouts)),
         ("seed", str(plan.seed)),
         ("shards" if plan.form == "shards" else "chunks", f"{plan.shards:,}"),
     ]
@@ -127,16 +128,16 @@ def _facts(plan: Plan, dataset: Mapping[str, Any] | None) -> list[tuple[str, str
     return [*rows, ("made with", versions)]
 
 
-def _kinds(assets: Sequence[PlannedAsset], procedural: int) -> str:
+def _kind_counts(assets: Sequence[PlannedAsset], procedural: int) -> str:
     kinds = Counter(asset.kind for asset in assets if asset.kind)
-    told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-    parts = [f"{len(assets)}" + (f" ({told})" if told else "")] if assets else []
+    listed = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+    parts = [f"{len(assets)}" + (f" ({listed})" if listed else "")] if assets else []
     if procedural:
         parts.append(f"{procedural} procedural")
     return " and ".join(parts)
 
 
-def _making(plan: Plan) -> str:
+def _reproduction(plan: Plan) -> str:
     return (
         f"```\n{command_of(plan)}\n```\n\n"
         "`plan.json` holds every setting and the digest of every asset. From the same assets, with "
@@ -152,13 +153,13 @@ def command_of(plan: Plan) -> str:
     parts += [f"--preset {plan.preset} --size {plan.width}x{plan.height} --seed {plan.seed}"]
     parts += [f"--placements {plan.placements}" if plan.placements else f"--count {plan.count}"]
     parts += [f"--shard-size {plan.shard_size}"]
-    parts += [f"--set {name}={value}" for name, value in _changed(plan)]
+    parts += [f"--set {name}={value}" for name, value in _changed_settings(plan)]
     if any(asset.credit.assumed for asset in (*plan.plates, *plan.cutouts)):
         parts.append("--assume-license TEXT")
     return " ".join([*parts, *(["--skip-bad"] if plan.skipped else [])])
 
 
-def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+def _changed_settings(plan: Plan) -> Iterator[tuple[str, str]]:
     """Give the settings in which a plan differs from its preset, as the command line takes them."""
     usual = preset_of(plan.preset).settings
     for field in fields(CompositorSettings):
@@ -170,17 +171,19 @@ def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
             )
 
 
-def _licences(plan: Plan) -> str:
+def _license_sections(plan: Plan) -> str:
     blocks = []
-    for noun, assets, procedural in (
+    for asset_type, assets, procedural in (
         ("Plates", plan.plates, plan.procedural_plates),
         ("Cutouts", plan.cutouts, plan.procedural_cutouts),
     ):
         if assets:
-            blocks.append(f"### {noun}\n\n{_owed([asset.credit for asset in assets])}")
+            blocks.append(
+                f"### {asset_type}\n\n{_license_table([asset.credit for asset in assets])}"
+            )
         if procedural:
             blocks.append(
-                f"{noun} that are procedural ({procedural}) were made by Cleanplate itself; "
+                f"{asset_type} that are procedural ({procedural}) were made by Cleanplate itself; "
                 "nobody else's work is in them."
             )
     blocks.insert(
@@ -191,29 +194,29 @@ def _licences(plan: Plan) -> str:
     return "\n\n".join(blocks)
 
 
-def _owed(credits: Sequence[Credit]) -> str:
+def _license_table(credits: Sequence[Credit]) -> str:
     """Give a Markdown table: licence, attribution, and the sources under them with their counts."""
     groups: dict[tuple[str, tuple[str, ...]], list[SourceUse]] = {}
-    for use in by_source(credits):
-        groups.setdefault((use.licence, use.attributions), []).append(use)
+    for use in group_by_source(credits):
+        groups.setdefault((use.license, use.attributions), []).append(use)
     rows = []
-    for (licence, attributions), uses in groups.items():
+    for (license, attributions), uses in groups.items():
         sources = ", ".join(f"{use.source or 'no source given'} ({use.assets})" for use in uses)
         line = "; ".join(attributions)
         if not line:
-            line = "**missing, and asked for**" if asks_attribution(licence) else "none given"
-        rows.append((licence or "**none**", line, sources))
+            line = "**missing, and asked for**" if requires_attribution(license) else "none given"
+        rows.append((license or "**none**", line, sources))
     return _table(("licence", "attribution", "sources (assets)"), rows)
 
 
-def asks_attribution(licence: str) -> bool:
+def requires_attribution(license: str) -> bool:
     """Tell whether a licence is one of the Creative Commons family that wants its author named."""
-    return "cc-by" in licence.casefold().replace(" ", "-")
+    return "cc-by" in license.casefold().replace(" ", "-")
 
 
-def _assumed(plan: Plan) -> list[str]:
+def _assumed_licenses(plan: Plan) -> list[str]:
     names = [
-        f"{asset.name} ({asset.credit.licences[0]})"
+        f"{asset.name} ({asset.credit.licenses[0]})"
         for asset in (*plan.plates, *plan.cutouts)
         if asset.credit.assumed
     ]
@@ -221,11 +224,11 @@ def _assumed(plan: Plan) -> list[str]:
         return []
     return [
         "## Assumed\n\nNothing stated the licence of these; it is what the person who built the "
-        f"set said for them: {_some(names, 50)}."
+        f"set said for them: {_shortened(names, 50)}."
     ]
 
 
-def _left_out(plan: Plan, dataset: Mapping[str, Any] | None) -> list[str]:
+def _skipped(plan: Plan, dataset: Mapping[str, Any] | None) -> list[str]:
     skipped = [(one.name, one.reason) for one in plan.skipped]
     if dataset:
         skipped = [(str(one["name"]), str(one["reason"])) for one in dataset["skipped"]]
@@ -262,12 +265,12 @@ def _figures(stats: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _anywhere(plan: Plan) -> bool:
+def _is_placed_anywhere(plan: Plan) -> bool:
     settings = plan.settings
     return settings.grounded == settings.portrait == 0
 
 
-def _some(names: Sequence[str], most: int) -> str:
+def _shortened(names: Sequence[str], most: int) -> str:
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -279,7 +282,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _stored(file: Path) -> Mapping[str, Any] | None:
+def _read_json_object(file: Path) -> Mapping[str, Any] | None:
     try:
         stored = read_json(file)
     except FileNotFoundError:

@@ -41,30 +41,30 @@ def write_chunk(
         with telling_write_faults(out / folder):
             (out / folder).mkdir(exist_ok=True)
     remove_chunk(out, names)
-    total, told = 0, []
-    before: dict[str, tuple[bytes, Path, str]] = {}
+    total, written = 0, []
+    previous: dict[str, tuple[bytes, Path, str]] = {}
     try:
-        for name, files, facts in samples:
+        for name, files, metadata in samples:
             digests = {}
             for folder, data in files.items():
                 file = out / folder / f"{name}{_ENDING}"
-                same = before.get(folder)
+                same = previous.get(folder)
                 if same and same[0] is data:
                     digests[folder] = same[2]
                     _link(same[1], file, data)
                 else:
                     digests[folder] = hashlib.sha256(data).hexdigest()
                     _write(file, data)
-                    before[folder] = (data, file, digests[folder])
+                    previous[folder] = (data, file, digests[folder])
                 total += len(data)
-            told.append({"name": name, **facts, "sha256": digests})
+            written.append({"name": name, **metadata, "sha256": digests})
         with telling_write_faults(out):
             _sync(out)
     except BaseException:
         with suppress(CleanplateError):
             remove_chunk(out, names)
         raise
-    return {"bytes": total, "samples": told}
+    return {"bytes": total, "samples": written}
 
 
 def remove_chunk(out: Path, names: Iterable[str]) -> None:
@@ -82,9 +82,9 @@ def remove_chunk(out: Path, names: Iterable[str]) -> None:
 
 def _write(file: Path, data: bytes) -> None:
     with telling_write_faults(file), open(file, "wb", buffering=0) as stream:
-        rest = memoryview(data)
-        while rest:  # a disk that fills up takes a part
-            rest = rest[stream.write(rest) :]
+        remaining = memoryview(data)
+        while remaining:  # a disk that fills up takes a part
+            remaining = remaining[stream.write(remaining) :]
 
 
 def _link(there: Path, file: Path, data: bytes) -> None:

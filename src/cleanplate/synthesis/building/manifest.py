@@ -18,71 +18,71 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
-from cleanplate.synthesis.building.plan import FORMAT, Plan
+from cleanplate.synthesis.building.plan import FORMAT, PLAN, Plan
 
 DATASET = "dataset.json"
-RECORDS = "records"
+MANIFEST_FOLDER = "records"
 
 
-def record_file(out: Path, shard: int) -> Path:
+def shard_manifest_file(out: Path, shard: int) -> Path:
     """Give the place of a shard's record."""
-    return out / RECORDS / f"{shard:06}.json"
+    return out / MANIFEST_FOLDER / f"{shard:06}.json"
 
 
-def write_record(out: Path, record: Mapping[str, Any]) -> None:
+def write_shard_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
     """Write a shard's record, whole or not at all. Its data must be durable before.
 
     Raises:
         CleanplateError: if it cannot be written.
     """
-    head = {key: value for key, value in record.items() if key != "samples"}
+    head = {key: value for key, value in manifest.items() if key != "samples"}
     text = json.dumps(head, ensure_ascii=False)
-    if "samples" in record:
-        lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in record["samples"])
+    if "samples" in manifest:
+        lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in manifest["samples"])
         text = f'{text[:-1]}, "samples": [\n{lines}\n]}}'
-    with replacing(record_file(out, record["shard"])) as path:
+    with replacing(shard_manifest_file(out, manifest["shard"])) as path:
         path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_record(out: Path, shard: int) -> dict[str, Any] | None:
+def read_shard_manifest(out: Path, shard: int) -> dict[str, Any] | None:
     """Read a shard's record; None if it has none.
 
     Raises:
         CleanplateError: if it is damaged.
     """
-    file = record_file(out, shard)
+    file = shard_manifest_file(out, shard)
     try:
-        record = read_json(file)
+        manifest = read_json(file)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise CleanplateError(
             f"cannot be read ({error})", file=file, cure="Delete it: its shard is made again."
         ) from error
-    if not isinstance(record, dict) or record.get("shard") != shard:
+    if not isinstance(manifest, dict) or manifest.get("shard") != shard:
         raise CleanplateError(
             f"is no record of shard {shard}", file=file, cure="Delete it: its shard is made again."
         )
-    return record
+    return manifest
 
 
-def is_made(out: Path, plan: Plan, shard: int) -> bool:
+def is_shard_complete(out: Path, plan: Plan, shard: int) -> bool:
     """Tell whether a shard is whole: it has its record, and its file the size that this says.
 
     Of the folders' form the record is believed; `cleanplate synth check` reads every file.
     """
     if plan.form == "folders":
-        return record_file(out, shard).exists()
-    record = read_record(out, shard)
-    if record is None:
+        return shard_manifest_file(out, shard).exists()
+    manifest = read_shard_manifest(out, shard)
+    if manifest is None:
         return False
     try:
-        return bool((out / record["file"]).stat().st_size == record["bytes"])
+        return bool((out / manifest["file"]).stat().st_size == manifest["bytes"])
     except OSError:
         return False
 
 
-def totals(out: Path, plan: Plan) -> dict[str, Any]:
+def dataset_totals(out: Path, plan: Plan) -> dict[str, Any]:
     """Add up the records of all shards: what `dataset.json` says.
 
     Raises:
@@ -91,13 +91,13 @@ def totals(out: Path, plan: Plan) -> dict[str, Any]:
     digest, size, samples = hashlib.sha256(), 0, 0
     skipped = [{"name": one.name, "reason": one.reason} for one in plan.skipped]
     for shard in range(plan.shards):
-        record = read_record(out, shard)
-        if record is None:
-            raise CleanplateError("is missing", file=record_file(out, shard))
-        digest.update(record_file(out, shard).read_bytes())
-        size += record["bytes"]
-        samples += record["count"] - len(record["skipped"])
-        skipped += record["skipped"]
+        manifest = read_shard_manifest(out, shard)
+        if manifest is None:
+            raise CleanplateError("is missing", file=shard_manifest_file(out, shard))
+        digest.update(shard_manifest_file(out, shard).read_bytes())
+        size += manifest["bytes"]
+        samples += manifest["count"] - len(manifest["skipped"])
+        skipped += manifest["skipped"]
     return {
         "format": FORMAT,
         "preset": plan.preset,
@@ -111,7 +111,8 @@ def totals(out: Path, plan: Plan) -> dict[str, Any]:
         "plates": len(plan.plates) or plan.procedural_plates,
         "cutouts": len(plan.cutouts) or plan.procedural_cutouts,
         "skipped": skipped,
-        "plan_sha256": plan.sha256,
+        # Of the file, not of `plan.text`: a plan of an older version keeps its keys.
+        "plan_sha256": hashlib.sha256((out / PLAN).read_bytes()).hexdigest(),
         "records_sha256": digest.hexdigest(),
     }
 

@@ -115,7 +115,7 @@ class Plan:
         """Give the name that all parts of a sample share."""
         return f"{index:09}" if self.form == "shards" else f"{index:06}"
 
-    def counted(self, index: int) -> tuple[int, int, int, int]:
+    def assignment_indices(self, index: int) -> tuple[int, int, int, int]:
         """Give the numbers of plate, cutout, flip and placement of an assignment's sample.
 
         Placements run fastest, plates slowest, so that neighbours share a plate.
@@ -143,11 +143,9 @@ class Plan:
     def from_json(cls, stored: Mapping[str, Any]) -> Plan:
         """Undo `as_json`; KeyError, TypeError or ValueError if it is no plan."""
         values = {field.name: stored[field.name] for field in fields(cls)}
-        settings = dict(values["settings"])
-        settings["subjects"] = tuple(settings["subjects"])
-        values["settings"] = CompositorSettings(**settings)
-        for noun in ("plates", "cutouts"):
-            values[noun] = tuple(PlannedAsset.from_json(one) for one in values[noun])
+        values["settings"] = CompositorSettings.from_json(values["settings"])
+        for asset_type in ("plates", "cutouts"):
+            values[asset_type] = tuple(PlannedAsset.from_json(one) for one in values[asset_type])
         values["skipped"] = tuple(Skipped(**one) for one in values["skipped"])
         return cls(**values)
 
@@ -167,7 +165,7 @@ def assignment_count(plates: int, cutouts: int, placements: int) -> int:
     return plates * cutouts * _FLIPS * placements
 
 
-def made_with() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
     """Versions of the libraries that a sample's bytes depend on."""
     import cv2
     import numpy as np
@@ -201,6 +199,8 @@ def read_plan(out: Path) -> Plan | None:
         return Plan.from_json(stored)
     except FileNotFoundError:
         return None
+    except CleanplateError as error:  # a setting out of range does not know its file
+        raise CleanplateError(error.what, file=file, cure=error.cure) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CleanplateError(f"is no plan of a data set ({error!r})", file=file) from error
 
@@ -215,19 +215,19 @@ def write_plan(out: Path, plan: Plan) -> None:
         path.write_text(plan.text, encoding="utf-8")
 
 
-def differences(there: Plan, here: Plan) -> list[str]:
+def plan_differences(there: Plan, here: Plan) -> list[str]:
     """Say in what two plans differ, a line for each thing; empty if they are the same."""
-    return list(_differences(there, here))
+    return list(_iterate_differences(there, here))
 
 
-def _differences(there: Plan, here: Plan) -> Iterator[str]:
+def _iterate_differences(there: Plan, here: Plan) -> Iterator[str]:
     for field in fields(Plan):
         name = field.name
         a, b = getattr(there, name), getattr(here, name)
         if a == b:
             continue
         if name in ("plates", "cutouts"):
-            yield from _changed_assets(name, a, b)
+            yield from _asset_differences(name, a, b)
         elif name == "settings":
             for one in fields(CompositorSettings):
                 x, y = getattr(a, one.name), getattr(b, one.name)
@@ -243,23 +243,23 @@ def _differences(there: Plan, here: Plan) -> Iterator[str]:
             yield f"{name}: {a} there, {b} here"
 
 
-def _changed_assets(
-    noun: str, there: tuple[PlannedAsset, ...], here: tuple[PlannedAsset, ...]
+def _asset_differences(
+    asset_type: str, there: tuple[PlannedAsset, ...], here: tuple[PlannedAsset, ...]
 ) -> Iterator[str]:
     a, b = ({asset.name: asset for asset in assets} for assets in (there, here))
     if len(there) != len(here):
-        yield f"{noun}: {len(there)} there, {len(here)} here"
+        yield f"{asset_type}: {len(there)} there, {len(here)} here"
     for name in sorted(a.keys() | b.keys()):
         if name not in b:
-            yield f"{noun}: {name} is missing here"
+            yield f"{asset_type}: {name} is missing here"
         elif name not in a:
-            yield f"{noun}: {name} is new here"
+            yield f"{asset_type}: {name} is new here"
         elif a[name].sha256 != b[name].sha256:
-            yield f"{noun}: the files of {name} have changed"
+            yield f"{asset_type}: the files of {name} have changed"
         elif a[name] != b[name]:
-            yield f"{noun}: what is said of the licence or kind of {name} has changed"
+            yield f"{asset_type}: what is said of the licence or kind of {name} has changed"
     if a.keys() == b.keys() and list(a) != list(b):
-        yield f"{noun}: in another order"
+        yield f"{asset_type}: in another order"
 
 
 def _names(skipped: tuple[Skipped, ...]) -> str:

@@ -14,10 +14,10 @@ from cleanplate.synthesis.building.plan import Plan
 from cleanplate.synthesis.compositor.composer import Composer
 from cleanplate.synthesis.compositor.placement import Placement
 
-_QUALITY = 95
+_JPEG_QUALITY = 95
 
 
-class Realistic:
+class RealisticSampler:
     """Makes the samples of a realistic plan.
 
     Args:
@@ -30,10 +30,10 @@ class Realistic:
 
     def sample(self, index: int) -> tuple[dict[str, bytes], dict[str, Any]]:
         """Give the parts of sample `index` by ending, and nothing for its record."""
-        sample, made = self.composer.made(index, self.plan.size)
+        sample, composition = self.composer.sample_with_truth(index, self.plan.size)
         parts = {
-            "plate.jpg": jpeg(sample["plate"], _QUALITY, full_colour=True),
-            "frame.jpg": jpeg(sample["frame"], _QUALITY, full_colour=True),
+            "plate.jpg": jpeg(sample["plate"], _JPEG_QUALITY, full_colour=True),
+            "frame.jpg": jpeg(sample["frame"], _JPEG_QUALITY, full_colour=True),
             "foreground.png": png(sample["foreground"]),
             "alpha.png": png(levels(sample["alpha"])),
             "shadow.png": png(levels(sample["shadow"])),
@@ -44,34 +44,36 @@ class Realistic:
         ):
             if not np.isnan(disparity).all():
                 parts[part] = png(encode_disparity(disparity, DATASET))
-        facts = {
+        metadata = {
             "index": index,
             "seed": self.plan.seed,
-            "plate": made.name,
-            "camera": None if made.view.camera is None else _camera(made.view.camera),
-            "subjects": [_subject(placement) for placement in made.placements],
+            "plate": composition.name,
+            "camera": None
+            if composition.view.camera is None
+            else _camera_metadata(composition.view.camera),
+            "subjects": [_subject_metadata(placement) for placement in composition.placements],
         }
-        parts["json"] = json.dumps(facts, ensure_ascii=False).encode()
+        parts["json"] = json.dumps(metadata, ensure_ascii=False).encode()
         return parts, {}
 
 
-def _camera(camera: Camera) -> dict[str, float]:
+def _camera_metadata(camera: Camera) -> dict[str, float]:
     """Facts of the frame's camera: intrinsics in pixels, height in metres, pitch in radians."""
     values = {**camera.intrinsics._asdict(), "height": camera.height, "pitch": camera.pitch}
     return {name: round(float(value), 5) for name, value in values.items()}
 
 
-def _subject(put: Placement) -> dict[str, Any]:
+def _subject_metadata(placement: Placement) -> dict[str, Any]:
     """Facts of one subject, the farthest first: foot point in pixels, depth in metres."""
     return {
-        "cutout": put.cutout.name,
-        "kind": put.cutout.kind,
-        "how": put.how,
-        "mirrored": put.mirrored,
-        "scale": round(put.scale, 5),
-        "x": round(put.x, 3),
-        "y": round(put.y, 3),
-        "z": None if put.z is None else round(put.z, 4),
-        "support": None if put.support is None else round(put.support, 4),
-        "metres": round(put.metres, 5),
+        "cutout": placement.cutout.name,
+        "kind": placement.cutout.kind,
+        "how": placement.how,
+        "mirrored": placement.mirrored,
+        "scale": round(placement.scale, 5),
+        "x": round(placement.x, 3),
+        "y": round(placement.y, 3),
+        "z": None if placement.z is None else round(placement.z, 4),
+        "support": None if placement.support is None else round(placement.support, 4),
+        "metres": round(placement.metres, 5),
     }

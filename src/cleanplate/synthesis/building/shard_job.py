@@ -17,14 +17,14 @@ import cv2
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.building.asset_selection import PlannedCutouts, PlannedPlates
-from cleanplate.synthesis.building.assignment_sampler import Assignment
+from cleanplate.synthesis.building.assignment_sampler import AssignmentSampler
 from cleanplate.synthesis.building.folder_writer import remove_chunk, write_chunk
-from cleanplate.synthesis.building.manifest import write_record
-from cleanplate.synthesis.building.plan import Plan, made_with
-from cleanplate.synthesis.building.realistic_sampler import Realistic
+from cleanplate.synthesis.building.manifest import write_shard_manifest
+from cleanplate.synthesis.building.plan import Plan, library_versions
+from cleanplate.synthesis.building.realistic_sampler import RealisticSampler
 from cleanplate.synthesis.building.shard_writer import write_shard
 from cleanplate.synthesis.compositor.composer import Composer
-from cleanplate.synthesis.compositor.subject_sampling import Cutouts, Plates
+from cleanplate.synthesis.compositor.subject_sampling import CutoutCollection, PlateCollection
 from cleanplate.synthesis.procedural.asset_pool import ProceduralCutouts, ProceduralPlates
 
 _LAST_PLATES = 8 << 20
@@ -75,9 +75,9 @@ def make_shard(job: Job, shard: int, tick: Callable[[int], None]) -> Report:
             nothing of the shard stays.
     """
     plan = job.plan
-    if dict(plan.made_with) != made_with():
+    if dict(plan.made_with) != library_versions():
         raise CleanplateError(
-            f"the plan was made with {_told(plan.made_with)}; here is {_told(made_with())}",
+            f"the plan was made with {_told(plan.made_with)}; here is {_told(library_versions())}",
             file=job.out,
             cure="The bytes would differ. Install the same versions, or build a new set.",
         )
@@ -94,7 +94,7 @@ def make_shard(job: Job, shard: int, tick: Callable[[int], None]) -> Report:
         cv2.setNumThreads(threads)
     head = {"shard": shard, "first": indices.start, "count": len(indices), "skipped": []}
     try:
-        write_record(job.out, {**head, **written})
+        write_shard_manifest(job.out, {**head, **written})
     except BaseException:  # the last thing that a full disk refuses
         _remove(job, shard)
         raise
@@ -147,8 +147,8 @@ def _sampler(job: Job) -> Sampler:
 def sampler_of(job: Job) -> Sampler:
     """Open the assets of a plan, ready to make its samples."""
     plan = job.plan
-    plates: list[Plates] = []
-    cutouts: list[Cutouts] = []
+    plates: list[PlateCollection] = []
+    cutouts: list[CutoutCollection] = []
     if plan.plates:
         # Where the plan goes from plate to plate, there is no use in keeping those behind.
         kept = {"memory": _LAST_PLATES} if plan.placements else {}
@@ -160,7 +160,7 @@ def sampler_of(job: Job) -> Sampler:
     if plan.procedural_cutouts:
         cutouts.append(ProceduralCutouts(plan.seed, plan.procedural_cutouts))
     if plan.placements:
-        return Assignment(plan, plates[0], cutouts[0])
+        return AssignmentSampler(plan, plates[0], cutouts[0])
     share = plan.settings.procedural_share
     shown = share * plan.settings.procedural_cutout_share
     composer = Composer(
@@ -171,7 +171,7 @@ def sampler_of(job: Job) -> Sampler:
         plate_shares=[1 - share, share] if len(plates) > 1 else None,
         cutout_shares=[1 - shown, shown] if len(cutouts) > 1 else None,
     )
-    return Realistic(plan, composer)
+    return RealisticSampler(plan, composer)
 
 
 def memory_now() -> float:

@@ -24,7 +24,7 @@ def write_shard(
         CleanplateError: if it cannot be written.
     """
     with replacing(file) as temporary, temporary.open("wb") as stream:
-        sink = _Digesting(stream)
+        sink = _DigestWriter(stream)
         with tarfile.open(fileobj=sink, mode="w:", format=tarfile.USTAR_FORMAT) as tar:
             for name, parts, _ in samples:
                 for ending, data in parts.items():
@@ -36,7 +36,7 @@ def write_shard(
     return {"file": file.name, "bytes": size, "sha256": digest}
 
 
-class _Digesting(io.RawIOBase):
+class _DigestWriter(io.RawIOBase):
     """Passes bytes on, and adds up their number and their sha256."""
 
     def __init__(self, stream: io.BufferedWriter):

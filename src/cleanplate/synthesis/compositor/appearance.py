@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from cleanplate.arrays import Bytes, Picture
-from cleanplate.synthesis.compositor.clothing import dress_anew, print_plate
-from cleanplate.synthesis.compositor.edge_effects import change_edges
+from cleanplate.synthesis.compositor.clothing import print_plate_colours, replace_cloth
+from cleanplate.synthesis.compositor.edge_effects import apply_edge_effects
 from cleanplate.synthesis.compositor.hair import add_hair
-from cleanplate.synthesis.compositor.harmonisation import light_of
+from cleanplate.synthesis.compositor.harmonisation import harmonised_light
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.low_light import darkened_like
+from cleanplate.synthesis.compositor.low_light import match_brightness
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 
-_FURRY = ("person", "animal")
+_HAIRY_KINDS = ("person", "animal")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SceneContext:
     """What a subject stands in.
 
     Args:
@@ -30,28 +30,28 @@ class Surroundings:
         dark: whether the scene lies in low light.
     """
 
-    seen: Bytes
+    plate_srgb: Bytes
     plate: Picture
     behind: Picture
     lamp: Picture | None
     dark: bool
 
 
-def appear(
-    rng: np.random.Generator, layer: Layer, around: Surroundings, settings: CompositorSettings
+def subject_colour(
+    rng: np.random.Generator, layer: Layer, context: SceneContext, settings: CompositorSettings
 ) -> Picture:
     """Give the subject's colour in linear light (h, w, 3); its edges change in place."""
-    change_edges(rng, layer, settings)
+    apply_edge_effects(rng, layer, settings)
     loose = bool(settings.hair_share and rng.random() < settings.hair_share)
-    if loose and layer.placement.cutout.kind in _FURRY:
-        add_hair(rng, layer, (around.seen.shape[0], around.seen.shape[1]))
-    colour = light_of(rng, layer, around.seen, settings)
+    if loose and layer.placement.cutout.kind in _HAIRY_KINDS:
+        add_hair(rng, layer, (context.plate_srgb.shape[0], context.plate_srgb.shape[1]))
+    colour = harmonised_light(rng, layer, context.plate_srgb, settings)
     if settings.cloth_share and rng.random() < settings.cloth_share:
-        colour = dress_anew(rng, layer, colour)
-    if around.dark:
-        colour = darkened_like(rng, layer, colour, around.plate[layer.box])
-    if around.lamp is not None:
-        colour = np.minimum(colour * around.lamp[layer.box], 1)
+        colour = replace_cloth(rng, layer, colour)
+    if context.dark:
+        colour = match_brightness(rng, layer, colour, context.plate[layer.box])
+    if context.lamp is not None:
+        colour = np.minimum(colour * context.lamp[layer.box], 1)
     if settings.print_share and rng.random() < settings.print_share:
-        colour = print_plate(rng, layer, colour, around.behind[layer.box])
+        colour = print_plate_colours(rng, layer, colour, context.behind[layer.box])
     return colour

@@ -17,15 +17,15 @@ import numpy.typing as npt
 from cleanplate.arrays import Bytes, Picture
 from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb
 
-_BYTES = np.arange(256, dtype=np.uint8)
-_POOL = 640
+_CODES = np.arange(256, dtype=np.uint8)
+_POOL_SIZE = 640
 """Side of the pools of noise that all samples cut theirs from."""
-_COARSE = (0.0, 0.25, 0.5, 0.75)
+_COARSE_SHARES = (0.0, 0.25, 0.5, 0.75)
 """Shares of blotchy noise, a pool for each."""
 
 
 @dataclass(frozen=True)
-class Pass:
+class CameraParams:
     """One picture's way through the camera.
 
     Args:
@@ -43,19 +43,19 @@ class Pass:
 
     gain: npt.NDArray[np.float32]
     gamma: float = 1.0
-    field: npt.NDArray[np.float32] | None = None
-    blur: float = 0.0
+    gain_field: npt.NDArray[np.float32] | None = None
+    blur_sigma: float = 0.0
     sharpen: float = 0.0
-    read: float = 0.0
-    shot: float = 0.0
-    coarse: float = 0.0
-    quality: int | None = None
-    seed: int = 0
+    read_noise: float = 0.0
+    shot_noise: float = 0.0
+    coarse_share: float = 0.0
+    jpeg_quality: int | None = None
+    noise_seed: int = 0
 
 
-def draw_passes(
+def sample_camera_params(
     rng: np.random.Generator, size: tuple[int, int], *, clean: float, drift: float
-) -> tuple[Pass, Pass, npt.NDArray[np.float64] | None]:
+) -> tuple[CameraParams, CameraParams, npt.NDArray[np.float64] | None]:
     """Draw the passes of plate and frame, and how the plate's camera had moved.
 
     `clean` and `drift` are the shares of pairs that hardly or strongly differ; the rest differs
@@ -68,67 +68,77 @@ def draw_passes(
         ones = np.ones(3, np.float32)
         quality = int(rng.integers(90, 101)) if rng.random() < 0.2 else None
         shot = rng.uniform(0, 1.5)
-        shared = Pass(ones, read=read, shot=shot, coarse=rng.uniform(0, 0.5), quality=quality)
-        return _seeded(rng, shared), _seeded(rng, shared), None
-    strong = kind > 1 - drift
-    shared = _shared_pass(rng, size, unit, strong)
-    plate, frame = (_own_pass(rng, shared, unit, strong) for _ in range(2))
+        shared = CameraParams(
+            ones,
+            read_noise=read,
+            shot_noise=shot,
+            coarse_share=rng.uniform(0, 0.5),
+            jpeg_quality=quality,
+        )
+        return _with_noise_seed(rng, shared), _with_noise_seed(rng, shared), None
+    drift = kind > 1 - drift
+    shared = _sample_shared_params(rng, size, unit, drift)
+    plate, frame = (_sample_picture_params(rng, shared, unit, drift) for _ in range(2))
     if rng.random() < 0.15:  # only one of the two was compressed
         plate, frame = (
-            (replace(plate, quality=None), frame)
+            (replace(plate, jpeg_quality=None), frame)
             if rng.random() < 0.5
-            else (plate, replace(frame, quality=None))
+            else (plate, replace(frame, jpeg_quality=None))
         )
-    return plate, frame, _draw_motion(rng, size, unit, strong)
+    return plate, frame, _sample_motion(rng, size, unit, drift)
 
 
-def _seeded(rng: np.random.Generator, this: Pass) -> Pass:
-    return replace(this, seed=int(rng.integers(1 << 30)))
+def _with_noise_seed(rng: np.random.Generator, params: CameraParams) -> CameraParams:
+    return replace(params, noise_seed=int(rng.integers(1 << 30)))
 
 
-def _shared_pass(
-    rng: np.random.Generator, size: tuple[int, int], unit: float, strong: bool
-) -> Pass:
+def _sample_shared_params(
+    rng: np.random.Generator, size: tuple[int, int], unit: float, drift: bool
+) -> CameraParams:
     """Give what both pictures have in common: lens, sensor, coding."""
     field = None
     if rng.random() < 0.35:
         field = _vignette(size, rng.uniform(0.05, 0.5))
-    noise = float(np.exp(rng.uniform(np.log(0.5), np.log(6.0 if strong else 3.5))))
-    return Pass(
+    noise = float(np.exp(rng.uniform(np.log(0.5), np.log(6.0 if drift else 3.5))))
+    return CameraParams(
         np.ones(3, np.float32),
-        field=field,
-        blur=unit * rng.uniform(0.3, 0.9) if rng.random() < 0.3 else 0.0,
+        gain_field=field,
+        blur_sigma=unit * rng.uniform(0.3, 0.9) if rng.random() < 0.3 else 0.0,
         sharpen=rng.uniform(0.2, 1.0) if rng.random() < 0.12 else 0.0,
-        read=noise * rng.uniform(0.3, 1),
-        shot=noise * rng.uniform(0.3, 1.6),
-        coarse=rng.uniform(0, 0.8) if rng.random() < 0.4 else rng.uniform(0, 0.2),
-        quality=int(rng.integers(35 if strong else 60, 100)) if rng.random() < 0.7 else None,
+        read_noise=noise * rng.uniform(0.3, 1),
+        shot_noise=noise * rng.uniform(0.3, 1.6),
+        coarse_share=rng.uniform(0, 0.8) if rng.random() < 0.4 else rng.uniform(0, 0.2),
+        jpeg_quality=int(rng.integers(35 if drift else 60, 100)) if rng.random() < 0.7 else None,
     )
 
 
-def _own_pass(rng: np.random.Generator, shared: Pass, unit: float, strong: bool) -> Pass:
+def _sample_picture_params(
+    rng: np.random.Generator, shared: CameraParams, unit: float, drift: bool
+) -> CameraParams:
     """One picture's own: exposure, white balance, a light that changed, focus."""
-    exposure = rng.normal(0, 0.075 if strong else 0.022) + (
-        rng.uniform(-0.16, 0.16) if strong and rng.random() < 0.3 else 0
+    exposure = rng.normal(0, 0.075 if drift else 0.022) + (
+        rng.uniform(-0.16, 0.16) if drift and rng.random() < 0.3 else 0
     )
-    balance = rng.normal(0, 0.022 if strong else 0.008, 3)
+    balance = rng.normal(0, 0.022 if drift else 0.008, 3)
     own = replace(
         shared,
         gain=np.exp(exposure + balance).astype(np.float32),
-        gamma=float(np.exp(rng.normal(0, 0.035 if strong else 0.01))),
-        read=shared.read * rng.uniform(0.8, 1.25),
+        gamma=float(np.exp(rng.normal(0, 0.035 if drift else 0.01))),
+        read_noise=shared.read_noise * rng.uniform(0.8, 1.25),
     )
-    if rng.random() < (0.4 if strong else 0.15):
-        light = _slow_field(rng, rng.uniform(0.02, 0.16 if strong else 0.07))
-        if own.field is not None:
-            wide = cv2.resize(light, own.field.shape[::-1], interpolation=cv2.INTER_CUBIC)
-            light = own.field * np.asarray(wide, np.float32)
-        own = replace(own, field=light)
-    if rng.random() < (0.4 if strong else 0.1):
-        own = replace(own, blur=float(np.hypot(own.blur, unit * rng.uniform(0.2, 1.0))))
-    if own.quality is not None and rng.random() < 0.3:
-        own = replace(own, quality=int(np.clip(own.quality + rng.integers(-20, 21), 30, 100)))
-    return _seeded(rng, own)
+    if rng.random() < (0.4 if drift else 0.15):
+        light = _low_frequency_gain(rng, rng.uniform(0.02, 0.16 if drift else 0.07))
+        if own.gain_field is not None:
+            wide = cv2.resize(light, own.gain_field.shape[::-1], interpolation=cv2.INTER_CUBIC)
+            light = own.gain_field * np.asarray(wide, np.float32)
+        own = replace(own, gain_field=light)
+    if rng.random() < (0.4 if drift else 0.1):
+        own = replace(own, blur_sigma=float(np.hypot(own.blur_sigma, unit * rng.uniform(0.2, 1.0))))
+    if own.jpeg_quality is not None and rng.random() < 0.3:
+        own = replace(
+            own, jpeg_quality=int(np.clip(own.jpeg_quality + rng.integers(-20, 21), 30, 100))
+        )
+    return _with_noise_seed(rng, own)
 
 
 def _vignette(size: tuple[int, int], strength: float) -> npt.NDArray[np.float32]:
@@ -139,7 +149,7 @@ def _vignette(size: tuple[int, int], strength: float) -> npt.NDArray[np.float32]
     return np.asarray(1 - strength * radius, np.float32)
 
 
-def _slow_field(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
+def _low_frequency_gain(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
     """Draw a smooth change of light over the picture: a cloud, a door, a screen; or bands."""
     if rng.random() < 0.2:
         phase, count = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 3)
@@ -149,13 +159,13 @@ def _slow_field(rng: np.random.Generator, strength: float) -> npt.NDArray[np.flo
     return np.clip(np.exp(grid), 0.75, 1.3).astype(np.float32)
 
 
-def _draw_motion(
-    rng: np.random.Generator, size: tuple[int, int], unit: float, strong: bool
+def _sample_motion(
+    rng: np.random.Generator, size: tuple[int, int], unit: float, drift: bool
 ) -> npt.NDArray[np.float64] | None:
     if rng.random() < 0.3:
         return None
     height, width = size
-    if strong:
+    if drift:
         shift = rng.normal(0, 0.9, 2) * unit
         angle, grow = rng.normal(0, 0.0022), rng.normal(0, 0.002)
     else:
@@ -169,8 +179,8 @@ def _draw_motion(
     return motion
 
 
-def draw_crop(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Draw a motion as `draw_passes` does: cut and zoomed apart from the frame, by up to 1 %."""
+def sample_crop_motion(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Draw a motion of the plate as a crop and zoom apart from the frame, by up to 1 %."""
     height, width = size
     grow = 1 + rng.uniform(-0.01, 0.01)
     motion = np.array([[grow, 0.0, 0.0], [0.0, grow, 0.0]])
@@ -180,69 +190,71 @@ def draw_crop(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np
     return motion
 
 
-def expose(picture: Picture | Bytes, this: Pass) -> Bytes:
+def apply_camera(picture: Picture | Bytes, params: CameraParams) -> Bytes:
     """Send a picture through a pass: (H, W, 3) uint8 sRGB.
 
     The picture is float32 linear light or uint8 codes; codes are decoded only where the pass has
     to. Field and defocus act on linear light; gain does too, by way of the codes' curve, so that
     what was white stays at the gain's white; noise and JPEG act on codes.
     """
-    if this.field is not None or this.blur > 0:
+    if params.gain_field is not None or params.blur_sigma > 0:
         light = np.asarray(picture, np.float32)
         if picture.dtype == np.uint8:
             light = linear_from_uint8(np.asarray(picture, np.uint8))
         height, width = light.shape[:2]
-        if this.field is not None:
+        if params.gain_field is not None:
             # For three channels while it is small: merging it afterwards costs more.
-            field = cv2.merge([this.field] * 3)
+            field = cv2.merge([params.gain_field] * 3)
             factor = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
             light = np.asarray(cv2.multiply(light, factor, dst=factor), np.float32)
-        if this.blur > 0:
+        if params.blur_sigma > 0:
             edge = cv2.BORDER_REFLECT_101
-            soft = cv2.GaussianBlur(light, (0, 0), this.blur, borderType=edge)
+            soft = cv2.GaussianBlur(light, (0, 0), params.blur_sigma, borderType=edge)
             light = np.asarray(soft, np.float32)
         picture = light
     if picture.dtype == np.uint8:
         coded = np.asarray(picture, np.uint8)
     else:
         coded = coded_from_linear(np.asarray(picture, np.float32))
-    value = np.asarray(cv2.LUT(coded, tone(this)[:, None, :]), np.float32)
-    if this.sharpen:
+    value = np.asarray(cv2.LUT(coded, camera_tone_curve(params)[:, None, :]), np.float32)
+    if params.sharpen:
         soft = cv2.GaussianBlur(value, (0, 0), 1.0)
-        sharp = cv2.addWeighted(value, 1 + this.sharpen, soft, -this.sharpen, 0)
+        sharp = cv2.addWeighted(value, 1 + params.sharpen, soft, -params.sharpen, 0)
         value = np.asarray(sharp, np.float32)
     out: npt.ArrayLike
-    if this.read or this.shot:
-        deviation = cv2.LUT(coded, np.sqrt(this.read**2 + this.shot**2 * _shot_noise()))
-        noise = cv2.multiply(_noise(this, coded.shape[:2]), deviation, dst=deviation)
+    if params.read_noise or params.shot_noise:
+        deviation = cv2.LUT(
+            coded, np.sqrt(params.read_noise**2 + params.shot_noise**2 * _shot_noise_variance())
+        )
+        noise = cv2.multiply(_crop_noise(params, coded.shape[:2]), deviation, dst=deviation)
         out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds, and stops at 0 and 255
     else:
         out = cv2.convertScaleAbs(np.maximum(value, 0, out=value))
-    if this.quality is not None:
-        out = jpeg(np.asarray(out, np.uint8), this.quality)
+    if params.jpeg_quality is not None:
+        out = jpeg_round_trip(np.asarray(out, np.uint8), params.jpeg_quality)
     return np.asarray(out, np.uint8)
 
 
-def tone(this: Pass) -> npt.NDArray[np.float32]:
+def camera_tone_curve(params: CameraParams) -> npt.NDArray[np.float32]:
     """Give the pass's curve (256, 3): codes after gain, white balance and gamma, in [0, 255]."""
-    light = linear_from_uint8(_BYTES)[:, None] * this.gain
+    light = linear_from_uint8(_CODES)[:, None] * params.gain
     coded = linear_to_srgb(np.minimum(light, 1))
-    return np.asarray(255 * coded ** np.float32(this.gamma), np.float32)
+    return np.asarray(255 * coded ** np.float32(params.gamma), np.float32)
 
 
 @cache
-def _shot_noise() -> npt.NDArray[np.float32]:
+def _shot_noise_variance() -> npt.NDArray[np.float32]:
     """Square of the shot noise (256,) at each code, relative to that at full light.
 
     In linear light shot noise goes as light's root; the slope of the sRGB curve turns it into
     codes: nearly even over the range, less in the dark, where the curve is straight.
     """
-    light = linear_from_uint8(_BYTES)
+    light = linear_from_uint8(_CODES)
     slope = np.minimum(12.92, 0.44 * np.maximum(light, 1e-4) ** -0.583) / 0.44
     return np.asarray(light * slope**2, np.float32)
 
 
-def jpeg(picture: Bytes, quality: int) -> Bytes:
+def jpeg_round_trip(picture: Bytes, quality: int) -> Bytes:
     """Give the picture after coding and decoding as JPEG, 4:2:0."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -250,31 +262,33 @@ def jpeg(picture: Bytes, quality: int) -> Bytes:
     return np.asarray(cv2.cvtColor(again, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _noise(this: Pass, shape: tuple[int, ...]) -> Picture:
+def _crop_noise(params: CameraParams, shape: tuple[int, ...]) -> Picture:
     """Cut unit noise (H, W, 3) from a pool, at a place that the pass's seed gives."""
-    kind = int(np.abs(np.array(_COARSE) - this.coarse).argmin())
-    return _cut(_pool(kind), this.seed, shape)
+    kind = int(np.abs(np.array(_COARSE_SHARES) - params.coarse_share).argmin())
+    return _crop_pool(_noise_pool(kind), params.noise_seed, shape)
 
 
-def _cut(pool: Picture, seed: int, shape: tuple[int, ...]) -> Picture:
+def _crop_pool(pool: Picture, seed: int, shape: tuple[int, ...]) -> Picture:
     height, width = shape[0], shape[1]
-    if height <= _POOL and width <= _POOL:
-        y, x = seed % (_POOL - height + 1), seed // _POOL % (_POOL - width + 1)
+    if height <= _POOL_SIZE and width <= _POOL_SIZE:
+        y, x = seed % (_POOL_SIZE - height + 1), seed // _POOL_SIZE % (_POOL_SIZE - width + 1)
         return pool[y : y + height, x : x + width]
-    y, x = seed % _POOL, seed // _POOL % _POOL
-    rows, columns = np.arange(y, y + height) % _POOL, np.arange(x, x + width) % _POOL
+    y, x = seed % _POOL_SIZE, seed // _POOL_SIZE % _POOL_SIZE
+    rows, columns = np.arange(y, y + height) % _POOL_SIZE, np.arange(x, x + width) % _POOL_SIZE
     return np.asarray(pool[np.ix_(rows, columns)])
 
 
 @cache
-def _pool(kind: int) -> Picture:
-    """Noise (640, 640, 3) of unit deviation that joins at its borders, blotchy by `_COARSE`."""
+def _noise_pool(kind: int) -> Picture:
+    """Noise (640, 640, 3) of unit deviation, periodic; `kind` is an index of `_COARSE_SHARES`."""
     rng = np.random.default_rng(0xCA11)
-    grey = rng.standard_normal((_POOL, _POOL, 1), np.float32)
-    own = rng.standard_normal((_POOL, _POOL, 3), np.float32)
+    grey = rng.standard_normal((_POOL_SIZE, _POOL_SIZE, 1), np.float32)
+    own = rng.standard_normal((_POOL_SIZE, _POOL_SIZE, 3), np.float32)
     fine = np.float32(0.75) * grey + np.float32(0.66) * own
     wide = cv2.copyMakeBorder(own, 16, 16, 16, 16, cv2.BORDER_WRAP)
-    coarse = np.asarray(cv2.GaussianBlur(wide, (0, 0), 1.6)[16:-16, 16:-16])
-    share = np.float32(_COARSE[kind])
-    mixed = fine / fine.std() * np.sqrt(1 - share * share) + coarse / coarse.std() * share
+    coarse_share = np.asarray(cv2.GaussianBlur(wide, (0, 0), 1.6)[16:-16, 16:-16])
+    share = np.float32(_COARSE_SHARES[kind])
+    mixed = (
+        fine / fine.std() * np.sqrt(1 - share * share) + coarse_share / coarse_share.std() * share
+    )
     return np.asarray(mixed / mixed.std(), np.float32)

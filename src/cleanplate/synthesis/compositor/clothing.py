@@ -14,22 +14,22 @@ import numpy.typing as npt
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.shadow import LUMINANCE
-from cleanplate.synthesis.procedural.textures import draw_texture, muted_colour
+from cleanplate.synthesis.procedural.textures import muted_colour, sample_texture
 
 _LETTERS = "ABCDEFGHKLMNPRSTUVXYZ0123456789"
-_SMALLEST = 24
+_MIN_PIXELS = 24
 """Pixels of cloth below which nothing is drawn on it."""
 
 
-def dress_anew(rng: np.random.Generator, layer: Layer, colour: Picture) -> Picture:
+def replace_cloth(rng: np.random.Generator, layer: Layer, colour: Picture) -> Picture:
     """Cover a part of the subject with another cloth. Linear light (h, w, 3) in and out."""
-    part = _cloth(rng, layer)
+    part = _cloth_mask(rng, layer)
     if part is None:
         return colour
-    return _covered(rng, colour, part, _texture(rng, part.shape), folds=rng.uniform(0.5, 1.0))
+    return _apply_cover(rng, colour, part, _texture(rng, part.shape), folds=rng.uniform(0.5, 1.0))
 
 
-def print_plate(
+def print_plate_colours(
     rng: np.random.Generator, layer: Layer, colour: Picture, behind: Picture
 ) -> Picture:
     """Print the plate's own colours on a part of the subject.
@@ -37,7 +37,7 @@ def print_plate(
     `behind` (h, w, 3) is what the subject hides, in linear light: its colour there becomes that
     of the plate, as a whole or in a pattern's one half.
     """
-    part = _cloth(rng, layer)
+    part = _cloth_mask(rng, layer)
     if part is None:
         return colour
     # The plate as it is, or its colours without its edges: cloth that happens to match a wall.
@@ -46,16 +46,16 @@ def print_plate(
     near = np.asarray(seen, np.float32) * np.exp(rng.normal(0, 0.03, 3)).astype(np.float32)
     kind = rng.random()
     if kind < 0.35:  # all of it
-        return _covered(rng, colour, part, near, folds=rng.uniform(0, 0.35))
+        return _apply_cover(rng, colour, part, near, folds=rng.uniform(0, 0.35))
     ink = _pattern(rng, part.shape)
     if kind < 0.7:  # a print on the cloth that is there
-        return _covered(rng, colour, part * ink, near, folds=rng.uniform(0, 0.35))
+        return _apply_cover(rng, colour, part * ink, near, folds=rng.uniform(0, 0.35))
     other = np.broadcast_to(muted_colour(rng), near.shape).astype(np.float32)
     mixed = near + ink[..., None] * (other - near)
-    return _covered(rng, colour, part, mixed, folds=rng.uniform(0, 0.5))
+    return _apply_cover(rng, colour, part, mixed, folds=rng.uniform(0, 0.5))
 
 
-def _cloth(rng: np.random.Generator, layer: Layer) -> Plane | None:
+def _cloth_mask(rng: np.random.Generator, layer: Layer) -> Plane | None:
     """Choose a part of the subject: (h, w) in [0, 1]; None if it is too small to be seen.
 
     A stretch of its height, and there mostly what has one colour, as a shirt or a door has.
@@ -75,7 +75,7 @@ def _cloth(rng: np.random.Generator, layer: Layer) -> Plane | None:
     y = (rows - np.float32(top)) / np.float32(bottom - top)
     within = solid & ((y > ends[0]) & (y < ends[1]))[:, None]
     places = np.flatnonzero(within)
-    if places.size < _SMALLEST:
+    if places.size < _MIN_PIXELS:
         return None
     if rng.random() < 0.75:
         smooth = np.asarray(cv2.blur(layer.colour, (3, 3)), np.float32)
@@ -90,7 +90,7 @@ def _cloth(rng: np.random.Generator, layer: Layer) -> Plane | None:
     return np.asarray(part, np.float32)
 
 
-def _covered(
+def _apply_cover(
     rng: np.random.Generator, colour: Picture, part: Plane, cover: Picture, *, folds: float
 ) -> Picture:
     """Mix `cover` over `colour` where `part` is; `folds` of the shading there stays on it."""
@@ -106,7 +106,7 @@ def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> Picture:
     """Cloth of one of many kinds (h, w, 3), linear light."""
     height, width = shape
     if rng.random() < 0.5:
-        tile = draw_texture(rng, "cloth" if rng.random() < 0.6 else "wall").levels[0]
+        tile = sample_texture(rng, "cloth" if rng.random() < 0.6 else "wall").levels[0]
         count = float(np.exp(rng.uniform(np.log(0.6), np.log(4.0))))
         side = max(4, round(max(height, width) / count))
         small = np.asarray(cv2.resize(tile, (side, side), interpolation=cv2.INTER_AREA))

@@ -17,26 +17,31 @@ from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets.asset_cache import with_cache
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.assets.cutout import Cutout
-from cleanplate.synthesis.assets.split import Part, part_of
-from cleanplate.synthesis.compositor.appearance import Surroundings, appear
+from cleanplate.synthesis.assets.split import Subset, subset_of
+from cleanplate.synthesis.compositor.appearance import SceneContext, subject_colour
 from cleanplate.synthesis.compositor.camera_effects import (
-    Pass,
-    draw_crop,
-    draw_passes,
-    expose,
-    tone,
+    CameraParams,
+    apply_camera,
+    camera_tone_curve,
+    sample_camera_params,
+    sample_crop_motion,
 )
-from cleanplate.synthesis.compositor.frame_light import draw_light
-from cleanplate.synthesis.compositor.harmonisation import draw_look, linear_by
+from cleanplate.synthesis.compositor.frame_light import sample_frame_light
+from cleanplate.synthesis.compositor.harmonisation import linear_by_curve, sample_tone_curve
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.low_light import dark_curve, noisy
-from cleanplate.synthesis.compositor.occlusion import Subjects, add_layer, visible
+from cleanplate.synthesis.compositor.low_light import low_light_curve, with_low_light_noise
+from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
 from cleanplate.synthesis.compositor.placement import Placement
-from cleanplate.synthesis.compositor.reflection import add_reflection, add_shine
+from cleanplate.synthesis.compositor.reflection import add_colour_bleed, add_reflection
 from cleanplate.synthesis.compositor.settings import CompositorSettings
-from cleanplate.synthesis.compositor.shadow import shadows
-from cleanplate.synthesis.compositor.subject_sampling import Cutouts, Plates, draw_subject, weighted
-from cleanplate.synthesis.compositor.view import View, draw_view
+from cleanplate.synthesis.compositor.shadow import shadow_factors
+from cleanplate.synthesis.compositor.subject_sampling import (
+    CutoutCollection,
+    PlateCollection,
+    sample_subject,
+    weighted_choice,
+)
+from cleanplate.synthesis.compositor.view import SceneView, sample_view
 from cleanplate.synthesis.procedural.asset_pool import ProceduralCutouts, ProceduralPlates
 
 
@@ -59,21 +64,21 @@ class Composition:
     """A sample before the camera. Pictures are linear light, (H, W, 3) float32.
 
     `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
-    times `shadow_colour`, but for faint reflections and new light. `name` is the plate's; `look`
-    (256, 3) is the curve of codes that its picture went through, `seen` the result (H, W, 3)
-    uint8. `placements` from far to near.
+    times `shadow_colour`, but for faint reflections and new light. `name` is the plate's;
+    `tone_curve` (256, 3) is the curve of codes that its picture went through, `plate_srgb` the
+    result (H, W, 3) uint8. `placements` from far to near.
     """
 
     name: str
-    view: View
-    seen: Bytes
+    view: SceneView
+    plate_srgb: Bytes
     plate: Picture
     background: Picture
-    subjects: Subjects
+    subjects: MergedSubjects
     frame: Picture
     shadow: Plane
     shadow_colour: Picture | None
-    look: npt.NDArray[np.float32]
+    tone_curve: npt.NDArray[np.float32]
     placements: tuple[Placement, ...]
     dark: bool = False
     """Whether it is in low light, and wants the noise of that."""
@@ -88,8 +93,8 @@ class Composer:
 
     def __init__(
         self,
-        plates: Sequence[Plates],
-        cutouts: Sequence[Cutouts],
+        plates: Sequence[PlateCollection],
+        cutouts: Sequence[CutoutCollection],
         *,
         seed: int,
         settings: CompositorSettings | None = None,
@@ -110,12 +115,12 @@ class Composer:
         *,
         seed: int,
         settings: CompositorSettings | None = None,
-        part: Part = "all",
+        subset: Subset = "all",
         cache: Path | None = None,
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
 
-        Of several folders each counts by its number of assets. `part` takes those alone that
+        Of several folders each counts by its number of assets. `subset` takes those alone that
         train or that validate (see `assets.split`). `cache` is a folder for decoded assets, which
         every process and run shares (see `assets.asset_cache`); the samples are the same with
         and without it.
@@ -125,82 +130,84 @@ class Composer:
                 found when they are first used, and then named.
         """
         settings = settings or CompositorSettings()
-        rooms = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
+        procedural_plates = ProceduralPlates(seed, settings.procedural_rooms, settings.textures)
         subjects = ProceduralCutouts(seed, settings.procedural_cutouts)
-        scenes = [PlateFolder.open(folder) for folder in _folders(plates)]
-        kinds = [CutoutFolder.open(folder) for folder in _folders(cutouts)]
+        scenes = [PlateFolder.open(folder) for folder in _as_folders(plates)]
+        kinds = [CutoutFolder.open(folder) for folder in _as_folders(cutouts)]
         if cache is not None:
             scenes = [with_cache(folder, cache) for folder in scenes]
             kinds = [with_cache(folder, cache) for folder in kinds]
-        scenes, kinds = part_of(scenes, part), part_of(kinds, part)
+        scenes, kinds = subset_of(scenes, subset), subset_of(kinds, subset)
         share = settings.procedural_share
         return cls(
-            [*scenes, rooms],
+            [*scenes, procedural_plates],
             [*kinds, subjects],
             seed=seed,
             settings=settings,
-            plate_shares=_shares(scenes, share),
-            cutout_shares=_shares(kinds, share * settings.procedural_cutout_share),
+            plate_shares=_collection_weights(scenes, share),
+            cutout_shares=_collection_weights(kinds, share * settings.procedural_cutout_share),
         )
 
     def sample(self, index: int, size: tuple[int, int]) -> Sample:
         """Make sample `index` at `size` = (H, W), at least 16 x 16."""
-        return self.made(index, size)[0]
+        return self.sample_with_truth(index, size)[0]
 
-    def made(self, index: int, size: tuple[int, int]) -> tuple[Sample, Composition]:
+    def sample_with_truth(self, index: int, size: tuple[int, int]) -> tuple[Sample, Composition]:
         """Make sample `index`, and give what it was composed of besides."""
         rng = self._rng(index, size)
-        made = self._compose(rng, size)
-        plate_pass, frame_pass, motion = Pass(np.ones(3, np.float32)), None, None
+        composition = self._compose(rng, size)
+        plate_pass, frame_pass, motion = CameraParams(np.ones(3, np.float32)), None, None
         if self.settings.camera:
-            plate_pass, frame_pass, motion = draw_passes(
+            plate_pass, frame_pass, motion = sample_camera_params(
                 rng, size, clean=self.settings.clean_share, drift=self.settings.drift_share
             )
-            if made.dark:
-                plate_pass, frame_pass = noisy(rng, plate_pass, frame_pass)
-        if _happens(rng, self.settings.crop_share):
-            motion = draw_crop(rng, size)
-        coded, disparity = made.seen, made.view.disparity
+            if composition.dark:
+                plate_pass, frame_pass = with_low_light_noise(rng, plate_pass, frame_pass)
+        if _chance(rng, self.settings.crop_share):
+            motion = sample_crop_motion(rng, size)
+        coded, disparity = composition.plate_srgb, composition.view.disparity
         if motion is not None:
-            picture, disparity = made.view.moved(motion)
-            coded = np.asarray(cv2.LUT(picture, _codes(made.look)), np.uint8)
-        truth = made.subjects
-        foreground = straight(truth)
+            picture, disparity = composition.view.warped(motion)
+            coded = np.asarray(cv2.LUT(picture, _lookup_table(composition.tone_curve)), np.uint8)
+        truth = composition.subjects
+        foreground = straight_colour(truth)
         if frame_pass is not None:
             box = truth.box
             if truth.any:
-                foreground[box] = cv2.LUT(foreground[box], _codes(tone(frame_pass)))
+                foreground[box] = cv2.LUT(
+                    foreground[box], _lookup_table(camera_tone_curve(frame_pass))
+                )
         unknown = np.full(size, np.nan, np.float32)
         frame_disparity, subject_disparity = unknown, unknown
-        if truth.disparity is not None and made.view.disparity is not None:
+        if truth.disparity is not None and composition.view.disparity is not None:
             subject_disparity = truth.disparity
-            frame_disparity = made.view.disparity.copy()
+            frame_disparity = composition.view.disparity.copy()
             box = truth.box
             inside = truth.alpha[box] >= 0.5
             np.copyto(frame_disparity[box], subject_disparity[box], where=inside)
         sample: Sample = {
-            "plate": expose(coded, plate_pass),
-            "frame": expose(made.frame, frame_pass or plate_pass),
+            "plate": apply_camera(coded, plate_pass),
+            "frame": apply_camera(composition.frame, frame_pass or plate_pass),
             "foreground": foreground,
             "alpha": truth.alpha,
-            "shadow": made.shadow,
+            "shadow": composition.shadow,
             "plate_disparity": unknown if disparity is None else disparity,
             "disparity": frame_disparity,
             "subject_disparity": subject_disparity,
             "index": index,
         }
-        return sample, made
+        return sample, composition
 
     def compose(self, index: int, size: tuple[int, int]) -> Composition:
         """Sample `index` before the camera."""
         return self._compose(self._rng(index, size), size)
 
-    def _layers(self, rng: np.random.Generator, view: View) -> list[Layer]:
+    def _layers(self, rng: np.random.Generator, view: SceneView) -> list[Layer]:
         """Draw the subjects, from far to near."""
         layers: list[Layer] = []
         if rng.random() >= self.settings.identical_share:
-            for _ in range(1 + weighted(rng, np.array(self.settings.subjects))):
-                layer = draw_subject(rng, self._cutouts(rng), view, self.settings)
+            for _ in range(1 + weighted_choice(rng, np.array(self.settings.subjects))):
+                layer = sample_subject(rng, self._cutouts(rng), view, self.settings)
                 if layer is not None:
                     layers.append(layer)
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
@@ -211,8 +218,8 @@ class Composer:
         found = self._cutouts(rng)
         return found[int(rng.integers(len(found)))]
 
-    def _cutouts(self, rng: np.random.Generator) -> Cutouts:
-        return self.cutouts[weighted(rng, self.cutout_shares)]
+    def _cutouts(self, rng: np.random.Generator) -> CutoutCollection:
+        return self.cutouts[weighted_choice(rng, self.cutout_shares)]
 
     def _rng(self, index: int, size: tuple[int, int]) -> np.random.Generator:
         if min(size) < 16:
@@ -221,41 +228,41 @@ class Composer:
 
     def _compose(self, rng: np.random.Generator, size: tuple[int, int]) -> Composition:
         settings = self.settings
-        source = self.plates[weighted(rng, self.plate_shares)]
+        source = self.plates[weighted_choice(rng, self.plate_shares)]
         plate = source[int(rng.integers(len(source)))]
-        view = draw_view(
+        view = sample_view(
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
-        look = draw_look(rng, view.picture, settings.look)
-        dark = _happens(rng, settings.dark_share)
+        tone_curve = sample_tone_curve(rng, view.picture, settings.tone)
+        dark = _chance(rng, settings.dark_share)
         if dark:
-            look = dark_curve(rng, view.picture, look)
-        light = linear_by(view.picture, look)
-        seen = np.asarray(cv2.LUT(view.picture, _codes(look)), np.uint8)
+            tone_curve = low_light_curve(rng, view.picture, tone_curve)
+        light = linear_by_curve(view.picture, tone_curve)
+        seen = np.asarray(cv2.LUT(view.picture, _lookup_table(tone_curve)), np.uint8)
         layers = self._layers(rng, view)
-        subjects = Subjects.none(size, depth=view.disparity is not None)
+        subjects = MergedSubjects.empty(size, depth=view.disparity is not None)
         background, shade, factor = light, np.ones(size, np.float32), None
         if layers:
-            strong = _happens(rng, settings.strong_shadow_share)
+            strong = _chance(rng, settings.strong_shadow_share)
             share = 1.0 if strong else settings.shadow_share
-            cast = shadows(rng, view, layers, share, strong=strong)
+            cast = shadow_factors(rng, view, layers, share, strong=strong)
             if cast is not None:
                 factor, shade = cast
                 background = np.asarray(cv2.multiply(light, factor), np.float32)
-        new = draw_light(rng, view, self._cutout, settings)
-        if new is not None:
-            background = new.on(background)
-            factor = new.dims if factor is None else factor * new.dims
-            shade = shade * new.shade
-        lamp = None if new is None else new.lamp
-        around = Surroundings(seen, light, background, lamp, dark)
+        frame_light = sample_frame_light(rng, view, self._cutout, settings)
+        if frame_light is not None:
+            background = frame_light.relit(background)
+            factor = frame_light.darkening if factor is None else factor * frame_light.darkening
+            shade = shade * frame_light.shadow_luminance
+        lamp = None if frame_light is None else frame_light.lamp
+        context = SceneContext(seen, light, background, lamp, dark)
         for layer in layers:
-            colour = appear(rng, layer, around, settings)
-            if _happens(rng, settings.reflection_share):
+            colour = subject_colour(rng, layer, context, settings)
+            if _chance(rng, settings.reflection_share):
                 background = add_reflection(rng, background, view, layer, colour)
-            if _happens(rng, settings.shine_share):
-                background = add_shine(rng, background, layer, colour)
-            add_layer(subjects, layer, colour, visible(layer, view, subjects))
+            if _chance(rng, settings.colour_bleed_share):
+                background = add_colour_bleed(rng, background, layer, colour)
+            add_layer(subjects, layer, colour, visible_alpha(layer, view, subjects))
         frame = background
         if subjects.any:
             box = subjects.box
@@ -264,7 +271,7 @@ class Composer:
             frame[box] *= cv2.merge([keep, keep, keep])
             frame[box] += subjects.light[box]
             if subjects.disparity is not None:
-                _settle(subjects, view)
+                _limit_to_plate_depth(subjects, view)
         return Composition(
             plate.name,
             view,
@@ -275,24 +282,24 @@ class Composer:
             np.asarray(frame, np.float32),
             shade,
             factor,
-            look,
+            tone_curve,
             tuple(layer.placement for layer in layers),
             dark,
         )
 
 
-def _happens(rng: np.random.Generator, share: float) -> bool:
+def _chance(rng: np.random.Generator, share: float) -> bool:
     """Draw whether something happens; a share of 0 draws nothing."""
     return bool(share and rng.random() < share)
 
 
-def _folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:
+def _as_folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:
     if given is None:
         return []
     return [Path(given)] if isinstance(given, (Path, str)) else [Path(one) for one in given]
 
 
-def _shares(folders: Sequence[Sized], procedural: float) -> list[float]:
+def _collection_weights(folders: Sequence[Sized], procedural: float) -> list[float]:
     """Share out weights: by number of assets among folders, and `procedural` for the rest."""
     count = sum(len(folder) for folder in folders)
     if not count:
@@ -300,7 +307,7 @@ def _shares(folders: Sequence[Sized], procedural: float) -> list[float]:
     return [*((1 - procedural) * len(folder) / count for folder in folders), procedural]
 
 
-def straight(subjects: Subjects) -> Bytes:
+def straight_colour(subjects: MergedSubjects) -> Bytes:
     """Give the subjects' straight colour (H, W, 3) uint8 sRGB; black where alpha is 0."""
     out = np.zeros(subjects.light.shape, np.uint8)
     if subjects.any:
@@ -311,12 +318,12 @@ def straight(subjects: Subjects) -> Bytes:
     return out
 
 
-def _codes(curve: npt.NDArray[np.float32]) -> Bytes:
+def _lookup_table(curve: npt.NDArray[np.float32]) -> Bytes:
     """Make a curve (256, 3) of codes as a table that OpenCV applies."""
     return np.rint(curve).astype(np.uint8)[:, None, :]
 
 
-def _settle(subjects: Subjects, view: View) -> None:
+def _limit_to_plate_depth(subjects: MergedSubjects, view: SceneView) -> None:
     """Bring subjects no further away than the plate, where they are seen: the picture says so."""
     assert subjects.disparity is not None
     assert view.disparity is not None

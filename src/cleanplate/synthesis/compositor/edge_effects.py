@@ -12,7 +12,9 @@ from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 
 
-def change_edges(rng: np.random.Generator, layer: Layer, settings: CompositorSettings) -> None:
+def apply_edge_effects(
+    rng: np.random.Generator, layer: Layer, settings: CompositorSettings
+) -> None:
     """Draw what happens to the layer's alpha (and its colour, where the lens does it), in place."""
     if settings.edge_share and rng.random() < settings.edge_share:
         effect = int(np.searchsorted((0.36, 0.7, 0.9), rng.random(), "right"))
@@ -26,7 +28,7 @@ def fringe(rng: np.random.Generator, layer: Layer) -> None:
     h, w = layer.alpha.shape
     reach = float(np.exp(rng.uniform(np.log(0.4), np.log(1.8)))) * max(1.0, h / 160)
     if rng.random() < 0.6:
-        noise = _ripple()
+        noise = _displacement_noise()
         y, x = int(rng.integers(256)), int(rng.integers(256))
         shift = np.take(np.take(noise, np.arange(y, y + h) % 256, 0), np.arange(x, x + w) % 256, 1)
         columns = np.arange(w, dtype=np.float32)[None] + shift[..., 0] * np.float32(reach)
@@ -109,7 +111,7 @@ def holes(rng: np.random.Generator, layer: Layer) -> None:
 
 
 @cache
-def _ripple() -> Plane:
+def _displacement_noise() -> Plane:
     """(256, 256, 2) fine noise of unit deviation that joins at its borders."""
     noise = np.random.default_rng(0x0F12).standard_normal((256, 256, 2), np.float32)
     wide = cv2.copyMakeBorder(noise, 8, 8, 8, 8, cv2.BORDER_WRAP)

@@ -15,18 +15,18 @@ import numpy as np
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.compositor.lights import Light
-from cleanplate.synthesis.compositor.placement import Placement, row_of, scale_at
+from cleanplate.synthesis.compositor.placement import Placement, project_row, scale_at
 from cleanplate.synthesis.compositor.settings import CompositorSettings
-from cleanplate.synthesis.compositor.shadow import LUMINANCE, cast
-from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.compositor.shadow import LUMINANCE, cast_shadow
+from cleanplate.synthesis.compositor.view import SceneView
 
-_STRONGEST = 0.85
+_MAX_STRENGTH = 0.85
 """Share of light that the darkest shadow takes."""
 _TRIES = 3
 
 
 @dataclass(frozen=True)
-class NewLight:
+class FrameLight:
     """Factors of light (H, W, 3) by which the frame differs from the plate.
 
     `shadow` lies in (0, 1] and falls on the scene; `lamp` darkens or brightens, subjects too.
@@ -35,7 +35,7 @@ class NewLight:
     shadow: Picture | None
     lamp: Picture | None
 
-    def on(self, background: Picture) -> Picture:
+    def relit(self, background: Picture) -> Picture:
         """Give the scene (H, W, 3) in this light, at most 1."""
         for factor in (self.shadow, self.lamp):
             if factor is not None:
@@ -43,34 +43,36 @@ class NewLight:
         return background
 
     @property
-    def dims(self) -> Picture:
+    def darkening(self) -> Picture:
         """How much darker it gets: (H, W, 3) in (0, 1]."""
         both = [np.minimum(one, 1) for one in (self.shadow, self.lamp) if one is not None]
         return both[0] if len(both) == 1 else np.asarray(both[0] * both[1], np.float32)
 
     @property
-    def shade(self) -> Plane:
-        """Luminance of `dims`, (H, W)."""
-        return np.asarray(cv2.transform(self.dims, LUMINANCE[None]), np.float32)
+    def shadow_luminance(self) -> Plane:
+        """Luminance of `darkening`, (H, W)."""
+        return np.asarray(cv2.transform(self.darkening, LUMINANCE[None]), np.float32)
 
 
-def draw_light(
+def sample_frame_light(
     rng: np.random.Generator,
-    view: View,
-    draw_cutout: Callable[[np.random.Generator], Cutout],
+    view: SceneView,
+    sample_cutout: Callable[[np.random.Generator], Cutout],
     settings: CompositorSettings,
-) -> NewLight | None:
+) -> FrameLight | None:
     """Draw what is new in the frame's light; None = nothing."""
     shadow, lamp = None, None
     if settings.foreign_shadow_share and rng.random() < settings.foreign_shadow_share:
-        shadow = foreign_shadows(rng, view, draw_cutout)
+        shadow = foreign_shadows(rng, view, sample_cutout)
     if settings.lamp_share and rng.random() < settings.lamp_share:
-        lamp = lamps(rng, view.size)
-    return None if shadow is None and lamp is None else NewLight(shadow, lamp)
+        lamp = lamp_light(rng, view.size)
+    return None if shadow is None and lamp is None else FrameLight(shadow, lamp)
 
 
 def foreign_shadows(
-    rng: np.random.Generator, view: View, draw_cutout: Callable[[np.random.Generator], Cutout]
+    rng: np.random.Generator,
+    view: SceneView,
+    sample_cutout: Callable[[np.random.Generator], Cutout],
 ) -> Picture:
     """Shadows of one to three things that stand out of view, (H, W, 3) in (0, 1].
 
@@ -78,32 +80,34 @@ def foreign_shadows(
     """
     height, width = view.size
     total = np.ones((height, width, 3), np.float32)
-    light = _low_light(rng, float(rng.uniform(0, 2 * np.pi)))
+    light = _sample_low_light(rng, float(rng.uniform(0, 2 * np.pi)))
     for _ in range(1 + int(rng.random() < 0.35) + int(rng.random() < 0.15)):
         small: Plane | None = None
         if view.disparity is not None and view.camera is not None and rng.random() < 0.75:
-            small = _standing(rng, view, draw_cutout(rng), light)
+            small = _cast_into_view(rng, view, sample_cutout(rng), light)
         if small is None:
-            small = _flat(rng, draw_cutout(rng), (height, width))
+            small = _flat_silhouette(rng, sample_cutout(rng), (height, width))
         shade = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
         share = np.asarray([light.strength * c for c in light.colour], np.float32)
         total *= 1 - np.asarray(shade, np.float32)[..., None] * np.minimum(share, 0.9)
     return total
 
 
-def _low_light(rng: np.random.Generator, azimuth: float) -> Light:
+def _sample_low_light(rng: np.random.Generator, azimuth: float) -> Light:
     """Draw a light low enough for long shadows."""
     tint = 1 + rng.normal(0, 0.04, 3)
     return Light(
         azimuth,
         float(rng.uniform(0.2, 0.9)),
-        float(rng.uniform(0.25, _STRONGEST)),
+        float(rng.uniform(0.25, _MAX_STRENGTH)),
         float(np.exp(rng.uniform(np.log(0.008), np.log(0.3)))),
         (float(tint[0]), float(tint[1]), float(tint[2])),
     )
 
 
-def _standing(rng: np.random.Generator, view: View, cutout: Cutout, light: Light) -> Plane | None:
+def _cast_into_view(
+    rng: np.random.Generator, view: SceneView, cutout: Cutout, light: Light
+) -> Plane | None:
     """Cast the shadow of a thing beside or behind the camera; None if none reaches the view."""
     camera = view.camera
     assert camera is not None
@@ -123,18 +127,18 @@ def _standing(rng: np.random.Generator, view: View, cutout: Cutout, light: Light
             x = width * rng.uniform(-0.5, 1.5)
             scale = abs(scale_at(cutout, camera, z))
             azimuth = np.pi + rng.normal(0, 0.4)
-        y = row_of(camera, z)
+        y = project_row(camera, z)
         put = Placement(
             cutout, bool(rng.random() < 0.5), scale, float(x), y, z, 0.0, 1.0, "foreign"
         )
         one = replace(light, azimuth=float(azimuth))
-        shade = np.nan_to_num(cast(view, put, one))
+        shade = np.nan_to_num(cast_shadow(view, put, one))
         if float((shade > 0.3).mean()) > 0.004:
             return shade
     return None
 
 
-def _flat(rng: np.random.Generator, cutout: Cutout, size: tuple[int, int]) -> Plane:
+def _flat_silhouette(rng: np.random.Generator, cutout: Cutout, size: tuple[int, int]) -> Plane:
     """Lay a silhouette over the picture from one of its borders: turned, stretched, soft."""
     height, width = size
     level, _, _ = cutout.level(64 / max(cutout.alpha.shape))
@@ -161,7 +165,7 @@ def _flat(rng: np.random.Generator, cutout: Cutout, size: tuple[int, int]) -> Pl
     return np.asarray(cv2.GaussianBlur(laid, (0, 0), sigma), np.float32) * np.float32(1 / 255)
 
 
-def lamps(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
+def lamp_light(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
     """One to three lamps switched on or off, or windows' patches of sun: factors (H, W, 3).
 
     A lamp that goes out darkens to no less than a third.
@@ -171,15 +175,15 @@ def lamps(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
     for _ in range(1 + int(rng.random() < 0.35) + int(rng.random() < 0.15)):
         strength = rng.uniform(0.15, 1.1)
         if rng.random() < 0.3:  # the sun comes; a patch of sun that goes would be in the plate
-            pool = _window(rng, size)
+            pool = _sun_patch(rng, size)
         else:
-            pool, strength = _pool(rng, size), strength * rng.choice([-0.95, 1, 1])
+            pool, strength = _lamp_falloff(rng, size), strength * rng.choice([-0.95, 1, 1])
         tint = np.exp(rng.normal(0, 0.1, 3) * abs(strength))
         total *= np.exp(pool[..., None] * np.float32(strength)) ** tint.astype(np.float32)
     return np.clip(total, 0.34, 3.0)
 
 
-def _pool(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
+def _lamp_falloff(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
     """Light around a place, falling off as it does before a wall."""
     height, width = size
     y, x = np.ogrid[:height, :width]
@@ -190,7 +194,7 @@ def _pool(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
     return np.asarray((1 + square) ** -1.5, np.float32)
 
 
-def _window(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
+def _sun_patch(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
     """Draw a window's patch of sun: a slanted quadrangle with soft borders, at times with bars."""
     height, width = size
     centre = np.array([rng.uniform(0, 1) * width, rng.uniform(0, 1) * height])

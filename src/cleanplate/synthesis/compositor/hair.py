@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.synthesis.compositor.layer import Layer, grow
+from cleanplate.synthesis.compositor.layer import Layer, expand_layer
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,16 +28,16 @@ def add_hair(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> N
     share = rng.uniform(0.08, 0.25)
     crown = contour[contour[:, 1] <= top + share * (bottom - top)]
     wide = float(np.clip(np.ptp(crown[:, 0]), 4, 0.6 * (bottom - top) + 4))
-    left, above = grow(layer, round(0.45 * wide) + 2, size)
+    left, above = expand_layer(layer, round(0.45 * wide) + 2, size)
     crown = crown + np.asarray([left, above], np.float32)
     middle = crown.mean(0) + np.asarray([0, 0.4 * share * (bottom - top)], np.float32)
     clear = np.ones(layer.alpha.shape, np.float32)
     for _ in range(int(rng.integers(5, 20))):
-        clear *= 1 - _lock(rng, crown, middle, wide, layer.alpha.shape)
+        clear *= 1 - _hair_lock(rng, crown, middle, wide, layer.alpha.shape)
     layer.alpha = np.maximum(layer.alpha, 1 - clear)
 
 
-def _lock(
+def _hair_lock(
     rng: np.random.Generator,
     crown: Floats,
     middle: Floats,

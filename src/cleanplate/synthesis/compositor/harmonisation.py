@@ -14,7 +14,7 @@ from cleanplate.synthesis.compositor.settings import CompositorSettings
 _CODES = np.arange(256, dtype=np.float32)
 
 
-def light_of(
+def harmonised_light(
     rng: np.random.Generator, layer: Layer, plate: Bytes, settings: CompositorSettings
 ) -> Picture:
     """Give the layer's colour in linear light (h, w, 3) float32 as this scene shows it.
@@ -30,7 +30,7 @@ def light_of(
         return linear_from_uint8(colour)
     if rng.random() < 0.5:
         person = layer.placement.cutout.kind == "person" and rng.random() < 0.9
-        matrix = _colour_matrix(rng, settings.relight, person=person)
+        matrix = _hue_saturation_matrix(rng, settings.relight, person=person)
         colour = np.asarray(cv2.transform(colour, matrix), np.uint8)
     solid = (layer.alpha > 0.5).astype(np.uint8)
     here = np.asarray(cv2.mean(plate[layer.box], solid)[:3], np.float32) + 4
@@ -44,21 +44,23 @@ def light_of(
     curve = 255 * (_CODES[:, None] / 255) ** np.float32(gamma) * np.float32(gain)
     if rng.random() < 0.25:  # haze or glare lifts the blacks
         curve = curve * 0.93 + rng.uniform(0, 18)
-    light = linear_by(colour, np.minimum(curve, 255))
+    light = linear_by_curve(colour, np.minimum(curve, 255))
     if rng.random() < 0.4:
-        slope = _shading(rng, colour.shape[:2])
+        slope = _gradient(rng, colour.shape[:2])
         light *= cv2.merge([slope, slope, slope])
         np.minimum(light, 1, out=light)
     return light
 
 
-def linear_by(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
+def linear_by_curve(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
     """Linear light (h, w, 3) of codes sent through a curve (256, 3) of codes in [0, 255]."""
     table = srgb_to_linear(np.asarray(curve, np.float32) / np.float32(255))
     return np.asarray(cv2.LUT(colour, np.ascontiguousarray(table)[:, None, :]), np.float32)
 
 
-def draw_look(rng: np.random.Generator, picture: Bytes, strength: float) -> npt.NDArray[np.float32]:
+def sample_tone_curve(
+    rng: np.random.Generator, picture: Bytes, strength: float
+) -> npt.NDArray[np.float32]:
     """Make a curve (256, 3) of codes: exposure, tint and tone that plate and frame share.
 
     Exposure is drawn towards the middle, so that dark plates are seen lit as well, and bright ones
@@ -78,7 +80,7 @@ def draw_look(rng: np.random.Generator, picture: Bytes, strength: float) -> npt.
     return np.asarray(np.clip(curve, 0, 255), np.float32)
 
 
-def _colour_matrix(
+def _hue_saturation_matrix(
     rng: np.random.Generator, strength: float, *, person: bool
 ) -> npt.NDArray[np.float32]:
     """Turn the hue and change the saturation, about the grey axis; people's hue only slightly."""
@@ -96,7 +98,7 @@ def _colour_matrix(
     )
 
 
-def _shading(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+def _gradient(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Make a slope of light over the subject, from one side."""
     low, high = np.exp(rng.normal(0, 0.3, 2))
     corner = rng.uniform(0, 1)
@@ -126,4 +128,4 @@ def _camouflage(rng: np.random.Generator, layer: Layer, plate: Bytes) -> Picture
     contrast, share = rng.uniform(0.25, 0.9), rng.uniform(0.6, 1.0)
     target = own + share * (here - own) + rng.normal(0, 9, 3)
     curve = (_CODES[:, None] - own) * np.float32(contrast) + target
-    return linear_by(colour, np.clip(curve, 0, 255).astype(np.float32))
+    return linear_by_curve(colour, np.clip(curve, 0, 255).astype(np.float32))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Plane
-from cleanplate.synthesis.assets.cutout import BORDER, Level
+from cleanplate.synthesis.assets.cutout import BORDER, PyramidLevel
 from cleanplate.synthesis.compositor.placement import Placement
 
 
@@ -34,7 +34,7 @@ class Layer:
         return self.rows, self.columns
 
 
-def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
+def render_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
     """Draw a subject into a picture of `size` (H, W); None if it lies outside."""
     height, width = size
     left, top, right, bottom = placement.rectangle
@@ -42,7 +42,7 @@ def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
     y0, y1 = max(0, int(np.floor(top)) - 2), min(height, int(np.ceil(bottom)) + 2)
     if x1 - x0 < 2 or y1 - y0 < 2:
         return None
-    level, matrix = level_and_map(placement, (x0, y0))
+    level, matrix = level_and_affine(placement, (x0, y0))
     shape = (x1 - x0, y1 - y0)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     edge = cv2.BORDER_REPLICATE
@@ -62,9 +62,9 @@ def draw_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
     )
 
 
-def level_and_map(
+def level_and_affine(
     placement: Placement, origin: tuple[float, float] = (0, 0), step: float = 1.0
-) -> tuple[Level, npt.NDArray[np.float64]]:
+) -> tuple[PyramidLevel, npt.NDArray[np.float64]]:
     """Give the cutout's level to draw from, and the affine map from output to level pixels.
 
     Output pixel (i, j) shows the picture's place `origin + step * (i + .5, j + .5)`; both sides
@@ -84,7 +84,7 @@ def level_and_map(
     return level, matrix
 
 
-def grow(layer: Layer, margin: int, size: tuple[int, int]) -> tuple[int, int]:
+def expand_layer(layer: Layer, margin: int, size: tuple[int, int]) -> tuple[int, int]:
     """Widen a layer's box by `margin` pixels, as far as the picture of `size` (H, W) goes.
 
     Colour and depth are carried outwards, alpha is 0 there. Returns by how many columns and rows

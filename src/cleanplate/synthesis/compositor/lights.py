@@ -27,14 +27,14 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Contact:
+class ContactShadow:
     """Light kept away near the ground: `strength` 0 to 1 within about `radius` metres."""
 
     strength: float
     radius: float
 
 
-def draw_lights(rng: np.random.Generator) -> list[Light]:
+def sample_lights(rng: np.random.Generator) -> list[Light]:
     """Draw the scene's lights: mostly one, from the sides or behind, hard or soft."""
     lights = []
     for k in range(1 if (draw := rng.random()) < 0.66 else 2 if draw < 0.92 else 3):
@@ -53,7 +53,7 @@ def draw_lights(rng: np.random.Generator) -> list[Light]:
     return lights
 
 
-def draw_strong_lights(rng: np.random.Generator) -> list[Light]:
+def sample_strong_lights(rng: np.random.Generator) -> list[Light]:
     """Draw lights that all cast plain shadows: one that gives most of the light, or two to four."""
     count = 1 + int(rng.random() < 0.6) * int(rng.integers(1, 4))
     shares = rng.uniform(0.6, 1.0, count)
@@ -69,6 +69,8 @@ def draw_strong_lights(rng: np.random.Generator) -> list[Light]:
     ]
 
 
-def draw_contact(rng: np.random.Generator) -> Contact:
+def sample_contact_shadow(rng: np.random.Generator) -> ContactShadow:
     """Draw how dark and how wide the ground is shaded around what stands on it."""
-    return Contact(float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6))))
+    return ContactShadow(
+        float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6)))
+    )

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Picture
 from cleanplate.light import linear_to_srgb, srgb_to_linear
-from cleanplate.synthesis.compositor.camera_effects import Pass
+from cleanplate.synthesis.compositor.camera_effects import CameraParams
 from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.shadow import LUMINANCE
 
 
-def darkened_like(
+def match_brightness(
     rng: np.random.Generator, layer: Layer, colour: Picture, behind: Picture
 ) -> Picture:
     """Give the subject about the brightness of what it hides: dark before dark."""
@@ -28,24 +28,27 @@ def darkened_like(
     return np.asarray(np.minimum(colour * gain, 1), np.float32)
 
 
-def dark_curve(
-    rng: np.random.Generator, picture: npt.NDArray[np.uint8], look: npt.NDArray[np.float32]
+def low_light_curve(
+    rng: np.random.Generator, picture: npt.NDArray[np.uint8], tone_curve: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Make a look (256, 3) that leaves little light: a room at night, seen by a good camera."""
-    codes = np.rint(look).astype(np.uint8)
+    codes = np.rint(tone_curve).astype(np.uint8)
     mean = float(cv2.mean(cv2.LUT(picture[::4, ::4], codes[:, None, :]))[0]) / 255
     linear = float(srgb_to_linear(np.float32(mean))) + 1e-3
     wanted = float(np.exp(rng.uniform(np.log(0.005), np.log(0.04))))
-    light = srgb_to_linear(look / np.float32(255)) * np.float32(min(1.0, wanted / linear))
+    light = srgb_to_linear(tone_curve / np.float32(255)) * np.float32(min(1.0, wanted / linear))
     tint = np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
     dark = np.minimum(light * tint, 1)
     return np.asarray(255 * linear_to_srgb(dark), np.float32)
 
 
-def noisy(rng: np.random.Generator, plate: Pass, frame: Pass) -> tuple[Pass, Pass]:
+def with_low_light_noise(
+    rng: np.random.Generator, plate: CameraParams, frame: CameraParams
+) -> tuple[CameraParams, CameraParams]:
     """Give the passes of plate and frame the noise of one sensor that is short of light."""
-    read, coarse = float(np.exp(rng.uniform(np.log(1.2), np.log(6.0)))), rng.uniform(0, 0.8)
+    read, coarse_share = float(np.exp(rng.uniform(np.log(1.2), np.log(6.0)))), rng.uniform(0, 0.8)
     one, other = (
-        replace(this, read=max(this.read, read), coarse=float(coarse)) for this in (plate, frame)
+        replace(params, read_noise=max(params.read_noise, read), coarse_share=float(coarse_share))
+        for params in (plate, frame)
     )
     return one, other

@@ -9,19 +9,19 @@ import numpy as np
 
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.compositor.view import SceneView
 
-_CLOSE = 0.03
+_DEPTH_TOLERANCE = 0.03
 """A plate nearer than the subject by less than this share of its depth does not hide it:
 the plate's depth is quantised, and feet stand *on* the floor."""
-_FAINT = np.float32(1 / 512)
+_MIN_ALPHA = np.float32(1 / 512)
 """Alpha below which there is no subject."""
-_SKIN = 0.05
+_SUPPORT_MARGIN = 0.05
 """Metres over its support up to which the plate belongs to what the subject stands on."""
 
 
 @dataclass
-class Subjects:
+class MergedSubjects:
     """All subjects of a frame together, (H, W) of the sample.
 
     `light` (H, W, 3) float32 linear, multiplied by `alpha`; `disparity` in 1/m of the nearest
@@ -46,7 +46,7 @@ class Subjects:
         return self.rows or slice(0, 0), self.columns or slice(0, 0)
 
     @classmethod
-    def none(cls, size: tuple[int, int], *, depth: bool) -> Subjects:
+    def empty(cls, size: tuple[int, int], *, depth: bool) -> MergedSubjects:
         """No subject yet, in a picture of `size` (H, W)."""
         return cls(
             np.zeros((*size, 3), np.float32),
@@ -55,7 +55,7 @@ class Subjects:
         )
 
 
-def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
+def visible_alpha(layer: Layer, view: SceneView, subjects: MergedSubjects) -> Plane:
     """Give the layer's alpha where nothing nearer hides it, (h, w) of its box.
 
     Compared pixel by pixel in disparity; the hiding edge is softened over a pixel, as the
@@ -64,7 +64,7 @@ def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
     if layer.disparity is None or view.disparity is None:
         return layer.alpha
     plate = view.disparity[layer.box]
-    limit = layer.disparity * np.float32(1 + _CLOSE)
+    limit = layer.disparity * np.float32(1 + _DEPTH_TOLERANCE)
     hidden = plate > limit
     if not hidden.any():
         return layer.alpha
@@ -75,7 +75,7 @@ def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
         down = (rows - np.float32(camera.intrinsics.cy)) / np.float32(camera.intrinsics.fy)
         rise = np.float32(np.sin(camera.pitch)) - np.float32(np.cos(camera.pitch)) * down
         # camera.height + rise / plate > support + skin, without dividing.
-        over = np.float32(placement.support + _SKIN - camera.height)
+        over = np.float32(placement.support + _SUPPORT_MARGIN - camera.height)
         hidden &= rise[:, None] > over * plate
     if not hidden.any():
         return layer.alpha
@@ -83,7 +83,7 @@ def visible(layer: Layer, view: View, subjects: Subjects) -> Plane:
     return np.asarray(layer.alpha * seen, np.float32)
 
 
-def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) -> None:
+def add_layer(subjects: MergedSubjects, layer: Layer, light: Picture, alpha: Plane) -> None:
     """Put a layer over the subjects that are there already, or behind those that are nearer.
 
     `light` (h, w, 3) is its linear straight colour, `alpha` (h, w) its visible coverage.
@@ -91,7 +91,7 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
     """
     box = layer.box
     # What no 8-bit matte shows is no subject: the tails of blurs end here.
-    alpha = np.minimum(alpha * (alpha >= _FAINT), np.float32(1))
+    alpha = np.minimum(alpha * (alpha >= _MIN_ALPHA), np.float32(1))
     if not subjects.any:
         subjects.light[box] = cv2.multiply(light, cv2.merge([alpha, alpha, alpha]))
         if subjects.disparity is not None and layer.disparity is not None:
@@ -103,7 +103,7 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
     if layer.disparity is not None and subjects.disparity is not None:
         before = subjects.disparity[box]
         # NaN, where there is no subject yet, compares as False.
-        behind = (before > layer.disparity * np.float32(1 + _CLOSE)) & (under >= 0.5)
+        behind = (before > layer.disparity * np.float32(1 + _DEPTH_TOLERANCE)) & (under >= 0.5)
         if behind.any():
             alpha = alpha * (1 - under * behind)
     keep = np.float32(1) - alpha
@@ -116,9 +116,9 @@ def add_layer(subjects: Subjects, layer: Layer, light: Picture, alpha: Plane) ->
         takes = (alpha > 0) & ((alpha >= 0.5) | (under * keep <= alpha))
         np.copyto(old, layer.disparity, where=takes)
     subjects.alpha[box] = 1 - (1 - under) * keep
-    subjects.rows = _around(subjects.rows, layer.rows)
-    subjects.columns = _around(subjects.columns, layer.columns)
+    subjects.rows = _union(subjects.rows, layer.rows)
+    subjects.columns = _union(subjects.columns, layer.columns)
 
 
-def _around(a: slice | None, b: slice) -> slice:
+def _union(a: slice | None, b: slice) -> slice:
     return b if a is None else slice(min(a.start, b.start), max(a.stop, b.stop))

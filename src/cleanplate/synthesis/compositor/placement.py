@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.synthesis.assets.cutout import Cutout
-from cleanplate.synthesis.assets.plate import Camera, Points
-from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.assets.plate import Camera, StandingPoints
+from cleanplate.synthesis.compositor.view import SceneView
 
-_FLOOR = 0.08
+_FLOOR_HEIGHT = 0.08
 """Metres: standing points lower than this belong to the floor, higher ones to furniture."""
 _ANGLE_SPREAD = 0.14
 """Radians by which the plate's view of a foot may differ from the cutout's before it looks off."""
@@ -57,15 +57,20 @@ def scale_at(cutout: Cutout, camera: Camera, z: float, metres: float = 1.0) -> f
     return camera.intrinsics.fy / z / cutout.pixels_per_metre * metres
 
 
-def row_of(camera: Camera, z: float, height: float = 0.0) -> float:
+def project_row(camera: Camera, z: float, height: float = 0.0) -> float:
     """Give the row in which a point `height` metres over the floor at depth `z` is seen."""
     cos, sin = np.cos(camera.pitch), np.sin(camera.pitch)
     down = (sin + (camera.height - height) / z) / cos
     return float(camera.intrinsics.cy + camera.intrinsics.fy * down)
 
 
-def grounded(
-    rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool, true_size: bool = False
+def place_grounded(
+    rng: np.random.Generator,
+    cutout: Cutout,
+    view: SceneView,
+    *,
+    mirrored: bool,
+    true_size: bool = False,
 ) -> Placement | None:
     """Stand the subject on a surface of the plate; None where there is none that fits.
 
@@ -80,11 +85,11 @@ def grounded(
     # Where the camera stands as low as over a table top, people are dolls.
     person = cutout.kind == "person" and (true_size or camera.height > 0.6)
     on_floor = person or cutout.kind == "vehicle" or rng.random() < 0.5
-    point = _standing_place(rng, cutout, camera, points, floor=on_floor, height=height)
+    point = _sample_standing_point(rng, cutout, camera, points, floor=on_floor, height=height)
     if point is None and not on_floor:
-        point = _standing_place(rng, cutout, camera, points, floor=True, height=height)
+        point = _sample_standing_point(rng, cutout, camera, points, floor=True, height=height)
     if point is None or (person and not true_size and rng.random() < 0.12):
-        point = _place_below(rng, view, camera)
+        point = _sample_point_below(rng, view, camera)
     x, y, z, support = point
     if true_size:
         metres = 1.0
@@ -102,18 +107,18 @@ def grounded(
     return Placement(cutout, mirrored, scale, x, y, z, support, metres, "grounded")
 
 
-def _standing_place(
+def _sample_standing_point(
     rng: np.random.Generator,
     cutout: Cutout,
     camera: Camera,
-    points: Points,
+    points: StandingPoints,
     *,
     floor: bool,
     height: int,
 ) -> tuple[float, float, float, float] | None:
     """Draw a point (column, row, depth, height over the floor) seen at about the cutout's angle."""
-    low = points.height < _FLOOR
-    fits = low & (points.height > -_FLOOR) if floor else ~low
+    low = points.height < _FLOOR_HEIGHT
+    fits = low & (points.height > -_FLOOR_HEIGHT) if floor else ~low
     chosen = np.flatnonzero(fits & (points.z > 0.3))
     if chosen.size < 12:
         return None
@@ -136,20 +141,22 @@ def _standing_place(
     return float(points.u[i]), float(points.v[i]), float(points.z[i]), support
 
 
-def _place_below(
-    rng: np.random.Generator, view: View, camera: Camera
+def _sample_point_below(
+    rng: np.random.Generator, view: SceneView, camera: Camera
 ) -> tuple[float, float, float, float]:
     """Make a place on the floor that lies below the picture or behind furniture."""
     height, width = view.size
     z = rng.uniform(0.8, 3.5)
     for _ in range(4):
-        if row_of(camera, z) > 0.9 * height:
+        if project_row(camera, z) > 0.9 * height:
             break
         z *= 0.7
-    return rng.uniform(0.05, 0.95) * width, row_of(camera, z), z, 0.0
+    return rng.uniform(0.05, 0.95) * width, project_row(camera, z), z, 0.0
 
 
-def portrait(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool) -> Placement:
+def place_portrait(
+    rng: np.random.Generator, cutout: Cutout, view: SceneView, *, mirrored: bool
+) -> Placement:
     """Make a large subject, cut by the picture's lower border, nearer than what is behind it."""
     height, width = view.size
     h, w = cutout.alpha.shape
@@ -170,22 +177,24 @@ def portrait(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: 
     if "right" in sides:
         x = max(x, width + 1.5 - span)
     corner = (x, bottom - scale * h)
-    return _in_front(
+    return _place_in_front(
         rng, cutout, view, mirrored=mirrored, scale=scale, corner=corner, how="portrait"
     )
 
 
-def uniform(rng: np.random.Generator, cutout: Cutout, view: View, *, mirrored: bool) -> Placement:
+def place_uniform(
+    rng: np.random.Generator, cutout: Cutout, view: SceneView, *, mirrored: bool
+) -> Placement:
     """Make a subject anywhere, of any size, as in the assignment; cut sides stay outside."""
     height, width = view.size
     h, w = cutout.alpha.shape
     if cutout.cut:
-        return portrait(rng, cutout, view, mirrored=mirrored)
+        return place_portrait(rng, cutout, view, mirrored=mirrored)
     scale = height * np.exp(rng.uniform(np.log(0.12), np.log(1.0))) / h
     scale = min(scale, 1.3 * width / w)
     x = rng.uniform(-0.3 * scale * w, width - 0.7 * scale * w)
     y = rng.uniform(-0.25 * scale * h, height - 0.75 * scale * h)
-    return _in_front(
+    return _place_in_front(
         rng, cutout, view, mirrored=mirrored, scale=float(scale), corner=(x, y), how="uniform"
     )
 
@@ -195,10 +204,10 @@ def _mirrored_sides(cutout: Cutout, mirrored: bool) -> frozenset[str]:
     return frozenset(swap.get(s, s) for s in cutout.cut) if mirrored else cutout.cut
 
 
-def _in_front(
+def _place_in_front(
     rng: np.random.Generator,
     cutout: Cutout,
-    view: View,
+    view: SceneView,
     *,
     mirrored: bool,
     scale: float,
@@ -212,7 +221,7 @@ def _in_front(
     x, y = left + scale * foot_x, top + scale * cutout.foot[1]
     z, support, metres = None, None, 1.0
     if view.disparity is not None:
-        behind = _nearest(view.disparity, (left, top, left + scale * w, top + scale * h))
+        behind = _near_disparity(view.disparity, (left, top, left + scale * w, top + scale * h))
         if view.camera is not None and how == "portrait":
             z = 1 / (scale * cutout.pixels_per_metre / view.camera.intrinsics.fy)
             z *= rng.uniform(0.85, 1.1)
@@ -231,7 +240,9 @@ def _in_front(
     return Placement(cutout, mirrored, float(scale), float(x), float(y), z, support, metres, how)
 
 
-def _nearest(disparity: npt.NDArray[np.float32], box: tuple[float, float, float, float]) -> float:
+def _near_disparity(
+    disparity: npt.NDArray[np.float32], box: tuple[float, float, float, float]
+) -> float:
     """Nearly the largest disparity within a box, over its known pixels; 0 if none."""
     height, width = disparity.shape
     left, top, right, bottom = (round(b) for b in box)

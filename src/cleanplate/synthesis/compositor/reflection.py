@@ -7,11 +7,11 @@ import numpy as np
 
 from cleanplate.arrays import Picture
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.compositor.view import SceneView
 
 
 def add_reflection(
-    rng: np.random.Generator, background: Picture, view: View, layer: Layer, colour: Picture
+    rng: np.random.Generator, background: Picture, view: SceneView, layer: Layer, colour: Picture
 ) -> Picture:
     """Mirror a grounded subject in a glossy floor, fading downwards. Linear light in and out.
 
@@ -36,7 +36,7 @@ def add_reflection(
     return np.minimum(out, 1, out=out)
 
 
-def add_shine(
+def add_colour_bleed(
     rng: np.random.Generator, background: Picture, layer: Layer, colour: Picture
 ) -> Picture:
     """Light of the subject's own colour on the scene near it: wide, weak, soft."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from cleanplate.errors import CleanplateError
+
+RENAMED = {"look": "tone", "shine_share": "colour_bleed_share"}
+"""Settings' names in the files of older versions -> today's."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class CompositorSettings:
     """Plates and cutouts may be mirrored left to right."""
     smallest_crop: float = 0.55
     """Least share of the plate's width and height that a view keeps."""
-    look: float = 1.0
+    tone: float = 1.0
     """Strength of colour changes that plate and frame share: exposure, white balance, tone."""
     relight: float = 1.0
     """Strength of colour changes of the subject."""
@@ -58,7 +63,7 @@ class CompositorSettings:
     """Subjects that cast shadows."""
     reflection_share: float = 0.06
     """Grounded subjects that are mirrored faintly in the floor (no part of the shadow's truth)."""
-    shine_share: float = 0.1
+    colour_bleed_share: float = 0.1
     """Frames in which a subject throws light or colour on the scene, making it no darker."""
     cloth_share: float = 0.0
     """Subjects of which a part is covered with another cloth: plain, striped, with letters."""
@@ -113,6 +118,17 @@ class CompositorSettings:
             raise CleanplateError("procedural_rooms and procedural_cutouts must be at least 1")
 
     @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> CompositorSettings:
+        """Read settings from a plan's or recipe's JSON; names of older versions are read too.
+
+        Raises:
+            CleanplateError: if a value is out of range.
+            KeyError, TypeError: if these are not settings.
+        """
+        values = {RENAMED.get(name, name): value for name, value in stored.items()}
+        return cls(**{**values, "subjects": tuple(values["subjects"])})
+
+    @classmethod
     def hard(cls) -> CompositorSettings:
         """Give what networks that compare pixels fail at its share, beside all that is usual."""
         return cls(
@@ -133,13 +149,13 @@ class CompositorSettings:
         """Nothing drawn but where subjects stand: no changes of colour or edge, no camera."""
         return cls(
             identical_share=0.0,
-            look=0.0,
+            tone=0.0,
             relight=0.0,
             shape=0.0,
             camouflage_share=0.0,
             veil_share=0.0,
             edge_share=0.0,
             reflection_share=0.0,
-            shine_share=0.0,
+            colour_bleed_share=0.0,
             camera=False,
         )

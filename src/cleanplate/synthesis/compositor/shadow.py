@@ -13,23 +13,23 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Picture, Plane
 from cleanplate.synthesis.assets.cutout import BORDER
-from cleanplate.synthesis.compositor.layer import Layer, level_and_map
+from cleanplate.synthesis.compositor.layer import Layer, level_and_affine
 from cleanplate.synthesis.compositor.lights import (
-    Contact,
+    ContactShadow,
     Light,
-    draw_contact,
-    draw_lights,
-    draw_strong_lights,
+    sample_contact_shadow,
+    sample_lights,
+    sample_strong_lights,
 )
 from cleanplate.synthesis.compositor.placement import Placement
-from cleanplate.synthesis.compositor.view import View
+from cleanplate.synthesis.compositor.view import SceneView
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Weights of linear red, green and blue (ITU-R BT.709)."""
-_DARKEST = np.float32(0.02)
+_MIN_FACTOR = np.float32(0.02)
 
 
-def cast(view: View, placement: Placement, light: Light) -> Plane:
+def cast_shadow(view: SceneView, placement: Placement, light: Light) -> Plane:
     """How much of `light` the subject keeps from each second pixel of the view, 0 to 1.
 
     Needs the view's depth and camera and the placement's depth.
@@ -37,7 +37,7 @@ def cast(view: View, placement: Placement, light: Light) -> Plane:
     # A soft shadow needs no fine grid.
     skip = 2 if light.softness > 0.12 else 1
     right, height, ahead = (plane[::skip, ::skip] for plane in view.world)
-    foot = _foot(view, placement)
+    foot = _foot_in_world(view, placement)
     toward = (
         np.sin(light.azimuth) * np.cos(light.elevation),
         np.sin(light.elevation),
@@ -121,14 +121,14 @@ def _lookup(alpha: Plane, columns: Plane, rows: Plane) -> Plane:
     return np.asarray(np.multiply(found, np.float32(1 / 255), out=np.asarray(found)), np.float32)
 
 
-def touch(view: View, placement: Placement, contact: Contact) -> Plane:
+def contact_shadow(view: SceneView, placement: Placement, contact: ContactShadow) -> Plane:
     """How much light the subject keeps from the ground around its feet, 0 to 1.
 
     For each second pixel of the view. The further from the footprint, sideways, along the view
     or upwards, the less; the width scales with the subject's size.
     """
     right, height, ahead = (plane[::2, ::2] for plane in view.world)
-    foot = _foot(view, placement)
+    foot = _foot_in_world(view, placement)
     under, size = placement.cutout.footprint, placement.cutout.size
     m = placement.metres
     reach = np.float32(contact.radius * 0.22 * m * min(max(size[0], size[1]), size[2], 1.2))
@@ -160,7 +160,7 @@ def touch(view: View, placement: Placement, contact: Contact) -> Plane:
     return np.asarray(cv2.resize(shade, whole, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _foot(view: View, placement: Placement) -> tuple[float, float, float]:
+def _foot_in_world(view: SceneView, placement: Placement) -> tuple[float, float, float]:
     """Give the foot point: metres to the right, over the floor, ahead."""
     camera = view.camera
     assert camera is not None
@@ -172,14 +172,14 @@ def _foot(view: View, placement: Placement) -> tuple[float, float, float]:
     return right, camera.height + z * (sin - cos * down), z * (cos + sin * down)
 
 
-def flat_cast(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> Plane:
+def flat_shadow(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> Plane:
     """Cast a shadow without depth: the alpha, shifted as on a wall or laid down as on a floor.
 
     For each second pixel of a picture of `size` (H, W); 0 to 1.
     """
     placement = layer.placement
     height, width = size
-    level, matrix = level_and_map(placement, step=2.0)
+    level, matrix = level_and_affine(placement, step=2.0)
     _, top, _, bottom = placement.rectangle
     tall = bottom - top
     if rng.random() < 0.5:  # on a wall behind
@@ -204,9 +204,9 @@ def flat_cast(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> 
     return np.multiply(alpha, np.float32(1 / 255), dtype=np.float32)
 
 
-def shadows(
+def shadow_factors(
     rng: np.random.Generator,
-    view: View,
+    view: SceneView,
     layers: list[Layer],
     share: float,
     *,
@@ -220,9 +220,9 @@ def shadows(
     """
     height, width = view.size
     shape = ((height + 1) // 2, (width + 1) // 2)
-    lights = draw_strong_lights(rng) if strong else draw_lights(rng)
-    contact = draw_contact(rng)
-    haze = rng.uniform(0, 0.18) if rng.random() < 0.35 else 0.0
+    lights = sample_strong_lights(rng) if strong else sample_lights(rng)
+    contact = sample_contact_shadow(rng)
+    ambient = rng.uniform(0, 0.18) if rng.random() < 0.35 else 0.0
     kept: list[Plane] | None = None
     # Shadows of one light do not add up where two subjects stand in it.
     blocked: list[Plane | None] = [None] * len(lights)
@@ -235,24 +235,24 @@ def shadows(
         if kept is None:
             kept = [np.ones(shape, np.float32) for _ in range(3)]
         if spatial:
-            near = touch(view, layer.placement, contact) * np.float32(contact.strength)
+            near = contact_shadow(view, layer.placement, contact) * np.float32(contact.strength)
             _darken(kept, near)
         for k, light in enumerate(lights[: None if spatial else 1]):
             if spatial:
-                block = cast(view, layer.placement, light)
+                block = cast_shadow(view, layer.placement, light)
             else:
-                block = flat_cast(rng, layer, view.size)
+                block = flat_shadow(rng, layer, view.size)
             before = blocked[k]
             blocked[k] = block if before is None else np.maximum(before, block)
-        if haze:
-            _darken(kept, np.float32(haze) * _haze(layer, shape))
+        if ambient:
+            _darken(kept, np.float32(ambient) * _ambient_shadow(layer, shape))
     if kept is None:
         return None
     for light, shade in zip(lights, blocked, strict=True):
         if shade is not None:
             for c in range(3):
                 kept[c] *= 1 - shade * np.float32(min(light.strength * light.colour[c], 0.97))
-    small = cv2.merge([np.clip(plane, _DARKEST, 1) for plane in kept])
+    small = cv2.merge([np.clip(plane, _MIN_FACTOR, 1) for plane in kept])
     full = np.asarray(
         cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
     )
@@ -265,7 +265,7 @@ def _darken(kept: list[Plane], share: Plane) -> None:
         kept[c] = plane * rest
 
 
-def _haze(layer: Layer, shape: tuple[int, int]) -> Plane:
+def _ambient_shadow(layer: Layer, shape: tuple[int, int]) -> Plane:
     """Make a wide, faint patch around a subject: it stands in the way of the room's light."""
     left, top, right, bottom = layer.placement.rectangle
     y = (np.arange(shape[0], dtype=np.float32) * 2 + 1 - (top + 2 * bottom) / 3) / (bottom - top)

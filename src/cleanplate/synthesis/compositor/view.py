@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Plane
-from cleanplate.synthesis.assets.plate import Camera, Plate, Points
+from cleanplate.synthesis.assets.plate import Camera, Plate, StandingPoints
 
 
 @dataclass(frozen=True)
-class View:
+class SceneView:
     """A plate at the sample's size (H, W).
 
     Args:
@@ -22,14 +22,14 @@ class View:
         disparity: (H, W) float32 in 1/m or None.
         camera: with the intrinsics of this picture, or None.
         points: where things can stand, in this picture's pixels, or None.
-        source: the crop before resizing, for `moved`.
+        source: the crop before resizing, for `warped`.
         source_disparity: its disparity.
     """
 
     picture: Bytes
     disparity: Plane | None
     camera: Camera | None
-    points: Points | None
+    points: StandingPoints | None
     source: Bytes
     source_disparity: Plane | None
 
@@ -45,7 +45,7 @@ class View:
         assert self.camera is not None
         return world_points(self.disparity[::2, ::2], self.camera, step=2)
 
-    def moved(self, motion: npt.NDArray[np.float64]) -> tuple[Bytes, Plane | None]:
+    def warped(self, motion: npt.NDArray[np.float64]) -> tuple[Bytes, Plane | None]:
         """Give the picture and its disparity as a camera that was knocked sees them.
 
         `motion` (2, 3) tells, for each pixel of the result (centres at + 0.5), the place in
@@ -89,14 +89,14 @@ def world_points(disparity: Plane, camera: Camera, step: int = 1) -> tuple[Plane
     return right * z, height, z * (cos + sin * down)
 
 
-def draw_view(
+def sample_view(
     rng: np.random.Generator,
     plate: Plate,
     size: tuple[int, int],
     *,
     smallest_crop: float = 1.0,
     mirror: bool = False,
-) -> View:
+) -> SceneView:
     """Draw a crop with the sample's aspect, at least `smallest_crop` of the largest one.
 
     The size is (H, W). Intrinsics, disparity and standing points follow the crop.
@@ -110,12 +110,12 @@ def draw_view(
     h = int(np.clip(round(height * largest * share), 2, full_h))
     x, y = int(rng.integers(full_w - w + 1)), int(rng.integers(full_h - h + 1))
     flip = bool(mirror and rng.random() < 0.5)
-    return view_of(plate, (x, y, w, h), size, flip=flip)
+    return crop_view(plate, (x, y, w, h), size, flip=flip)
 
 
-def view_of(
+def crop_view(
     plate: Plate, crop: tuple[int, int, int, int], size: tuple[int, int], *, flip: bool = False
-) -> View:
+) -> SceneView:
     """Give the plate's crop (x, y, w, h), mirrored if `flip`, at `size` = (H, W)."""
     x, y, w, h = crop
     height, width = size
@@ -147,7 +147,7 @@ def view_of(
             (points.u > x) & (points.u < x + w) & (points.v > y) & (points.v < y + h)
         )
         u, v = points.u.take(inside) - x, points.v.take(inside) - y
-        points = Points(
+        points = StandingPoints(
             (w - u if flip else u) * np.float32(sx),
             v * np.float32(sy),
             points.z.take(inside),
@@ -155,4 +155,4 @@ def view_of(
         )
     if shrinks:  # resampling the crop again would alias
         source, disparity = picture, small
-    return View(picture, small, camera, points, source, disparity)
+    return SceneView(picture, small, camera, points, source, disparity)

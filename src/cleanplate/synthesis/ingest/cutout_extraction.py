@@ -12,23 +12,23 @@ from cleanplate.arrays import Bytes, Plane
 from cleanplate.formats.pictures import resize, to_uint8
 from cleanplate.matte.fill import fill_outside
 from cleanplate.synthesis.ingest.matte_geometry import (
-    HAZE,
+    NOISE_ALPHA,
     SIDES,
     Box,
     box_of,
     cut_sides,
     foot_of,
-    without_specks,
+    remove_specks,
 )
 
-_THICKNESS = 0.2
+_DEFAULT_THICKNESS = 0.2
 """Metres from front to back of a subject whose depth is not known, or its width if that is less."""
-_REACH = 4.9
+_MAX_RELATIVE_DEPTH = 4.9
 """Metres by which a depth file reaches to either side of the foot point."""
 
 
 @dataclass(frozen=True)
-class Matted:
+class MattedPicture:
     """A subject in its picture.
 
     Args:
@@ -47,7 +47,7 @@ class Matted:
 
 
 @dataclass(frozen=True)
-class CutSettings:
+class ExtractionSettings:
     """How cutouts are made.
 
     Args:
@@ -77,25 +77,25 @@ class Refused(Exception):
     """A picture that makes no cutout; the message says why."""
 
 
-class Cut(NamedTuple):
+class ExtractedCutout(NamedTuple):
     """A cutout: (h, w, 4) uint8 straight RGBA, relative depth (h, w) in metres, and its facts."""
 
     rgba: Bytes
     depth: Plane | None
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
-def cut_out(matted: Matted, settings: CutSettings) -> Cut:
+def extract_cutout(matted: MattedPicture, settings: ExtractionSettings) -> ExtractedCutout:
     """Clean, trim and measure a subject.
 
     Raises:
         Refused: if there is no subject, no matte or not enough of either.
     """
-    alpha, parts = without_specks(matted.alpha, settings.smallest_part)
+    alpha, parts = remove_specks(matted.alpha, settings.smallest_part)
     solid = alpha > 0.5
     if not solid.any():
         raise Refused("it is clear everywhere: there is no subject in it")
-    box = box_of(alpha > HAZE)
+    box = box_of(alpha > NOISE_ALPHA)
     inner = box_of(solid)
     long_side = max(inner.stop_row - inner.row, inner.stop_column - inner.column)
     if long_side < settings.smallest:
@@ -112,12 +112,12 @@ def cut_out(matted: Matted, settings: CutSettings) -> Cut:
     if "top" in cut:
         raise Refused("the upper border cuts it: in another scene it would end in the air")
     whole = box.grown(settings.margin, alpha.shape).ended(inner, cut)
-    made = _measured(_trimmed(matted, alpha, whole, settings.long_side), cut, settings)
-    made.facts["parts"] = parts
-    return made
+    cutout = _measure(_trim(matted, alpha, whole, settings.long_side), cut, settings)
+    cutout.metadata["parts"] = parts
+    return cutout
 
 
-def _trimmed(matted: Matted, alpha: Plane, box: Box, long_side: int | None) -> Matted:
+def _trim(matted: MattedPicture, alpha: Plane, box: Box, long_side: int | None) -> MattedPicture:
     """Cut the box out, and bring it down to the wanted size."""
     colour, alpha = matted.colour[box.slices], alpha[box.slices]
     depth = None if matted.depth is None else matted.depth[box.slices]
@@ -139,12 +139,14 @@ def _trimmed(matted: Matted, alpha: Plane, box: Box, long_side: int | None) -> M
     )
 
 
-def _measured(matted: Matted, cut: frozenset[str], settings: CutSettings) -> Cut:
+def _measure(
+    matted: MattedPicture, cut: frozenset[str], settings: ExtractionSettings
+) -> ExtractedCutout:
     alpha = matted.alpha
     box = box_of(alpha > 0.5)
     tall, wide = box.stop_row - box.row, box.stop_column - box.column
     foot = foot_of(alpha)
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "width": alpha.shape[1],
         "height": alpha.shape[0],
         "framing": "half" if "bottom" in cut else "full",
@@ -152,21 +154,23 @@ def _measured(matted: Matted, cut: frozenset[str], settings: CutSettings) -> Cut
         "foot_xy": [round(foot[0], 2), round(foot[1], 2)],
     }
     if settings.kind:
-        facts["kind"] = settings.kind
+        metadata["kind"] = settings.kind
     relative = None
     # Where the feet are not in the picture, the height of what is seen is not the subject's.
     height = None if "bottom" in cut else settings.height
-    distance = _distance(matted)
+    distance = _foot_distance(matted)
     if distance is not None and matted.focal is not None and matted.depth is not None:
         # A given height corrects the scale of the whole, depth included.
         factor = 1.0 if height is None else height / (tall * distance / matted.focal)
         distance *= factor
         size = (wide * distance / matted.focal, tall * distance / matted.focal)
-        thickness, how = min(size[0], _THICKNESS), "thickness assumed"
+        thickness, how = min(size[0], _DEFAULT_THICKNESS), "thickness assumed"
         if settings.relief:
-            relative, thickness = _relief(matted.depth * np.float32(factor), alpha, distance, size)
+            relative, thickness = _relative_depth(
+                matted.depth * np.float32(factor), alpha, distance, size
+            )
             how = "thickness measured"
-        facts |= {
+        metadata |= {
             "focal_px": round(matted.focal, 3),
             "distance_m": round(distance, 4),
             "size_m": [round(side, 4) for side in (size[0], thickness, size[1])],
@@ -175,24 +179,24 @@ def _measured(matted: Matted, cut: frozenset[str], settings: CutSettings) -> Cut
         }
     elif height is not None:
         width = height * wide / tall
-        facts |= {
+        metadata |= {
             "height_m": height,
-            "size_m": [round(width, 4), round(min(width, _THICKNESS), 4), height],
+            "size_m": [round(width, 4), round(min(width, _DEFAULT_THICKNESS), 4), height],
             "size_from": "height given, thickness assumed",
         }
     rgba = np.dstack([np.where((alpha > 0)[..., None], matted.colour, 0), to_uint8(alpha)])
-    return Cut(np.asarray(rgba, np.uint8), relative, facts)
+    return ExtractedCutout(np.asarray(rgba, np.uint8), relative, metadata)
 
 
-def _known(depth: Plane, alpha: Plane) -> npt.NDArray[np.bool_]:
+def _known_depth(depth: Plane, alpha: Plane) -> npt.NDArray[np.bool_]:
     return np.asarray((alpha > 0.5) & np.isfinite(depth) & (depth > 0))
 
 
-def _distance(matted: Matted) -> float | None:
+def _foot_distance(matted: MattedPicture) -> float | None:
     """Metres to the lowest part of the subject; None if depth or lens is not known."""
     if matted.depth is None or matted.focal is None:
         return None
-    known = _known(matted.depth, matted.alpha)
+    known = _known_depth(matted.depth, matted.alpha)
     if not known.any():
         return None
     box = box_of(matted.alpha > 0.5)
@@ -201,15 +205,15 @@ def _distance(matted: Matted) -> float | None:
     return float(np.median(matted.depth[low if low.any() else known]))
 
 
-def _relief(
+def _relative_depth(
     depth: Plane, alpha: Plane, distance: float, size: tuple[float, float]
 ) -> tuple[Plane, float]:
     """Depth in metres from the foot point, and how far it reaches from front to back."""
-    known = _known(depth, alpha)
+    known = _known_depth(depth, alpha)
     relative = np.where(known, depth, np.float32(0))
     relative = np.asarray(fill_outside(relative, known), np.float32) - np.float32(distance)
     # Single pixels stray; nothing is thicker than it is long.
-    bound = min(_REACH, max(size))
+    bound = min(_MAX_RELATIVE_DEPTH, max(size))
     relative = np.clip(relative, -bound, bound).astype(np.float32)
     near, far = np.percentile(relative[known], [2, 98])
     return relative, max(float(far - near), 0.01)

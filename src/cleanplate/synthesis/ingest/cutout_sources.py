@@ -13,15 +13,15 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import find_pictures
 from cleanplate.formats.pictures import read_alpha, read_image, read_rgba, to_float, to_uint8
 from cleanplate.synthesis.assets.licensing import read_credits
-from cleanplate.synthesis.ingest.cutout_extraction import Matted, Refused
-from cleanplate.synthesis.ingest.decontamination import straightened, without_scene
+from cleanplate.synthesis.ingest.cutout_extraction import MattedPicture, Refused
+from cleanplate.synthesis.ingest.decontamination import decontaminate, unmix_background
 
 
-class Unlicensed(CleanplateError):
+class UnlicensedError(CleanplateError):
     """Nothing says a picture's licence or source."""
 
 
-def from_rgba(path: Path) -> tuple[Matted, dict[str, Any]]:
+def from_rgba(path: Path) -> tuple[MattedPicture, dict[str, Any]]:
     """Read a picture with alpha; colour that is mixed with black or white is made straight.
 
     Returns:
@@ -36,26 +36,26 @@ def from_rgba(path: Path) -> tuple[Matted, dict[str, Any]]:
         raise Refused("it has no alpha channel")
     if alpha.min() > 0.99:
         raise Refused("it is opaque everywhere: that is a picture, not a matte")
-    rims = straightened(_bytes(coded), alpha)
-    done = {"unmixed_from": rims.ground} if rims.ground else {}
-    return Matted(rims.colour, alpha), done
+    straight = unmix_background(_as_uint8(coded), alpha)
+    processing = {"unmixed_from": straight.background} if straight.background else {}
+    return MattedPicture(straight.colour, alpha), processing
 
 
-def from_photo(path: Path, mask: Path) -> tuple[Matted, dict[str, Any]]:
+def from_photo(path: Path, mask: Path) -> tuple[MattedPicture, dict[str, Any]]:
     """Read a photograph and its mask; the scene's share is taken out of soft edges.
 
     Raises:
         CleanplateError: if a file cannot be read.
         Refused: if the two differ in size.
     """
-    photo, alpha = _bytes(read_image(path)), read_alpha(mask)
+    photo, alpha = _as_uint8(read_image(path)), read_alpha(mask)
     if alpha.shape != photo.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (alpha.shape, photo.shape)]
         raise Refused(f"its mask is {sizes[0]}, the photograph {sizes[1]}")
-    return Matted(without_scene(photo, alpha), alpha), {"mask": mask.name}
+    return MattedPicture(decontaminate(photo, alpha), alpha), {"mask": mask.name}
 
 
-def masks_of(folder: Path) -> Mapping[str, Path]:
+def list_masks(folder: Path) -> Mapping[str, Path]:
     """List the masks of a folder by their stems.
 
     Raises:
@@ -66,7 +66,7 @@ def masks_of(folder: Path) -> Mapping[str, Path]:
     return {path.stem: path for path in find_pictures(folder)}
 
 
-def credit_of(
+def find_credit(
     path: Path, given: Mapping[str, str | None], *, unlicensed: bool = False
 ) -> dict[str, Any]:
     """Give licence, source and attribution of a picture: its own, else its folder's, else given.
@@ -76,16 +76,16 @@ def credit_of(
         CleanplateError: if the json beside it is damaged.
     """
     own = read_credits([path])[0]
-    told = {"license": own.licences, "source": own.sources, "attribution": own.attributions}
+    stated = {"license": own.licenses, "source": own.sources, "attribution": own.attributions}
     credit: dict[str, Any] = {}
-    for key, texts in told.items():
+    for key, texts in stated.items():
         if texts:
             credit[key] = texts[0] if len(texts) == 1 else list(texts)
         elif text := given.get(key):
             credit[key] = text
     missing = [key for key in ("license", "source") if key not in credit]
     if missing and not unlicensed:
-        raise Unlicensed(
+        raise UnlicensedError(
             f"nothing says its {' and '.join(missing)}",
             file=path,
             cure="Give --license and --source, or state them in its json or in a catalogue.json "
@@ -94,5 +94,5 @@ def credit_of(
     return credit
 
 
-def _bytes(coded: Coded) -> Bytes:
+def _as_uint8(coded: Coded) -> Bytes:
     return to_uint8(to_float(coded)) if coded.dtype != np.uint8 else np.asarray(coded, np.uint8)

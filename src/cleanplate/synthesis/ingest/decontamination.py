@@ -13,30 +13,30 @@ from cleanplate.formats.pictures import to_uint8
 from cleanplate.matte import solve_foreground
 from cleanplate.matte.fill import fill_outside
 
-_SOFT = (0.1, 0.9)
-_ENOUGH = 40
+_SOFT_RANGE = (0.1, 0.9)
+_MIN_SOFT_PIXELS = 40
 """Fewer soft pixels tell nothing, and matter to nobody."""
-_BETTER = 0.7
+_MAX_MISFIT_RATIO = 0.7
 """A mixed-in colour must explain the rims by so much better than straight colour does,"""
-_LEVELS = 3.0
+_MIN_MISFIT_GAIN = 3.0
 """by at least so many levels of 255,"""
-_POSSIBLE = 0.97
+_MIN_POSSIBLE_SHARE = 0.97
 """and be possible at all in this share of the soft pixels."""
-_TRUSTED = np.float32(0.3)
+_TRUSTED_ALPHA = np.float32(0.3)
 """Alpha from which on the division alone decides, as in `matte.solve_foreground`."""
 
-GROUNDS = {"black": 0.0, "white": 255.0}
+BACKGROUNDS = {"black": 0.0, "white": 255.0}
 """What colour is mixed with in files. Mixed with black is what others call premultiplied."""
 
 
-class Rims(NamedTuple):
-    """Straight colour (H, W, 3) uint8, and what had been mixed into it: a key of `GROUNDS`."""
+class StraightColour(NamedTuple):
+    """Straight colour (H, W, 3) uint8, and what had been mixed into it: a key of `BACKGROUNDS`."""
 
     colour: Bytes
-    ground: str | None
+    background: str | None
 
 
-def straightened(colour: Bytes, alpha: Plane) -> Rims:
+def unmix_background(colour: Bytes, alpha: Plane) -> StraightColour:
     """Find out whether colour is already mixed with black or white, and undo that.
 
     At a soft pixel, straight colour resembles the nearest opaque colour F; mixed colour resembles
@@ -47,30 +47,30 @@ def straightened(colour: Bytes, alpha: Plane) -> Rims:
         colour: (H, W, 3) uint8 as stored.
         alpha: (H, W) in [0, 1].
     """
-    soft = (alpha > _SOFT[0]) & (alpha < _SOFT[1])
+    soft = (alpha > _SOFT_RANGE[0]) & (alpha < _SOFT_RANGE[1])
     solid = alpha > 0.98
-    if soft.sum() < _ENOUGH or not solid.any():
-        return Rims(colour, None)
+    if soft.sum() < _MIN_SOFT_PIXELS or not solid.any():
+        return StraightColour(colour, None)
     near = _opaque_colour(colour, solid)
     share = alpha[soft][:, None]
     stored, own = colour[soft].astype(np.float32), near[soft].astype(np.float32)
     straight = _misfit(stored, own)
     best: tuple[float, str] | None = None
-    for name, level in GROUNDS.items():
+    for name, level in BACKGROUNDS.items():
         behind = (1 - share) * level
         room = share * 255
         held = (stored >= behind - 2.5) & (stored <= behind + room + 2.5)
-        if held.all(1).mean() < _POSSIBLE:
+        if held.all(1).mean() < _MIN_POSSIBLE_SHARE:
             continue
         mixed = _misfit(stored, share * own + behind)
-        if mixed < _BETTER * straight and mixed < straight - _LEVELS:
+        if mixed < _MAX_MISFIT_RATIO * straight and mixed < straight - _MIN_MISFIT_GAIN:
             best = min(best or (mixed, name), (mixed, name))
     if best is None:
-        return Rims(colour, None)
-    return Rims(_unmixed(colour, alpha, GROUNDS[best[1]], near), best[1])
+        return StraightColour(colour, None)
+    return StraightColour(_unmix(colour, alpha, BACKGROUNDS[best[1]], near), best[1])
 
 
-def without_scene(photo: Bytes, alpha: Plane) -> Bytes:
+def decontaminate(photo: Bytes, alpha: Plane) -> Bytes:
     """Take the scene's share out of a subject's rims, given a photograph and its matte.
 
     The scene right behind a soft pixel is unknown; the nearest pixel outside the matte stands in
@@ -104,11 +104,11 @@ def _misfit(stored: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) 
     return float(np.minimum(np.abs(stored - expected), 64).mean())
 
 
-def _unmixed(colour: Bytes, alpha: Plane, ground: float, near: Bytes) -> Bytes:
+def _unmix(colour: Bytes, alpha: Plane, background: float, near: Bytes) -> Bytes:
     """Solve `stored = alpha F + (1 - alpha) ground` for F; where alpha is small, lean on `near`."""
     a = alpha[..., None].astype(np.float32)
-    solved = (colour.astype(np.float32) - (1 - a) * np.float32(ground)) / np.maximum(a, 1e-3)
+    solved = (colour.astype(np.float32) - (1 - a) * np.float32(background)) / np.maximum(a, 1e-3)
     np.clip(solved, 0, 255, out=solved)
-    trust = np.minimum(a / _TRUSTED, 1) ** 2
+    trust = np.minimum(a / _TRUSTED_ALPHA, 1) ** 2
     mixed = near + trust * (solved - near)
     return np.rint(np.where(a >= 1, colour, mixed)).astype(np.uint8)

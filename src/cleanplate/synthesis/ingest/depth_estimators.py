@@ -36,7 +36,7 @@ _MULTIPLE = 32
 """Short side, and what both sides are multiples of, where a graph leaves its size open."""
 
 
-class Teacher(Protocol):
+class DepthEstimator(Protocol):
     """A network that gives one picture a depth."""
 
     @property
@@ -45,7 +45,7 @@ class Teacher(Protocol):
         ...
 
     @property
-    def facts(self) -> Mapping[str, Any]:
+    def metadata(self) -> Mapping[str, Any]:
         """Name of the model and how it was asked, for the record."""
         ...
 
@@ -77,7 +77,7 @@ class OnnxInput:
             raise CleanplateError("the side and its multiple are at least 1 pixel")
 
 
-class OnnxTeacher:
+class OnnxDepthEstimator:
     """A depth network in one ONNX file: one picture in, one map out.
 
     The input is (1, 3, H, W) or (1, H, W, 3) of floats or bytes; of several outputs the first
@@ -108,13 +108,15 @@ class OnnxTeacher:
         threads: int | None = None,
     ):
         self.path = Path(path)
-        self._session = _open(self.path, threads)
-        told = self._session.get_modelmeta().custom_metadata_map
-        self.convention = _convention(self.path, convention or told.get("convention"))
+        self._session = _open_session(self.path, threads)
+        metadata_map = self._session.get_modelmeta().custom_metadata_map
+        self.convention = _checked_convention(
+            self.path, convention or metadata_map.get("convention")
+        )
         self.input = OnnxInput(
-            colours or told.get("colours", "imagenet"),
-            side or _whole(self.path, told, "side", _SIDE),
-            multiple or _whole(self.path, told, "multiple", _MULTIPLE),
+            colours or metadata_map.get("colours", "imagenet"),
+            side or _metadata_int(self.path, metadata_map, "side", _SIDE),
+            multiple or _metadata_int(self.path, metadata_map, "multiple", _MULTIPLE),
         )
         given = self._session.get_inputs()
         if len(given) != 1 or len(given[0].shape) != 4:
@@ -132,7 +134,7 @@ class OnnxTeacher:
         self._size = tuple(s if isinstance(s, int) and s > 0 else None for s in sides)
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Name and SHA-256 of the file, its convention and the colours it was fed."""
         return {
             "model": self.path.name,
@@ -173,10 +175,10 @@ class OnnxTeacher:
             out = self._session.run(None, {self._name: np.ascontiguousarray(fed[None], self._type)})
         except Exception as error:  # ONNX Runtime's own errors share no base class
             raise CleanplateError(f"the graph fails: {error}", file=self.path) from error
-        return resize(_one_map(self.path, out[0]), (height, width))
+        return resize(_single_map(self.path, out[0]), (height, width))
 
 
-def _one_map(path: Path, output: npt.NDArray[Any]) -> Plane:
+def _single_map(path: Path, output: npt.NDArray[Any]) -> Plane:
     sides = [side for side in output.shape if side != 1]
     if len(sides) != 2:
         raise CleanplateError(
@@ -187,7 +189,7 @@ def _one_map(path: Path, output: npt.NDArray[Any]) -> Plane:
     return np.ascontiguousarray(output.reshape(sides), np.float32)
 
 
-def _open(path: Path, threads: int | None) -> Any:
+def _open_session(path: Path, threads: int | None) -> Any:
     if not path.is_file():
         raise CleanplateError("does not exist", file=path, cure="Check the spelling of the path.")
     options = ort.SessionOptions()
@@ -200,7 +202,7 @@ def _open(path: Path, threads: int | None) -> Any:
         raise CleanplateError(f"ONNX Runtime cannot load the graph: {error}", file=path) from error
 
 
-def _convention(path: Path, given: str | None) -> Convention:
+def _checked_convention(path: Path, given: str | None) -> Convention:
     for known in CONVENTIONS:
         if given == known:
             return known
@@ -213,11 +215,13 @@ def _convention(path: Path, given: str | None) -> Convention:
     )
 
 
-def _whole(path: Path, told: Mapping[str, str], key: str, default: int) -> int:
+def _metadata_int(path: Path, metadata_map: Mapping[str, str], key: str, default: int) -> int:
     try:
-        return int(told.get(key, default))
+        return int(metadata_map.get(key, default))
     except ValueError as error:
-        raise CleanplateError(f"its metadata says {key} = {told[key]!r}", file=path) from error
+        raise CleanplateError(
+            f"its metadata says {key} = {metadata_map[key]!r}", file=path
+        ) from error
 
 
 def _input_type(path: Path, name: str) -> type[np.generic]:

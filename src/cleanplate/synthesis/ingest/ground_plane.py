@@ -11,24 +11,24 @@ import numpy.typing as npt
 from cleanplate.arrays import Plane
 from cleanplate.depth import Intrinsics
 
-_ROUNDS = 400
-_CLOSE = 0.02
+_RANSAC_ITERATIONS = 400
+_INLIER_TOLERANCE = 0.02
 """A pixel lies on the plane if its disparity is within this share of the plane's there."""
-_GRID = 96
+_GRID_ROWS = 96
 """The map is looked at on a grid of about so many rows."""
-_ENOUGH = 0.08
+_MIN_INLIER_SHARE = 0.08
 """Of all pixels, those on the floor must be at least this share,"""
-_DEEP = 0.10
+_MAX_SHARE_BELOW = 0.10
 """those under the floor at most this share of those on it,"""
-_LEVEL = math.radians(6)
+_MAX_ROLL = math.radians(6)
 """and the camera's roll at most this: the compositor takes cameras to be level."""
-_STEEPEST = math.radians(55)
-_SPREAD = 1.35
+_MAX_PITCH = math.radians(55)
+_MIN_DEPTH_RATIO = 1.35
 """The floor must reach at least so many times as far as it begins: else it is a table's edge."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class GroundPlane:
     """A horizontal surface seen from above, with nothing much under it.
 
     Args:
@@ -46,7 +46,9 @@ class Ground:
     error: float
 
 
-def find_ground(disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0) -> Ground | None:
+def fit_ground_plane(
+    disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0
+) -> GroundPlane | None:
     """Fit the floor of a scene; None where there is none that can be trusted.
 
     In a pinhole picture the disparity of a plane is an affine function of column and row, so
@@ -58,7 +60,7 @@ def find_ground(disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0) -> G
         intrinsics: of that size.
         seed: of the drawing of triples.
     """
-    step = max(1, round(disparity.shape[0] / _GRID))
+    step = max(1, round(disparity.shape[0] / _GRID_ROWS))
     part = disparity[step // 2 :: step, step // 2 :: step]
     rows, columns = np.mgrid[: part.shape[0], : part.shape[1]]
     known = np.isfinite(part) & (part > 0)
@@ -76,22 +78,22 @@ def find_ground(disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0) -> G
         return None
     best: tuple[int, npt.NDArray[np.float64]] | None = None
     for plane in _candidates(np.random.default_rng(seed), place, values, low):
-        tilt = _camera(plane, intrinsics)
+        tilt = _camera_pose(plane, intrinsics)
         if tilt is None or not _plausible(*tilt[1:]):
             continue
-        count = _standing(place, values, plane)
+        count = _support_score(place, values, plane)
         if best is None or count > best[0]:
             best = (count, plane)
     if best is None:
         return None
     plane = best[1]
     for _ in range(3):
-        on = _on(place, values, plane)
+        on = _inliers(place, values, plane)
         if on.sum() < 30:
             return None
-        # Weighted by 1 / disparity: an error counts as its share, as in `_on`.
+        # Weighted by 1 / disparity: an error counts as its share, as in `_inliers`.
         plane = np.linalg.lstsq(place[on] / values[on, None], np.ones(int(on.sum())), rcond=None)[0]
-    return _trusted(place, values, plane, intrinsics)
+    return _checked_plane(place, values, plane, intrinsics)
 
 
 def _candidates(
@@ -101,14 +103,14 @@ def _candidates(
     low: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.float64]:
     """Planes (n, 3) through triples of low pixels: disparity = plane . (column, row, 1)."""
-    triples = low[rng.integers(low.size, size=(_ROUNDS, 3))]
+    triples = low[rng.integers(low.size, size=(_RANSAC_ITERATIONS, 3))]
     corners = place[triples]
     wide = np.abs(np.linalg.det(corners)) > 1e-3 * np.ptp(place[:, 0]) * np.ptp(place[:, 1])
     found = np.linalg.solve(corners[wide], values[triples[wide]][..., None])
     return np.asarray(found[..., 0], np.float64)
 
 
-def _camera(
+def _camera_pose(
     plane: npt.NDArray[np.float64], intrinsics: Intrinsics
 ) -> tuple[float, float, float] | None:
     """Height, pitch and roll of the camera over a plane of disparity; None if it is under it."""
@@ -124,53 +126,53 @@ def _camera(
 
 
 def _plausible(pitch: float, roll: float) -> bool:
-    return abs(pitch) < _STEEPEST and abs(roll) < _LEVEL
+    return abs(pitch) < _MAX_PITCH and abs(roll) < _MAX_ROLL
 
 
-def _on(
+def _inliers(
     place: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.abs(place @ plane - values) < _CLOSE * values)
+    return np.asarray(np.abs(place @ plane - values) < _INLIER_TOLERANCE * values)
 
 
-def _under(
+def _below_plane(
     place: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.bool_]:
     """Pixels clearly farther than the plane where it is seen: a hole in the floor, or no floor."""
     expected = place @ plane
-    return np.asarray((expected > 0) & (values < expected * (1 - 4 * _CLOSE)))
+    return np.asarray((expected > 0) & (values < expected * (1 - 4 * _INLIER_TOLERANCE)))
 
 
-def _standing(
+def _support_score(
     place: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
 ) -> int:
     """How many pixels speak for a floor, less those under it, which speak against it."""
-    on = int(_on(place, values, plane).sum())
-    return on - 2 * int(_under(place, values, plane).sum())
+    on = int(_inliers(place, values, plane).sum())
+    return on - 2 * int(_below_plane(place, values, plane).sum())
 
 
-def _trusted(
+def _checked_plane(
     place: npt.NDArray[np.float64],
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
     intrinsics: Intrinsics,
-) -> Ground | None:
-    camera = _camera(plane, intrinsics)
+) -> GroundPlane | None:
+    camera = _camera_pose(plane, intrinsics)
     if camera is None or not _plausible(*camera[1:]):
         return None
-    on = _on(place, values, plane)
+    on = _inliers(place, values, plane)
     share = float(on.mean())
-    under = int(_under(place, values, plane).sum())
-    if share < _ENOUGH or under > _DEEP * on.sum():
+    under = int(_below_plane(place, values, plane).sum())
+    if share < _MIN_INLIER_SHARE or under > _MAX_SHARE_BELOW * on.sum():
         return None
     nearest, farthest = np.percentile(1 / values[on], [2, 98])
-    if farthest < _SPREAD * nearest:
+    if farthest < _MIN_DEPTH_RATIO * nearest:
         return None
     error = float(np.median(np.abs(place[on] @ plane - values[on]) / values[on]))
-    return Ground(*camera, share, error)
+    return GroundPlane(*camera, share, error)

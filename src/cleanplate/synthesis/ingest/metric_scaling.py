@@ -11,11 +11,11 @@ from cleanplate.depth import disparity_to_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.ingest.depth_estimators import Convention
 
-NEAR, FAR = 1.5, 8.0
+DEFAULT_NEAR, DEFAULT_FAR = 1.5, 8.0
 """Assumed metres of the nearest and the farthest part of a scene whose depth is relative. Medians
 of rendered rooms, halls and corridors, whose true depth is known."""
 
-CAMERA_HEIGHT = 1.5
+DEFAULT_CAMERA_HEIGHT = 1.5
 """Assumed metres of a camera over its floor, where a floor is seen and neither bound was given: a
 person holds a camera at much the same height everywhere, while scenes differ in depth by tens."""
 
@@ -23,7 +23,7 @@ _PERCENTILES = (1.0, 99.0)
 """Between these the nearest and the farthest part lie: single pixels err."""
 
 
-def in_metres(
+def to_metres(
     estimate: Plane, convention: Convention, near: float, far: float
 ) -> tuple[Plane, dict[str, float] | None]:
     """Turn a teacher's map into depth: (H, W) metres, +inf = infinitely far, NaN = unknown.

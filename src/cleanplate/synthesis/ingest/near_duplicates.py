@@ -8,25 +8,27 @@ import numpy.typing as npt
 from cleanplate.arrays import Bytes
 from cleanplate.formats.pictures import resize, to_float
 
-Look = npt.NDArray[np.float32]
+CutoutThumbnail = npt.NDArray[np.float32]
 """(32, 32, 4): a cutout scaled to a square, colour times alpha and alpha, in [0, 1]."""
 
-ALIKE = 0.05
+DUPLICATE_DISTANCE = 0.05
 """Looks that differ by less on average are of one posture. Renderings of one person in two postures
 differ by at least 0.10; one frame and the same with noise of 3 levels, both predicted, by 0.024."""
 
 _SIDE = 32
 
 
-def look_of(rgba: Bytes) -> Look:
+def cutout_thumbnail(rgba: Bytes) -> CutoutThumbnail:
     """Make a cutout, (h, w, 4) uint8 straight, comparable with others of any size."""
     values = to_float(rgba)
     alpha = values[..., 3:]
-    small: Look = resize(np.concatenate([values[..., :3] * alpha, alpha], -1), (_SIDE, _SIDE))
+    small: CutoutThumbnail = resize(
+        np.concatenate([values[..., :3] * alpha, alpha], -1), (_SIDE, _SIDE)
+    )
     return small
 
 
-def difference(one: Look, other: Look) -> float:
+def thumbnail_distance(one: CutoutThumbnail, other: CutoutThumbnail) -> float:
     """Mean absolute difference where either shows something: 0 = the same, 1 = nothing alike."""
     there = np.maximum(one[..., 3], other[..., 3]) > 0.05
     if not there.any():

@@ -10,19 +10,19 @@ from PIL import ExifTags, Image
 
 from cleanplate.depth import Intrinsics
 
-_FILM = math.hypot(36, 24)
+_FILM_DIAGONAL = math.hypot(36, 24)
 """Diagonal of the 35 mm frame in millimetres. Equivalent focal lengths compare diagonals
 (CIPA DCG-001-2018)."""
 
 
-class Lens(NamedTuple):
+class PhotoIntrinsics(NamedTuple):
     """Intrinsics, and in words where they come from."""
 
     intrinsics: Intrinsics
     origin: str
 
 
-def lens_of(path: str | Path, width: int, height: int) -> Lens | None:
+def intrinsics_from_exif(path: str | Path, width: int, height: int) -> PhotoIntrinsics | None:
     """Read the focal length that a photograph's EXIF gives in terms of 35 mm film.
 
     None where there is none, where it is no possible one, or where the picture was cropped since
@@ -41,19 +41,21 @@ def lens_of(path: str | Path, width: int, height: int) -> Lens | None:
     film = _positive(details.get(ExifTags.Base.FocalLengthIn35mmFilm))
     if film is None or not 4 <= film <= 2000:
         return None
-    told = [
+    exif_size = [
         _positive(details.get(tag))
         for tag in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
     ]
-    if told[0] and told[1]:
-        shape = max(told[0], told[1]) / min(told[0], told[1])
+    if exif_size[0] and exif_size[1]:
+        shape = max(exif_size[0], exif_size[1]) / min(exif_size[0], exif_size[1])
         if abs(shape / (max(width, height) / min(width, height)) - 1) > 0.02:
             return None
-    focal = film / _FILM * math.hypot(width, height)
-    return Lens(_centred(focal, width, height), f"EXIF: {film:g} mm in terms of 35 mm film")
+    focal = film / _FILM_DIAGONAL * math.hypot(width, height)
+    return PhotoIntrinsics(
+        _centred(focal, width, height), f"EXIF: {film:g} mm in terms of 35 mm film"
+    )
 
 
-def lens_of_angle(degrees: float, width: int, height: int) -> Lens:
+def intrinsics_from_fov(degrees: float, width: int, height: int) -> PhotoIntrinsics:
     """Give the intrinsics of a picture that shows `degrees` along its longer side.
 
     Raises:
@@ -62,7 +64,9 @@ def lens_of_angle(degrees: float, width: int, height: int) -> Lens:
     if not 0 < degrees < 180:
         raise ValueError(f"an angle of view of {degrees} degrees is not possible")
     focal = max(width, height) / 2 / math.tan(math.radians(degrees) / 2)
-    return Lens(_centred(focal, width, height), f"given: {degrees:g} degrees on the longer side")
+    return PhotoIntrinsics(
+        _centred(focal, width, height), f"given: {degrees:g} degrees on the longer side"
+    )
 
 
 def _centred(focal: float, width: int, height: int) -> Intrinsics:

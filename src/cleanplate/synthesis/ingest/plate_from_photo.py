@@ -17,16 +17,36 @@ from cleanplate.depth.depth_codec import DATASET, OLDER_RECORD, RECORD
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.formats.pictures import read_image, resize, to_float, to_uint8, write_image
-from cleanplate.synthesis.assets.sidecar import facts_in
-from cleanplate.synthesis.ingest.depth_estimators import Teacher
-from cleanplate.synthesis.ingest.ground_plane import Ground, find_ground
-from cleanplate.synthesis.ingest.metric_scaling import CAMERA_HEIGHT, FAR, NEAR, in_metres
-from cleanplate.synthesis.ingest.photo_intrinsics import Lens, lens_of, lens_of_angle
+from cleanplate.synthesis.assets.sidecar import read_sidecar
+from cleanplate.synthesis.ingest.depth_estimators import DepthEstimator
+from cleanplate.synthesis.ingest.ground_plane import GroundPlane, fit_ground_plane
+from cleanplate.synthesis.ingest.metric_scaling import (
+    DEFAULT_CAMERA_HEIGHT,
+    DEFAULT_FAR,
+    DEFAULT_NEAR,
+    to_metres,
+)
+from cleanplate.synthesis.ingest.photo_intrinsics import (
+    PhotoIntrinsics,
+    intrinsics_from_exif,
+    intrinsics_from_fov,
+)
 
-_SEEN = 2048
+_MAX_ESTIMATOR_SIDE = 2048
 """No teacher looks at a longer side than this; the picture is made smaller for it."""
 _DEPTH_ENDINGS = (".png", ".npy", ".exr", ".tif", ".tiff")
-_OURS = ("width", "height", "fx", "fy", "cx", "cy", "camera_height", "pitch", RECORD, OLDER_RECORD)
+_WRITTEN_KEYS = (
+    "width",
+    "height",
+    "fx",
+    "fy",
+    "cx",
+    "cy",
+    "camera_height",
+    "pitch",
+    RECORD,
+    OLDER_RECORD,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +70,7 @@ class PhotoSettings:
     credit: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        near, far = self.span
+        near, far = self.depth_range
         if not (0 < near < far) or math.isnan(far):
             raise CleanplateError(
                 f"a scene from {near:g} m to {far:g} m is not possible",
@@ -62,10 +82,10 @@ class PhotoSettings:
             raise CleanplateError(f"a camera {self.camera_height:g} m high is not possible")
 
     @property
-    def span(self) -> tuple[float, float]:
+    def depth_range(self) -> tuple[float, float]:
         """Metres of the nearest and the farthest part, given or assumed."""
-        near = NEAR if self.near is None else self.near
-        far = FAR if self.far is None else self.far
+        near = DEFAULT_NEAR if self.near is None else self.near
+        far = DEFAULT_FAR if self.far is None else self.far
         return near, far
 
     @property
@@ -84,15 +104,15 @@ def existing_depth(photo: Path) -> Path | None:
     return None
 
 
-def place_of(photo: Path, folder: Path | None, settings: PhotoSettings) -> Path:
+def plate_path(photo: Path, folder: Path | None, settings: PhotoSettings) -> Path:
     """Where the plate of a photograph lies: beside it, or in `folder`."""
     if folder is None:
         return photo
     return folder / (photo.stem + (photo.suffix.lower() if settings.long_side is None else ".jpg"))
 
 
-def make_plate(
-    photo: Path, teacher: Teacher, folder: Path | None, settings: PhotoSettings
+def write_plate_from_photo(
+    photo: Path, estimator: DepthEstimator, folder: Path | None, settings: PhotoSettings
 ) -> dict[str, Any]:
     """Write a plate's depth and json beside the photograph, or the whole plate to `folder`.
 
@@ -106,21 +126,23 @@ def make_plate(
         CleanplateError: if the photograph cannot be read, shows no depth to the teacher, has no
             floor where `camera_height` wants one, or something cannot be written.
     """
-    target = place_of(photo, folder, settings)
-    _check_own(photo, target)
+    target = plate_path(photo, folder, settings)
+    _check_target(photo, target)
     picture = read_image(photo)
     before = picture.shape[1]
     if settings.long_side is not None:
-        picture = _at_most(picture, settings.long_side)
+        picture = _limit_size(picture, settings.long_side)
     height, width = picture.shape[:2]
-    known = _scaled(read_facts(photo), width / before)
+    known = _scale_intrinsics(read_photo_metadata(photo), width / before)
     if target != photo:
-        known |= read_facts(target)
-    lens = _lens(photo, (height, width), known, settings)
-    depth, anchors = in_metres(
-        teacher.estimate(_at_most(picture, _SEEN)), teacher.convention, *settings.span
+        known |= read_photo_metadata(target)
+    lens = _photo_intrinsics(photo, (height, width), known, settings)
+    depth, anchors = to_metres(
+        estimator.estimate(_limit_size(picture, _MAX_ESTIMATOR_SIDE)),
+        estimator.convention,
+        *settings.depth_range,
     )
-    ground = _ground(depth, lens, width)
+    ground = _fit_ground(depth, lens, width)
     told = known.get("camera_height")
     wanted = settings.camera_height or (told if isinstance(told, (int, float)) else None)
     if ground is None and settings.camera_height is not None:
@@ -134,107 +156,112 @@ def make_plate(
     assumed = [] if anchors is None else settings.assumed
     if len(assumed) == 2 and ground is not None:
         assumed = ["camera_height"] if wanted is None else []
-        wanted = wanted or CAMERA_HEIGHT
+        wanted = wanted or DEFAULT_CAMERA_HEIGHT
     if wanted is not None and ground is not None:
         # A height, even an assumed one, says more of the scale than bounds or a network do.
         depth = (depth * np.float32(wanted / ground.height)).astype(np.float32)
         ground = replace(ground, height=float(wanted))
-    facts = _described((height, width), lens, ground, settings)
-    origin = _origin(teacher, lens, ground, anchors, settings)
-    origin["scaled_to_camera_height"] = wanted is not None and ground is not None
-    origin["assumed"] = assumed
-    origin["estimated"] = [key for key in facts if key in _OURS and key not in known]
+    metadata = _plate_metadata((height, width), lens, ground, settings)
+    provenance = _depth_provenance(estimator, lens, ground, anchors, settings)
+    provenance["scaled_to_camera_height"] = wanted is not None and ground is not None
+    provenance["assumed"] = assumed
+    provenance["estimated"] = [key for key in metadata if key in _WRITTEN_KEYS and key not in known]
     # Of the depth that is written here, whatever the json said of another.
     known = {key: value for key, value in known.items() if key not in (RECORD, OLDER_RECORD)}
-    facts = {**facts, **known, "depth_from": origin}
+    metadata = {**metadata, **known, "depth_from": provenance}
     _write_picture(photo, target, picture, settings)
     with replacing(target.with_suffix(".json")) as part:
-        part.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(metadata, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     file = target.with_name(f"{target.stem}_depth.png")
-    write_depth(file, _full(depth, (height, width)), convention=DATASET)
-    return {**facts, "files": [target.name, f"{target.stem}.json", file.name]}
+    write_depth(file, _resize_depth(depth, (height, width)), convention=DATASET)
+    return {**metadata, "files": [target.name, f"{target.stem}.json", file.name]}
 
 
-def read_facts(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
+def read_photo_metadata(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
     """Read what stands beside a photograph; what was estimated only if it is wanted.
 
     Raises:
         CleanplateError: if the json is damaged.
     """
-    facts = facts_in(photo.with_suffix(".json"))
+    metadata = read_sidecar(photo.with_suffix(".json"))
     if estimated:
-        return facts
-    ours = facts.pop("depth_from", {})
-    for key in ours.get("estimated", ()) if isinstance(ours, dict) else ():
-        facts.pop(key, None)
-    return facts
+        return metadata
+    provenance = metadata.pop("depth_from", {})
+    for key in provenance.get("estimated", ()) if isinstance(provenance, dict) else ():
+        metadata.pop(key, None)
+    return metadata
 
 
-def _lens(
+def _photo_intrinsics(
     photo: Path, size: tuple[int, int], known: Mapping[str, Any], settings: PhotoSettings
-) -> Lens | None:
+) -> PhotoIntrinsics | None:
     height, width = size
     if all(isinstance(known.get(key), (int, float)) for key in ("fx", "fy", "cx", "cy")):
-        return Lens(Intrinsics(*(float(known[key]) for key in ("fx", "fy", "cx", "cy"))), "json")
+        return PhotoIntrinsics(
+            Intrinsics(*(float(known[key]) for key in ("fx", "fy", "cx", "cy"))), "json"
+        )
     if settings.fov is not None:
-        return lens_of_angle(settings.fov, width, height)
-    return lens_of(photo, width, height)
+        return intrinsics_from_fov(settings.fov, width, height)
+    return intrinsics_from_exif(photo, width, height)
 
 
-def _ground(depth: Plane, lens: Lens | None, width: int) -> Ground | None:
+def _fit_ground(depth: Plane, lens: PhotoIntrinsics | None, width: int) -> GroundPlane | None:
     if lens is None:
         return None
     scale = depth.shape[1] / width
-    return find_ground(depth_to_disparity(depth), lens.intrinsics.scaled(scale, scale))
+    return fit_ground_plane(depth_to_disparity(depth), lens.intrinsics.scaled(scale, scale))
 
 
-def _described(
-    size: tuple[int, int], lens: Lens | None, ground: Ground | None, settings: PhotoSettings
+def _plate_metadata(
+    size: tuple[int, int],
+    lens: PhotoIntrinsics | None,
+    ground: GroundPlane | None,
+    settings: PhotoSettings,
 ) -> dict[str, Any]:
     """Give the plate's json, as the catalogue reads it."""
-    facts: dict[str, Any] = {"width": size[1], "height": size[0], RECORD: DATASET.name}
+    metadata: dict[str, Any] = {"width": size[1], "height": size[0], RECORD: DATASET.name}
     if lens is not None:
-        facts |= {key: round(value, 3) for key, value in lens.intrinsics._asdict().items()}
+        metadata |= {key: round(value, 3) for key, value in lens.intrinsics._asdict().items()}
     if ground is not None:
-        facts |= {"camera_height": round(ground.height, 4), "pitch": round(ground.pitch, 5)}
-    return {**facts, **(settings.credit or {})}
+        metadata |= {"camera_height": round(ground.height, 4), "pitch": round(ground.pitch, 5)}
+    return {**metadata, **(settings.credit or {})}
 
 
-def _origin(
-    teacher: Teacher,
-    lens: Lens | None,
-    ground: Ground | None,
+def _depth_provenance(
+    estimator: DepthEstimator,
+    lens: PhotoIntrinsics | None,
+    ground: GroundPlane | None,
     anchors: Mapping[str, float] | None,
     settings: PhotoSettings,
 ) -> dict[str, Any]:
     """Say where each number of the plate comes from."""
-    origin: dict[str, Any] = {**teacher.facts}
+    provenance: dict[str, Any] = {**estimator.metadata}
     if anchors is not None:
-        near, far = settings.span
-        origin |= {
+        near, far = settings.depth_range
+        provenance |= {
             "near_m": near,
             "far_m": "infinity" if math.isinf(far) else far,
             **{key: round(value, 6) for key, value in anchors.items()},
         }
     if lens is not None:
-        origin["lens"] = lens.origin
+        provenance["lens"] = lens.origin
     if ground is not None:
-        origin["floor"] = {
+        provenance["floor"] = {
             "roll": round(ground.roll, 5),
             "share": round(ground.share, 4),
             "error": round(ground.error, 5),
         }
-    return origin
+    return provenance
 
 
-def _scaled(facts: dict[str, Any], scale: float) -> dict[str, Any]:
+def _scale_intrinsics(metadata: dict[str, Any], scale: float) -> dict[str, Any]:
     """Give what is measured in pixels for the picture resized by `scale`."""
     if scale == 1:
-        return facts
+        return metadata
     for key in ("fx", "fy", "cx", "cy"):
-        if isinstance(facts.get(key), (int, float)):
-            facts[key] = facts[key] * scale
-    return {key: value for key, value in facts.items() if key not in ("width", "height")}
+        if isinstance(metadata.get(key), (int, float)):
+            metadata[key] = metadata[key] * scale
+    return {key: value for key, value in metadata.items() if key not in ("width", "height")}
 
 
 def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSettings) -> None:
@@ -248,13 +275,13 @@ def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSet
         write_image(target, picture if picture.dtype == np.uint8 else to_uint8(to_float(picture)))
 
 
-def _check_own(photo: Path, target: Path) -> None:
+def _check_target(photo: Path, target: Path) -> None:
     """Refuse to put a plate over a picture that is neither this photo nor an earlier plate of it.
 
     Raises:
         CleanplateError: naming the picture.
     """
-    if not target.exists() or "depth_from" in facts_in(target.with_suffix(".json")):
+    if not target.exists() or "depth_from" in read_sidecar(target.with_suffix(".json")):
         return
     if target.read_bytes() != photo.read_bytes():
         raise CleanplateError(
@@ -264,7 +291,7 @@ def _check_own(photo: Path, target: Path) -> None:
         )
 
 
-def _at_most(picture: Coded, long_side: int) -> Coded:
+def _limit_size(picture: Coded, long_side: int) -> Coded:
     height, width = picture.shape[:2]
     scale = long_side / max(height, width)
     if scale >= 1:
@@ -274,7 +301,7 @@ def _at_most(picture: Coded, long_side: int) -> Coded:
     return smaller
 
 
-def _full(depth: Plane, size: tuple[int, int]) -> Plane:
+def _resize_depth(depth: Plane, size: tuple[int, int]) -> Plane:
     """Bring depth to another size, by way of disparity, where infinity is a number."""
     if depth.shape == size:
         return depth

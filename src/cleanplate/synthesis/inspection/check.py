@@ -9,23 +9,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import is_hidden
 from cleanplate.synthesis.building.dataset_card import CARD
 from cleanplate.synthesis.building.folder_writer import FOLDERS
-from cleanplate.synthesis.building.manifest import DATASET, RECORDS, read_dataset, totals
+from cleanplate.synthesis.building.manifest import (
+    DATASET,
+    MANIFEST_FOLDER,
+    dataset_totals,
+    read_dataset,
+)
 from cleanplate.synthesis.building.plan import PLAN, Plan
-from cleanplate.synthesis.inspection.parallel import over_portions
 from cleanplate.synthesis.inspection.sample_checks import Fault
-from cleanplate.synthesis.inspection.shard_checks import check_portion
-from cleanplate.synthesis.inspection.stored_set import Portion, StoredSet, open_set
+from cleanplate.synthesis.inspection.shard_checks import check_chunk
+from cleanplate.synthesis.inspection.stored_set import Chunk, StoredSet, open_set
 
-_LEFTOVER = re.compile(r"^\..+-[0-9a-f]{8}(\.\w+)?$")
+_TEMPORARY_NAME = re.compile(r"^\..+-[0-9a-f]{8}(\.\w+)?$")
 """The temporary names of `files.replacing`, of which a killed process leaves some behind."""
 
 
 @dataclass
-class Verdict:
+class CheckResult:
     """What was found: no faults = whole. `notes` tell what could not be looked at, and why."""
 
     samples: int = 0
@@ -33,20 +38,20 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
 
 
-def check(
+def check_set(
     folder: str | Path,
     *,
     fast: bool = False,
-    workers: int = 1,
-    begins: Callable[[int | None], object] = lambda samples: None,
-    tick: Callable[[int], object] = lambda samples: None,
-) -> Verdict:
+    workers: int = 0,
+    on_start: Callable[[int | None], object] = lambda samples: None,
+    on_progress: Callable[[int], object] = lambda samples: None,
+) -> CheckResult:
     """Check a set in either form: records, checksums, presence, and every picture's contents.
 
     Args:
         folder: of the set.
         fast: checksums and presence only; nothing is decoded.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         begins: told how many samples there are, None where that is not known before.
         tick: told how many samples have been checked since it was told last.
 
@@ -54,83 +59,85 @@ def check(
         CleanplateError: if there is no set at all.
     """
     folder = Path(folder)
-    verdict = Verdict()
+    result = CheckResult()
     try:
         stored = open_set(folder)
     except CleanplateError as error:
         if error.file != folder / PLAN:
             raise
-        verdict.faults.append(Fault("", PLAN, error.what))
-        stored = open_set(folder, believe_plan=False)
+        result.faults.append(Fault("", PLAN, error.what))
+        stored = open_set(folder, use_plan=False)
     if stored.plan is None:
-        verdict.notes.append("There is no plan: neither checksums nor numbers could be checked.")
-    portions = _portions(stored)
-    begins(None if stored.count is None else sum(one.count or 0 for one in portions))
-    work = partial(check_portion, stored.without_portions(), fast)
-    for _, (samples, faults) in over_portions(work, portions, workers):
-        verdict.samples += samples
-        verdict.faults += faults
-        tick(samples)
+        result.notes.append("There is no plan: neither checksums nor numbers could be checked.")
+    chunks = _expected_chunks(stored)
+    on_start(None if stored.count is None else sum(one.count or 0 for one in chunks))
+    work = partial(check_chunk, stored.without_chunks(), fast)
+    for _, (samples, faults) in map_tasks(work, chunks, workers):
+        result.samples += samples
+        result.faults += faults
+        on_progress(samples)
     if stored.plan is not None:
-        verdict.faults += _whole_set(folder, stored.plan)
-    verdict.faults += _leftovers(stored)
-    verdict.faults.sort()
-    return verdict
+        result.faults += _check_totals(folder, stored.plan)
+    result.faults += _find_leftovers(stored)
+    result.faults.sort()
+    return result
 
 
-def _portions(stored: StoredSet) -> list[Portion]:
+def _expected_chunks(stored: StoredSet) -> list[Chunk]:
     """Give all portions that are there or should be, with all names that should be in them."""
-    plan, there = stored.plan, {portion.number: portion for portion in stored.portions}
+    plan, there = stored.plan, {chunk.number: chunk for chunk in stored.chunks}
     if plan is None:
-        return list(stored.portions)
+        return list(stored.chunks)
     for number in range(plan.shards):
         found = there.get(number)
         if stored.form == "shards":
             there.setdefault(
-                number, Portion(number, f"{number:06}.tar", count=len(plan.samples_of(number)))
+                number, Chunk(number, f"{number:06}.tar", count=len(plan.samples_of(number)))
             )
         else:
             planned = [plan.name_of(index) for index in plan.samples_of(number)]
             names = tuple(sorted({*planned, *(found.names if found else ())}))
-            there[number] = Portion(number, f"{names[0]} to {names[-1]}", names, len(names))
+            there[number] = Chunk(number, f"{names[0]} to {names[-1]}", names, len(names))
     return [there[number] for number in sorted(there)]
 
 
-def _whole_set(folder: Path, plan: Plan) -> Iterator[Fault]:
+def _check_totals(folder: Path, plan: Plan) -> Iterator[Fault]:
     """Hold `dataset.json` to the plan and the records, of which it is the sum."""
     if not (folder / CARD).exists():
         yield Fault("", CARD, "is missing")
     try:
-        told = read_dataset(folder)
+        stored_totals = read_dataset(folder)
     except CleanplateError as error:
         yield Fault("", DATASET, error.what)
         return
-    if told is None:
+    if stored_totals is None:
         yield Fault("", DATASET, "is missing: the build has not ended")
         return
     digest = hashlib.sha256((folder / PLAN).read_bytes()).hexdigest()
-    if digest != told.get("plan_sha256"):
+    if digest != stored_totals.get("plan_sha256"):
         yield Fault("", PLAN, f"has changed: its sha256 is not that of {DATASET}")
     try:
-        expected = totals(folder, plan)
+        expected = dataset_totals(folder, plan)
     except (CleanplateError, KeyError, TypeError):  # told of the record that is at fault
         return
-    for key in sorted(expected.keys() | told.keys()):
-        if expected.get(key) != told.get(key):
+    for key in sorted(expected.keys() | stored_totals.keys()):
+        if expected.get(key) != stored_totals.get(key):
             yield Fault(
-                "", DATASET, f"{key} is {told.get(key)}, by plan and records {expected.get(key)}"
+                "",
+                DATASET,
+                f"{key} is {stored_totals.get(key)}, by plan and records {expected.get(key)}",
             )
 
 
-def _leftovers(stored: StoredSet) -> Iterator[Fault]:
+def _find_leftovers(stored: StoredSet) -> Iterator[Fault]:
     """Find what a killed process has left behind, and plates that belong to no sample."""
-    for place in ("", RECORDS, *(FOLDERS if stored.form == "folders" else ())):
+    for place in ("", MANIFEST_FOLDER, *(FOLDERS if stored.form == "folders" else ())):
         folder = stored.folder / place
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if _LEFTOVER.match(file.name):
+            if _TEMPORARY_NAME.match(file.name):
                 yield Fault("", str(Path(place, file.name)), "is a leftover of a killed process")
     if stored.form == "folders" and stored.plan is not None and (stored.folder / "bg").is_dir():
-        known = {name for portion in stored.portions for name in portion.names}
+        known = {name for chunk in stored.chunks for name in chunk.names}
         known.update(map(stored.plan.name_of, range(stored.plan.count)))
         for file in sorted((stored.folder / "bg").iterdir()):
             if not is_hidden(file.name) and file.stem not in known:

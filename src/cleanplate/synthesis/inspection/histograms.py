@@ -13,7 +13,7 @@ from cleanplate.depth.depth_codec import FARTHEST
 COVERAGE_BINS = 20
 
 
-class AlphaCounts:
+class AlphaHistogram:
     """How much of the pictures subjects cover, and how: (H, W) uint8 or uint16 mattes."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class AlphaCounts:
         self.empty += total == 0
         self.coverage[min(COVERAGE_BINS - 1, total * COVERAGE_BINS // (top * alpha.size))] += 1
 
-    def merge(self, other: AlphaCounts) -> None:
+    def merge(self, other: AlphaHistogram) -> None:
         """Count what `other` has counted."""
         self.pixels += other.pixels
         self.clear += other.clear
@@ -55,7 +55,7 @@ class AlphaCounts:
         }
 
 
-class DepthCounts:
+class DepthHistogram:
     """How many pixels have each depth: in whole millimetres, from 1 mm to 65.534 m.
 
     Codes of relative disparity, whose metres are not known, are counted as codes.
@@ -83,7 +83,7 @@ class DepthCounts:
         if low is not None and high is not None:
             np.add.at(self.millimetres, _millimetres_of_codes(low, high), count)
 
-    def merge(self, other: DepthCounts) -> None:
+    def merge(self, other: DepthHistogram) -> None:
         """Count what `other` has counted."""
         self.millimetres += other.millimetres
         self.codes += other.codes

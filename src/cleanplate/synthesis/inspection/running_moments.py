@@ -20,7 +20,7 @@ _FLUSH = 1 << 20
 """Pictures after which doubles could no longer hold 16-bit squares exactly (2^53 / 2^32 / 2)."""
 
 
-class Moments:
+class RunningMoments:
     """Sums over pictures of one shape and one integer type.
 
     Args:
@@ -91,7 +91,7 @@ class Moments:
             self._square += self._fresh[1].astype(np.uint64)
         self._fresh, self._waiting = None, 0
 
-    def merge(self, other: Moments) -> None:
+    def merge(self, other: RunningMoments) -> None:
         """Count everything that `other` has counted.
 
         Raises:
@@ -149,7 +149,7 @@ class Moments:
             [_deviation(n, t, q) if n else np.nan for n, t, q in zip(*self._whole(), strict=True)]
         )
 
-    def spread_of_means(self) -> Values:
+    def std_of_means(self) -> Values:
         """Give the standard deviation of the pictures' own means, (C,), divisor n.
 
         Some reports give this as "std". NaN where pixels may be unknown: such pictures' means

@@ -13,19 +13,24 @@ import numpy.typing as npt
 from cleanplate.depth.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import check_matte_range
-from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
-from cleanplate.synthesis.inspection.stored_set import NEEDED, PICTURES, Form, StoredSample
+from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
+from cleanplate.synthesis.inspection.stored_set import (
+    PICTURE_PARTS,
+    REQUIRED_PARTS,
+    Form,
+    StoredSample,
+)
 
 Array = npt.NDArray[Any]
 
 _GREY = frozenset({"alpha", "mask", "shadow", "depth", "plate_depth"})
-_ROUNDING = 1
+_DEPTH_ROUNDING = 1
 """Millimetres by which two depths may differ that were rounded apart."""
-_RINGING = 64
+_JPEG_RINGING = 64
 """Codes by which JPEG may move a mask's 0 and 255."""
-_KNOCK = 8 / 256
+_MAX_SHIFT = 8 / 256
 """Most that the plate's camera is moved against the frame's, as a share of the shorter side."""
-_STRAYS = 1 / 200
+_MAX_OUTLIERS = 1 / 200
 """Share of the pixels that may differ then; one in a thousand do in the worst of 400 samples."""
 
 
@@ -40,7 +45,7 @@ class Fault(NamedTuple):
         return f"{' '.join(filter(None, (self.sample, self.part)))}: {self.what}"
 
 
-class Rules(NamedTuple):
+class SampleRules(NamedTuple):
     """What samples of a set are held to.
 
     `size` is (H, W), None where no plan says it; `hard`: alpha is 0 or 1; `moved`: the plate's
@@ -55,7 +60,7 @@ class Rules(NamedTuple):
 
 def missing_parts(sample: StoredSample, form: Form) -> Iterator[Fault]:
     """Find parts that every sample has and this one lacks, or that are empty."""
-    for kind in NEEDED[form]:
+    for kind in REQUIRED_PARTS[form]:
         if kind not in sample.parts:
             yield Fault(sample.name, kind, "is missing")
     if form == "shards" and ("plate_depth" in sample.parts) != ("depth" in sample.parts):
@@ -66,8 +71,8 @@ def missing_parts(sample: StoredSample, form: Form) -> Iterator[Fault]:
             yield Fault(sample.name, kind, "is empty")
 
 
-def contents(
-    sample: StoredSample, rules: Rules, known: Mapping[str, tuple[StoredPart, Array]]
+def check_contents(
+    sample: StoredSample, rules: SampleRules, known: Mapping[str, tuple[StoredPart, Array]]
 ) -> Iterator[Fault]:
     """Decode all parts and find what is wrong with them.
 
@@ -77,7 +82,7 @@ def contents(
         known: parts that are decoded already, by kind.
     """
     decoded: dict[str, Array] = {}
-    for kind in PICTURES[rules.form]:
+    for kind in PICTURE_PARTS[rules.form]:
         part = sample.parts.get(kind)
         if part is None or not part.data:
             continue
@@ -90,31 +95,31 @@ def contents(
                 check_matte_range(decoded[kind])
         except CleanplateError as error:
             yield Fault(sample.name, kind, error.what)
-    for kind in [kind for kind in decoded if not _right_kind(kind, decoded[kind])]:
+    for kind in [kind for kind in decoded if not _has_right_type(kind, decoded[kind])]:
         shape, dtype = decoded[kind].shape, decoded[kind].dtype
-        yield Fault(sample.name, kind, f"is {_told(shape)} {dtype}, which such a part is not")
+        yield Fault(sample.name, kind, f"is {_size_text(shape)} {dtype}, which such a part is not")
         del decoded[kind]
-    facts = sample.parts.get("json")
-    if facts is not None and facts.data:
+    metadata = sample.parts.get("json")
+    if metadata is not None and metadata.data:
         try:
-            facts.facts()
+            metadata.read_metadata()
         except CleanplateError as error:
             yield Fault(sample.name, "json", error.what)
-    expected = rules.size or _commonest([one.shape[:2] for one in decoded.values()])
+    expected = rules.size or _most_common([one.shape[:2] for one in decoded.values()])
     for kind in [kind for kind, one in decoded.items() if one.shape[:2] != expected]:
         yield Fault(
             sample.name,
             kind,
-            f"is {_told(decoded[kind].shape[:2])}, not {_told(expected or (0, 0))}",
+            f"is {_size_text(decoded[kind].shape[:2])}, not {_size_text(expected or (0, 0))}",
         )
         del decoded[kind]
     if rules.hard and "mask" in decoded:
-        yield from _hard(sample.name, decoded["mask"])
+        yield from _check_hard_mask(sample.name, decoded["mask"])
     if {"alpha", "depth", "plate_depth"} <= decoded.keys():
         found = depth_faults(
             decoded["alpha"],
-            millimetres(decoded["depth"]),
-            millimetres(decoded["plate_depth"]),
+            as_millimetres(decoded["depth"]),
+            as_millimetres(decoded["plate_depth"]),
             moved=rules.moved,
         )
         yield from (Fault(sample.name, "depth", what) for what in found)
@@ -146,35 +151,35 @@ def depth_faults(
     solid, clear = known & (alpha == np.iinfo(alpha.dtype).max), known & (alpha == 0)
     here = depth.astype(np.int32)
     near = far = plate.astype(np.int32)
-    strays, few = clear & (np.abs(here - far) > _ROUNDING), 0
-    if moved and strays.any():
-        reach = math.ceil(_KNOCK * min(alpha.shape)) + 1
+    outliers, few = clear & (np.abs(here - far) > _DEPTH_ROUNDING), 0
+    if moved and outliers.any():
+        reach = math.ceil(_MAX_SHIFT * min(alpha.shape)) + 1
         window = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
         # What is not known may be anything: as near as can be, and as far.
         near = cv2.erode(plate, window).astype(np.int32)
         far = cv2.dilate(np.where(plate == 0, np.uint16(FARTHEST), plate), window).astype(np.int32)
         inner = np.zeros(alpha.shape, np.bool_)
         inner[reach:-reach, reach:-reach] = True
-        solid, clear, few = solid & inner, clear & inner, round(_STRAYS * alpha.size)
-        strays = clear & ((here > far + _ROUNDING) | (here < near - _ROUNDING))
-    behind = solid & (here > far + _ROUNDING)
+        solid, clear, few = solid & inner, clear & inner, round(_MAX_OUTLIERS * alpha.size)
+        outliers = clear & ((here > far + _DEPTH_ROUNDING) | (here < near - _DEPTH_ROUNDING))
+    behind = solid & (here > far + _DEPTH_ROUNDING)
     count = int(np.count_nonzero(behind))
     if count > few:
         worst = int((here - far)[behind].max()) / 1000
         yield f"lies behind the plate at {count} pixels where alpha is 1, by up to {worst} m"
-    count = int(np.count_nonzero(strays))
+    count = int(np.count_nonzero(outliers))
     if count > few:
         yield f"is not the plate's at {count} pixels where alpha is 0"
 
 
-def _hard(name: str, mask: Array) -> Iterator[Fault]:
-    between = np.abs(mask.astype(np.int16) - 128) < 128 - _RINGING
+def _check_hard_mask(name: str, mask: Array) -> Iterator[Fault]:
+    between = np.abs(mask.astype(np.int16) - 128) < 128 - _JPEG_RINGING
     count = int(np.count_nonzero(between))
     if count:
         yield Fault(name, "mask", f"is neither 0 nor 255 at {count} pixels")
 
 
-def _right_kind(kind: str, picture: Array) -> bool:
+def _has_right_type(kind: str, picture: Array) -> bool:
     if picture.dtype.kind == "f":
         return "depth" in kind
     if kind in _GREY:
@@ -182,10 +187,10 @@ def _right_kind(kind: str, picture: Array) -> bool:
     return picture.ndim == 3
 
 
-def _commonest(sizes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
+def _most_common(sizes: list[tuple[int, ...]]) -> tuple[int, ...] | None:
     return max(sizes, key=sizes.count) if sizes else None
 
 
-def _told(shape: tuple[int, ...]) -> str:
+def _size_text(shape: tuple[int, ...]) -> str:
     channels = f" x {shape[2]}" if len(shape) > 2 else ""
     return f"{shape[1]} x {shape[0]}{channels}"

@@ -10,7 +10,7 @@ from cleanplate.contact_sheet import Tile, as_tile, caption, heading, row
 from cleanplate.depth import colour_map
 from cleanplate.depth.depth_codec import DATASET, disparities
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
+from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
 from cleanplate.synthesis.inspection.stored_set import StoredSample, StoredSet
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,7 @@ def draw_sheet(stored: StoredSet, count: int = 8, tile_width: int = 224) -> Tile
     """
     columns = COLUMNS[stored.form]
     strips = [heading(columns, tile_width)]
-    for sample in stored.spread(count):
+    for sample in stored.spaced_samples(count):
         tiles = [_tile(sample, kind) for kind in columns]
         sizes = [tile.shape[:2] for tile in tiles if tile is not None]
         height, width = sizes[0] if sizes else (tile_width, tile_width)
@@ -43,13 +43,13 @@ def draw_sheet(stored: StoredSet, count: int = 8, tile_width: int = 224) -> Tile
 
 
 def _title(sample: StoredSample) -> str:
-    facts = sample.parts.get("json")
-    if facts is None:
+    metadata = sample.parts.get("json")
+    if metadata is None:
         return sample.name
     try:
-        told = facts.facts()
-        subjects = ", ".join(f"{one['cutout']} ({one['how']})" for one in told["subjects"])
-        return f"{sample.name}   {told['plate']}: {subjects or 'no subject'}"
+        sidecar = metadata.read_metadata()
+        subjects = ", ".join(f"{one['cutout']} ({one['how']})" for one in sidecar["subjects"])
+        return f"{sample.name}   {sidecar['plate']}: {subjects or 'no subject'}"
     except (CleanplateError, KeyError, TypeError):  # facts of another program
         return sample.name
 
@@ -72,5 +72,5 @@ def _depth(part: StoredPart) -> Tile:
     stored = part.decode()
     if stored.dtype == np.uint8:
         return colour_map(np.asarray(stored, np.float32))
-    depth = millimetres(stored)
+    depth = as_millimetres(stored)
     return colour_map(disparities(DATASET).take(depth))

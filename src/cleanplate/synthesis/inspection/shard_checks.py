@@ -10,37 +10,37 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.building.folder_writer import FOLDERS
-from cleanplate.synthesis.building.manifest import RECORDS
+from cleanplate.synthesis.building.manifest import MANIFEST_FOLDER
 from cleanplate.synthesis.building.plan import Plan
 from cleanplate.synthesis.inspection.sample_checks import (
     Array,
     Fault,
-    Rules,
-    contents,
+    SampleRules,
+    check_contents,
     missing_parts,
 )
 from cleanplate.synthesis.inspection.stored_part import StoredPart
-from cleanplate.synthesis.inspection.stored_set import Form, Portion, StoredSample, StoredSet
+from cleanplate.synthesis.inspection.stored_set import Chunk, Form, StoredSample, StoredSet
 
 
-def check_portion(stored: StoredSet, fast: bool, portion: Portion) -> tuple[int, list[Fault]]:
+def check_chunk(stored: StoredSet, fast: bool, chunk: Chunk) -> tuple[int, list[Fault]]:
     """Check the samples of one portion, and its record if the set has a plan.
 
     Returns how many samples there are, and what is wrong.
     """
     faults: list[Fault] = []
-    record = _record(stored, portion, faults)
+    manifest = _read_manifest(stored, chunk, faults)
     if stored.form == "shards":
-        faults += _shard_digest(stored.folder / portion.title, record)
-        if not (stored.folder / portion.title).exists():
+        faults += _shard_digest(stored.folder / chunk.title, manifest)
+        if not (stored.folder / chunk.title).exists():
             return 0, faults
-    rules = _rules(stored.form, stored.plan)
-    digests = {one["name"]: one["sha256"] for one in (record or {}).get("samples", ())}
-    expected = _expected(stored.plan, portion, record)
+    rules = _sample_rules(stored.form, stored.plan)
+    digests = {one["name"]: one["sha256"] for one in (manifest or {}).get("samples", ())}
+    expected = _expected_names(stored.plan, chunk, manifest)
     seen: Counter[str] = Counter()
-    last = _Last()
+    shared_plate = _SharedPlate()
     try:
-        for sample in stored.samples(portion, salvage=True):
+        for sample in stored.samples(chunk, salvage=True):
             if not sample.parts:  # of a planned name there is nothing
                 continue
             seen[sample.name] += 1
@@ -48,17 +48,17 @@ def check_portion(stored: StoredSet, fast: bool, portion: Portion) -> tuple[int,
                 faults.append(Fault(sample.name, "", "is not a sample of the plan"))
                 continue
             faults += missing_parts(sample, stored.form)
-            faults += _file_digests(sample, digests.get(sample.name, {}), last)
+            faults += _file_digests(sample, digests.get(sample.name, {}), shared_plate)
             if not fast:
-                faults += contents(sample, rules, last.decoded(sample))
+                faults += check_contents(sample, rules, shared_plate.decoded(sample))
     except CleanplateError as error:
-        faults.append(Fault(portion.title, "", error.what))
+        faults.append(Fault(chunk.title, "", error.what))
     faults += [Fault(name, "", f"comes {times} times") for name, times in seen.items() if times > 1]
     faults += [Fault(name, "", "is missing") for name in expected or () if name not in seen]
     return len(seen), faults
 
 
-class _Last:
+class _SharedPlate:
     """The plate that neighbours share as one file: digested and decoded once."""
 
     def __init__(self) -> None:
@@ -85,61 +85,61 @@ class _Last:
         return {"bg": (part, self.picture)}
 
 
-def _record(stored: StoredSet, portion: Portion, faults: list[Fault]) -> dict[str, Any] | None:
+def _read_manifest(stored: StoredSet, chunk: Chunk, faults: list[Fault]) -> dict[str, Any] | None:
     plan = stored.plan
-    if plan is None or portion.number >= plan.shards:
+    if plan is None or chunk.number >= plan.shards:
         return None
-    name = f"{RECORDS}/{portion.number:06}.json"
+    name = f"{MANIFEST_FOLDER}/{chunk.number:06}.json"
     try:
-        record = stored.record(portion)
+        manifest = stored.shard_manifest(chunk)
     except CleanplateError as error:
         faults.append(Fault("", name, error.what))
         return None
-    if record is None:
+    if manifest is None:
         faults.append(Fault("", name, "is missing: this part of the set was never finished"))
         return None
     try:
-        _hold_to_plan(record, plan, portion.number)
+        _check_against_plan(manifest, plan, chunk.number)
     except (KeyError, TypeError, ValueError) as error:
         faults.append(Fault("", name, f"does not have the form of a record ({error!r})"))
         return None
-    return record
+    return manifest
 
 
-def _hold_to_plan(record: Mapping[str, Any], plan: Plan, number: int) -> None:
+def _check_against_plan(manifest: Mapping[str, Any], plan: Plan, number: int) -> None:
     """Raise KeyError, TypeError or ValueError if a record is not that of a shard of the plan."""
     indices = plan.samples_of(number)
-    if (record["first"], record["count"]) != (indices.start, len(indices)):
-        raise ValueError(f"{record['count']} samples from {record['first']}")
-    left_out = {one["name"] for one in record["skipped"]}
-    int(record["bytes"])
+    if (manifest["first"], manifest["count"]) != (indices.start, len(indices)):
+        raise ValueError(f"{manifest['count']} samples from {manifest['first']}")
+    left_out = {one["name"] for one in manifest["skipped"]}
+    int(manifest["bytes"])
     if plan.form == "shards":
-        bytes.fromhex(record["sha256"])
+        bytes.fromhex(manifest["sha256"])
         return
-    told = [one["name"] for one in record["samples"]]
+    names = [one["name"] for one in manifest["samples"]]
     wanted = [name for name in map(plan.name_of, indices) if name not in left_out]
-    if told != wanted:
-        raise ValueError(f"{len(told)} samples, not the plan's {len(wanted)}")
-    for one in record["samples"]:
+    if names != wanted:
+        raise ValueError(f"{len(names)} samples, not the plan's {len(wanted)}")
+    for one in manifest["samples"]:
         for folder in FOLDERS:
             bytes.fromhex(one["sha256"][folder])
 
 
-def _expected(
-    plan: Plan | None, portion: Portion, record: Mapping[str, Any] | None
+def _expected_names(
+    plan: Plan | None, chunk: Chunk, manifest: Mapping[str, Any] | None
 ) -> dict[str, None] | None:
     """Give the names that a portion should have, in order; None if nobody knows."""
     if plan is None:
         return None
-    if portion.number >= plan.shards:
+    if chunk.number >= plan.shards:
         return {}
-    left_out = {one["name"] for one in record["skipped"]} if record else set()
-    names = map(plan.name_of, plan.samples_of(portion.number))
+    left_out = {one["name"] for one in manifest["skipped"]} if manifest else set()
+    names = map(plan.name_of, plan.samples_of(chunk.number))
     return dict.fromkeys(name for name in names if name not in left_out)
 
 
-def _shard_digest(file: Path, record: Mapping[str, Any] | None) -> Iterator[Fault]:
-    if record is None:
+def _shard_digest(file: Path, manifest: Mapping[str, Any] | None) -> Iterator[Fault]:
+    if manifest is None:
         return
     try:
         size = file.stat().st_size
@@ -151,24 +151,26 @@ def _shard_digest(file: Path, record: Mapping[str, Any] | None) -> Iterator[Faul
     except OSError as error:
         yield Fault(file.name, "", f"cannot be read ({error.strerror})")
         return
-    if size != record["bytes"]:
-        yield Fault(file.name, "", f"has {size} bytes, its record says {record['bytes']}")
-    elif digest != record["sha256"]:
+    if size != manifest["bytes"]:
+        yield Fault(file.name, "", f"has {size} bytes, its record says {manifest['bytes']}")
+    elif digest != manifest["sha256"]:
         yield Fault(file.name, "", "has changed: its sha256 is not the record's")
 
 
-def _file_digests(sample: StoredSample, digests: Mapping[str, str], last: _Last) -> Iterator[Fault]:
+def _file_digests(
+    sample: StoredSample, digests: Mapping[str, str], shared_plate: _SharedPlate
+) -> Iterator[Fault]:
     for kind, digest in digests.items():
         part = sample.parts.get(kind)
         if part is None:
             continue
         shared = kind == "bg" and part.link is not None
-        found = last.sha256(part) if shared else hashlib.sha256(part.data).hexdigest()
+        found = shared_plate.sha256(part) if shared else hashlib.sha256(part.data).hexdigest()
         if found != digest:
             yield Fault(sample.name, kind, "has changed: its sha256 is not the record's")
 
 
-def _rules(form: Form, plan: Plan | None) -> Rules:
+def _sample_rules(form: Form, plan: Plan | None) -> SampleRules:
     if plan is None:
-        return Rules(form)
-    return Rules(form, plan.size, hard=plan.form == "folders", moved=plan.settings.camera)
+        return SampleRules(form)
+    return SampleRules(form, plan.size, hard=plan.form == "folders", moved=plan.settings.camera)

@@ -16,17 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.depth.depth_codec import FARTHEST
+from cleanplate.engines.local_pool import map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import check_matte_range
-from cleanplate.synthesis.inspection.histograms import AlphaCounts, DepthCounts
-from cleanplate.synthesis.inspection.parallel import over_portions
-from cleanplate.synthesis.inspection.running_moments import Moments
-from cleanplate.synthesis.inspection.stored_part import StoredPart, millimetres
+from cleanplate.synthesis.inspection.histograms import AlphaHistogram, DepthHistogram
+from cleanplate.synthesis.inspection.running_moments import RunningMoments
+from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
 from cleanplate.synthesis.inspection.stored_set import (
-    NEEDED,
-    PICTURES,
+    PICTURE_PARTS,
+    REQUIRED_PARTS,
     ROLES,
-    Portion,
+    Chunk,
     StoredSample,
     StoredSet,
 )
@@ -34,7 +34,7 @@ from cleanplate.synthesis.inspection.stored_set import (
 Decoded = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
-class Bad(NamedTuple):
+class SkippedSample(NamedTuple):
     """A sample that was left out, where its fault is, and what."""
 
     sample: str
@@ -56,10 +56,10 @@ class Stats:
     bytes: Counter[str] = field(default_factory=Counter)
     disk: Counter[str] = field(default_factory=Counter)
     links: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
-    moments: dict[str, Moments] = field(default_factory=dict)
-    alpha: AlphaCounts = field(default_factory=AlphaCounts)
-    depth: dict[str, DepthCounts] = field(default_factory=dict)
-    bad: list[Bad] = field(default_factory=list)
+    moments: dict[str, RunningMoments] = field(default_factory=dict)
+    alpha: AlphaHistogram = field(default_factory=AlphaHistogram)
+    depth: dict[str, DepthHistogram] = field(default_factory=dict)
+    bad: list[SkippedSample] = field(default_factory=list)
 
     def on_disk(self, kind: str) -> int:
         """Give the bytes that files of a kind take, each once whatever its names."""
@@ -77,7 +77,7 @@ class Stats:
                 try:
                     mine.merge(theirs)
                 except ValueError as error:
-                    raise _unequal(kind) from error
+                    raise _size_mismatch(kind) from error
         self.samples += other.samples
         for mine_of, theirs_of in (
             (self.files, other.files),
@@ -88,22 +88,22 @@ class Stats:
         self.links.update(other.links)
         self.alpha.merge(other.alpha)
         for kind, counts in other.depth.items():
-            self.depth.setdefault(kind, DepthCounts()).merge(counts)
+            self.depth.setdefault(kind, DepthHistogram()).merge(counts)
         self.bad += other.bad
 
 
-def measure(
+def measure_set(
     stored: StoredSet,
     *,
-    workers: int = 1,
+    workers: int = 0,
     skip_bad: bool = False,
-    tick: Callable[[int], object] = lambda samples: None,
+    on_progress: Callable[[int], object] = lambda samples: None,
 ) -> Stats:
     """Measure all samples of a set.
 
     Args:
         stored: the set, in either form.
-        workers: processes that share the work.
+        workers: processes that share the work; 0 = this one.
         skip_bad: leave out samples with a part that cannot be used, and list them in `Stats.bad`.
         tick: told how many samples have been measured since it was told last.
 
@@ -112,43 +112,43 @@ def measure(
             or of another size than the others, naming it.
     """
     whole = Stats()
-    work = partial(measure_portion, stored.without_portions(), skip_bad)
-    for _, part in over_portions(work, stored.portions, workers):
+    work = partial(measure_chunk, stored.without_chunks(), skip_bad)
+    for _, part in map_tasks(work, stored.chunks, workers):
         whole.merge(part)
-        tick(part.samples + len(part.bad))
+        on_progress(part.samples + len(part.bad))
     whole.bad.sort()
     if not whole.samples:
         raise CleanplateError("no sample of it can be read", file=stored.folder)
     return whole
 
 
-def measure_portion(stored: StoredSet, skip_bad: bool, portion: Portion) -> Stats:
+def measure_chunk(stored: StoredSet, skip_bad: bool, chunk: Chunk) -> Stats:
     """Measure the samples of one portion.
 
     Raises:
-        CleanplateError: as `measure`.
+        CleanplateError: as `measure_set`.
     """
-    stats, scales = Stats(), _scales(stored, portion)
-    plates = _Plates(stats)
+    stats, ranges = Stats(), _disparity_ranges(stored, chunk)
+    plates = _SharedPlates(stats)
     try:
-        for sample in stored.samples(portion):
+        for sample in stored.samples(chunk):
             try:
-                decoded = _decoded(stored, sample, stats.moments, plates)
+                decoded = _decode(stored, sample, stats.moments, plates)
             except CleanplateError as error:
                 if not skip_bad:
                     raise _with_cure(error) from error
-                stats.bad.append(Bad(sample.name, str(error.file or ""), error.what))
+                stats.bad.append(SkippedSample(sample.name, str(error.file or ""), error.what))
                 continue
-            _count(stats, sample, decoded, scales.get(sample.name, (None, None)), plates)
+            _count(stats, sample, decoded, ranges.get(sample.name, (None, None)), plates)
     except CleanplateError as error:  # the shard itself
         if not skip_bad:
             raise
-        stats.bad.append(Bad("", portion.title, error.what))
-    plates.settle()
+        stats.bad.append(SkippedSample("", chunk.title, error.what))
+    plates.flush()
     return stats
 
 
-class _Plates:
+class _SharedPlates:
     """Plates that many samples share as one file: each is decoded once and counted as often."""
 
     def __init__(self, stats: Stats):
@@ -162,59 +162,62 @@ class _Plates:
 
     def count(self, part: StoredPart, picture: Decoded) -> None:
         if part is not self.part:
-            self.settle()
+            self.flush()
             self.part, self.picture = part, picture
         self.times += 1
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         if self.picture is not None and self.times:
-            _moments(self.stats.moments, "bg", self.picture).add(self.picture, self.times)
+            _moments_of(self.stats.moments, "bg", self.picture).add(self.picture, self.times)
         self.times = 0
 
 
-def _decoded(
-    stored: StoredSet, sample: StoredSample, moments: Mapping[str, Moments], plates: _Plates
+def _decode(
+    stored: StoredSet,
+    sample: StoredSample,
+    moments: Mapping[str, RunningMoments],
+    plates: _SharedPlates,
 ) -> dict[str, Decoded]:
     """Decode all pictures of a sample, before any of them is counted."""
-    missing = [kind for kind in NEEDED[stored.form] if kind not in sample.parts]
+    missing = [kind for kind in REQUIRED_PARTS[stored.form] if kind not in sample.parts]
     if missing:
         raise CleanplateError(f"{', '.join(missing)} missing", file=sample.name)
     decoded: dict[str, Decoded] = {}
-    for kind in PICTURES[stored.form]:
+    for kind in PICTURE_PARTS[stored.form]:
         part = sample.parts.get(kind)
         if part is None:
             continue
         picture = plates.known(part) if kind == "bg" else None
         if picture is None:
-            picture = _picture(kind, part)
+            picture = _decode_picture(kind, part)
         decoded[kind] = picture
         if stored.plan and picture.shape[:2] != stored.plan.size:
             raise CleanplateError(
-                f"is {_shape(picture.shape)}, the plan says {_shape(stored.plan.size)}",
+                f"is {_size_text(picture.shape)}, the plan says {_size_text(stored.plan.size)}",
                 file=part.place,
             )
         before = moments.get(kind)
         shape = (*picture.shape, 1)[:3]
         if before is not None and (before.shape, before.dtype) != (shape, picture.dtype):
             raise CleanplateError(
-                f"is {_shape(shape)} {picture.dtype}, others are {_shape(before.shape)} "
+                f"is {_size_text(shape)} {picture.dtype}, others are {_size_text(before.shape)} "
                 f"{before.dtype}",
                 file=part.place,
             )
     if len({picture.shape[:2] for picture in decoded.values()}) > 1:
-        sizes = ", ".join(f"{kind} {_shape(one.shape)}" for kind, one in decoded.items())
+        sizes = ", ".join(f"{kind} {_size_text(one.shape)}" for kind, one in decoded.items())
         raise CleanplateError(f"sizes differ: {sizes}", file=sample.name)
     return decoded
 
 
-def _picture(kind: str, part: StoredPart) -> Decoded:
+def _decode_picture(kind: str, part: StoredPart) -> Decoded:
     picture = part.decode()
     if kind in ("alpha", "mask", "shadow", "depth", "plate_depth") and picture.ndim != 2:
         raise CleanplateError("is in colour, not grey", file=part.place)
     if picture.dtype.kind == "f":
         if "depth" not in kind:
             raise CleanplateError("is no picture", file=part.place)
-        return millimetres(picture)
+        return as_millimetres(picture)
     if kind in ("alpha", "mask"):
         check_matte_range(picture, part.place)
     return np.asarray(picture)
@@ -224,8 +227,8 @@ def _count(
     stats: Stats,
     sample: StoredSample,
     decoded: Mapping[str, Decoded],
-    scale: tuple[float | None, float | None],
-    plates: _Plates,
+    disparity_range: tuple[float | None, float | None],
+    plates: _SharedPlates,
 ) -> None:
     stats.samples += 1
     for kind, part in sample.parts.items():
@@ -243,32 +246,34 @@ def _count(
         if role == "alpha":
             stats.alpha.add(picture)
         if role in ("depth", "plate_depth"):
-            counts = stats.depth.setdefault(kind, DepthCounts())
+            counts = stats.depth.setdefault(kind, DepthHistogram())
             if picture.dtype == np.uint8:
-                counts.add_codes(np.asarray(picture, np.uint8), *scale)
+                counts.add_codes(np.asarray(picture, np.uint8), *disparity_range)
             else:
                 counts.add(np.asarray(picture, np.uint16))
-        _moments(stats.moments, kind, picture).add(_measurable(picture, role))
+        _moments_of(stats.moments, kind, picture).add(_without_infinity(picture, role))
 
 
-def _measurable(picture: Decoded, role: str) -> Decoded:
+def _without_infinity(picture: Decoded, role: str) -> Decoded:
     """Take what is infinitely far out of depth, as if it were not known."""
     if picture.dtype == np.uint16 and "depth" in role:
         return np.where(picture == FARTHEST, np.uint16(0), picture)
     return picture
 
 
-def _moments(known: dict[str, Moments], kind: str, picture: Decoded) -> Moments:
+def _moments_of(known: dict[str, RunningMoments], kind: str, picture: Decoded) -> RunningMoments:
     if kind not in known:
         metric = "depth" in kind and picture.dtype == np.uint16
-        known[kind] = Moments(picture.shape, picture.dtype, zero_unknown=metric)
+        known[kind] = RunningMoments(picture.shape, picture.dtype, zero_unknown=metric)
     return known[kind]
 
 
-def _scales(stored: StoredSet, portion: Portion) -> dict[str, tuple[float | None, float | None]]:
+def _disparity_ranges(
+    stored: StoredSet, chunk: Chunk
+) -> dict[str, tuple[float | None, float | None]]:
     """Disparity of the darkest and the brightest code of each sample's depth, from the record."""
-    record = stored.record(portion) if stored.plan and stored.form == "folders" else None
-    samples = record.get("samples", []) if record else []
+    manifest = stored.shard_manifest(chunk) if stored.plan and stored.form == "folders" else None
+    samples = manifest.get("samples", []) if manifest else []
     return {one["name"]: (one.get("disparity_low"), one.get("disparity_high")) for one in samples}
 
 
@@ -278,13 +283,13 @@ def _with_cure(error: CleanplateError) -> CleanplateError:
     )
 
 
-def _unequal(kind: str) -> CleanplateError:
+def _size_mismatch(kind: str) -> CleanplateError:
     return CleanplateError(
         f"pictures of {kind} differ in size or depth of colour between shards",
         cure="Measure sets of one size each.",
     )
 
 
-def _shape(shape: tuple[int, ...]) -> str:
+def _size_text(shape: tuple[int, ...]) -> str:
     channels = f" x {shape[2]}" if len(shape) > 2 and shape[2] > 1 else ""
     return f"{shape[1]} x {shape[0]}{channels}"

@@ -29,10 +29,10 @@ from cleanplate.files.ownership import (
     write_sealed,
 )
 from cleanplate.formats.pictures import to_uint16, write_image
-from cleanplate.synthesis.inspection.running_moments import Moments
+from cleanplate.synthesis.inspection.running_moments import RunningMoments
 from cleanplate.synthesis.inspection.sample_sheet import draw_sheet
 from cleanplate.synthesis.inspection.stats import Stats
-from cleanplate.synthesis.inspection.stored_set import PICTURES, StoredSet
+from cleanplate.synthesis.inspection.stored_set import PICTURE_PARTS, StoredSet
 
 JSON, MARKDOWN, MOMENTS = "stats.json", "STATS.md", "moments.npz"
 OVERVIEW, HISTOGRAMS, SHEET = "moments.png", "histograms.png", "sheet.jpg"
@@ -47,7 +47,7 @@ def check_report(out: str | Path, *, overwrite: bool = False) -> None:
     """
     out = Path(out)
     check_folder(out)
-    pictures = [f"{what}_{kind}.png" for kind in PICTURES for what in ("mean", "std")]
+    pictures = [f"{what}_{kind}.png" for kind in PICTURE_PARTS for what in ("mean", "std")]
     names = (JSON, MARKDOWN, MOMENTS, OVERVIEW, HISTOGRAMS, SHEET, *pictures)
     check_replaceable(
         (out / name for name in names), owned_by(read_record(out / JSON)), overwrite=overwrite
@@ -95,9 +95,9 @@ def write_report(
     for kind in _kinds(stored, stats):
         mean, std = moments_of(stats.moments[kind], kind)
         exact[f"{kind}_mean"], exact[f"{kind}_std"] = mean, std
-        if not _metric(kind, stats.moments[kind]):
-            draw(f"mean_{kind}.png", to_uint16(_picture(mean)))
-            draw(f"std_{kind}.png", to_uint16(_picture(std)))
+        if not _is_metric_depth(kind, stats.moments[kind]):
+            draw(f"mean_{kind}.png", to_uint16(_drop_single_channel(mean)))
+            draw(f"std_{kind}.png", to_uint16(_drop_single_channel(std)))
     coded = io.BytesIO()
     np.savez_compressed(coded, **exact)  # type: ignore[arg-type]
     with own(MOMENTS) as path:
@@ -112,7 +112,7 @@ def write_report(
 
 
 def moments_of(
-    moments: Moments, kind: str
+    moments: RunningMoments, kind: str
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Give mean and standard deviation per pixel, (H, W, C), in [0, 1] or metres."""
     unit = _unit(kind, moments)
@@ -142,7 +142,7 @@ def as_document(stored: StoredSet, stats: Stats) -> dict[str, Any]:
         },
         "bytes": sum(stats.bytes.values()),
         "bytes_on_disk": _on_disk(stored, stats),
-        "pictures": {kind: _channels(kind, stats.moments[kind]) for kind in kinds},
+        "pictures": {kind: _channel_stats(kind, stats.moments[kind]) for kind in kinds},
         "alpha": stats.alpha.as_json(),
         "depth": {kind: counts.as_json() for kind, counts in stats.depth.items()},
     }
@@ -151,7 +151,7 @@ def as_document(stored: StoredSet, stats: Stats) -> dict[str, Any]:
     return document
 
 
-def _channels(kind: str, moments: Moments) -> dict[str, Any]:
+def _channel_stats(kind: str, moments: RunningMoments) -> dict[str, Any]:
     unit = _unit(kind, moments)
     height, width, channels = moments.shape
     return {
@@ -159,17 +159,17 @@ def _channels(kind: str, moments: Moments) -> dict[str, Any]:
         "height": height,
         "channels": channels,
         "bits": 8 * moments.dtype.itemsize,
-        "unit": "m" if _metric(kind, moments) else "1",
-        "mean": _told(moments.channel_mean() / unit),
-        "std": _told(moments.channel_std() / unit),
-        "std_of_picture_means": _told(moments.spread_of_means() / unit),
+        "unit": "m" if _is_metric_depth(kind, moments) else "1",
+        "mean": _finite_or_none(moments.channel_mean() / unit),
+        "std": _finite_or_none(moments.channel_std() / unit),
+        "std_of_picture_means": _finite_or_none(moments.std_of_means() / unit),
     }
 
 
 def _on_disk(stored: StoredSet, stats: Stats) -> int:
     if stored.form == "folders":
         return sum(stats.on_disk(kind) for kind in stats.files)
-    return sum((stored.folder / portion.title).stat().st_size for portion in stored.portions)
+    return sum((stored.folder / portion.title).stat().st_size for portion in stored.chunks)
 
 
 def as_markdown(document: Mapping[str, Any]) -> str:
@@ -178,16 +178,16 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         "# Figures of the set",
         "Written by `cleanplate synth stats`; for programs in `stats.json`, the moments of each "
         "pixel as numbers in `moments.npz`.",
-        f"{document['samples']:,} samples, {_size(document['bytes'])} of contents, "
-        f"{_size(document['bytes_on_disk'])} on the disk.",
+        f"{document['samples']:,} samples, {_byte_text(document['bytes'])} of contents, "
+        f"{_byte_text(document['bytes_on_disk'])} on the disk.",
         _table(
             ("part", "files", "contents", "on the disk", "bytes each"),
             [
                 (
                     kind,
                     f"{one['files']:,}",
-                    _size(one["bytes"]),
-                    _size(one["bytes_on_disk"]),
+                    _byte_text(one["bytes"]),
+                    _byte_text(one["bytes_on_disk"]),
                     f"{one['bytes'] / one['files']:,.0f}",
                 )
                 for kind, one in document["files"].items()
@@ -203,15 +203,15 @@ def as_markdown(document: Mapping[str, Any]) -> str:
                     kind,
                     f"{one['width']} x {one['height']} x {one['channels']}, {one['bits']} bit",
                     one["unit"],
-                    *(_numbers(one[key]) for key in ("mean", "std", "std_of_picture_means")),
+                    *(_number_list(one[key]) for key in ("mean", "std", "std_of_picture_means")),
                 )
                 for kind, one in document["pictures"].items()
             ],
         ),
         f"Per pixel; the scale of each standard deviation is told over it:\n\n![]({OVERVIEW})",
         "## Alpha",
-        _alpha(document["alpha"], document["samples"], document["form"]),
-        *_depths(document["depth"]),
+        _alpha_text(document["alpha"], document["samples"], document["form"]),
+        *_depth_sections(document["depth"]),
         f"![]({HISTOGRAMS})",
         f"## Samples\n\n![]({SHEET})",
     ]
@@ -221,7 +221,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _alpha(alpha: Mapping[str, Any], samples: int, form: str) -> str:
+def _alpha_text(alpha: Mapping[str, Any], samples: int, form: str) -> str:
     rounded = " JPEG rounds a hard mask's edges too." if form == "folders" else ""
     return (
         f"Subjects cover {alpha['mean']:.2%} of a picture on average. {alpha['clear']:.2%} of all "
@@ -230,7 +230,7 @@ def _alpha(alpha: Mapping[str, Any], samples: int, form: str) -> str:
     )
 
 
-def _depths(depth: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _depth_sections(depth: Mapping[str, Mapping[str, Any]]) -> list[str]:
     rows = [
         (
             kind,
@@ -257,9 +257,13 @@ def draw_moments(stored: StoredSet, stats: Stats) -> Tile:
         height, width = moments.shape[:2]
         size = max(1, round(_TILE * height / width)), _TILE
         widest = float(std.max()) or 1.0
-        unit = " m" if _metric(kind, moments) else ""
-        left = colour_map(depth_to_disparity(mean[..., 0])) if unit else as_tile(_picture(mean))
-        tiles = (left, as_tile(_picture(std / np.float32(widest))))
+        unit = " m" if _is_metric_depth(kind, moments) else ""
+        left = (
+            colour_map(depth_to_disparity(mean[..., 0]))
+            if unit
+            else as_tile(_drop_single_channel(mean))
+        )
+        tiles = (left, as_tile(_drop_single_channel(std / np.float32(widest))))
         strips.append(
             caption(f"{kind}: mean, standard deviation (white {widest:.3g}{unit})", 2 * _TILE)
         )
@@ -283,41 +287,41 @@ def draw_histograms(document: Mapping[str, Any]) -> Tile:
         if "codes" in one:
             title = f"{kind}: pixels by stored disparity, far to near"
             tiles.append(
-                bars(_joined(one["codes"], 64), size, title, {0: "0", 32: "128", 64: "255"})
+                bars(_merge_bins(one["codes"], 64), size, title, {0: "0", 32: "128", 64: "255"})
             )
     return np.concatenate(tiles)
 
 
-def _joined(counts: Sequence[int], bins: int) -> list[float]:
+def _merge_bins(counts: Sequence[int], bins: int) -> list[float]:
     return [float(part.sum()) for part in np.array_split(np.asarray(counts), bins)]
 
 
 def _kinds(stored: StoredSet, stats: Stats) -> list[str]:
-    return [kind for kind in PICTURES[stored.form] if kind in stats.moments]
+    return [kind for kind in PICTURE_PARTS[stored.form] if kind in stats.moments]
 
 
-def _metric(kind: str, moments: Moments) -> bool:
+def _is_metric_depth(kind: str, moments: RunningMoments) -> bool:
     return "depth" in kind and moments.dtype == np.uint16
 
 
-def _unit(kind: str, moments: Moments) -> float:
-    return 1000.0 if _metric(kind, moments) else float(np.iinfo(moments.dtype).max)
+def _unit(kind: str, moments: RunningMoments) -> float:
+    return 1000.0 if _is_metric_depth(kind, moments) else float(np.iinfo(moments.dtype).max)
 
 
-def _picture(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _drop_single_channel(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Drop the axis of a single channel: (H, W, 1) to (H, W)."""
     return values[..., 0] if values.shape[2] == 1 else values
 
 
-def _told(values: Iterable[float]) -> list[float | None]:
+def _finite_or_none(values: Iterable[float]) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def _numbers(values: Sequence[float | None]) -> str:
+def _number_list(values: Sequence[float | None]) -> str:
     return " ".join("-" if value is None else f"{value:.4f}" for value in values)
 
 
-def _size(count: int) -> str:
+def _byte_text(count: int) -> str:
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= factor:
             return f"{count / factor:.3g} {unit}"

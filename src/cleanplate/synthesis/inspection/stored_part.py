@@ -61,7 +61,7 @@ class StoredPart:
             raise CleanplateError("is no (H, W) array of floats", file=self.place)
         return array
 
-    def facts(self) -> dict[str, Any]:
+    def read_metadata(self) -> dict[str, Any]:
         """Decode a JSON object.
 
         Raises:
@@ -76,7 +76,7 @@ class StoredPart:
         return stored
 
 
-def millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+def as_millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     """Take depth as it is stored, (H, W), as 16-bit millimetres of the convention `dataset`.
 
     uint16 is so already; floats are metres.

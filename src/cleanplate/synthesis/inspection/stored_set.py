@@ -21,15 +21,18 @@ import numpy as np
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import is_hidden, natural_key
 from cleanplate.synthesis.building.folder_writer import FOLDERS
-from cleanplate.synthesis.building.manifest import read_record
+from cleanplate.synthesis.building.manifest import read_shard_manifest
 from cleanplate.synthesis.building.plan import Plan, read_plan
 from cleanplate.synthesis.inspection.stored_part import StoredPart
 
 Form = Literal["shards", "folders"]
 
-NEEDED: Mapping[Form, tuple[str, ...]] = {"shards": ("plate", "frame", "alpha"), "folders": FOLDERS}
+REQUIRED_PARTS: Mapping[Form, tuple[str, ...]] = {
+    "shards": ("plate", "frame", "alpha"),
+    "folders": FOLDERS,
+}
 """What every sample has."""
-PICTURES: Mapping[Form, tuple[str, ...]] = {
+PICTURE_PARTS: Mapping[Form, tuple[str, ...]] = {
     "shards": ("plate", "frame", "foreground", "alpha", "shadow", "plate_depth", "depth"),
     "folders": FOLDERS,
 }
@@ -37,7 +40,7 @@ PICTURES: Mapping[Form, tuple[str, ...]] = {
 ROLES = {"bg": "plate", "fg_bg": "frame", "mask": "alpha"}
 """The assignment's word -> ours, where they differ."""
 
-_CHUNK = 1000
+_CHUNK_SIZE = 1000
 """Samples read at a time from folders that have no plan."""
 
 
@@ -50,7 +53,7 @@ class StoredSample:
 
 
 @dataclass(frozen=True)
-class Portion:
+class Chunk:
     """Samples that are read together: a shard, or a run of the folders' samples.
 
     `names` are those of the folders' form; a shard tells its own when it is read. `count` is the
@@ -73,21 +76,21 @@ class StoredSet:
 
     folder: Path
     form: Form
-    portions: tuple[Portion, ...]
+    chunks: tuple[Chunk, ...]
     plan: Plan | None
     endings: Mapping[str, tuple[str, ...]]
 
     @property
     def count(self) -> int | None:
         """Samples in all; None if that is not known before they are read."""
-        counts = [portion.count for portion in self.portions]
+        counts = [chunk.count for chunk in self.chunks]
         return None if None in counts else sum(count or 0 for count in counts)
 
-    def without_portions(self) -> StoredSet:
+    def without_chunks(self) -> StoredSet:
         """Give what other processes need of it, which are handed one portion at a time."""
-        return replace(self, portions=())
+        return replace(self, chunks=())
 
-    def samples(self, portion: Portion, *, salvage: bool = False) -> Iterator[StoredSample]:
+    def samples(self, chunk: Chunk, *, salvage: bool = False) -> Iterator[StoredSample]:
         """Read the samples of a portion.
 
         Args:
@@ -99,42 +102,42 @@ class StoredSet:
                 after all that is left of it.
         """
         if self.form == "shards":
-            return _from_shard(self.folder / portion.title, salvage)
-        return self._from_folders(portion)
+            return _from_shard(self.folder / chunk.title, salvage)
+        return self._from_folders(chunk)
 
-    def spread(self, count: int) -> Iterator[StoredSample]:
+    def spaced_samples(self, count: int) -> Iterator[StoredSample]:
         """Read up to `count` samples, spread evenly over the set.
 
         Raises:
             CleanplateError: as `samples`.
         """
         # Where the number of samples is not known before, portions are taken to be alike.
-        guess = -(-count // len(self.portions))
-        sizes = [portion.count or guess for portion in self.portions]
+        guess = -(-count // len(self.chunks))
+        sizes = [chunk.count or guess for chunk in self.chunks]
         ends = np.cumsum(sizes)
         count = min(count, int(ends[-1]))
         wanted = [int((k + 0.5) * int(ends[-1]) / count) for k in range(count)]
         for number in sorted({int(np.searchsorted(ends, place, "right")) for place in wanted}):
-            portion, first = self.portions[number], int(ends[number]) - sizes[number]
+            chunk, first = self.chunks[number], int(ends[number]) - sizes[number]
             places = [place - first for place in wanted if first <= place < ends[number]]
-            if portion.names:
-                chosen = tuple(portion.names[place] for place in places)
-                yield from self.samples(replace(portion, names=chosen))
+            if chunk.names:
+                chosen = tuple(chunk.names[place] for place in places)
+                yield from self.samples(replace(chunk, names=chosen))
             else:
-                start = islice(self.samples(portion), places[-1] + 1)
+                start = islice(self.samples(chunk), places[-1] + 1)
                 yield from (sample for place, sample in enumerate(start) if place in places)
 
-    def record(self, portion: Portion) -> dict[str, Any] | None:
+    def shard_manifest(self, chunk: Chunk) -> dict[str, Any] | None:
         """Read the record of a portion; None if it has none.
 
         Raises:
             CleanplateError: if it is damaged.
         """
-        return read_record(self.folder, portion.number)
+        return read_shard_manifest(self.folder, chunk.number)
 
-    def _from_folders(self, portion: Portion) -> Iterator[StoredSample]:
+    def _from_folders(self, chunk: Chunk) -> Iterator[StoredSample]:
         last: StoredPart | None = None
-        for name in portion.names:
+        for name in chunk.names:
             parts: dict[str, StoredPart] = {}
             for kind in FOLDERS:
                 known = last if kind == "bg" else None
@@ -150,7 +153,7 @@ class StoredSet:
         while True:
             for ending in self.endings[kind]:
                 place = f"{kind}/{stem}{ending}"
-                part = _read(self.folder / place, place, known)
+                part = _read_part(self.folder / place, place, known)
                 if part is not None:
                     return part
             # Many samples may share the plate whose name theirs begins with.
@@ -159,7 +162,7 @@ class StoredSet:
                 return None
 
 
-def open_set(folder: str | Path, *, believe_plan: bool = True) -> StoredSet:
+def open_set(folder: str | Path, *, use_plan: bool = True) -> StoredSet:
     """Find out what a folder holds; no sample is read yet.
 
     Args:
@@ -172,29 +175,29 @@ def open_set(folder: str | Path, *, believe_plan: bool = True) -> StoredSet:
     folder = Path(folder)
     if not folder.is_dir():
         raise CleanplateError("is no folder", file=folder, cure="Name the folder of a set.")
-    plan = read_plan(folder) if believe_plan else None
+    plan = read_plan(folder) if use_plan else None
     if (plan.form if plan else "") == "folders" or (folder / "fg_bg").is_dir():
         return _open_folders(folder, plan)
-    files = [file for file in _visible(folder) if file.endswith(".tar")]
+    files = [file for file in _list_visible(folder) if file.endswith(".tar")]
     if not files:
         raise CleanplateError(
             "holds no set",
             file=folder,
             cure="A set is *.tar shards, or the folders bg, fg_bg, mask and depth.",
         )
-    portions = []
+    chunks = []
     for place, file in enumerate(sorted(files, key=natural_key)):
         number = int(file[:-4]) if plan and file[:-4].isdecimal() else place
         count = len(plan.samples_of(number)) if plan and number < plan.shards else None
-        portions.append(Portion(number, file, count=count))
-    return StoredSet(folder, "shards", tuple(portions), plan, {})
+        chunks.append(Chunk(number, file, count=count))
+    return StoredSet(folder, "shards", tuple(chunks), plan, {})
 
 
 def _open_folders(folder: Path, plan: Plan | None) -> StoredSet:
     endings: dict[str, tuple[str, ...]] = {}
     stems: set[str] = set()
     for kind in FOLDERS:
-        files = _visible(folder / kind) if (folder / kind).is_dir() else []
+        files = _list_visible(folder / kind) if (folder / kind).is_dir() else []
         endings[kind] = tuple(sorted({os.path.splitext(file)[1] for file in files}))
         if kind != "bg":  # whose files may each serve many samples
             stems.update(os.path.splitext(file)[0] for file in files)
@@ -203,21 +206,21 @@ def _open_folders(folder: Path, plan: Plan | None) -> StoredSet:
     runs: dict[int, list[str]] = {}
     for place, stem in enumerate(sorted(stems, key=natural_key)):
         planned = plan is not None and stem.isdecimal()
-        number = int(stem) // plan.shard_size if plan and planned else place // _CHUNK
+        number = int(stem) // plan.shard_size if plan and planned else place // _CHUNK_SIZE
         runs.setdefault(number, []).append(stem)
-    portions = tuple(
-        Portion(number, f"{names[0]} to {names[-1]}", tuple(names), len(names))
+    chunks = tuple(
+        Chunk(number, f"{names[0]} to {names[-1]}", tuple(names), len(names))
         for number, names in sorted(runs.items())
     )
-    return StoredSet(folder, "folders", portions, plan, endings)
+    return StoredSet(folder, "folders", chunks, plan, endings)
 
 
-def _visible(folder: Path) -> list[str]:
+def _list_visible(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
         return [entry.name for entry in entries if not is_hidden(entry.name)]
 
 
-def _read(file: Path, place: str, known: StoredPart | None) -> StoredPart | None:
+def _read_part(file: Path, place: str, known: StoredPart | None) -> StoredPart | None:
     try:
         status = os.stat(file)
         link = (status.st_dev, status.st_ino) if status.st_nlink > 1 else None
@@ -266,11 +269,11 @@ def _from_shard(file: Path, salvage: bool) -> Iterator[StoredSample]:
     if current is None:
         raise CleanplateError("holds no samples", file=file, cure="Build or copy it again.")
     yield StoredSample(current, parts)
-    if _cut_short(file):
+    if _is_truncated(file):
         raise CleanplateError("is cut short", file=file, cure="Build or copy it again.")
 
 
-def _cut_short(file: Path) -> bool:
+def _is_truncated(file: Path) -> bool:
     """Tell whether a tar file lacks the empty block that ends it."""
     with file.open("rb") as raw:
         size = raw.seek(0, io.SEEK_END)

@@ -10,13 +10,13 @@ from typing import Any, Generic, TypeVar
 
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.procedural.procedural_figures import KINDS, draw_cutout
-from cleanplate.synthesis.procedural.shading import draw_plate
+from cleanplate.synthesis.procedural.procedural_figures import KINDS, render_cutout
+from cleanplate.synthesis.procedural.shading import render_plate
 
 Asset = TypeVar("Asset", Plate, Cutout)
 
 
-class _Pool(Generic[Asset]):
+class _AssetPool(Generic[Asset]):
     """`count` assets; the number alone decides how each looks."""
 
     def __init__(self, make: Callable[[int], Asset], count: int, keep: int):
@@ -39,19 +39,19 @@ class _Pool(Generic[Asset]):
         return {**self.__dict__, "_kept": OrderedDict()}
 
 
-class ProceduralPlates(_Pool[Plate]):
+class ProceduralPlates(_AssetPool[Plate]):
     """Rooms, yards and table tops."""
 
     def __init__(self, seed: int, count: int, textures: Path | None = None, keep: int = 1024):
-        make: Callable[[int], Plate] = partial(draw_plate, seed, textures=textures)
+        make: Callable[[int], Plate] = partial(render_plate, seed, textures=textures)
         super().__init__(make, count, keep)
 
 
-class ProceduralCutouts(_Pool[Cutout]):
+class ProceduralCutouts(_AssetPool[Cutout]):
     """People, animals and things."""
 
     def __init__(self, seed: int, count: int, keep: int = 1024):
-        super().__init__(partial(draw_cutout, seed), count, keep)
+        super().__init__(partial(render_cutout, seed), count, keep)
 
     @property
     def kinds(self) -> Mapping[str, Sequence[int]]:

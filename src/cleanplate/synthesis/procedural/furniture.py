@@ -1,7 +1,7 @@
-"""Furniture and things as lists of solids, standing in their own frame: y up, front towards -z.
+"""Furniture and props as lists of solids in their own frame: y up, front towards -z.
 
-Each maker takes a generator and `Paint`, from which it draws its materials, and gives solids around
-the origin on the floor. `placed` moves them into a scene.
+Each maker takes a generator and a `MaterialSampler`, from which it draws its materials, and gives
+solids around the origin on the floor. `transformed` moves them into a scene.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cleanplate.synthesis.procedural.solids import Solid
 Solids = list[Solid]
 
 
-class Paint(Protocol):
+class MaterialSampler(Protocol):
     """Gives materials by use; each call draws a new one and returns its index."""
 
     def __call__(self, use: str) -> int:
@@ -25,7 +25,7 @@ class Paint(Protocol):
         ...
 
 
-Maker = Callable[[np.random.Generator, Paint], Solids]
+FurnitureMaker = Callable[[np.random.Generator, MaterialSampler], Solids]
 
 
 def block(
@@ -53,7 +53,7 @@ def ball(x: float, y: float, z: float, radius: float, material: int) -> Solid:
     return Solid("sphere", (x, y, z), (radius, radius, radius), 0.0, material)
 
 
-def placed(solids: Solids, x: float, z: float, yaw: float, y: float = 0.0) -> Solids:
+def transformed(solids: Solids, x: float, z: float, yaw: float, y: float = 0.0) -> Solids:
     """Give the solids turned by `yaw` about the origin, then moved to (x, y, z)."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     out = []
@@ -74,11 +74,11 @@ def bounds(solids: Solids) -> tuple[float, float, float]:
     return half[0], max(s.centre[1] + s.half[1] for s in solids), half[1]
 
 
-def table(rng: np.random.Generator, paint: Paint) -> Solids:
+def table(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a table with four legs or one, with things on it."""
     w, d = rng.uniform(0.3, 1.0), rng.uniform(0.25, 0.5)
     h = rng.choice([rng.uniform(0.68, 0.8), rng.uniform(0.35, 0.5)])
-    top, leg, thick = paint("furniture"), paint("furniture"), rng.uniform(0.02, 0.06)
+    top, leg, thick = material_for("furniture"), material_for("furniture"), rng.uniform(0.02, 0.06)
     out = [block((-w, w), (h - thick, h), (-d, d), top)]
     if rng.random() < 0.7:
         t = rng.uniform(0.015, 0.045)
@@ -88,32 +88,32 @@ def table(rng: np.random.Generator, paint: Paint) -> Solids:
                 out.append(block((x - t, x + t), (0, h - thick), (z - t, z + t), leg))
     else:
         out += [rod(0, 0, (0.02, h - thick), 0.05, leg), rod(0, 0, (0, 0.03), 0.28, leg)]
-    return out + _things_on(rng, paint, (w, d), h)
+    return out + _things_on(rng, material_for, (w, d), h)
 
 
 def _things_on(
-    rng: np.random.Generator, paint: Paint, half: tuple[float, float], y: float
+    rng: np.random.Generator, material_for: MaterialSampler, half: tuple[float, float], y: float
 ) -> Solids:
     out: Solids = []
     for _ in range(int(rng.integers(0, 6))):
         x, z = rng.uniform(-0.85, 0.85) * half[0], rng.uniform(-0.8, 0.8) * half[1]
-        kind, m = rng.random(), paint("furniture")
+        kind, m = rng.random(), material_for("furniture")
         if kind < 0.4:
             a, b, c = rng.uniform(0.02, 0.14, 3)
             s = block((-a, a), (0, b * 1.5), (-c, c), m)
-            out += placed([s], x, z, rng.uniform(0, 3), y)
+            out += transformed([s], x, z, rng.uniform(0, 3), y)
         elif kind < 0.8:
             r, h = rng.uniform(0.025, 0.08), rng.uniform(0.05, 0.3)
-            out += placed([rod(0, 0, (0, h), r, m)], x, z, 0, y)
+            out += transformed([rod(0, 0, (0, h), r, m)], x, z, 0, y)
         else:
             r = rng.uniform(0.03, 0.1)
-            out += placed([ball(0, r, 0, r, m)], x, z, 0, y)
+            out += transformed([ball(0, r, 0, r, m)], x, z, 0, y)
     return out
 
 
-def chair(rng: np.random.Generator, paint: Paint) -> Solids:
+def chair(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a chair, or a stool."""
-    m, cloth = paint("furniture"), paint("cloth")
+    m, cloth = material_for("furniture"), material_for("cloth")
     w, h, t = rng.uniform(0.18, 0.26), rng.uniform(0.4, 0.5), rng.uniform(0.012, 0.025)
     out = [block((-w, w), (h - 0.05, h), (-w, w), cloth)]
     for sx in (-1, 1):
@@ -127,9 +127,9 @@ def chair(rng: np.random.Generator, paint: Paint) -> Solids:
     return out
 
 
-def sofa(rng: np.random.Generator, paint: Paint) -> Solids:
+def sofa(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a sofa or an armchair."""
-    m, pad = paint("cloth"), paint("cloth")
+    m, pad = material_for("cloth"), material_for("cloth")
     w, d, h = rng.uniform(0.4, 1.2), rng.uniform(0.38, 0.5), rng.uniform(0.35, 0.45)
     back, arm = rng.uniform(0.7, 0.95), rng.uniform(0.1, 0.22)
     out = [
@@ -140,14 +140,14 @@ def sofa(rng: np.random.Generator, paint: Paint) -> Solids:
     ]
     for k in range(int(rng.integers(0, 4))):
         x = rng.uniform(-w, w) * 0.8
-        s = block((-0.2, 0.2), (0, 0.35), (-0.06, 0.06), pad if k % 2 else paint("cloth"))
-        out += placed([s], x, d - 0.28, rng.normal(0, 0.2), h)
+        s = block((-0.2, 0.2), (0, 0.35), (-0.06, 0.06), pad if k % 2 else material_for("cloth"))
+        out += transformed([s], x, d - 0.28, rng.normal(0, 0.2), h)
     return out
 
 
-def bed(rng: np.random.Generator, paint: Paint) -> Solids:
+def bed(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a bed with its head towards the wall."""
-    m, sheet, cover = paint("furniture"), paint("cloth"), paint("cloth")
+    m, sheet, cover = material_for("furniture"), material_for("cloth"), material_for("cloth")
     w = rng.uniform(0.45, 0.95)
     out = [
         block((-w, w), (0.1, 0.32), (-1.0, 1.0), m),
@@ -159,13 +159,17 @@ def bed(rng: np.random.Generator, paint: Paint) -> Solids:
     return out
 
 
-def cabinet(rng: np.random.Generator, paint: Paint) -> Solids:
+def cabinet(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a chest, wardrobe or kitchen row, with fronts and handles."""
-    body, front, handle = paint("furniture"), paint("furniture"), paint("furniture")
+    body, front, handle = (
+        material_for("furniture"),
+        material_for("furniture"),
+        material_for("furniture"),
+    )
     tall = rng.random() < 0.35
     w, d = rng.uniform(0.3, 1.4), rng.uniform(0.18, 0.32)
     h = rng.uniform(1.6, 2.2) if tall else rng.uniform(0.4, 1.0)
-    out = [block((-w, w), (rng.choice([0.0, 0.08]), h), (-d, d), body, paint("furniture"))]
+    out = [block((-w, w), (rng.choice([0.0, 0.08]), h), (-d, d), body, material_for("furniture"))]
     columns = max(1, round(2 * w / rng.uniform(0.35, 0.6)))
     rows = 1 if tall or rng.random() < 0.4 else int(rng.integers(1, 4))
     gap = 0.012
@@ -176,12 +180,12 @@ def cabinet(rng: np.random.Generator, paint: Paint) -> Solids:
             out.append(block(x, y, (-d - 0.018, -d), front))
             cx, cy = (x[0] + x[1]) / 2, (y[0] + y[1]) / 2
             out.append(block((cx - 0.06, cx + 0.06), (cy, cy + 0.015), (-d - 0.04, -d), handle))
-    return out if tall else out + _things_on(rng, paint, (w, d), h)
+    return out if tall else out + _things_on(rng, material_for, (w, d), h)
 
 
-def shelf(rng: np.random.Generator, paint: Paint) -> Solids:
+def shelf(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Boards with books and boxes; open at the back now and then."""
-    m = paint("furniture")
+    m = material_for("furniture")
     w, d, h = rng.uniform(0.35, 0.9), rng.uniform(0.12, 0.25), rng.uniform(0.9, 2.2)
     boards, t = int(rng.integers(3, 6)), 0.012
     out = [
@@ -190,7 +194,7 @@ def shelf(rng: np.random.Generator, paint: Paint) -> Solids:
     ]
     if rng.random() < 0.7:
         out.append(block((-w, w), (0, h), (d - 0.01, d), m))
-    books = [paint("furniture") for _ in range(5)]
+    books = [material_for("furniture") for _ in range(5)]
     for k in range(boards):
         y = 0.05 + (h - 0.07) * k / (boards - 1)
         out.append(block((-w, w), (y - t, y + t), (-d, d), m))
@@ -205,10 +209,10 @@ def shelf(rng: np.random.Generator, paint: Paint) -> Solids:
     return out
 
 
-def lamp(rng: np.random.Generator, paint: Paint) -> Solids:
+def lamp(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a standing lamp."""
-    m, h = paint("furniture"), rng.uniform(1.2, 1.8)
-    shade = paint("lamp") if rng.random() < 0.6 else paint("cloth")
+    m, h = material_for("furniture"), rng.uniform(1.2, 1.8)
+    shade = material_for("lamp") if rng.random() < 0.6 else material_for("cloth")
     top: Solid = (
         rod(0, 0, (h - 0.15, h + 0.15), rng.uniform(0.12, 0.25), shade)
         if rng.random() < 0.7
@@ -217,9 +221,9 @@ def lamp(rng: np.random.Generator, paint: Paint) -> Solids:
     return [rod(0, 0, (0, 0.03), 0.16, m), rod(0, 0, (0, h), 0.015, m), top]
 
 
-def plant(rng: np.random.Generator, paint: Paint) -> Solids:
+def plant(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a pot with leaves; each leaf is a thin turned box."""
-    pot, leaf, r = paint("furniture"), paint("leaf"), rng.uniform(0.1, 0.22)
+    pot, leaf, r = material_for("furniture"), material_for("leaf"), rng.uniform(0.1, 0.22)
     h, reach = rng.uniform(0.2, 0.45), rng.uniform(0.3, 0.9)
     out = [rod(0, 0, (0, h), r, pot)]
     for _ in range(int(rng.integers(8, 22))):
@@ -233,32 +237,32 @@ def plant(rng: np.random.Generator, paint: Paint) -> Solids:
     return [*out, rod(0, 0, (h, h + reach), 0.012, leaf)]
 
 
-def carton(rng: np.random.Generator, paint: Paint) -> Solids:
+def carton(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a heap of boxes."""
     out: Solids = []
     y, w = 0.0, rng.uniform(0.15, 0.5)
-    m = paint("furniture")
+    m = material_for("furniture")
     for _ in range(int(rng.integers(1, 5))):
         h, d = rng.uniform(0.1, 0.5), w * rng.uniform(0.6, 1)
-        s = block((-w, w), (0, h), (-d, d), m if rng.random() < 0.6 else paint("furniture"))
-        out += placed([s], rng.normal(0, 0.03), rng.normal(0, 0.03), rng.normal(0, 0.2), y)
+        s = block((-w, w), (0, h), (-d, d), m if rng.random() < 0.6 else material_for("furniture"))
+        out += transformed([s], rng.normal(0, 0.03), rng.normal(0, 0.03), rng.normal(0, 0.2), y)
         y, w = y + h, w * rng.uniform(0.6, 1)
     return out
 
 
-def drum(rng: np.random.Generator, paint: Paint) -> Solids:
+def drum(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Drums, bins, bollards, columns."""
     r, h = rng.uniform(0.08, 0.4), rng.uniform(0.3, 1.3)
-    m = paint("furniture")
+    m = material_for("furniture")
     out = [rod(0, 0, (0, h), r, m)]
     if rng.random() < 0.4:
-        out.append(rod(0, 0, (h * 0.45, h * 0.55), r * 1.02, paint("furniture")))
+        out.append(rod(0, 0, (h * 0.45, h * 0.55), r * 1.02, material_for("furniture")))
     return out
 
 
-def stairs(rng: np.random.Generator, paint: Paint) -> Solids:
+def stairs(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Make a flight of steps that rises to the wall."""
-    m, w = paint("furniture"), rng.uniform(0.4, 0.8)
+    m, w = material_for("furniture"), rng.uniform(0.4, 0.8)
     rise, tread = rng.uniform(0.15, 0.19), rng.uniform(0.22, 0.32)
     count = int(rng.integers(4, 12))
     solid = rng.random() < 0.6
@@ -273,13 +277,26 @@ def stairs(rng: np.random.Generator, paint: Paint) -> Solids:
     ]
 
 
-def toys(rng: np.random.Generator, paint: Paint) -> Solids:
+def toys(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
     """Small things on the floor."""
-    return _things_on(rng, paint, (0.5, 0.5), 0.0) + _things_on(rng, paint, (0.3, 0.3), 0.0)
+    return _things_on(rng, material_for, (0.5, 0.5), 0.0) + _things_on(
+        rng, material_for, (0.3, 0.3), 0.0
+    )
 
 
-BY_WALL: tuple[Maker, ...] = (
+BY_WALL: tuple[FurnitureMaker, ...] = (
     cabinet, cabinet, shelf, sofa, bed, lamp, plant, carton, table, chair, stairs,
 )  # fmt: skip
-FREE: tuple[Maker, ...] = (table, table, chair, chair, carton, plant, drum, toys, sofa, lamp)
-OUTSIDE: tuple[Maker, ...] = (carton, drum, table, chair, plant, toys, stairs, cabinet)
+FREE_STANDING: tuple[FurnitureMaker, ...] = (
+    table,
+    table,
+    chair,
+    chair,
+    carton,
+    plant,
+    drum,
+    toys,
+    sofa,
+    lamp,
+)
+OUTDOORS: tuple[FurnitureMaker, ...] = (carton, drum, table, chair, plant, toys, stairs, cabinet)

@@ -16,15 +16,15 @@ from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.plate import Camera
 from cleanplate.synthesis.procedural import furniture
 from cleanplate.synthesis.procedural.furniture import Solids, ball
-from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Material, Painter, Scene
-from cleanplate.synthesis.procedural.shading import shaded
+from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Material, Scene, SceneMaterials
+from cleanplate.synthesis.procedural.shading import shade_surfaces
 from cleanplate.synthesis.procedural.solids import cast_rays
 from cleanplate.synthesis.procedural.textures import Texture, muted_colour
 
 KINDS = ("person", "object", "person", "animal", "object", "person", "person", "object")
 """Kinds of cutouts 0, 1, 2, ...; then again from the start."""
 
-_FINE = 2
+_SUBSAMPLES = 2
 """Rays per pixel along each axis: alpha is the share that meets the subject."""
 _THINGS = (
     furniture.chair, furniture.plant, furniture.carton, furniture.drum, furniture.lamp,
@@ -34,36 +34,36 @@ _THINGS = (
 Vector = npt.NDArray[np.float64]
 
 
-def draw_cutout(seed: int, number: int) -> Cutout:
+def render_cutout(seed: int, number: int) -> Cutout:
     """Cutout `number` of a seed: straight colour, soft alpha, depth relative to its foot."""
-    return draw_shot(seed, number)[0]
+    return render_cutout_with_distance(seed, number)[0]
 
 
-def draw_shot(seed: int, number: int) -> tuple[Cutout, float]:
+def render_cutout_with_distance(seed: int, number: int) -> tuple[Cutout, float]:
     """Cutout `number` of a seed, and the camera's distance in metres, along the floor."""
     rng = np.random.default_rng([0xC07, seed, number])
     kind = KINDS[number % len(KINDS)]
     scene = Scene(Camera(Intrinsics(1, 1, 0, 0), 1.0, 0.0), (1, 1))
-    paint = Painter(rng, scene, None)
+    material_for = SceneMaterials(rng, scene, None)
     hair: tuple[Vector, float] | None = None
     if kind == "person":
-        solids, hair = _person(rng, paint)
+        solids, hair = _person(rng, material_for)
     elif kind == "animal":
-        solids, hair = _animal(rng, paint)
+        solids, hair = _animal(rng, material_for)
     else:
-        solids = _THINGS[int(rng.integers(len(_THINGS)))](rng, paint)
+        solids = _THINGS[int(rng.integers(len(_THINGS)))](rng, material_for)
         while not solids:
-            solids = furniture.carton(rng, paint)
+            solids = furniture.carton(rng, material_for)
     yaw = rng.uniform(0, 2 * np.pi)
-    solids = furniture.placed(solids, 0, 0, yaw)
+    solids = furniture.transformed(solids, 0, 0, yaw)
     if hair is not None:
         (x, y, z), radius = hair
         cos, sin = np.cos(yaw), np.sin(yaw)
         hair = np.array([x * cos + z * sin, y, z * cos - x * sin]), radius
-    return _photographed(rng, scene, solids, kind=kind, number=number, hair=hair)
+    return _render_solids(rng, scene, solids, kind=kind, number=number, hair=hair)
 
 
-def _photographed(
+def _render_solids(
     rng: np.random.Generator,
     scene: Scene,
     solids: Solids,
@@ -80,7 +80,7 @@ def _photographed(
     look_down = float(np.clip(rng.normal(0.25 if tall > 1 else 0.45, 0.2), -0.05, 1.0))
     eye = max(0.05, distance * np.tan(look_down))
     pitch = -float(np.arctan2(eye - tall / 2, distance))
-    side = 250 * _FINE
+    side = 250 * _SUBSAMPLES
     focal = 0.92 * side * distance / max(size, 0.05)
     frame = int(1.2 * side)
     camera = Camera(Intrinsics(focal, focal, frame / 2, frame / 2), eye, pitch)
@@ -98,7 +98,7 @@ def _photographed(
         )
     hits = cast_rays(scene.solids, camera, scene.size)
     solid = np.isfinite(hits.depth)
-    light = shaded(rng, scene, hits, alone=True)
+    light = shade_surfaces(rng, scene, hits, alone=True)
     light *= np.float32(rng.uniform(0.12, 0.4) / max(float(light[solid].mean()), 1e-3))
     depth = fill_outside(np.where(solid, hits.depth, 0), solid)
     light = fill_outside(light, solid)
@@ -106,10 +106,10 @@ def _photographed(
     if hair is not None and rng.random() < 0.8:
         alpha = np.maximum(alpha, _strands(rng, scene, hair, distance))
     rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-    y0, y1 = rows[0] // _FINE * _FINE, (rows[-1] // _FINE + 1) * _FINE
-    x0, x1 = columns[0] // _FINE * _FINE, (columns[-1] // _FINE + 1) * _FINE
+    y0, y1 = rows[0] // _SUBSAMPLES * _SUBSAMPLES, (rows[-1] // _SUBSAMPLES + 1) * _SUBSAMPLES
+    x0, x1 = columns[0] // _SUBSAMPLES * _SUBSAMPLES, (columns[-1] // _SUBSAMPLES + 1) * _SUBSAMPLES
     box = np.s_[y0:y1, x0:x1]
-    shape = ((x1 - x0) // _FINE, (y1 - y0) // _FINE)
+    shape = ((x1 - x0) // _SUBSAMPLES, (y1 - y0) // _SUBSAMPLES)
 
     def small(values: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         return np.asarray(cv2.resize(values[box], shape, interpolation=cv2.INTER_AREA))
@@ -123,8 +123,8 @@ def _photographed(
         coded_from_linear(np.minimum(small(light), 1).astype(np.float32)),
         np.rint(np.clip(small(alpha), 0, 1) * 255).astype(np.uint8),
         (small(depth.astype(np.float32)) - np.float32(foot_depth)).astype(np.float32),
-        (float(foot[0] / _FINE), float(foot[1] / _FINE)),
-        float(focal / foot_depth / _FINE),
+        (float(foot[0] / _SUBSAMPLES), float(foot[1] / _SUBSAMPLES)),
+        float(focal / foot_depth / _SUBSAMPLES),
         (2 * float(reach[0]), 2 * float(reach[2]), tall),
         float(np.arctan2(eye, distance)),
     )
@@ -182,7 +182,7 @@ def _skin(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     return srgb_to_linear(np.asarray(dark + rng.random() * (light - dark), np.float32))
 
 
-def _turn(v: tuple[float, float, float], swing: float, spread: float) -> Vector:
+def _limb_direction(v: tuple[float, float, float], swing: float, spread: float) -> Vector:
     """Make a direction swung forwards about x, then spread sideways about z."""
     x, y, z = v
     y, z = y * np.cos(swing) + z * np.sin(swing), z * np.cos(swing) - abs(y) * np.sin(swing)
@@ -203,7 +203,9 @@ class _Body(NamedTuple):
     trousers: int
 
 
-def _person(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vector, float]]:
+def _person(
+    rng: np.random.Generator, material_for: SceneMaterials
+) -> tuple[Solids, tuple[Vector, float]]:
     """Make a figure of limbs: any pose, build and clothes; faces -z."""
     k, sits = rng.uniform(0.85, 1.1), bool(rng.random() < 0.12)
     hip = np.array([0.0, (0.46 if sits else 0.92) * k, 0.0])
@@ -213,16 +215,23 @@ def _person(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vec
         sits,
         hip,
         hip + np.array([0.0, 0.5 * k, -np.sin(rng.normal(0, 0.1)) * 0.5 * k]),
-        _plain(paint.scene, _skin(rng)),
-        _plain(paint.scene, muted_colour(rng, bright=rng.uniform(0.08, 0.7))),
-        paint("cloth"),
-        paint("cloth"),
+        _plain(material_for.scene, _skin(rng)),
+        _plain(material_for.scene, muted_colour(rng, bright=rng.uniform(0.08, 0.7))),
+        material_for("cloth"),
+        material_for("cloth"),
     )
     head, hair = _head(rng, body)
-    out = [*_legs(rng, body, paint("furniture")), *_trunk(rng, body), *_arms(rng, body), *head]
+    out = [
+        *_legs(rng, body, material_for("furniture")),
+        *_trunk(rng, body),
+        *_arms(rng, body),
+        *head,
+    ]
     if rng.random() < 0.25:  # a bag, a ball, whatever is held in front
         x, y = rng.normal(0, 0.2), hip[1] + rng.uniform(-0.2, 0.35)
-        out.append(ball(float(x), float(y), -0.25, rng.uniform(0.06, 0.18), paint("furniture")))
+        out.append(
+            ball(float(x), float(y), -0.25, rng.uniform(0.06, 0.18), material_for("furniture"))
+        )
     return out, (hair, 0.105 * k)
 
 
@@ -233,9 +242,9 @@ def _legs(rng: np.random.Generator, body: _Body, shoe: int) -> Solids:
         top = body.hip + np.array([s * 0.09 * k * body.build, 0, 0])
         swing = (1.45 if body.sits else rng.normal(0, 0.3)) + rng.normal(0, 0.05)
         spread = s * abs(rng.normal(0.04, 0.08))
-        knee = top + 0.45 * k * _turn((0, -1, 0), swing, spread)
+        knee = top + 0.45 * k * _limb_direction((0, -1, 0), swing, spread)
         shin = 0.0 if body.sits else swing - abs(rng.normal(0.1, 0.3))
-        ankle = knee + 0.42 * k * _turn((0, -1, 0), shin, spread * 0.5)
+        ankle = knee + 0.42 * k * _limb_direction((0, -1, 0), shin, spread * 0.5)
         lower = body.skin if bare else body.trousers
         out += _limb(top, knee, 0.085 * k * body.build, 0.058 * k * body.build, body.trousers)
         out += _limb(knee, ankle, 0.055 * k * body.build, 0.042 * k, lower)
@@ -267,9 +276,9 @@ def _arms(rng: np.random.Generator, body: _Body) -> Solids:
         swing, spread = rng.normal(0.1, 0.45), s * abs(rng.normal(0.2, 0.25))
         if rng.random() < 0.3:  # raised
             swing, spread = rng.uniform(0, 2.2), s * rng.uniform(0.3, 1.8)
-        elbow = top + 0.29 * k * _turn((0, -1, 0), swing, spread)
+        elbow = top + 0.29 * k * _limb_direction((0, -1, 0), swing, spread)
         bend = swing + abs(rng.normal(0.35, 0.6))
-        hand = elbow + 0.27 * k * _turn((0, -1, 0), bend, spread * rng.uniform(0.2, 1.2))
+        hand = elbow + 0.27 * k * _limb_direction((0, -1, 0), bend, spread * rng.uniform(0.2, 1.2))
         out += _limb(top, elbow, 0.055 * k * body.build, 0.042 * k * body.build, body.shirt)
         out += _limb(elbow, hand, 0.04 * k, 0.028 * k, sleeve)
         out += _limb(hand, hand + (hand - elbow) * 0.35, 0.036 * k, 0.025 * k, body.skin)
@@ -292,10 +301,12 @@ def _head(rng: np.random.Generator, body: _Body) -> tuple[Solids, Vector]:
     return out, back
 
 
-def _animal(rng: np.random.Generator, paint: Painter) -> tuple[Solids, tuple[Vector, float]]:
+def _animal(
+    rng: np.random.Generator, material_for: SceneMaterials
+) -> tuple[Solids, tuple[Vector, float]]:
     """Four legs, a trunk, a neck, a head, perhaps a tail."""
     k, fat = float(np.exp(rng.uniform(np.log(0.25), np.log(1.2)))), rng.uniform(0.12, 0.24)
-    fur, other = paint("cloth"), paint("furniture")
+    fur, other = material_for("cloth"), material_for("furniture")
     length, high = rng.uniform(0.5, 0.9), rng.uniform(0.3, 0.75)
     front, rear = (
         np.array([0, high, -length / 2]),

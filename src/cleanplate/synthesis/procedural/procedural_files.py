@@ -7,18 +7,16 @@ them serves every process of every later run.
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from cleanplate.depth.depth_codec import DATASET, RECORD, encode_disparity
+from cleanplate.engines.local_pool import WorkersKilled, map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.digest import digest
@@ -26,19 +24,19 @@ from cleanplate.files.listing import find_pictures
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.licensing import (
     Credit,
-    by_source,
-    demand_licences,
+    group_by_source,
     read_credits,
-    with_assumed,
+    require_licenses,
+    with_assumed_license,
 )
-from cleanplate.synthesis.assets.sidecar import facts_in
-from cleanplate.synthesis.procedural.procedural_figures import draw_shot
-from cleanplate.synthesis.procedural.shading import draw_plate
+from cleanplate.synthesis.assets.sidecar import read_sidecar
+from cleanplate.synthesis.procedural.procedural_figures import render_cutout_with_distance
+from cleanplate.synthesis.procedural.shading import render_plate
 
-Noun = Literal["plates", "cutouts"]
-Facts = Mapping[str, Any]
+AssetType = Literal["plates", "cutouts"]
+Metadata = Mapping[str, Any]
 
-OWN_LICENCE = "CC0-1.0"
+OWN_LICENSE = "CC0-1.0"
 """Of what is drawn from numbers alone: nobody else's work is in it."""
 _OWN_SOURCE = "Cleanplate, procedural"
 
@@ -50,7 +48,7 @@ def write_plates(folder: Path, count: int, *, seed: int, textures: Path | None =
 
 
 def write_assets(
-    noun: Noun,
+    asset_type: AssetType,
     folder: Path,
     count: int,
     *,
@@ -86,43 +84,32 @@ def write_assets(
         raise CleanplateError("this folder cannot be made", file=folder) from error
     wanted = []
     for number in range(count):
-        if _is_there(folder, noun, number, origin):
+        if _exists_already(folder, asset_type, number, origin):
             yield False
         else:
             wanted.append(number)
     one: Callable[[int], None] = partial(
-        _write_plate if noun == "plates" else _write_cutout, folder, origin, credit, textures
+        _write_plate if asset_type == "plates" else _write_cutout, folder, origin, credit, textures
     )
-    if not workers:
-        for number in wanted:
-            one(number)
-            yield True
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, max(1, len(wanted))), context, cv2.setNumThreads, (1,))
-    try:
-        for _ in pool.map(one, wanted):
-            yield True
-    except BrokenProcessPool as error:
-        raise CleanplateError(
-            "a worker process was killed",
-            file=folder,
-            cure="Perhaps memory ran out: use fewer --workers. The same command goes on.",
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with closing(map_tasks(one, wanted, workers)) as results:
+        try:
+            for _ in results:
+                yield True
+        except WorkersKilled as error:
+            cure = f"{error.cure} The same command goes on."
+            raise CleanplateError(error.what, file=folder, cure=cure) from error
 
 
-def _is_there(folder: Path, noun: Noun, number: int, origin: Facts) -> bool:
+def _exists_already(folder: Path, asset_type: AssetType, number: int, origin: Metadata) -> bool:
     """Whether this very asset is there.
 
     Raises:
         CleanplateError: if another one has its name.
     """
-    picture = folder / _name(noun, number)
+    picture = folder / _name(asset_type, number)
     if not picture.exists():
         return False
-    if facts_in(picture.with_suffix(".json")).get("procedural") == {**origin, "number": number}:
+    if read_sidecar(picture.with_suffix(".json")).get("procedural") == {**origin, "number": number}:
         return True
     raise CleanplateError(
         "is there already, and was made from something else",
@@ -131,37 +118,37 @@ def _is_there(folder: Path, noun: Noun, number: int, origin: Facts) -> bool:
     )
 
 
-def _name(noun: Noun, number: int) -> str:
-    return f"{number:06}.jpg" if noun == "plates" else f"{number:06}.png"
+def _name(asset_type: AssetType, number: int) -> str:
+    return f"{number:06}.jpg" if asset_type == "plates" else f"{number:06}.png"
 
 
-def _credit(textures: Path | None, assume_license: str | None) -> Facts:
+def _credit(textures: Path | None, assume_license: str | None) -> Metadata:
     """Give `license`, `source` and, where there is one, `attribution` of assets."""
     if textures is None:
-        return {"license": OWN_LICENCE, "source": _OWN_SOURCE}
+        return {"license": OWN_LICENSE, "source": _OWN_SOURCE}
     credits: list[Credit] = read_credits(find_pictures(textures))
     if assume_license is not None:
-        credits = with_assumed(credits, assume_license)
-    demand_licences(credits, textures)
-    uses = by_source(credits)
+        credits = with_assumed_license(credits, assume_license)
+    require_licenses(credits, textures)
+    uses = group_by_source(credits)
     lines = dict.fromkeys(line for use in uses for line in use.attributions)
     return {
-        "license": [OWN_LICENCE, *(use.licence for use in uses)],
+        "license": [OWN_LICENSE, *(use.license for use in uses)],
         "source": [_OWN_SOURCE, *(use.source or textures.name for use in uses)],
         **({"attribution": list(lines)} if lines else {}),
     }
 
 
 def _write_plate(
-    folder: Path, origin: Facts, credit: Facts, textures: Path | None, number: int
+    folder: Path, origin: Metadata, credit: Metadata, textures: Path | None, number: int
 ) -> None:
-    plate = draw_plate(int(origin["seed"]), number, textures=textures)
+    plate = render_plate(int(origin["seed"]), number, textures=textures)
     assert plate.camera is not None
     assert plate.disparity is not None
     picture = folder / _name("plates", number)
     write_image(_depth_beside(picture), encode_disparity(plate.disparity, DATASET))
     camera = plate.camera
-    _write_facts(
+    _write_sidecar(
         picture,
         {
             "world": "procedural",
@@ -177,15 +164,15 @@ def _write_plate(
 
 
 def _write_cutout(
-    folder: Path, origin: Facts, credit: Facts, textures: Path | None, number: int
+    folder: Path, origin: Metadata, credit: Metadata, textures: Path | None, number: int
 ) -> None:
-    cutout, distance = draw_shot(int(origin["seed"]), number)
+    cutout, distance = render_cutout_with_distance(int(origin["seed"]), number)
     assert cutout.view_angle is not None
     picture = folder / _name("cutouts", number)
     coded = np.rint((cutout.depth.astype(np.float64) + 5) * 10000).clip(1, 65535)
     clear = cutout.alpha == 0
     write_image(_depth_beside(picture), np.where(clear, 0, coded).astype(np.uint16))
-    _write_facts(
+    _write_sidecar(
         picture,
         {
             "kind": cutout.kind,
@@ -207,6 +194,6 @@ def _depth_beside(picture: Path) -> Path:
     return picture.with_name(f"{picture.stem}_depth.png")
 
 
-def _write_facts(picture: Path, facts: Facts) -> None:
+def _write_sidecar(picture: Path, metadata: Metadata) -> None:
     with replacing(picture.with_suffix(".json")) as part:
-        part.write_text(json.dumps(facts, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(json.dumps(metadata, allow_nan=False) + "\n", encoding="utf-8")

@@ -10,9 +10,9 @@ import numpy as np
 from cleanplate.depth import Intrinsics
 from cleanplate.synthesis.assets.plate import Camera
 from cleanplate.synthesis.procedural import decor, furniture
-from cleanplate.synthesis.procedural.furniture import Solids, block, placed
+from cleanplate.synthesis.procedural.furniture import Solids, block, transformed
 from cleanplate.synthesis.procedural.solids import Floats, Solid
-from cleanplate.synthesis.procedural.textures import Texture, draw_texture
+from cleanplate.synthesis.procedural.textures import Texture, sample_texture
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Scene:
     sky: Floats = field(default_factory=lambda: np.full((2, 3), 0.8, np.float32))
 
 
-class Painter:
+class SceneMaterials:
     """Draws materials into a scene."""
 
     def __init__(self, rng: np.random.Generator, scene: Scene, folder: Path | None):
@@ -58,30 +58,30 @@ class Painter:
         """Draw a material for a use; returns its index."""
         rng, glow = self.rng, None
         if use == "lamp":
-            texture = draw_texture(rng, "cloth")
+            texture = sample_texture(rng, "cloth")
             glow = np.asarray([1.0, 0.85, 0.6], np.float32) * np.float32(rng.uniform(0.5, 1.5))
         elif use == "window":
-            texture = decor.pane(rng)
+            texture = decor.window_view(rng)
             glow = np.asarray([0.9, 0.95, 1.0], np.float32) * np.float32(rng.uniform(0.3, 1.6))
         elif use == "screen":
-            texture = decor.picture(rng, dark=True)
+            texture = decor.wall_picture(rng, dark=True)
             glow = np.full(3, rng.choice([0.0, 0.25]), np.float32)
         elif use == "picture":
-            texture = decor.picture(rng)
+            texture = decor.wall_picture(rng)
         elif use == "leaf":
-            texture = replace(draw_texture(rng, "furniture"))
+            texture = replace(sample_texture(rng, "furniture"))
             green = np.asarray([0.08, 0.2, 0.05], np.float32) * np.exp(
                 rng.normal(0, 0.3, 3)
             ).astype(np.float32)
             levels = tuple(level * 0.4 + green for level in texture.levels)
             texture = Texture(levels, texture.metres)
         else:
-            texture = draw_texture(rng, use, self.folder)
+            texture = sample_texture(rng, use, self.folder)
         self.scene.materials.append(Material(texture, glow))
         return len(self.scene.materials) - 1
 
 
-def draw_scene(
+def sample_scene(
     rng: np.random.Generator, size: tuple[int, int] = (288, 384), folder: Path | None = None
 ) -> Scene:
     """Draw a scene: a furnished room, a yard, or either at the scale of a table top."""
@@ -95,66 +95,75 @@ def draw_scene(
     focal = size[1] / 2 / np.tan(field_of_view / 2)
     centre = Intrinsics(focal, focal, size[1] / 2, size[0] / 2)
     scene = Scene(Camera(centre, float(height), pitch), size)
-    paint = Painter(rng, scene, folder)
-    (_yard if kind < 0.2 else _room)(rng, scene, paint)
-    return _shrunk(scene, rng.uniform(0.12, 0.45)) if close else scene
+    material_for = SceneMaterials(rng, scene, folder)
+    (_yard if kind < 0.2 else _room)(rng, scene, material_for)
+    return _scaled_scene(scene, rng.uniform(0.12, 0.45)) if close else scene
 
 
-def _room(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
+def _room(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) -> None:
     w, length, h = rng.uniform(1.5, 4.5), rng.uniform(1.8, 6), rng.uniform(2.3, 3.6)
     h = max(h, scene.camera.height + 0.4)
     yaw = rng.normal(0, 0.35) if rng.random() < 0.8 else rng.uniform(-np.pi / 4, np.pi / 4)
     # The camera stands in the rear part of the room; the room's centre follows.
     cx, cz = rng.uniform(-0.7, 0.7) * w, rng.uniform(0.45, 0.9) * length
     x, z = -cx * np.cos(yaw) + cz * np.sin(yaw), cx * np.sin(yaw) + cz * np.cos(yaw)
-    wall, floor = paint("wall"), paint("floor")
-    ceiling = paint("ceiling")
+    wall, floor = material_for("wall"), material_for("floor")
+    ceiling = material_for("ceiling")
     shell = Solid("box", (x, h / 2, z), (w, h / 2, length), yaw, wall, floor, inside=True)
     inside: Solids = [block((-w, w), (h - 0.01, h + 0.05), (-length, length), ceiling)]
     if rng.random() < 0.7:  # skirting boards
-        m, t = paint("furniture"), rng.uniform(0.05, 0.15)
+        m, t = material_for("furniture"), rng.uniform(0.05, 0.15)
         for s in (-1, 1):
             ends = sorted((s * w, s * (w - 0.015)))
             inside.append(block((ends[0], ends[1]), (0, t), (-length, length), m))
         inside.append(block((-w, w), (0, t), (length - 0.015, length), m))
     if rng.random() < 0.3:  # the lower part of the walls in another covering
-        m, t = paint("wall"), rng.uniform(0.8, 1.4)
+        m, t = material_for("wall"), rng.uniform(0.8, 1.4)
         for s in (-1, 1):
             ends = sorted((s * w, s * (w - 0.006)))
             inside.append(block((ends[0], ends[1]), (0, t), (-length, length), m))
         inside.append(block((-w, w), (0, t), (length - 0.006, length), m))
     if rng.random() < 0.4:  # a carpet
         a, b = rng.uniform(0.4, 0.8) * w, rng.uniform(0.2, 0.5) * length
-        carpet = block((-a, a), (0, 0.012), (-b, b), paint("cloth"))
-        inside += placed([carpet], rng.normal(0, 0.2) * w, rng.uniform(-0.2, 0.6) * length, 0)
-    windows = _on_walls(rng, paint, inside, (w, length, h))
-    _along_walls(rng, paint, inside, (w, length), int(rng.integers(2, 9)))
+        carpet = block((-a, a), (0, 0.012), (-b, b), material_for("cloth"))
+        inside += transformed([carpet], rng.normal(0, 0.2) * w, rng.uniform(-0.2, 0.6) * length, 0)
+    windows = _on_walls(rng, material_for, inside, (w, length, h))
+    _along_walls(rng, material_for, inside, (w, length), int(rng.integers(2, 9)))
     for _ in range(int(rng.integers(0, 6))):
-        thing = furniture.FREE[int(rng.integers(len(furniture.FREE)))](rng, paint)
+        thing = furniture.FREE_STANDING[int(rng.integers(len(furniture.FREE_STANDING)))](
+            rng, material_for
+        )
         at = rng.uniform(-0.75, 0.75) * w, rng.uniform(-0.5, 0.9) * length
-        inside += placed(thing, *at, rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else 0.0)
-    scene.solids = [shell, *_clear(placed(inside, x, z, yaw), scene.camera)]
+        inside += transformed(thing, *at, rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else 0.0)
+    scene.solids = [shell, *_away_from_camera(transformed(inside, x, z, yaw), scene.camera)]
     _room_light(rng, scene, shell=shell, windows=windows, yaw=yaw, height=h)
 
 
 def _along_walls(
-    rng: np.random.Generator, paint: Painter, inside: Solids, half: tuple[float, float], count: int
+    rng: np.random.Generator,
+    material_for: SceneMaterials,
+    inside: Solids,
+    half: tuple[float, float],
+    count: int,
 ) -> None:
     w, length = half
     for _ in range(count):
-        thing = furniture.BY_WALL[int(rng.integers(len(furniture.BY_WALL)))](rng, paint)
+        thing = furniture.BY_WALL[int(rng.integers(len(furniture.BY_WALL)))](rng, material_for)
         deep = furniture.bounds(thing)[2]
         side = rng.random()
         if side < 0.5:
-            inside += placed(thing, rng.uniform(-0.85, 0.85) * w, length - deep - 0.02, 0)
+            inside += transformed(thing, rng.uniform(-0.85, 0.85) * w, length - deep - 0.02, 0)
         else:
             s = 1 if side < 0.75 else -1
             at = rng.uniform(-0.5, 0.9) * length
-            inside += placed(thing, s * (w - deep - 0.02), at, s * np.pi / 2)
+            inside += transformed(thing, s * (w - deep - 0.02), at, s * np.pi / 2)
 
 
 def _on_walls(
-    rng: np.random.Generator, paint: Painter, inside: Solids, half: tuple[float, float, float]
+    rng: np.random.Generator,
+    material_for: SceneMaterials,
+    inside: Solids,
+    half: tuple[float, float, float],
 ) -> list[tuple[float, float, float]]:
     """Windows, doors and pictures; returns the windows' centres in the room's frame."""
     w, length, h = half
@@ -172,7 +181,7 @@ def _on_walls(
         high = min(high, h - 0.1)
         if high - low < 0.15:
             continue
-        face, frame, edge = paint(use), paint("furniture"), rng.uniform(0.015, 0.08)
+        face, frame, edge = material_for(use), material_for("furniture"), rng.uniform(0.015, 0.08)
         thing = [
             block((-a, a), (low, high), (-0.02, 0.02), face),
             block((-a - edge, a + edge), (high, high + edge), (-0.045, 0.02), frame),
@@ -182,22 +191,22 @@ def _on_walls(
         if low > 0:
             thing.append(block((-a - edge, a + edge), (low - edge, low), (-0.045, 0.02), frame))
         if use == "furniture":
-            knob = paint("furniture")
+            knob = material_for("furniture")
             thing.append(furniture.ball(a * 0.85, 1.0, -0.05, 0.03, knob))
         side = rng.random()
         if side < 0.5:
             at = (rng.uniform(-0.8, 0.8) * w, length - 0.02)
-            inside += placed(thing, *at, 0)
+            inside += transformed(thing, *at, 0)
         else:
             s = 1 if side < 0.75 else -1
             at = (s * (w - 0.02), rng.uniform(-0.4, 0.85) * length)
-            inside += placed(thing, *at, s * np.pi / 2)
+            inside += transformed(thing, *at, s * np.pi / 2)
         if use == "window":
             windows.append((at[0], (low + high) / 2, at[1]))
     return windows
 
 
-def _clear(solids: Solids, camera: Camera) -> Solids:
+def _away_from_camera(solids: Solids, camera: Camera) -> Solids:
     """Without what stands in the camera's way."""
     near = 0.45
     return [
@@ -238,33 +247,36 @@ def _room_light(
         scene.lamps.append(Lamp(world(x * 0.93, y, z * 0.95), cool.astype(np.float32)))
 
 
-def _yard(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
+def _yard(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) -> None:
     """Open ground with walls, sheds, trees and things; sky above."""
-    ground = paint("ground")
+    ground = material_for("ground")
     scene.solids = [Solid("box", (0, -0.5, 100), (400, 0.5, 400), 0, ground)]
     if rng.random() < 0.6:  # a path
         s = block(
-            (-rng.uniform(0.6, 3), rng.uniform(0.6, 3)), (0, 0.006), (-50, 80), paint("floor")
+            (-rng.uniform(0.6, 3), rng.uniform(0.6, 3)),
+            (0, 0.006),
+            (-50, 80),
+            material_for("floor"),
         )
-        scene.solids += placed([s], rng.normal(0, 2), 0, rng.normal(0, 0.5))
+        scene.solids += transformed([s], rng.normal(0, 2), 0, rng.normal(0, 0.5))
     far: Solids = []
     for _ in range(int(rng.integers(1, 9))):
         a, b, h = rng.uniform(1.5, 7), rng.uniform(1.5, 5), rng.uniform(1.8, 9)
-        house = [block((-a, a), (0, h), (-b, b), paint("wall"), paint("ceiling"))]
+        house = [block((-a, a), (0, h), (-b, b), material_for("wall"), material_for("ceiling"))]
         for _ in range(int(rng.integers(0, 7))):
-            x, y, m = rng.uniform(-0.8, 0.8) * a, rng.uniform(0.3, 0.8) * h, paint("window")
+            x, y, m = rng.uniform(-0.8, 0.8) * a, rng.uniform(0.3, 0.8) * h, material_for("window")
             house.append(block((x - 0.5, x + 0.5), (y - 0.5, y + 0.5), (-b - 0.03, -b), m))
         at = rng.uniform(-16, 16), rng.uniform(7, 40)
-        far += placed(house, *at, rng.normal(0, 0.4))
+        far += transformed(house, *at, rng.normal(0, 0.4))
     for _ in range(int(rng.integers(0, 10))):
-        leaf, stem = paint("leaf"), paint("furniture")
+        leaf, stem = material_for("leaf"), material_for("furniture")
         tree = [furniture.rod(0, 0, (0, 2), rng.uniform(0.08, 0.25), stem)]
         for _ in range(int(rng.integers(3, 9))):
             x, y, z = rng.normal(0, 0.6), rng.uniform(1.6, 4.2), rng.normal(0, 0.6)
             tree.append(furniture.ball(x, y, z, rng.uniform(0.4, 1.2), leaf))
-        far += placed(tree, rng.uniform(-12, 12), rng.uniform(4, 30), 0)
+        far += transformed(tree, rng.uniform(-12, 12), rng.uniform(4, 30), 0)
     if rng.random() < 0.5:  # a fence
-        m, count, z = paint("furniture"), int(rng.integers(10, 34)), rng.uniform(3, 9)
+        m, count, z = material_for("furniture"), int(rng.integers(10, 34)), rng.uniform(3, 9)
         turn, gap, high = rng.normal(0, 0.4), rng.uniform(0.25, 0.9), rng.uniform(0.7, 1.8)
         fence = [
             block((x * gap, x * gap + 0.06), (0, high), (-0.02, 0.02), m)
@@ -275,11 +287,11 @@ def _yard(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
             block((-reach, reach), (high * k, high * k + 0.06), (-0.04, -0.02), m)
             for k in (0.3, 0.8)
         ]
-        far += placed(fence, rng.normal(0, 1), z, turn)
+        far += transformed(fence, rng.normal(0, 1), z, turn)
     for _ in range(int(rng.integers(1, 8))):
-        thing = furniture.OUTSIDE[int(rng.integers(len(furniture.OUTSIDE)))](rng, paint)
-        far += placed(thing, rng.uniform(-3, 3), rng.uniform(1.5, 9), rng.uniform(0, 6))
-    scene.solids += _clear(far, scene.camera)
+        thing = furniture.OUTDOORS[int(rng.integers(len(furniture.OUTDOORS)))](rng, material_for)
+        far += transformed(thing, rng.uniform(-3, 3), rng.uniform(1.5, 9), rng.uniform(0, 6))
+    scene.solids += _away_from_camera(far, scene.camera)
     day = rng.uniform(0.5, 1.2)
     blue = rng.uniform(0, 1)
     horizon = np.asarray([0.8, 0.85, 0.9], np.float32) * day
@@ -294,7 +306,7 @@ def _yard(rng: np.random.Generator, scene: Scene, paint: Painter) -> None:
     scene.lamps = [Lamp(sun, power, far=True)]
 
 
-def _shrunk(scene: Scene, factor: float) -> Scene:
+def _scaled_scene(scene: Scene, factor: float) -> Scene:
     """Give the same picture at another scale: a model of the scene, with its camera."""
     f = float(factor)
 

@@ -12,37 +12,39 @@ from cleanplate.arrays import Picture
 from cleanplate.depth import depth_to_disparity
 from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Scene, draw_scene
-from cleanplate.synthesis.procedural.solids import Floats, Hits, Solid, blocked, cast_rays
-from cleanplate.synthesis.procedural.textures import look_up
+from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Scene, sample_scene
+from cleanplate.synthesis.procedural.solids import Floats, Hits, Solid, cast_rays, occluded
+from cleanplate.synthesis.procedural.textures import look_up_texture
 
 _STEP = 4
 """Light and shadow are worked out at every fourth pixel of a row and column; they are soft."""
 
 
-def draw_plate(
+def render_plate(
     seed: int, number: int, size: tuple[int, int] = (288, 384), textures: Path | None = None
 ) -> Plate:
     """Plate `number` of a seed: its picture (H, W), exact disparity and camera."""
     rng = np.random.default_rng([0x900, seed, number])
-    scene = draw_scene(rng, size, textures)
+    scene = sample_scene(rng, size, textures)
     hits = cast_rays(scene.solids, scene.camera, size)
-    light = _sky(scene, hits, _softened(shaded(rng, scene, hits), hits))
-    picture = coded_from_linear(_exposed(rng, light))
+    light = _add_sky(scene, hits, _antialiased(shade_surfaces(rng, scene, hits), hits))
+    picture = coded_from_linear(_auto_expose(rng, light))
     return Plate(f"procedural {number}", picture, depth_to_disparity(hits.depth), scene.camera)
 
 
-def shaded(rng: np.random.Generator, scene: Scene, hits: Hits, *, alone: bool = False) -> Picture:
+def shade_surfaces(
+    rng: np.random.Generator, scene: Scene, hits: Hits, *, alone: bool = False
+) -> Picture:
     """Light that comes from each pixel's surface (H, W, 3), linear, not yet exposed.
 
     A subject `alone` casts no shadows on itself: it is made of bodies that overlap.
     """
     return _albedo(scene, hits) * (
-        _own_light(scene, hits) if alone else _lighting(rng, scene, hits)
+        _unshadowed_light(scene, hits) if alone else _lighting(rng, scene, hits)
     )
 
 
-def _own_light(scene: Scene, hits: Hits) -> Picture:
+def _unshadowed_light(scene: Scene, hits: Hits) -> Picture:
     """Light on a subject without shadows; what looks down gets less from around."""
     total = scene.ambient * (0.7 + 0.3 * hits.normal[..., 1:2])
     for lamp in scene.lamps:
@@ -76,7 +78,7 @@ def _albedo(scene: Scene, hits: Hits) -> Picture:
     for k, material in enumerate(scene.materials):
         at = order[edges[k] : edges[k + 1]]
         if at.size:
-            colours[at] = look_up(material.texture, u[at], v[at], feet[at])
+            colours[at] = look_up_texture(material.texture, u[at], v[at], feet[at])
             if material.glow is not None:
                 colours[at] *= 1 + 2 * material.glow
     return out
@@ -98,12 +100,12 @@ def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
     for lamp in scene.lamps:
         part = _lamp_light(rng, scene, lamp, points=points, normals=normals, shape=shape)
         total = total + part
-    glow = np.array([_glows(scene, s) for s in scene.solids] + [False])
+    glow = np.array([_is_emissive(scene, s) for s in scene.solids] + [False])
     total[glow[solid]] = np.maximum(total[glow[solid]], 0.6)
     full = cv2.resize(
         total.reshape(*shape, 3).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR
     )
-    return _sharpened(
+    return _restore_edges(
         np.asarray(full, np.float32),
         hits,
         total.reshape(*shape, 3).astype(np.float32),
@@ -112,7 +114,7 @@ def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
     )
 
 
-def _sharpened(
+def _restore_edges(
     full: Picture,
     hits: Hits,
     small: Floats,
@@ -142,7 +144,7 @@ def _sharpened(
     return full
 
 
-def _glows(scene: Scene, solid: Solid) -> bool:
+def _is_emissive(scene: Scene, solid: Solid) -> bool:
     glow = scene.materials[solid.material].glow
     return glow is not None and bool(glow.max() > 0)
 
@@ -165,11 +167,11 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
         size = min(solid.half[0], solid.half[2]) * 2
         if max(solid.half) > 50 or size < 0.01 * scene.camera.height:
             continue
-        open_ *= 1 - _beside(solid, points, normals, min(size, float(scale) * 2))
+        open_ *= 1 - _proximity_shade(solid, points, normals, min(size, float(scale) * 2))
     return open_
 
 
-def _beside(solid: Solid, points: Floats, normals: Floats, reach: float) -> Floats:
+def _proximity_shade(solid: Solid, points: Floats, normals: Floats, reach: float) -> Floats:
     """Shade of a body on what lies around and under it."""
     near = (
         np.abs(points - np.asarray(solid.centre, np.float32)).max(-1)
@@ -222,14 +224,14 @@ def _lamp_light(
     big = [s for s in scene.solids if max(s.half) > 0.03 * scene.camera.height and not s.inside]
     if not lamp.far:  # what the lamp hangs in, and the ceiling over it, block nothing
         big = [s for s in big if s.centre[1] - s.half[1] < float(lamp.place[1]) - 0.02]
-    shade = blocked(big, start, way, reach).reshape(shape)
+    shade = occluded(big, start, way, reach).reshape(shape)
     sigma = 0.7 if lamp.far else float(rng.uniform(0.7, 2.5))
     soft = np.asarray(cv2.GaussianBlur(shade, (0, 0), sigma), np.float32).ravel()
     seen = cosine * fall * (1 - np.float32(0.95) * soft)
     return np.asarray(seen[:, None] * lamp.power, np.float32)
 
 
-def _softened(light: Picture, hits: Hits) -> Picture:
+def _antialiased(light: Picture, hits: Hits) -> Picture:
     """Edges mixed over a pixel, as a lens and a sensor would: rays alone leave steps."""
     edge = np.zeros(hits.solid.shape, np.uint8)
     key = hits.solid.astype(np.int32) * 8 + np.rint(
@@ -242,7 +244,7 @@ def _softened(light: Picture, hits: Hits) -> Picture:
     return np.where(edge[..., None] > 0, soft, light)
 
 
-def _sky(scene: Scene, hits: Hits, light: Picture) -> Picture:
+def _add_sky(scene: Scene, hits: Hits, light: Picture) -> Picture:
     away = ~np.isfinite(hits.depth)
     if not away.any():
         return light
@@ -252,7 +254,7 @@ def _sky(scene: Scene, hits: Hits, light: Picture) -> Picture:
     return np.where(away[..., None], sky, light)
 
 
-def _exposed(rng: np.random.Generator, light: Picture) -> Picture:
+def _auto_expose(rng: np.random.Generator, light: Picture) -> Picture:
     """Exposure as a camera's automatic would set it, with a soft shoulder at times."""
     mean = float(np.percentile(light, 60)) + 1e-3
     target = np.exp(rng.normal(np.log(0.2), 0.5))

@@ -9,7 +9,7 @@ from cleanplate.arrays import Bytes
 from cleanplate.synthesis.assets.cutout import Cutout
 
 
-def draw_shape(rng: np.random.Generator) -> Cutout:
+def sample_shape(rng: np.random.Generator) -> Cutout:
     """Make an abstract subject: a blob, a polygon or a few rods, flat or rounded, with its texture.
 
     It has no kind that could be recognised; what tells it is only that the plate lacks it.

@@ -53,7 +53,7 @@ class Hits:
     directions: Floats = field(repr=False)
 
 
-def rays(camera: Camera, size: tuple[int, int]) -> Floats:
+def ray_directions(camera: Camera, size: tuple[int, int]) -> Floats:
     """Directions (H, W, 3) of unit planar depth."""
     height, width = size
     fx, fy, cx, cy = camera.intrinsics
@@ -68,7 +68,7 @@ def rays(camera: Camera, size: tuple[int, int]) -> Floats:
 def cast_rays(solids: list[Solid], camera: Camera, size: tuple[int, int]) -> Hits:
     """Find the nearest solid on each pixel's ray."""
     height, width = size
-    directions = rays(camera, size)
+    directions = ray_directions(camera, size)
     hits = Hits(
         np.full(size, np.inf, np.float32),
         np.full(size, -1, np.int16),
@@ -239,7 +239,7 @@ def _hit_sphere(
     return t, normal, place[..., 0] + np.float32(0.5) * place[..., 2], -place[..., 1]
 
 
-def blocked(solids: list[Solid], origins: Floats, directions: Floats, reach: Floats) -> Floats:
+def occluded(solids: list[Solid], origins: Floats, directions: Floats, reach: Floats) -> Floats:
     """1 where something stands on the way from `origins` (n, 3) along `directions`, else 0.
 
     `reach` (n,) is how far the light is, in lengths of the direction. Rooms block nothing.

@@ -30,7 +30,7 @@ class Texture:
     metres: float
 
 
-def levelled(colour: Floats, metres: float) -> Texture:
+def with_mipmaps(colour: Floats, metres: float) -> Texture:
     """Build a texture of (SIDE, SIDE, 3) linear colour and its halved levels."""
     levels = [np.clip(colour, 0.003, 0.95).astype(np.float32)]
     while levels[-1].shape[0] > 4:
@@ -59,7 +59,7 @@ def _fractal(seed: int) -> Plane:
     return np.asarray(np.clip(0.5 + 0.22 * total, 0, 1), np.float32)
 
 
-def fractal(rng: np.random.Generator) -> Plane:
+def fractal_noise(rng: np.random.Generator) -> Plane:
     """One of 24 noises, rolled and turned."""
     noise = np.roll(_fractal(int(rng.integers(24))), rng.integers(SIDE, size=2), (0, 1))
     return noise.T if rng.random() < 0.5 else noise
@@ -104,9 +104,9 @@ def _tiles(rng: np.random.Generator) -> Texture:
         share += (np.add.outer(np.arange(64), np.arange(64)) % 2) * 0.9
     mix = np.clip(share[row, column], 0, 1)[..., None]
     colour = base * (1 - mix) + other * mix
-    colour = colour * (0.85 + 0.3 * fractal(rng)[..., None])
+    colour = colour * (0.85 + 0.3 * fractal_noise(rng)[..., None])
     colour = mortar + joint[..., None] * (colour - mortar)
-    return levelled(colour.astype(np.float32), count * float(rng.choice([0.1, 0.2, 0.33])))
+    return with_mipmaps(colour.astype(np.float32), count * float(rng.choice([0.1, 0.2, 0.33])))
 
 
 def _planks(rng: np.random.Generator) -> Texture:
@@ -114,10 +114,12 @@ def _planks(rng: np.random.Generator) -> Texture:
     joint, row, column = _grid(1, float(count), rng.uniform(0.001, 0.004), 0.5)
     base = muted_colour(rng) if rng.random() < 0.3 else _wood_colour(rng)
     tone = np.exp(rng.normal(0, 0.16, (64, 64))).astype(np.float32)[row, column]
-    grain = cv2.resize(fractal(rng)[:, ::8].copy(), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    grain = cv2.resize(
+        fractal_noise(rng)[:, ::8].copy(), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR
+    )
     grain = 1 + rng.uniform(0.2, 0.9) * (np.asarray(grain) - 0.5)
     colour = base * (tone * grain * (0.35 + 0.65 * joint))[..., None]
-    return levelled(colour.astype(np.float32), rng.uniform(0.8, 2.0))
+    return with_mipmaps(colour.astype(np.float32), rng.uniform(0.8, 2.0))
 
 
 def _wood_colour(rng: np.random.Generator) -> Floats:
@@ -131,22 +133,22 @@ def _wood_colour(rng: np.random.Generator) -> Floats:
 
 def _plaster(rng: np.random.Generator) -> Texture:
     base = muted_colour(rng, bright=rng.uniform(0.35, 0.95))
-    colour = base * (1 + rng.uniform(0.02, 0.3) * (fractal(rng) - 0.5))[..., None]
-    return levelled(colour.astype(np.float32), rng.uniform(0.6, 3))
+    colour = base * (1 + rng.uniform(0.02, 0.3) * (fractal_noise(rng) - 0.5))[..., None]
+    return with_mipmaps(colour.astype(np.float32), rng.uniform(0.6, 3))
 
 
 def _plain(rng: np.random.Generator) -> Texture:
     base = muted_colour(rng)
-    return levelled(np.broadcast_to(base, (SIDE, SIDE, 3)).astype(np.float32), 1.0)
+    return with_mipmaps(np.broadcast_to(base, (SIDE, SIDE, 3)).astype(np.float32), 1.0)
 
 
 def _stone(rng: np.random.Generator) -> Texture:
     a, b = muted_colour(rng), muted_colour(rng)
-    mix = np.clip((fractal(rng) - 0.5) * rng.uniform(1, 4) + 0.5, 0, 1)
+    mix = np.clip((fractal_noise(rng) - 0.5) * rng.uniform(1, 4) + 0.5, 0, 1)
     if rng.random() < 0.5:  # veins
         mix = np.abs(2 * mix - 1) ** rng.uniform(0.3, 1.5)
     colour = a + mix[..., None] * (b - a)
-    return levelled(colour.astype(np.float32), rng.uniform(0.4, 3))
+    return with_mipmaps(colour.astype(np.float32), rng.uniform(0.4, 3))
 
 
 def _stripes(rng: np.random.Generator) -> Texture:
@@ -159,8 +161,8 @@ def _stripes(rng: np.random.Generator) -> Texture:
         mix = (mix + mix.T) / 2
     elif rng.random() < 0.5:
         mix = mix.T
-    colour = (a + mix[..., None] * (b - a)) * (0.9 + 0.2 * fractal(rng)[..., None])
-    return levelled(colour.astype(np.float32), count * rng.uniform(0.03, 0.15))
+    colour = (a + mix[..., None] * (b - a)) * (0.9 + 0.2 * fractal_noise(rng)[..., None])
+    return with_mipmaps(colour.astype(np.float32), count * rng.uniform(0.03, 0.15))
 
 
 def _pattern(rng: np.random.Generator) -> Texture:
@@ -176,8 +178,8 @@ def _pattern(rng: np.random.Generator) -> Texture:
     motif = np.maximum(motif, motif[:, ::-1])
     mix = np.tile(motif, (cells, cells)).astype(np.float32)[..., None] / 255
     a, b = muted_colour(rng), muted_colour(rng)
-    colour = (a + mix * rng.uniform(0.2, 1) * (b - a)) * (0.9 + 0.2 * fractal(rng)[..., None])
-    return levelled(colour.astype(np.float32), cells * rng.uniform(0.06, 0.3))
+    colour = (a + mix * rng.uniform(0.2, 1) * (b - a)) * (0.9 + 0.2 * fractal_noise(rng)[..., None])
+    return with_mipmaps(colour.astype(np.float32), cells * rng.uniform(0.06, 0.3))
 
 
 def _grass(rng: np.random.Generator) -> Texture:
@@ -185,8 +187,8 @@ def _grass(rng: np.random.Generator) -> Texture:
         np.float32
     )
     fine = rng.random((SIDE, SIDE), np.float32)
-    colour = base * (0.4 + 0.9 * fractal(rng) + 0.5 * fine)[..., None]
-    return levelled(colour.astype(np.float32), rng.uniform(0.8, 3))
+    colour = base * (0.4 + 0.9 * fractal_noise(rng) + 0.5 * fine)[..., None]
+    return with_mipmaps(colour.astype(np.float32), rng.uniform(0.8, 3))
 
 
 _MAKERS: dict[str, Callable[[np.random.Generator], Texture]] = {
@@ -200,7 +202,7 @@ _MAKERS: dict[str, Callable[[np.random.Generator], Texture]] = {
     "grass": _grass,
 }
 
-_USES: dict[str, tuple[str, ...]] = {
+_TEXTURES_BY_USE: dict[str, tuple[str, ...]] = {
     "floor": ("planks", "planks", "tiles", "stone", "pattern", "plaster"),
     "wall": ("plaster", "plaster", "plaster", "plain", "tiles", "stripes", "pattern", "planks"),
     "ceiling": ("plaster", "plain", "plaster", "planks", "tiles"),
@@ -210,17 +212,17 @@ _USES: dict[str, tuple[str, ...]] = {
 }
 
 
-def draw_texture(rng: np.random.Generator, use: str, folder: Path | None = None) -> Texture:
+def sample_texture(rng: np.random.Generator, use: str, folder: Path | None = None) -> Texture:
     """Draw a texture for floor, wall, ceiling, furniture, cloth or ground.
 
     With a folder, half of those of large surfaces come from its pictures, tinted.
     """
     if folder is not None and rng.random() < (0.6 if use != "furniture" else 0.35):
         files = texture_files(folder)
-        image = _image(files[int(rng.integers(len(files)))])
+        image = _texture_image(files[int(rng.integers(len(files)))])
         tint = np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.25)).astype(np.float32)
-        return levelled(image * tint, rng.uniform(0.6, 2.5))
-    makers = _USES[use]
+        return with_mipmaps(image * tint, rng.uniform(0.6, 2.5))
+    makers = _TEXTURES_BY_USE[use]
     return _MAKERS[makers[int(rng.integers(len(makers)))]](rng)
 
 
@@ -233,14 +235,14 @@ def texture_files(folder: Path) -> tuple[Path, ...]:
 
 
 @cache
-def _image(path: Path) -> Picture:
+def _texture_image(path: Path) -> Picture:
     picture = read_image(path)
     side = min(picture.shape[:2])
     small = resize(np.ascontiguousarray(picture[:side, :side]), (SIDE, SIDE))
     return srgb_to_linear(to_float(small))
 
 
-def look_up(texture: Texture, u: Floats, v: Floats, footprint: Floats) -> Floats:
+def look_up_texture(texture: Texture, u: Floats, v: Floats, footprint: Floats) -> Floats:
     """Colours (n, 3) at places u, v in metres (n,); `footprint` is a pixel's size there in metres.
 
     The level whose texels are as large as the pixel, bilinear within it.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.assets.split import held_out
-from cleanplate.synthesis.building.manifest import read_dataset, read_record
+from cleanplate.synthesis.building.manifest import read_dataset, read_shard_manifest
 from cleanplate.synthesis.building.plan import Plan, read_plan
 
 Numbers = npt.NDArray[np.intp]
@@ -30,7 +30,7 @@ def finished_shards(folder: Path, files: list[Path]) -> list[Path]:
     plan = read_plan(folder)
     if plan is None:
         return files
-    records = (read_record(folder, shard) for shard in range(plan.shards))
+    records = (read_shard_manifest(folder, shard) for shard in range(plan.shards))
     made = {record["file"] for record in records if record is not None}
     whole = [file for file in files if file.name in made]
     _warn_if_unfinished(folder, len(whole), plan.shards)
@@ -45,7 +45,7 @@ def finished_samples(folder: Path, plan: Plan | None) -> npt.NDArray[np.bytes_] 
     """
     if plan is None or read_dataset(folder) is not None:
         return None
-    chunks = [read_record(folder, shard) for shard in range(plan.shards)]
+    chunks = [read_shard_manifest(folder, shard) for shard in range(plan.shards)]
     made = [chunk for chunk in chunks if chunk is not None]
     _warn_if_unfinished(folder, len(made), plan.shards)
     return np.array([one["name"].encode() for chunk in made for one in chunk["samples"]])
@@ -64,7 +64,7 @@ def asset_split(plan: Plan, indices: npt.NDArray[np.int64]) -> tuple[Numbers, Nu
     """
     if not plan.placements:
         return None
-    counted = plan.counted(indices)  # type: ignore[arg-type]  # arrays divide as numbers do
+    counted = plan.assignment_indices(indices)  # type: ignore[arg-type]  # arrays divide as numbers do
     is_held_out = []
     for assets, numbers in zip((plan.plates, plan.cutouts), counted, strict=False):
         names = [asset.name.rpartition("/")[2] for asset in assets]  # as in its folder

@@ -224,7 +224,7 @@ def _main_sources(recipe: Recipe, cache: Path | None) -> tuple[Source, Source | 
             data.cutouts,
             seed=seed,
             settings=data.compositor,
-            part=part,
+            subset=part,
             cache=cache,
         )
 

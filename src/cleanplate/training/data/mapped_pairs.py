@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.array_file import ArrayFile, Item, write_arrays
-from cleanplate.synthesis.assets.asset_cache import LARGEST, fill, made_by
+from cleanplate.synthesis.assets.asset_cache import MAX_BYTES, decoder_version, fill
 from cleanplate.training.data import (
     pair_augmentation,
     sample_decoding,
@@ -58,7 +58,9 @@ class MappedPairs:
         return {**item.facts["values"], **dict(zip(item.facts["names"], item.arrays, strict=True))}
 
 
-def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARGEST) -> Collection:
+def mapped_pairs(
+    pairs: Collection, folder: Path, cache: Path, limit: int = MAX_BYTES
+) -> Collection:
     """Open the cache of a folder's pairs; write it first if it is missing or out of date.
 
     Without a usable cache the collection itself is returned, with a warning in the log.
@@ -73,7 +75,7 @@ def mapped_pairs(pairs: Collection, folder: Path, cache: Path, limit: int = LARG
     name = hashlib.sha256(f"pairs {place}".encode("utf-8", "surrogateescape")).hexdigest()
     file = cache / f"{place.name[:40]}-pairs-{name[:16]}.assets"
     try:
-        readers = made_by(sample_decoding, pair_augmentation, shard_reader, tar_index)
+        readers = decoder_version(sample_decoding, pair_augmentation, shard_reader, tar_index)
         origin = f"{readers} {_stamp(place)}"
 
         def is_good() -> bool:

@@ -16,8 +16,12 @@ from cleanplate.files.listing import is_hidden
 from cleanplate.formats.pictures import read_alpha, to_uint8
 from cleanplate.pairs.pair_files import find_pairs
 from cleanplate.synthesis import CompositorSettings, Plate
-from cleanplate.synthesis.compositor.camera_effects import draw_passes, expose, tone
-from cleanplate.synthesis.compositor.view import View, view_of
+from cleanplate.synthesis.compositor.camera_effects import (
+    apply_camera,
+    camera_tone_curve,
+    sample_camera_params,
+)
+from cleanplate.synthesis.compositor.view import SceneView, crop_view
 from cleanplate.training.data.shard_reader import Shards
 from cleanplate.training.data.stored_samples import Collection
 
@@ -82,9 +86,9 @@ class AugmentedPairs:
         crop = draw_crop(rng, stored["alpha"], size, self.settings.smallest_crop)
         flip = bool(self.settings.mirror and rng.random() < 0.5)
 
-        def cropped(picture: str, disparity: str) -> View:
+        def cropped(picture: str, disparity: str) -> SceneView:
             plate = Plate(picture, _bytes(stored[picture]), stored[disparity])
-            return view_of(plate, crop, size, flip=flip)
+            return crop_view(plate, crop, size, flip=flip)
 
         plate, frame = cropped("plate", "plate_disparity"), cropped("frame", "disparity")
         subject = cropped("foreground", "subject_disparity")
@@ -106,14 +110,14 @@ class AugmentedPairs:
         if not self.settings.camera:
             return made
         clean, drift = self.settings.clean_share, self.settings.drift_share
-        plate_pass, frame_pass, motion = draw_passes(rng, size, clean=clean, drift=drift)
+        plate_pass, frame_pass, motion = sample_camera_params(rng, size, clean=clean, drift=drift)
         if motion is not None:
-            made["plate"], made["plate_disparity"] = plate.moved(motion)
-        curve = np.rint(tone(frame_pass)).astype(np.uint8)[:, None, :]
+            made["plate"], made["plate_disparity"] = plate.warped(motion)
+        curve = np.rint(camera_tone_curve(frame_pass)).astype(np.uint8)[:, None, :]
         return {
             **made,
-            "plate": expose(made["plate"], plate_pass),
-            "frame": expose(made["frame"], frame_pass),
+            "plate": apply_camera(made["plate"], plate_pass),
+            "frame": apply_camera(made["frame"], frame_pass),
             "foreground": np.asarray(cv2.LUT(made["foreground"], curve), np.uint8),
         }
 
@@ -225,7 +229,7 @@ def resample_plane(
     *,
     flip: bool,
 ) -> npt.NDArray[np.float32]:
-    """Crop and resize alpha or shadow with the filter that `view_of` uses for pictures.
+    """Crop and resize alpha or shadow with the filter that `crop_view` uses for pictures.
 
     Args:
         plane: (H, W).

@@ -12,15 +12,15 @@ from typing import Any
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
-from cleanplate.synthesis.building.dataset_card import asks_attribution
+from cleanplate.synthesis.building.dataset_card import requires_attribution
 from cleanplate.training.export.trained import Trained
 from cleanplate.training.networks.complexity import giga_macs
 from cleanplate.training.recipe_json import command_of, listed
 from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
 
 _FIGURES_FROM = (
-    "By `cleanplate evaluate PAIRS`, with `--plate-depth` or `--align` where a column says plate "
-    "depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
+    "By `cleanplate evaluate PAIRS`, with `--with-plate-depth` or `--align` where a column says "
+    "plate depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
     "docs/metrics.md defines each."
 )
 
@@ -256,7 +256,9 @@ def _subject_depth(record: Mapping[str, Any]) -> str:
 def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
     lines = ["| licence | attribution | sources (assets) |", "| --- | --- | --- |"]
     for row in rows:
-        missing = "**missing, and asked for**" if asks_attribution(row["license"]) else "none given"
+        missing = (
+            "**missing, and asked for**" if requires_attribution(row["license"]) else "none given"
+        )
         cells = (
             row["license"] or "**none**",
             "; ".join(row["attribution"]) or missing,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.sidecar import facts_in
+from cleanplate.synthesis.assets.sidecar import read_sidecar
 from cleanplate.training.checkpoint import CHECKPOINT, RECIPE, read_checkpoint, weights_of
 from cleanplate.training.networks import NetworkRecipe, PairNetwork, build_network
 from cleanplate.training.recipe_json import with_current_names
@@ -41,7 +41,7 @@ def read_trained(path: Path) -> Trained:
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
-        recipe = with_current_names(facts_in(beside))
+        recipe = with_current_names(read_sidecar(beside))
     if "state_dict" not in content or not isinstance(recipe, dict) or "network" not in recipe:
         raise CleanplateError("not a checkpoint of a run of Cleanplate", file=file)
     try:

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Plane
-from cleanplate.predict.geometry.subject_regions import LOOK
+from cleanplate.predict.geometry.subject_regions import MEASURING_SIZE
 from cleanplate.synthesis import Composer, CompositorSettings, Plate
-from cleanplate.synthesis.assets.split import Part
+from cleanplate.synthesis.assets.split import Subset
 from cleanplate.synthesis.compositor.layer import Layer
-from cleanplate.synthesis.compositor.occlusion import Subjects, add_layer, visible
-from cleanplate.synthesis.compositor.subject_sampling import draw_subject, weighted
-from cleanplate.synthesis.compositor.view import draw_view, view_of
+from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
+from cleanplate.synthesis.compositor.subject_sampling import sample_subject, weighted_choice
+from cleanplate.synthesis.compositor.view import crop_view, sample_view
 from cleanplate.training.data.pair_augmentation import draw_crop, open_pairs, resample_plane
 
 _SIDES = ((3, 4), (9, 16), (4, 3), (1, 1), (2, 3), (16, 9))
@@ -37,7 +37,7 @@ LOOSE = 0.1
 
 
 class SubjectScene(NamedTuple):
-    """A frame's geometry. All maps (H, W), the long side `LOOK`.
+    """A frame's geometry. All maps (H, W), the long side `MEASURING_SIZE`.
 
     alpha: true alpha, float32.
     plate: disparity of the plate, 1/m.
@@ -67,13 +67,13 @@ class CompositeScenes:
         plates: Sequence[Path] | None,
         cutouts: Sequence[Path] | None,
         seed: int,
-        part: Part = "all",
+        part: Subset = "all",
         settings: CompositorSettings = SETTINGS,
     ):
         if not plates or not cutouts:
             settings = replace(settings, procedural_rooms=64, procedural_cutouts=64)
         self.composer = Composer.from_folders(
-            plates or None, cutouts or None, seed=seed, settings=settings, part=part
+            plates or None, cutouts or None, seed=seed, settings=settings, subset=part
         )
         self.seed = abs(seed)
 
@@ -83,24 +83,24 @@ class CompositeScenes:
         composer, settings, size = self.composer, self.composer.settings, draw_size(rng)
         if rng.random() < LOOSE:
             settings = replace(settings, true_size=False)
-        source = composer.plates[weighted(rng, composer.plate_shares)]
+        source = composer.plates[weighted_choice(rng, composer.plate_shares)]
         plate = source[int(rng.integers(len(source)))]
-        view = draw_view(
+        view = sample_view(
             rng, plate, size, smallest_crop=settings.smallest_crop, mirror=settings.mirror
         )
         if view.disparity is None:
             return None
         layers: list[Layer] = []
-        for _ in range(1 + weighted(rng, np.array(settings.subjects))):
-            cutouts = composer.cutouts[weighted(rng, composer.cutout_shares)]
-            layer = draw_subject(rng, cutouts, view, settings)
+        for _ in range(1 + weighted_choice(rng, np.array(settings.subjects))):
+            cutouts = composer.cutouts[weighted_choice(rng, composer.cutout_shares)]
+            layer = sample_subject(rng, cutouts, view, settings)
             if layer is not None and _plausible(layer):
                 layers.append(layer)
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
-        subjects = Subjects.none(size, depth=True)
+        subjects = MergedSubjects.empty(size, depth=True)
         for layer in layers:
             light = np.zeros(layer.colour.shape, np.float32)
-            add_layer(subjects, layer, light, visible(layer, view, subjects))
+            add_layer(subjects, layer, light, visible_alpha(layer, view, subjects))
         if not layers or subjects.disparity is None:
             return None
         nearest = np.fmax(subjects.disparity, view.disparity)
@@ -171,7 +171,7 @@ class _PairGeometry:
     ) -> SubjectScene | None:
         blank = np.zeros((*self.alpha.shape, 3), np.uint8)
         plate, subject = (
-            view_of(Plate("", blank, plane), box, size, flip=flip).disparity
+            crop_view(Plate("", blank, plane), box, size, flip=flip).disparity
             for plane in (self.plate, self.subject)
         )
         alpha = resample_plane(self.alpha, box, size, flip=flip)
@@ -189,9 +189,9 @@ def _plausible(layer: Layer) -> bool:
 
 
 def draw_size(rng: np.random.Generator) -> tuple[int, int]:
-    """Draw the (height, width) of a picture whose long side is `LOOK`."""
-    high, wide = _SIDES[weighted(rng, _WEIGHTS)]
-    scale = LOOK / max(high, wide)
+    """Draw the (height, width) of a picture whose long side is `MEASURING_SIZE`."""
+    high, wide = _SIDES[weighted_choice(rng, _WEIGHTS)]
+    scale = MEASURING_SIZE / max(high, wide)
     return round(high * scale), round(wide * scale)
 
 

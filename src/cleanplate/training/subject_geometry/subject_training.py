@@ -19,7 +19,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.models import SUBJECT_DEPTH
 from cleanplate.predict.geometry.subject_depth import Regressor, SubjectDepth
-from cleanplate.synthesis.assets.split import Part
+from cleanplate.synthesis.assets.split import Subset
 from cleanplate.training.subject_geometry.subject_recipe import SubjectDepthRecipe
 from cleanplate.training.subject_geometry.subject_regressor import (
     calibrated,
@@ -113,7 +113,7 @@ def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
     """
     training: list[dict[str, Table]] = []
     held: list[dict[str, Table]] = []
-    parts: tuple[tuple[Part, int, int], ...] = (
+    parts: tuple[tuple[Subset, int, int], ...] = (
         ("training", recipe.seed, recipe.composites),
         ("validation", recipe.seed + _VALIDATION_SEED, recipe.validation),
     )
@@ -145,7 +145,7 @@ def tables(recipe: SubjectDepthRecipe) -> dict[str, tuple[Table, Table]]:
     }
 
 
-def _composites(recipe: SubjectDepthRecipe, seed: int, part: Part) -> CompositeScenes:
+def _composites(recipe: SubjectDepthRecipe, seed: int, part: Subset) -> CompositeScenes:
     return CompositeScenes(recipe.plates, recipe.cutouts, seed, part)
 
 

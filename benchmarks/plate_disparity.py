@@ -1,9 +1,9 @@
-"""At what size to look at a plate whose depth is not known: the table in docs/prediction.md.
+"""At what sizes the network estimates the disparity of a plate: the table in docs/prediction.md.
 
-    python -m benchmarks.glance --textures TEXTURES
+    python -m benchmarks.plate_disparity --textures TEXTURES
 
 Aligned delta < 1.25 of the shipped model's plate disparity on procedural rooms of a seed that no
-training used, for several sizes of the small looks.
+training used, for several choices of `SCALES`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from cleanplate.predict.session import PairSession
 from cleanplate.synthesis.procedural.asset_pool import ProceduralPlates
 
 SEED, ROOMS = 987_654, 40
-"""Of the rooms; the first `--rooms` of them are looked at."""
+"""Of the rooms; the first `--rooms` of them are used."""
 
-LOOKS = ((384,), (320,), (288,), (256,), (224,), (192,), (160,), (128,), (192, 256))
+CHOICES = ((384,), (320,), (288,), (256,), (224,), (192,), (160,), (128,), (192, 256))
 
 
 def main() -> None:
@@ -38,12 +38,12 @@ def main() -> None:
     given = parser.parse_args()
     session = PairSession(find_model(given.model), None, None)
     rooms = ProceduralPlates(SEED, ROOMS, given.textures)
-    for sides in LOOKS:
-        with mock.patch.object(plate_disparity, "GLANCES", sides):
+    for sides in CHOICES:
+        with mock.patch.object(plate_disparity, "SCALES", sides):
             deltas = []
             for number in range(given.rooms):
                 plate = rooms[number]
-                seen = plate_disparity.glance(session, to_float(plate.picture))
+                seen = plate_disparity.estimate_disparity(session, to_float(plate.picture))
                 truth = plate.disparity
                 errors = disparity_errors(seen, truth, align=True, valid=truth > 1 / 80)
                 deltas.append(errors["delta1"])

@@ -11,11 +11,11 @@ from cleanplate.depth import Normalisation
 from cleanplate.predict.geometry.disparity_fusion import (
     NEARER,
     at_size,
-    carry_over_edge,
     for_network,
     frame_disparity,
     subject_everywhere,
 )
+from cleanplate.predict.upsample import carry_over_edge
 
 
 def test_another_resolution_invents_no_depth() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cleanplate.predict.plate_disparity import GLANCES, glance
+from cleanplate.predict.plate_disparity import SCALES, estimate_disparity
 from cleanplate.predict.session import PlateFeatures
 
 
@@ -35,8 +35,8 @@ class Colour(Ramp):
 
 def test_looks_of_any_scale_agree_in_what_they_have_in_common():
     session = Ramp()
-    seen = glance(session, np.zeros((300, 400, 3), np.float32))  # type: ignore[arg-type]
-    assert session.sizes == [(round(300 * s / 400), s) for s in GLANCES for _ in range(2)]
+    seen = estimate_disparity(session, np.zeros((300, 400, 3), np.float32))  # type: ignore[arg-type]
+    assert session.sizes == [(round(300 * s / 400), s) for s in SCALES for _ in range(2)]
     assert float(np.median(seen)) == pytest.approx(0, abs=1e-4)
     assert float(np.abs(seen).mean()) == pytest.approx(1, rel=1e-3)
     truth = np.linspace(-2, 2, 300)[:, None]
@@ -46,11 +46,11 @@ def test_looks_of_any_scale_agree_in_what_they_have_in_common():
 def test_mirrored_looks_are_mirrored_back():
     plate = np.zeros((96, 128, 3), np.float32)
     plate[:, 64:] = 1
-    seen = glance(Colour(), plate)  # type: ignore[arg-type]
+    seen = estimate_disparity(Colour(), plate)  # type: ignore[arg-type]
     assert (seen[:, 70:] > seen[:, :58].max()).all()
 
 
 def test_pictures_smaller_than_a_look_are_not_enlarged():
     session = Ramp()
-    glance(session, np.zeros((20, 30, 3), np.float32))  # type: ignore[arg-type]
+    estimate_disparity(session, np.zeros((20, 30, 3), np.float32))  # type: ignore[arg-type]
     assert set(session.sizes) == {(20, 30)}

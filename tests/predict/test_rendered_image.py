@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cleanplate import CleanplateError
+from cleanplate import CleanplateError, preview
 from cleanplate.formats.pictures import read_image, write_image
 from cleanplate.predict.output.rendered_image import PREVIEW_SIDE
 from cleanplate.predict.predictor import Predictor
@@ -77,24 +77,24 @@ def test_sixteen_bit_frames_stay_sixteen_bit(
     predictor: Predictor, pair: Pair, tmp_path: Path
 ) -> None:
     frame = np.rint(pair.frame * 65535).astype(np.uint16)
-    still = predictor.scene(pair.plate).predict(frame).composite("black")
-    assert still.pixels.dtype == np.uint16
-    still.save(tmp_path / "out.png")
+    image = predictor.scene(pair.plate).predict(frame).composite("black")
+    assert image.pixels.dtype == np.uint16
+    image.save(tmp_path / "out.png")
     assert read_image(tmp_path / "out.png").dtype == np.uint16
-    still.save(tmp_path / "out.jpg")
+    image.save(tmp_path / "out.jpg")
     assert read_image(tmp_path / "out.jpg").dtype == np.uint8
 
 
 def test_the_preview_shows_five_pictures(result: Result, tmp_path: Path) -> None:
-    pixels = result.preview().pixels
+    pixels = preview(result).pixels
     assert pixels.shape[0] > 120
     assert pixels.shape[1] >= 5 * 160
-    result.preview("white").save(tmp_path / "preview.jpg")
+    preview(result, "white").save(tmp_path / "preview.jpg")
     assert read_image(tmp_path / "preview.jpg").shape == pixels.shape
     assert result._repr_png_().startswith(b"\x89PNG")
 
 
 def test_the_preview_stays_small(tiny: Path) -> None:
     plate = np.random.default_rng(0).integers(0, 255, (1000, 1500, 3)).astype(np.uint8)
-    pixels = Predictor(tiny, threads=1).scene(plate).predict(plate).preview().pixels
+    pixels = preview(Predictor(tiny, threads=1).scene(plate).predict(plate)).pixels
     assert pixels.shape[1] < 5 * PREVIEW_SIDE + 100
