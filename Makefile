@@ -4,17 +4,18 @@
 #   make test ARGS="-k metrics"      only some tests
 #
 # Everything lives inside this folder: .venv (prediction only), .venv-test (everything else),
-# .venv-render (Blender), demo/.
+# .venv-render (Blender), .venv-docs (the site), demo/, site/.
 
 PYTHON ?= python3
 ARGS ?=
 BASE := .venv
 FULL := .venv-test
 RENDER := .venv-render
+DOCS := .venv-docs
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test render lint types contracts surface bench mutation study hero data size clean python
+.PHONY: help demo test render lint types contracts surface bench mutation study hero docs diagram data size clean python
 
 help:  ## List the targets
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -40,10 +41,10 @@ lint: $(FULL)/.ready  ## Check style and format of the code
 types: $(FULL)/.ready  ## Check types (mypy --strict)
 	$(FULL)/bin/mypy $(ARGS)
 
-contracts: $(FULL)/.ready  ## Import contracts: layers, and where torch, Ray, Blender may be imported
+contracts: $(FULL)/.ready  ## Check the import contracts: which package may import which
 	$(FULL)/bin/lint-imports
 
-surface: $(FULL)/.ready  ## Update the inventory of public names after an intended change
+surface: $(FULL)/.ready  ## Write the inventory of public names, after an intended change
 	$(FULL)/bin/python tests/test_api_surface.py
 
 bench: $(FULL)/.ready  ## Measure speed and memory on this machine, as ratios within one run
@@ -58,6 +59,13 @@ study: $(FULL)/.ready  ## Run the study of the 2020 report on two cores, in hour
 hero: $(BASE)/.ready  ## Make the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
 
+docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site, site/; checks links
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram --check
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+diagram: $(DOCS)/.ready  ## Draw the packages and the data flow anew, docs/images/packages.svg
+	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram
+
 data:  ## Unpack the rendered plates and cutouts of the repository into data/generated/
 	mkdir -p data/generated
 	for archive in data/*.tar.gz; do tar -xzf "$$archive" -C data/generated || exit 1; done
@@ -66,8 +74,8 @@ data:  ## Unpack the rendered plates and cutouts of the repository into data/gen
 size: $(BASE)/.ready  ## Print the size of the base install in megabytes
 	$(BASE)/bin/python benchmarks/size.py
 
-clean:  ## Remove the environments and outputs of these targets
-	rm -rf $(BASE) $(FULL) $(RENDER) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean:  ## Remove what these targets made
+	rm -rf $(BASE) $(FULL) $(RENDER) $(DOCS) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp per environment: it is made again when the requirements change. The installs are
 # editable, so that code changes need no new install.
@@ -88,6 +96,13 @@ $(RENDER)/.ready: pyproject.toml | python
 	$(PYTHON) -m venv $(RENDER)
 	$(RENDER)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
 	$(RENDER)/bin/python $(PIP_INSTALL) --editable ".[render]" --group test
+	@touch $@
+
+# Only what builds the site: it reads the sources and imports nothing of them.
+$(DOCS)/.ready: pyproject.toml | python
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
+	$(DOCS)/bin/python $(PIP_INSTALL) --group docs
 	@touch $@
 
 python:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("lightning")
 
 from cleanplate.training.data.batch import collate
+from cleanplate.training.lightning_module import PairModule
 from cleanplate.training.losses import MatteLoss
 from cleanplate.training.networks import NETWORKS, Prediction
 
@@ -60,6 +62,13 @@ def test_the_loss_adds_the_gradient_of_the_error() -> None:
     assert float(parts["edge"]) == pytest.approx(1 / 3)
     assert float(parts["total"]) == pytest.approx(float(plain["total"]) + 0.5 / 3)
     assert float(loss(Prediction(alpha=truth), batch)["edge"]) == 0
+
+
+def test_a_run_takes_the_loss() -> None:
+    example_loss = example("own_loss")
+    loss = example_loss.EdgeLoss()
+    assert PairModule(example_loss.SHORT, loss).objective is loss
+    assert isinstance(PairModule(example_loss.SHORT).objective, MatteLoss)
 
 
 def test_the_source_makes_the_same_sample_again() -> None:

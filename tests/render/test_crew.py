@@ -19,7 +19,7 @@ from cleanplate import CleanplateError
 from cleanplate.cli.synth.render_command import command
 from cleanplate.errors import install_command
 from cleanplate.render import worker_pool
-from cleanplate.render.worker_pool import Rendering
+from cleanplate.render.worker_pool import RenderRequest
 
 from .library import OUTDOORS, THINGS, write_catalogues
 
@@ -33,13 +33,13 @@ if sys.argv[1] == "-c":
 import types
 import numpy as np
 from pathlib import Path
-from cleanplate.render import worker
-from cleanplate.render.rendered_items import Item, Rejected, jpeg
+from cleanplate.render import blender_worker as worker
+from cleanplate.render.rendered_items import RenderedItem, Rejected, jpeg
 
 class Plates:
     def __init__(self, library, seed, size):
         self.seed, self.size, self.kinds = seed, size, library.scenes
-    def make(self, index):
+    def render(self, index):
         with open(os.environ["DIARY"], "a") as diary:
             diary.write(f"{{index}}\\n")
         if os.environ.get("BROKEN"):
@@ -51,12 +51,12 @@ class Plates:
         time.sleep(float(os.environ.get("PAUSE", 0)))
         rng = np.random.default_rng([self.seed, index])
         picture = rng.random((*self.size, 3)).astype(np.float32)
-        return Item({{"index": index, "kinds": self.kinds}}, {{".jpg": jpeg(picture)}})
+        return RenderedItem({{"index": index, "kinds": self.kinds}}, {{".jpg": jpeg(picture)}})
 
 module = types.ModuleType("played")
 module.Plates = Plates
 sys.modules["played"] = module
-worker.MAKERS["plates"] = ("played", "Plates")
+worker.RENDERERS["plates"] = ("played", "Plates")
 worker.main(Path(sys.argv[3]))
 """
 
@@ -72,9 +72,9 @@ def stage(tmp_path, monkeypatch):
     return tmp_path
 
 
-def rendering(stage, count=26, **changes) -> Rendering:
+def rendering(stage, count=26, **changes) -> RenderRequest:
     values = {"task": "plates", "seed": 1, "size": (24, 32)} | changes
-    return Rendering(assets=stage / "assets", out=stage / "out", count=count, **values)
+    return RenderRequest(assets=stage / "assets", out=stage / "out", count=count, **values)
 
 
 def diary(stage) -> list[int]:
@@ -87,9 +87,9 @@ def pictures(folder: Path) -> dict[str, bytes]:
 
 def test_a_crash_costs_one_item_and_a_rejection_none_twice(stage):
     job = rendering(stage)
-    done = list(worker_pool.run(job, processes=2, python=str(stage / "python")))
+    done = list(worker_pool.render_items(job, processes=2, python=str(stage / "python")))
     assert done[-1] == 26
-    account = job.account()
+    account = job.count_items()
     assert account.accepted == 24
     assert account.reasons == {"crashed": 1, "too dark": 1}
     assert account.tries == {"bare": 2}
@@ -98,31 +98,31 @@ def test_a_crash_costs_one_item_and_a_rejection_none_twice(stage):
     assert sorted(set(begun)) == list(range(26))
     assert len(begun) == 27
     # Done is done: the same again starts nobody.
-    assert list(worker_pool.run(job, python=str(stage / "python"))) == [26]
+    assert list(worker_pool.render_items(job, python=str(stage / "python"))) == [26]
     assert len(diary(stage)) == 27
 
 
 def test_items_do_not_depend_on_the_number_of_processes(stage):
     python = str(stage / "python")
-    list(worker_pool.run(rendering(stage), processes=3, python=python))
+    list(worker_pool.render_items(rendering(stage), processes=3, python=python))
     one = pictures(stage / "out")
     (stage / "out").rename(stage / "before")
-    list(worker_pool.run(rendering(stage), processes=1, python=python))
+    list(worker_pool.render_items(rendering(stage), processes=1, python=python))
     assert pictures(stage / "out") == one
 
 
 def test_only_some_kinds_of_scenes(stage):
     python = str(stage / "python")
     some = rendering(stage, 2, scenes=("tabletop", "outdoor"))
-    list(worker_pool.run(some, processes=1, python=python))
+    list(worker_pool.render_items(some, processes=1, python=python))
     record = json.loads((stage / "out" / "00001.json").read_text(encoding="utf-8"))
     assert record["kinds"] == ["tabletop", "outdoor"]
     with pytest.raises(CleanplateError, match="holds another rendering: scenes"):
-        list(worker_pool.run(rendering(stage, 2), python=python))
+        list(worker_pool.render_items(rendering(stage, 2), python=python))
     plan = json.loads((stage / "out" / worker_pool.PLAN).read_text(encoding="utf-8"))
     del plan["scenes"]  # as written before there was a choice
     (stage / "out" / worker_pool.PLAN).write_text(json.dumps(plan), encoding="utf-8")
-    assert list(worker_pool.run(rendering(stage, 2), python=python)) == [2]
+    assert list(worker_pool.render_items(rendering(stage, 2), python=python)) == [2]
 
 
 def test_cutouts_stand_in_no_scene(stage):
@@ -173,24 +173,26 @@ def settled(path: Path) -> bool:
 def test_the_same_failure_again_and_again_is_told(stage, monkeypatch):
     monkeypatch.setenv("BROKEN", "1")
     with pytest.raises(CleanplateError, match="the model is damaged"):
-        list(worker_pool.run(rendering(stage), python=str(stage / "python")))
+        list(worker_pool.render_items(rendering(stage), python=str(stage / "python")))
 
 
 def test_an_interpreter_without_blender_is_named(stage, monkeypatch):
     monkeypatch.setenv("NO_BLENDER", "1")
     with pytest.raises(CleanplateError, match="has no Blender") as caught:
-        list(worker_pool.run(rendering(stage), python=str(stage / "python")))
+        list(worker_pool.render_items(rendering(stage), python=str(stage / "python")))
     assert install_command("render", f"{stage / 'python'} -m pip") in str(caught.value)
     with pytest.raises(CleanplateError, match="cannot be started"):
-        list(worker_pool.run(rendering(stage), python=str(stage / "nothing")))
+        list(worker_pool.render_items(rendering(stage), python=str(stage / "nothing")))
 
 
 def test_another_rendering_in_the_folder_is_not_mixed_in(stage):
     python = str(stage / "python")
-    list(worker_pool.run(rendering(stage, count=2), python=python))
+    list(worker_pool.render_items(rendering(stage, count=2), python=python))
     with pytest.raises(CleanplateError, match="seed 1 there, 2 asked for"):
-        list(worker_pool.run(rendering(stage, seed=2), python=python))
-    list(worker_pool.run(rendering(stage, count=3), python=python))  # more of the same is no other
+        list(worker_pool.render_items(rendering(stage, seed=2), python=python))
+    list(
+        worker_pool.render_items(rendering(stage, count=3), python=python)
+    )  # more of the same is no other
 
 
 def test_the_command_says_how_it_went(stage):
@@ -198,7 +200,7 @@ def test_the_command_says_how_it_went(stage):
     arguments += ["--count", "7", "--size", "32x24", "--python", str(stage / "python")]
     ran = CliRunner().invoke(command, arguments)
     assert ran.exit_code == 0
-    assert "5 rendered, 2 came to nothing" in ran.stderr
+    assert "5 rendered, 2 rejected" in ran.stderr
     assert "too dark 1" in ran.stderr
     assert "bare 2" in ran.stderr
     assert ran.stdout == ""

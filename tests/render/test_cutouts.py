@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 
 from cleanplate import CleanplateError
 from cleanplate.render import cutout_trimming, rendered_items
-from cleanplate.render.cameras.framing import aim
-from cleanplate.render.scenes.asset_library import Library
-from cleanplate.render.subjects.cutout_views import VIEWS, Cast, box_of, credit
+from cleanplate.render.cameras.framing import frame_subject
+from cleanplate.render.scenes.asset_library import AssetLibrary
+from cleanplate.render.subjects.cutout_views import (
+    VIEWS_PER_SUBJECT,
+    CutoutViewSampler,
+    bounding_box_of,
+    credit_of_view,
+)
 from cleanplate.synthesis.assets.catalogue import CutoutFolder
 
 COLUMNS = ("path", "kind", "name", "height_m", "rigged", "animations", "source_repo")
@@ -42,28 +47,30 @@ def library(tmp_path_factory):
             name, height = path.split("/")[1], box.split("x")[2]
             start = (path + ".glb", kind, name, height, "", "", "repo", path)
             rows.writerow((*start, licence, f"maker of {name}", f"metres; bbox(m) {box}"))
-    return Library(folder)
+    return AssetLibrary(folder)
 
 
 @pytest.fixture(scope="module")
 def cast(library):
-    return Cast(library, seed=3)
+    return CutoutViewSampler(library, seed=3)
 
 
 def test_a_group_shares_its_subject_and_kinds_get_their_shares(cast):
     kinds = [cast.subject(group).kind for group in range(100)]
     counts = {kind: kinds.count(kind) for kind in set(kinds)}
     assert counts == {"person": 65, "object": 18, "animal": 7, "vehicle": 5, "hand": 5}
-    assert {cast.view(VIEWS + i).asset for i in range(VIEWS)} == {cast.subject(1)}
+    assert {cast.view(VIEWS_PER_SUBJECT + i).asset for i in range(VIEWS_PER_SUBJECT)} == {
+        cast.subject(1)
+    }
     people = [cast.subject(g).name for g in range(30) if cast.subject(g).kind == "person"]
     assert len(set(people[:5])) == 5  # all are on before one comes again
     assert people[5:10] == people[:5]
 
 
 def test_an_item_is_the_same_whatever_was_drawn_before(cast, library):
-    assert Cast(library, seed=3).view(17) == cast.view(17)
+    assert CutoutViewSampler(library, seed=3).view(17) == cast.view(17)
     assert cast.view(17, attempt=1) != cast.view(17)
-    assert Cast(library, seed=4).view(17) != cast.view(17)
+    assert CutoutViewSampler(library, seed=4).view(17) != cast.view(17)
 
 
 def test_identities_of_the_validation_are_never_shown_or_held(cast):
@@ -90,16 +97,18 @@ def test_a_credit_names_all_that_is_seen_one_by_one(cast):
     views = [cast.view(item) for item in range(400)]
     held = next(v for v in views if v.held)
     alone = next(v for v in views if not v.held)
-    assert credit(alone)["license"] == alone.asset.license
-    both = credit(held)
+    assert credit_of_view(alone)["license"] == alone.asset.license
+    both = credit_of_view(held)
     assert both["license"] == [held.asset.license, held.held.license]
     assert both["source"] == [held.asset.source, held.held.source]
     assert both["attribution"] == [held.asset.attribution, held.held.attribution]
 
 
 def test_a_box_is_read_from_notes(cast, library):
-    assert box_of(library.assets["subjects/vehicles/bus.glb"]) == (2.5, 12.0, 3.5)
-    assert box_of(replace(library.assets["subjects/vehicles/bus.glb"], notes="large")) is None
+    assert bounding_box_of(library.assets["subjects/vehicles/bus.glb"]) == (2.5, 12.0, 3.5)
+    assert (
+        bounding_box_of(replace(library.assets["subjects/vehicles/bus.glb"], notes="large")) is None
+    )
 
 
 def test_a_folder_without_subjects_says_so(tmp_path):
@@ -108,7 +117,7 @@ def test_a_folder_without_subjects_says_so(tmp_path):
     header = "path,kind,name,size_m or scale,source_repo,source_path,license,attribution,notes"
     (tmp_path / "scenes" / "CATALOG.csv").write_text(f"{header}\n{row}\n", encoding="utf-8")
     with pytest.raises(CleanplateError, match="no subject"):
-        Cast(Library(tmp_path), 1)
+        CutoutViewSampler(AssetLibrary(tmp_path), 1)
 
 
 def figure(seed: int, height: float = 1.8) -> np.ndarray:
@@ -134,7 +143,7 @@ def seen_by(frame, points):
 def test_the_camera_sees_the_whole_subject_and_fills_its_picture(cast, seed, item):
     view = replace(cast.view(item), framing="full", distance=3.0, camera_height=item % 5 * 0.8)
     points = figure(seed)
-    frame = aim(points, view)
+    frame = frame_subject(points, view)
     x, y, z = seen_by(frame, points)
     height, width = frame.size
     assert x.min() > 2
@@ -151,7 +160,7 @@ def test_the_camera_sees_the_whole_subject_and_fills_its_picture(cast, seed, ite
 def test_half_a_person_fills_the_picture_down_to_the_waist(cast):
     view = replace(cast.view(0), framing="half", distance=1.5, camera_height=1.5, waist=0.6)
     points = figure(1)
-    frame = aim(points, view)
+    frame = frame_subject(points, view)
     _, y, _ = seen_by(frame, points)
     assert (y[points[:, 2] > 0.6 * 1.8] < frame.size[0]).all()
     assert y.max() > 1.4 * frame.size[0]
@@ -161,7 +170,7 @@ def test_half_a_person_fills_the_picture_down_to_the_waist(cast):
 def test_the_foot_of_a_long_subject_goes_back_until_its_depth_can_be_stored(cast):
     view = replace(cast.view(0), framing="full", distance=12.0, camera_height=1.6)
     bus = figure(2, 3.0) * (4, 15, 1)  # six metres deep
-    frame = aim(bus, view)
+    frame = frame_subject(bus, view)
     behind = seen_by(frame, bus)[2] - frame.foot_depth
     assert 1.4 < behind.max() < 1.55
     assert behind.min() > -4.9
@@ -171,14 +180,14 @@ def test_the_foot_of_a_long_subject_goes_back_until_its_depth_can_be_stored(cast
 
 def test_a_camera_inside_a_subject_is_refused(cast):
     view = replace(cast.view(0), framing="full", distance=0.1, camera_height=1.0)
-    assert aim(figure(3), view) is None
+    assert frame_subject(figure(3), view) is None
 
 
 def test_the_open_end_of_a_wrist_stays_outside(cast):
     view = replace(cast.view(0), framing="reach", distance=0.5, camera_height=0.4)
     hand = figure(4) * (0.15, 0.5, 0.03)
     wrist = hand[hand[:, 1] < hand[:, 1].min() + 0.03]
-    frame = aim(hand, view, wrist)
+    frame = frame_subject(hand, view, wrist)
     top, bottom, left, right = frame.window
     _, y, _ = seen_by(frame, wrist)
     assert (top, left, right) == (0, 0, frame.size[1])
@@ -197,19 +206,19 @@ def test_straight_colour_has_no_fringe_even_where_alphas_disagree():
     noise = np.random.default_rng(0).normal(0, 0.05, alpha.shape)
     own = np.where((alpha > 0) & (alpha < 1), np.clip(alpha + noise, 0.01, 1), alpha)
     colour = np.array([0.5, 0.2, 0.05], np.float32) * alpha[..., None]
-    light = cutout_trimming.straight(colour, own.astype(np.float32), alpha)
+    light = cutout_trimming.unpremultiply(colour, own.astype(np.float32), alpha)
     npt.assert_allclose(light[alpha < 0.4], [[0.5, 0.2, 0.05]] * (alpha < 0.4).sum(), rtol=0.07)
     npt.assert_allclose(light[alpha == 1], [[0.5, 0.2, 0.05]] * (alpha == 1).sum(), rtol=1e-5)
 
 
-def made(*, size: int = 96, radius: float = 30.0, shift: int = 0) -> cutout_trimming.Cut:
+def made(*, size: int = 96, radius: float = 30.0, shift: int = 0) -> cutout_trimming.TrimmedCutout:
     """A cutout of a textured disc, 0.3 m behind its foot point."""
     alpha = np.roll(disc(size, radius), shift, axis=0)
     if shift > 0:
         alpha[: shift // 2] = 0
     colour = np.random.default_rng(1).uniform(0.2, 0.7, (size, size, 3)).astype(np.float32)
     depth = np.where(alpha > 0.5, 0.3, np.inf).astype(np.float32)
-    return cutout_trimming.cut(colour, alpha, depth)
+    return cutout_trimming.trim(colour, alpha, depth)
 
 
 def test_a_cut_is_trimmed_and_knows_its_borders():
@@ -223,49 +232,53 @@ def test_a_cut_is_trimmed_and_knows_its_borders():
 
 def test_faults_are_named():
     good = made()
-    assert cutout_trimming.fault(good, "full") is None
-    assert cutout_trimming.fault(made(radius=12), "full") == "too small"
-    assert cutout_trimming.fault(made(shift=40), "full") == "cut by mistake"
-    assert cutout_trimming.fault(made(shift=40), "half") is None
-    assert cutout_trimming.fault(good, "half") == "not cut at the waist"
-    assert cutout_trimming.fault(good, "reach") == "wrist in the picture"
+    assert cutout_trimming.rejection_reason(good, "full") is None
+    assert cutout_trimming.rejection_reason(made(radius=12), "full") == "too small"
+    assert cutout_trimming.rejection_reason(made(shift=40), "full") == "cut by mistake"
+    assert cutout_trimming.rejection_reason(made(shift=40), "half") is None
+    assert cutout_trimming.rejection_reason(good, "half") == "not cut at the waist"
+    assert cutout_trimming.rejection_reason(good, "reach") == "wrist in the picture"
 
-    def changed(factor: float = 1.0, **other: np.ndarray) -> cutout_trimming.Cut:
+    def changed(factor: float = 1.0, **other: np.ndarray) -> cutout_trimming.TrimmedCutout:
         rgba = good.rgba * np.array([factor, factor, factor, 1], np.float32)
         return replace(good, rgba=np.clip(rgba, 0, 1), **other)
 
-    assert cutout_trimming.fault(changed(0.1), "full") == "too dark"
-    assert cutout_trimming.fault(changed(9.0), "full") == "too bright"
-    assert cutout_trimming.fault(changed(depth=good.depth + 1.4), "full") == "too deep"
+    assert cutout_trimming.rejection_reason(changed(0.1), "full") == "too dark"
+    assert cutout_trimming.rejection_reason(changed(9.0), "full") == "too bright"
+    assert cutout_trimming.rejection_reason(changed(depth=good.depth + 1.4), "full") == "too deep"
     unlit = good.rgba.copy()
     unlit[:15, :, :3] = 0
-    assert cutout_trimming.fault(replace(good, rgba=unlit), "full") == "too dark"
+    assert cutout_trimming.rejection_reason(replace(good, rgba=unlit), "full") == "too dark"
     plain = good.rgba.copy()
     plain[..., :3] = 0.4
-    assert cutout_trimming.fault(replace(good, rgba=plain), "full") == "plain"
+    assert cutout_trimming.rejection_reason(replace(good, rgba=plain), "full") == "plain"
     parts = good.rgba.copy()
     parts[25:35, :, 3] = 0
-    assert cutout_trimming.fault(replace(good, rgba=parts), "full") == "in pieces"
+    assert cutout_trimming.rejection_reason(replace(good, rgba=parts), "full") == "in pieces"
 
 
 def test_exposure_lies_between_the_light_and_what_returns_it_and_burns_nothing():
     alpha = np.ones((20, 20), np.float32)
     grey = np.full((20, 20, 3), 0.18, np.float32)
-    assert cutout_trimming.meter(grey, alpha, 1.0, 0.0) == pytest.approx(0.97, abs=0.02)
+    assert cutout_trimming.exposure_gain(grey, alpha, 1.0, 0.0) == pytest.approx(0.97, abs=0.02)
     # Twice the light, half the gain; a dark coat is lifted, but not to grey.
-    assert cutout_trimming.meter(grey * 2, alpha, 2.0, 0.0) == pytest.approx(0.97 / 2, abs=0.01)
-    coat = cutout_trimming.meter(grey / 8, alpha, 1.0, 0.0)
+    assert cutout_trimming.exposure_gain(grey * 2, alpha, 2.0, 0.0) == pytest.approx(
+        0.97 / 2, abs=0.01
+    )
+    coat = cutout_trimming.exposure_gain(grey / 8, alpha, 1.0, 0.0)
     assert 0.97 * 2 < coat < 0.97 * 8
     spot = grey.copy()
     spot[:2] = 40.0
-    assert cutout_trimming.meter(spot, alpha, 1.0, 0.0) * 40 <= 1.3 + 1e-5
+    assert cutout_trimming.exposure_gain(spot, alpha, 1.0, 0.0) * 40 <= 1.3 + 1e-5
 
 
 def test_the_compositor_reads_what_is_written(tmp_path):
     cut = made()
-    facts = {"kind": "object", "license": "MIT", "foot_xy": [30.0, 60.0], "size_m": [1, 1, 1]}
-    facts |= {"focal_px": 300.0, "distance_m": 3.0, "camera_height_m": 1.5, "cut": cut.sides}
-    rendered_items.write(tmp_path, "00000", rendered_items.Item(facts, cutout_trimming.files(cut)))
+    metadata = {"kind": "object", "license": "MIT", "foot_xy": [30.0, 60.0], "size_m": [1, 1, 1]}
+    metadata |= {"focal_px": 300.0, "distance_m": 3.0, "camera_height_m": 1.5, "cut": cut.sides}
+    rendered_items.write_item(
+        tmp_path, "00000", rendered_items.RenderedItem(metadata, cutout_trimming.encode_files(cut))
+    )
     read = CutoutFolder.open(tmp_path)[0]
     npt.assert_array_equal(read.alpha, np.rint(cut.rgba[..., 3] * 255))
     solid = cut.rgba[..., 3] > 0.95

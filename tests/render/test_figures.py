@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("bpy")
 
 from cleanplate.render.blender import blender_subjects, cycles
-from cleanplate.render.blender.blender_cutouts import Cutouts
-from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.blender.blender_cutouts import CutoutRenderer
+from cleanplate.render.scenes.asset_library import AssetLibrary
 from cleanplate.render.subjects.skeleton import Arm, Pose
 
 pytestmark = pytest.mark.shared
@@ -21,8 +21,10 @@ pytestmark = pytest.mark.shared
 @pytest.fixture
 def person(shared):
     cycles.reset()
-    library = Library(shared / "assets")
-    return blender_subjects.load(library.folder / library.of("person")[0].path, "person")
+    library = AssetLibrary(shared / "assets")
+    return blender_subjects.load_subject(
+        library.folder / library.assets_of("person")[0].path, "person"
+    )
 
 
 def test_a_person_stands_on_its_spot_and_faces_its_heading(person):
@@ -54,11 +56,14 @@ def test_bones_follow_the_pose(person):
 
 
 def test_a_cutout_is_the_same_again_and_stands_where_it_says(shared):
-    maker = Cutouts(Library(shared / "assets"), seed=1, size=(96, 96))
-    one = maker.make(0)
-    assert Cutouts(Library(shared / "assets"), seed=1, size=(96, 96)).make(0).files == one.files
-    facts = one.facts
-    assert max(facts["width"], facts["height"]) <= 96
-    assert facts["license"]
-    slope = facts["camera_height_m"] / facts["distance_m"]
+    maker = CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96))
+    one = maker.render(0)
+    assert (
+        CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96)).render(0).files
+        == one.files
+    )
+    metadata = one.facts
+    assert max(metadata["width"], metadata["height"]) <= 96
+    assert metadata["license"]
+    slope = metadata["camera_height_m"] / metadata["distance_m"]
     assert 0 < slope < 3

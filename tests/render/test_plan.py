@@ -14,8 +14,8 @@ from cleanplate.errors import CleanplateError
 from cleanplate.render.cameras import camera_sampling
 from cleanplate.render.lighting import light_sampling
 from cleanplate.render.scenes import scene_choice
-from cleanplate.render.scenes.asset_library import Library
-from cleanplate.render.scenes.scene_description import Setting, Spot, Stand
+from cleanplate.render.scenes.asset_library import AssetLibrary
+from cleanplate.render.scenes.scene_description import CameraSpot, SceneDescription, StandingPose
 from cleanplate.render.subjects import pair_subjects
 
 from .library import LIGHTS, OUTDOORS, TABLES, THINGS, write_catalogues
@@ -26,10 +26,10 @@ EXTENT = (-5.0, -4.0, 5.0, 4.0)
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     folder = tmp_path_factory.mktemp("assets")
-    return Library(write_catalogues(folder, OUTDOORS + TABLES + LIGHTS, THINGS))
+    return AssetLibrary(write_catalogues(folder, OUTDOORS + TABLES + LIGHTS, THINGS))
 
 
-def used(setting: Setting) -> set[str]:
+def used(setting: SceneDescription) -> set[str]:
     slabs = {s.texture for s in setting.slabs} - {None}
     return {m.path for m in setting.models} | slabs | set(setting.files)
 
@@ -41,13 +41,15 @@ def test_what_must_not_be_used_is_not_there(tmp_path):
         ("worlds/bookstore/world.json", "world", "", ""),
         ("textures/oak_wood.jpg", "texture", "", ""),
     ]
-    library = Library(write_catalogues(tmp_path, rows, [("o/aws_retail_A.glb", "object", "1", "")]))
-    assert [a.name for a in library.of("texture")] == ["oak_wood"]
-    assert not library.of("furniture")
-    assert not library.of("world")
-    assert not library.of("object")
+    library = AssetLibrary(
+        write_catalogues(tmp_path, rows, [("o/aws_retail_A.glb", "object", "1", "")])
+    )
+    assert [a.name for a in library.assets_of("texture")] == ["oak_wood"]
+    assert not library.assets_of("furniture")
+    assert not library.assets_of("world")
+    assert not library.assets_of("object")
     with pytest.raises(CleanplateError, match="has no scenes"):
-        scene_choice.scene_of(library, 0, 0)
+        scene_choice.scene_for_item(library, 0, 0)
 
 
 def test_credits_name_each_source_once_and_refuse_the_unknown(library):
@@ -60,11 +62,11 @@ def test_credits_name_each_source_once_and_refuse_the_unknown(library):
 
 def test_an_asset_folder_without_catalogue_is_named(tmp_path):
     with pytest.raises(CleanplateError, match=r"scenes/CATALOG\.csv"):
-        Library(tmp_path)
+        AssetLibrary(tmp_path)
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / "CATALOG.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(CleanplateError, match="is not a catalogue"):
-        Library(tmp_path)
+        AssetLibrary(tmp_path)
 
 
 def test_boxes_are_read_from_sizes(library):
@@ -75,10 +77,13 @@ def test_boxes_are_read_from_sizes(library):
 
 
 def test_items_of_a_group_share_their_scene_and_seeds_differ(library):
-    one = scene_choice.scene_of(library, 3, 0)
-    assert scene_choice.scene_of(library, 3, scene_choice.VIEWS - 1) == one
-    assert scene_choice.scene_of(library, 4, 0) != one
-    kinds = [scene_choice.scene_of(library, 3, k * scene_choice.VIEWS).kind for k in range(6)]
+    one = scene_choice.scene_for_item(library, 3, 0)
+    assert scene_choice.scene_for_item(library, 3, scene_choice.ITEMS_PER_SCENE - 1) == one
+    assert scene_choice.scene_for_item(library, 4, 0) != one
+    kinds = [
+        scene_choice.scene_for_item(library, 3, k * scene_choice.ITEMS_PER_SCENE).kind
+        for k in range(6)
+    ]
     assert set(kinds) == {"outdoor", "tabletop"}  # what the library has nothing for is left out
 
 
@@ -86,22 +91,22 @@ def test_items_of_a_group_share_their_scene_and_seeds_differ(library):
 @given(st.integers(0, 10_000))
 def test_scenes_use_only_what_the_library_has(library, seed):
     for kind in ("outdoor", "tabletop"):
-        setting = scene_choice.scene_of(Library(library.folder, scenes=[kind]), seed, 0)
+        setting = scene_choice.scene_for_item(AssetLibrary(library.folder, scenes=[kind]), seed, 0)
         assert setting.kind == kind
         assert used(setting) <= set(library.assets)
         assert not any(p.endswith(("_Normal.jpg", "_Roughness.jpg")) for p in used(setting))
         if kind == "tabletop":
             assert setting.ground > 0.25
             for model in setting.models:  # things lie within what they lie on
-                assert isinstance(model.where, Stand)
+                assert isinstance(model.where, StandingPose)
                 assert abs(model.where.x) < 1.05
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(["world", "room", "outdoor", "tabletop"]))
 def test_shots_stand_and_look_as_their_mode_says(seed, kind):
-    setting = Setting("here", kind, ground=0.8 if kind == "tabletop" else 0.0)
-    shot = camera_sampling.draw(setting, EXTENT, np.random.default_rng(seed))
+    setting = SceneDescription("here", kind, ground=0.8 if kind == "tabletop" else 0.0)
+    shot = camera_sampling.sample_camera(setting, EXTENT, np.random.default_rng(seed))
     x, y, z = shot.position
     if kind == "tabletop":
         # It looks at the table: the axis meets a height a little over the top, close by.
@@ -119,9 +124,9 @@ def test_shots_stand_and_look_as_their_mode_says(seed, kind):
 
 
 def test_known_spots_are_kept_near():
-    setting = Setting("room", "room", spots=(Spot((1.0, 2.0, 1.5), 0.5, 0.8),))
+    setting = SceneDescription("room", "room", spots=(CameraSpot((1.0, 2.0, 1.5), 0.5, 0.8),))
     rng = np.random.default_rng(0)
-    near = [camera_sampling.draw(setting, EXTENT, rng).position for _ in range(200)]
+    near = [camera_sampling.sample_camera(setting, EXTENT, rng).position for _ in range(200)]
     share = np.mean([math.hypot(x - 1, y - 2) < 1.2 for x, y, _ in near])
     assert 0.75 < share < 0.95
 
@@ -129,11 +134,13 @@ def test_known_spots_are_kept_near():
 def test_no_night_by_day_and_studios_indoors(library):
     rng = np.random.default_rng(0)
     for kind, sky in (("outdoor", "noon"), ("tabletop", "studio"), ("room", "noon")):
-        setting = Setting("s", kind)
-        drawn = [light_sampling.draw(library, setting, EXTENT, (0, 0, 1), rng) for _ in range(40)]
+        setting = SceneDescription("s", kind)
+        drawn = [
+            light_sampling.sample_light(library, setting, EXTENT, (0, 0, 1), rng) for _ in range(40)
+        ]
         assert {d.sky for d in drawn} - {None} == {f"scenes/hdri/{sky}.exr"}
-    world = light_sampling.draw(
-        library, Setting("w", "world"), (-40, -40, 40, 40), (0, 0, 1.6), rng
+    world = light_sampling.sample_light(
+        library, SceneDescription("w", "world"), (-40, -40, 40, 40), (0, 0, 1.6), rng
     )
     assert world.lamps
     assert all(math.hypot(*lamp.position[:2]) < 11 for lamp in world.lamps)
@@ -142,7 +149,7 @@ def test_no_night_by_day_and_studios_indoors(library):
 def test_casts_fit_their_scene(library):
     rng = np.random.default_rng(0)
     for kind in ("outdoor", "room", "world", "tabletop"):
-        roles = [r for _ in range(40) for r in pair_subjects.draw(library, kind, rng)]
+        roles = [r for _ in range(40) for r in pair_subjects.sample_subjects(library, kind, rng)]
         kinds = {r.asset.kind for r in roles}
         if kind == "tabletop":
             assert kinds == {"object", "hand"}
@@ -150,6 +157,6 @@ def test_casts_fit_their_scene(library):
         else:
             assert "hand" not in kinds
             assert ("vehicle" in kinds) == (kind == "outdoor")
-    many = [len(pair_subjects.draw(library, "room", rng)) for _ in range(300)]
+    many = [len(pair_subjects.sample_subjects(library, "room", rng)) for _ in range(300)]
     assert set(many) == {1, 2, 3}
     assert np.mean(np.array(many) == 1) == pytest.approx(0.6, abs=0.1)

@@ -14,8 +14,8 @@ from cleanplate.render.subjects.skeleton import (
     Arm,
     Leg,
     Pose,
-    mirrored,
-    turns,
+    bone_rotations,
+    mirrored_pose,
     within_limits,
 )
 
@@ -26,7 +26,7 @@ LEFT, RIGHT = (1, 0, 0), (-1, 0, 0)
 
 def towards(pose: Pose, bones: tuple[str, ...], rest: tuple[int, int, int]) -> np.ndarray:
     """Where the last bone points, from where it points at rest, by its chain of turns."""
-    found = turns(pose)
+    found = bone_rotations(pose)
     way = np.array(rest, float)
     for bone in reversed(bones):
         way = found[bone] @ way
@@ -78,9 +78,9 @@ def test_head_and_spine_turn_as_they_say():
 
 
 @settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(poses.NAMES))
+@given(seed=st.integers(0, 2**32 - 1), name=st.sampled_from(poses.POSE_NAMES))
 def test_every_drawn_pose_is_one_a_body_can_take(seed, name):
-    pose = poses.draw(np.random.default_rng(seed), name)
+    pose = poses.sample_pose(np.random.default_rng(seed), name)
     assert pose.name == name
     assert pose == within_limits(pose)
     for part, limbs in (
@@ -91,7 +91,7 @@ def test_every_drawn_pose_is_one_a_body_can_take(seed, name):
             for key, value in vars(limb).items():
                 low, high = LIMITS[f"{part}.{key}"]
                 assert low <= value <= high
-    for turn in turns(pose).values():
+    for turn in bone_rotations(pose).values():
         npt.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
         assert np.linalg.det(turn) == pytest.approx(1)
 
@@ -99,18 +99,18 @@ def test_every_drawn_pose_is_one_a_body_can_take(seed, name):
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_mirrored_pose_is_seen_in_a_mirror(seed):
-    pose = poses.draw(np.random.default_rng(seed))
+    pose = poses.sample_pose(np.random.default_rng(seed))
     flip = np.diag([-1, 1, 1])
-    here, there = turns(pose), turns(mirrored(pose))
+    here, there = bone_rotations(pose), bone_rotations(mirrored_pose(pose))
     for bone, turn in here.items():
         swapped = bone.replace("Left", "?").replace("Right", "Left").replace("?", "Right")
         npt.assert_allclose(flip @ turn @ flip, there[swapped], atol=1e-9)
-    assert mirrored(mirrored(pose)) == pose
+    assert mirrored_pose(mirrored_pose(pose)) == pose
 
 
 def test_no_arm_is_left_in_the_t_it_was_made_in():
     for seed in range(150):
-        pose = poses.draw(np.random.default_rng(seed))
+        pose = poses.sample_pose(np.random.default_rng(seed))
         for side, rest in (("Left", LEFT), ("Right", RIGHT)):
             way = towards(pose, (side + "Shoulder", side + "Arm"), rest)
             hand = towards(pose, (side + "Shoulder", side + "Arm", side + "ForeArm"), rest)
@@ -121,7 +121,7 @@ def test_no_arm_is_left_in_the_t_it_was_made_in():
 def test_who_sits_or_crouches_has_flat_feet():
     for name in ("sit", "crouch"):
         for seed in range(30):
-            pose = poses.draw(np.random.default_rng(seed), name)
+            pose = poses.sample_pose(np.random.default_rng(seed), name)
             for leg in (pose.left_leg, pose.right_leg):
                 sole = leg.knee + leg.foot - leg.forward + pose.lean
                 # A deep crouch lifts the heels: the ankle bends no further.
@@ -130,7 +130,7 @@ def test_who_sits_or_crouches_has_flat_feet():
 
 def test_what_holds_a_thing_has_the_hand_for_it():
     for seed in range(20):
-        pose = poses.draw(np.random.default_rng(seed), "hold")
+        pose = poses.sample_pose(np.random.default_rng(seed), "hold")
         arm = pose.left if pose.holding == "left" else pose.right
         assert pose.holding in {"left", "right"}
         assert arm.elbow > 40

@@ -59,11 +59,11 @@ def assets(tmp_path_factory):
         bpy.ops.mesh.primitive_cube_add(size=0.8, location=(*place, 0.4), rotation=(0, 0, k))
         paint(f"box{k}", (0.2 + 0.2 * k, 0.3, 0.8 - 0.2 * k))
     save(folder / "scenes/rooms/box.glb")
-    facts = {
+    metadata = {
         "bounds": [[-3, -3, 0], [3, 3, 3]],
         "camera": {"pos": [-2, 0, 1.5], "yaw_deg": 0.0, "fov_deg": 70.0},
     }
-    (folder / "scenes/rooms/box.json").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / "scenes/rooms/box.json").write_text(json.dumps(metadata), encoding="utf-8")
     cycles.reset()
     bpy.ops.mesh.primitive_cube_add(size=0.7, location=(0, 0, 0.35))
     paint("crate", (0.8, 0.5, 0.1))
@@ -101,8 +101,8 @@ def test_depth_is_planar_exact_and_not_mixed():
     bpy.ops.mesh.primitive_plane_add(size=60)
     bpy.ops.mesh.primitive_cube_add(size=1, location=(4, 0, 0.5))
     pitch, focal, size = -0.3, 50.0, (48, 64)
-    cycles.camera(size, focal, (0, 0, 1.5), 0.0, pitch, f_number=0.5, focus=2.0)
-    depth = cycles.depth()
+    cycles.set_camera(size, focal, (0, 0, 1.5), 0.0, pitch, f_number=0.5, focus=2.0)
+    depth = cycles.render_depth()
     down = (np.arange(48)[:, None] + 0.5 - 24) / focal + np.zeros((1, 64))
     rise = math.sin(pitch) - math.cos(pitch) * down
     floor = np.where(rise < 0, -1.5 / np.minimum(rise, -1e-9), np.inf)
@@ -128,16 +128,16 @@ def test_coverage_is_that_of_a_disc_and_what_hides_it_hides_it():
     )
     bpy.ops.mesh.primitive_plane_add(size=1, location=(2, 0.5, 0), rotation=(0, math.pi / 2, 0))
     curtain = bpy.context.object
-    cycles.camera((60, 60), 60.0, (0, 0, 0), 0.0, 0.0)
+    cycles.set_camera((60, 60), 60.0, (0, 0, 0), 0.0, 0.0)
     cycles.hold_out([curtain])
-    alpha = cycles.coverage(48)
+    alpha = cycles.render_coverage(48)
     radius = 60 * 0.5 / 4
     # The curtain covers all to the left of the axis, where +Y is: half of the disc is left.
     assert alpha.sum() == pytest.approx(math.pi * radius**2 / 2, rel=0.02)
     assert alpha[:, :28].max() == 0
     assert ((alpha > 0.05) & (alpha < 0.95)).sum() > 10
     cycles.show([curtain], False)
-    assert cycles.coverage(48).sum() == pytest.approx(math.pi * radius**2, rel=0.02)
+    assert cycles.render_coverage(48).sum() == pytest.approx(math.pi * radius**2, rel=0.02)
 
 
 def test_plates_have_their_depth_their_camera_and_their_owners(assets, tmp_path):
@@ -145,14 +145,14 @@ def test_plates_have_their_depth_their_camera_and_their_owners(assets, tmp_path)
     assert account["accepted"] >= 2
     plates = PlateFolder.open(tmp_path / "a")
     for plate, path in zip((plates[i] for i in range(len(plates))), plates.files, strict=True):
-        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        assert facts["license"] == ["licence of box"]
-        assert facts["source"] == ["tests box"]
+        metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        assert metadata["license"] == ["licence of box"]
+        assert metadata["source"] == ["tests box"]
         depth = depth_files.read_depth(path.with_name(f"{path.stem}_depth.png"))
         # The floor is where the camera's height and pitch say.
-        v = np.arange(48)[:, None] + 0.5 - facts["cy"]
-        rise = math.sin(facts["pitch"]) - math.cos(facts["pitch"]) * v / facts["fy"]
-        height = facts["camera_height"] + depth * rise
+        v = np.arange(48)[:, None] + 0.5 - metadata["cy"]
+        rise = math.sin(metadata["pitch"]) - math.cos(metadata["pitch"]) * v / metadata["fy"]
+        height = metadata["camera_height"] + depth * rise
         assert (np.abs(height) < 0.02).mean() > 0.05
         assert np.nanmin(height[np.isfinite(height)]) > -0.03
         assert 0.1 < plate.picture.mean() / 255 < 0.9
@@ -175,9 +175,9 @@ def test_a_pair_fits_together(assets, tmp_path):
     assert account["accepted"] >= 1
     for pair in find_pairs(tmp_path):
         view = pair.read()
-        alpha, facts = view.alpha, pair.facts
-        assert facts["coverage"] == pytest.approx(float(alpha.mean()), abs=2e-3)
-        assert {"licence of box"} < set(facts["license"])
+        alpha, metadata = view.alpha, pair.facts
+        assert metadata["coverage"] == pytest.approx(float(alpha.mean()), abs=2e-3)
+        assert {"licence of box"} < set(metadata["license"])
         plate, frame = to_float(view.plate), to_float(view.frame)
         shadow = read_image(tmp_path / f"{pair.name}_shadow.png")
         assert shadow.min() > 0

@@ -17,14 +17,9 @@ from cleanplate.cli import main
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_alpha, write_image
 from cleanplate.synthesis.assets.asset_card import write_asset_card
+from cleanplate.synthesis.assets.asset_compression import CompressionSettings, round_depth
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
-from cleanplate.synthesis.assets.packing import (
-    CompressionSettings,
-    pack_cutouts,
-    pack_pairs,
-    pack_plates,
-    round_depth,
-)
+from cleanplate.synthesis.assets.packing import pack_cutouts, pack_pairs, pack_plates
 from cleanplate.synthesis.procedural.procedural_files import write_plates
 from cleanplate.training.data.shard_reader import Shards
 

@@ -90,7 +90,7 @@ def test_procedural_assets_are_owed_to_nobody() -> None:
     plan = plan_of(plates=(), cutouts=(), procedural_plates=256, procedural_cutouts=192)
     card = as_markdown(plan, DATASET)
     assert "| plates | 256 procedural |" in card
-    assert "nobody else's work" in card
+    assert "no work of others" in card
     assert "## Assumed" not in card
     assert "--plates" not in card
 

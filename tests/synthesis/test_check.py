@@ -72,7 +72,7 @@ def test_each_fault_of_folders_is_named(copied: Callable[[str], Path]) -> None:
     what = {tuple(fault[:2]): [] for fault in check_set(folder).faults}
     for fault in check_set(folder).faults:
         what[fault[:2]].append(fault.what)
-    changed = "has changed: its sha256 is not the record's"
+    changed = "has changed: its sha256 is not the manifest's"
     assert what == {
         ("", "mask/.000019-0123abcd.jpg"): ["is a leftover of a killed process"],
         ("", "records/.000001-0123abcd.json"): ["is a leftover of a killed process"],

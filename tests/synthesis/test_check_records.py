@@ -28,7 +28,7 @@ def test_unfinished_sets_are_told(copied: Callable[[str], Path]) -> None:
         "DATASET_CARD.md: is missing",
         "dataset.json: is missing: the build has not ended",
         "records/000001.json: is missing: this part of the set was never finished",
-        "000002.tar: is missing, though its record says that it was finished",
+        "000002.tar: is missing, though its manifest says that it was finished",
     ]
     strangers = [one for one in faults if one.endswith("is not a sample of the plan")]
     assert len(strangers) == 5
@@ -62,7 +62,7 @@ def test_totals_that_lie_are_told(copied: Callable[[str], Path]) -> None:
     told = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**told, "samples": 11}), encoding="utf-8")
     [fault] = check_set(folder).faults
-    assert str(fault) == "dataset.json: samples is 11, by plan and records 12"
+    assert str(fault) == "dataset.json: samples is 11, by plan and manifests 12"
     file.write_text("{}", encoding="utf-8")
     assert set(found(folder)) == {("", "dataset.json"), ("", "plan.json")}
     file.write_text("[", encoding="utf-8")

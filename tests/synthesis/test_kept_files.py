@@ -13,7 +13,7 @@ from cleanplate.cli import main
 from cleanplate.errors import CleanplateError
 from cleanplate.files.ownership import fingerprint, write_sealed
 from cleanplate.formats.pictures import write_image
-from cleanplate.render.worker_pool import Rendering, _keep_plan
+from cleanplate.render.worker_pool import RenderRequest, _write_or_compare_plan
 from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings, write_plate_from_photo
 from cleanplate.synthesis.inspection.stats_report import JSON, OVERVIEW, check_report
 from cleanplate.synthesis.procedural.procedural_files import write_plates
@@ -74,12 +74,12 @@ def test_a_plate_replaces_no_picture_of_others(tmp_path: Path) -> None:
 
 
 def test_a_rendering_wants_a_folder_of_its_own(tmp_path: Path) -> None:
-    rendering = Rendering("plates", tmp_path / "assets", tmp_path / "out", 1, 0, (8, 8), ())
-    _keep_plan(rendering)
-    _keep_plan(rendering)  # goes on
-    other = Rendering("plates", tmp_path / "assets", tmp_path / "mine", 1, 0, (8, 8), ())
+    rendering = RenderRequest("plates", tmp_path / "assets", tmp_path / "out", 1, 0, (8, 8), ())
+    _write_or_compare_plan(rendering)
+    _write_or_compare_plan(rendering)  # goes on
+    other = RenderRequest("plates", tmp_path / "assets", tmp_path / "mine", 1, 0, (8, 8), ())
     other.out.mkdir()
     (other.out / "photo.jpg").write_bytes(b"mine")
     with pytest.raises(CleanplateError, match="holds no rendering"):
-        _keep_plan(other)
+        _write_or_compare_plan(other)
     assert json.dumps([path.name for path in other.out.iterdir()]) == '["photo.jpg"]'

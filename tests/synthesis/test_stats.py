@@ -19,12 +19,8 @@ from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
 from cleanplate.synthesis.inspection.sample_sheet import draw_sheet
 from cleanplate.synthesis.inspection.stats import SkippedSample, measure_set
-from cleanplate.synthesis.inspection.stats_report import (
-    JSON,
-    as_document,
-    as_markdown,
-    write_report,
-)
+from cleanplate.synthesis.inspection.stats_document import as_document, as_markdown
+from cleanplate.synthesis.inspection.stats_report import JSON, write_report
 from cleanplate.synthesis.inspection.stored_set import open_set
 from tests.synthesis.building import order, run, write_stock
 from tests.synthesis.test_build import members

@@ -136,7 +136,7 @@ def test_faulty_files(tmp_path: Path):
     (tmp_path / "broken.onnx").write_bytes(b"no graph")
     with pytest.raises(CleanplateError, match=r"broken\.onnx: ONNX Runtime cannot load"):
         OnnxDepthEstimator(tmp_path / "broken.onnx", convention="metric")
-    with pytest.raises(CleanplateError, match="no colours are called 'blue'"):
+    with pytest.raises(CleanplateError, match="there is no colour normalisation 'blue'"):
         OnnxDepthEstimator(mean_colour(tmp_path / "b.onnx"), convention="metric", colours="blue")
     odd = mean_colour(tmp_path / "s.onnx", convention="metric", side="wide")
     with pytest.raises(CleanplateError, match="side = 'wide'"):

@@ -1,8 +1,8 @@
-"""The process that has Blender: `python -m cleanplate.render.blender_worker JOB.json`.
+"""Worker process with Blender: `python -m cleanplate.render.blender_worker JOB.json`.
 
-It is started by `render.crew`, renders the items of its job one after the other and ends;
-memory grows with every scene that is opened, so a job is short. `started` in the job's
-folder names the item at hand, so that the crew knows which one a crash was about.
+Started by `render.worker_pool`; renders the items of its job one after the other and ends. Memory
+grows with every scene that is opened, so a job is short. The file `started` beside the job holds
+the current item, so that the pool knows which one a crash concerns.
 """
 
 from __future__ import annotations
@@ -15,42 +15,44 @@ from typing import Protocol
 
 from cleanplate.files.json_files import read_json
 from cleanplate.render import rendered_items
-from cleanplate.render.rendered_items import Item, Rejected
-from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.rendered_items import Rejected, RenderedItem
+from cleanplate.render.scenes.asset_library import AssetLibrary
 
-MAKERS = {
-    "plates": ("cleanplate.render.blender.blender_plates", "Plates"),
-    "cutouts": ("cleanplate.render.blender.blender_cutouts", "Cutouts"),
-    "pairs": ("cleanplate.render.blender.blender_pairs", "Pairs"),
+RENDERERS = {
+    "plates": ("cleanplate.render.blender.blender_plates", "PlateRenderer"),
+    "cutouts": ("cleanplate.render.blender.blender_cutouts", "CutoutRenderer"),
+    "pairs": ("cleanplate.render.blender.blender_pairs", "PairRenderer"),
 }
-"""Task -> module and class; a class takes (library, seed, size) and makes items by index."""
+"""Task -> module and class; a class takes (library, seed, size) and renders items by index."""
 
 
-class Maker(Protocol):
-    """Makes items; two makers of one seed make the same."""
+class ItemRenderer(Protocol):
+    """Renders items by index; the same seed gives the same items."""
 
-    def make(self, index: int) -> Item:
-        """Make item `index`, or raise Rejected."""
+    def render(self, index: int) -> RenderedItem:
+        """Render item `index`, or raise Rejected."""
 
 
 def main(path: Path) -> None:
-    """Do a job: JSON as `render.crew` writes it."""
+    """Render the items of a job: JSON as `render.worker_pool` writes it."""
     job = read_json(path)
     out = Path(job["out"])
-    module, name = MAKERS[job["task"]]
-    library = Library(job["assets"], scenes=job["scenes"])
-    maker: Maker = getattr(import_module(module), name)(library, job["seed"], tuple(job["size"]))
+    module, name = RENDERERS[job["task"]]
+    library = AssetLibrary(job["assets"], scenes=job["scenes"])
+    renderer: ItemRenderer = getattr(import_module(module), name)(
+        library, job["seed"], tuple(job["size"])
+    )
     for index in job["indices"]:
         if job.get("parent", os.getppid()) != os.getppid():
-            return  # the crew was killed: nobody waits for this
-        item_name = rendered_items.name_of(index)
-        if rendered_items.is_done(out, item_name):
+            return  # the pool was killed
+        name = rendered_items.item_name(index)
+        if rendered_items.is_done(out, name):
             continue
         path.with_suffix(".started").write_text(str(index), encoding="utf-8")
         try:
-            rendered_items.write(out, item_name, maker.make(index))
+            rendered_items.write_item(out, name, renderer.render(index))
         except Rejected as rejected:
-            rendered_items.reject(out, item_name, rejected)
+            rendered_items.write_rejection(out, name, rejected)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From what was rendered of a subject to a cutout and its files."""
+"""Rendered subject to cutout: exposure, straight colour, trimming, rejection."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from cleanplate.formats.pictures import to_uint8
 from cleanplate.matte.fill import fill_outside
 from cleanplate.render.rendered_items import png
 
-_SOLID = 0.9
-"""Alpha from which on a pixel's colour is taken as its own alone."""
-_LEAST = 1200
+_SOLID_ALPHA = 0.9
+"""Alpha from which a pixel's colour is taken as the subject's alone."""
+_MIN_PIXELS = 1200
 """Pixels that a subject must cover."""
 _NEAREST, _FARTHEST = -4.9, 1.55
-"""Metres about the foot point that the depth file holds."""
+"""Metres about the foot point that the depth file can hold."""
 
 
 @dataclass(frozen=True)
-class Cut:
+class TrimmedCutout:
     """A cutout.
 
     Args:
-        rgba: (h, w, 4) float32, straight sRGB-coded colour, meant under alpha 0 too.
-        depth: (h, w) float32 metres against the foot point, +inf where nothing is.
-        corner: row and column that (0, 0) had before it was trimmed.
+        rgba: (h, w, 4) float32, straight sRGB-coded colour, defined under alpha 0 too.
+        depth: (h, w) float32 metres from the foot point, +inf where there is no surface.
+        corner: row and column of (0, 0) before trimming.
         sides: which borders cut the subject: left, right, bottom, top.
     """
 
@@ -38,16 +38,16 @@ class Cut:
     sides: Mapping[str, bool]
 
 
-def meter(light: Picture, alpha: Plane, strength: float, stops: float) -> float:
-    """Give the gain for linear light: between what falls in and what comes back, never burnt out.
+def exposure_gain(light: Picture, alpha: Plane, strength: float, stops: float) -> float:
+    """Give the gain for linear light from incident and reflected light, highlights unclipped.
 
     Args:
         light: (H, W, 3) straight linear light.
         alpha: (H, W).
-        strength: mean radiance of the surroundings, which a grey card would show.
-        stops: brighter than that.
+        strength: mean radiance of the surroundings, as of a grey card.
+        stops: exposure compensation.
     """
-    grey = light.mean(-1)[alpha > _SOLID]
+    grey = light.mean(-1)[alpha > _SOLID_ALPHA]
     if not grey.size:
         return 1.0
     middle, bright = np.percentile(grey, (55, 97))
@@ -56,11 +56,11 @@ def meter(light: Picture, alpha: Plane, strength: float, stops: float) -> float:
     return float(min(gain, 1.3 / max(float(bright), 1e-6)))
 
 
-def straight(colour: Picture, own: Plane, alpha: Plane) -> Picture:
-    """Give straight linear light (H, W, 3), carried outwards over the edge.
+def unpremultiply(colour: Picture, own: Plane, alpha: Plane) -> Picture:
+    """Give straight linear light (H, W, 3), extended outwards over the edge.
 
-    A denoised colour and its alpha do not agree to the last digit where alpha is small, so the
-    quotient would leave a dark or light fringe: there the nearest inner colour comes in.
+    A denoised colour and its alpha do not agree exactly where alpha is small, so their quotient
+    would leave a fringe; there the nearest inner colour is used.
 
     Args:
         colour: (H, W, 3) premultiplied linear light.
@@ -68,21 +68,21 @@ def straight(colour: Picture, own: Plane, alpha: Plane) -> Picture:
         alpha: (H, W), the exact one.
     """
     light = colour / np.maximum(own, 1e-3)[..., None]
-    inner = (own > _SOLID) & (alpha > _SOLID)
+    inner = (own > _SOLID_ALPHA) & (alpha > _SOLID_ALPHA)
     if not inner.any():
         inner = alpha >= alpha.max()
     carried = fill_outside(light, inner)
-    share = np.clip((np.minimum(own, alpha) - 0.4) / (_SOLID - 0.4), 0, 1)[..., None]
+    share = np.clip((np.minimum(own, alpha) - 0.4) / (_SOLID_ALPHA - 0.4), 0, 1)[..., None]
     return np.asarray(light * share + carried * (1 - share), np.float32)
 
 
-def cut(coded: Picture, alpha: Plane, depth: Plane) -> Cut:
-    """Trim a rendered subject to what is seen of it.
+def trim(coded: Picture, alpha: Plane, depth: Plane) -> TrimmedCutout:
+    """Trim a rendered subject to its visible part.
 
     Args:
         coded: (H, W, 3) straight sRGB-coded colour.
         alpha: (H, W).
-        depth: (H, W) metres against the foot point, +inf where nothing is.
+        depth: (H, W) metres from the foot point, +inf where there is no surface.
     """
     seen = np.argwhere(alpha > 1 / 255)
     (top, left), (bottom, right) = seen.min(0), seen.max(0) + 1
@@ -95,24 +95,24 @@ def cut(coded: Picture, alpha: Plane, depth: Plane) -> Cut:
     }
     box = np.s_[top:bottom, left:right]
     rgba = np.dstack([coded, alpha])[box].astype(np.float32)
-    return Cut(rgba, depth[box], (int(top), int(left)), sides)
+    return TrimmedCutout(rgba, depth[box], (int(top), int(left)), sides)
 
 
-def fault(made: Cut, framing: str) -> str | None:
-    """Say why a cutout is useless, or None.
+def rejection_reason(cutout: TrimmedCutout, framing: str) -> str | None:
+    """Give the reason to reject a cutout, or None.
 
     Args:
-        made: the cutout.
+        cutout: the trimmed cutout.
         framing: full, half or reach.
     """
-    solid = made.rgba[..., 3] > 0.5
-    if solid.sum() < _LEAST or min(solid.shape) < 24:
+    solid = cutout.rgba[..., 3] > 0.5
+    if solid.sum() < _MIN_PIXELS or min(solid.shape) < 24:
         return "too small"
-    return _wrong_shape(made, solid, framing) or _wrong_light(made.rgba[..., :3][solid])
+    return _shape_reason(cutout, solid, framing) or _light_reason(cutout.rgba[..., :3][solid])
 
 
-def _wrong_shape(made: Cut, solid: Mask, framing: str) -> str | None:
-    sides = made.sides
+def _shape_reason(cutout: TrimmedCutout, solid: Mask, framing: str) -> str | None:
+    sides = cutout.sides
     if framing == "full" and any(sides.values()):
         return "cut by mistake"
     if framing == "half" and (not sides["bottom"] or sides["top"]):
@@ -122,16 +122,16 @@ def _wrong_shape(made: Cut, solid: Mask, framing: str) -> str | None:
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid.astype(np.uint8))
     if stats[1:, cv2.CC_STAT_AREA].max() < 0.93 * solid.sum():
         return "in pieces"
-    depth = made.depth[np.isfinite(made.depth)]
+    depth = cutout.depth[np.isfinite(cutout.depth)]
     if not depth.size or depth.min() < _NEAREST or depth.max() > _FARTHEST:
         return "too deep"
     return None
 
 
-def _wrong_light(colour: Plane) -> str | None:
+def _light_reason(colour: Plane) -> str | None:
     """Judge the solid pixels' colour, (n, 3)."""
     grey = colour.mean(-1)
-    black = (colour.max(-1) < 0.03).mean()  # a side that no light reaches at all
+    black = (colour.max(-1) < 0.03).mean()  # a side without any light
     if grey.mean() < 0.09 or np.percentile(grey, 90) < 0.16 or black > 0.15:
         return "too dark"
     if grey.mean() > 0.9 or (colour.min(-1) > 0.985).mean() > 0.12:
@@ -139,9 +139,9 @@ def _wrong_light(colour: Plane) -> str | None:
     return "plain" if grey.std() < 0.015 else None
 
 
-def files(made: Cut) -> dict[str, bytes]:
-    """Encode a cutout: what follows its name -> bytes."""
-    known = np.isfinite(made.depth)
-    coded = np.where(known, np.rint((np.where(known, made.depth, 0) + 5) * 10000), 0)
+def encode_files(cutout: TrimmedCutout) -> dict[str, bytes]:
+    """Encode a cutout: ending of the file's name -> bytes."""
+    known = np.isfinite(cutout.depth)
+    coded = np.where(known, np.rint((np.where(known, cutout.depth, 0) + 5) * 10000), 0)
     depth = np.clip(coded, 0, 65535).astype(np.uint16)
-    return {".png": png(to_uint8(made.rgba)), "_depth.png": png(depth)}
+    return {".png": png(to_uint8(cutout.rgba)), "_depth.png": png(depth)}

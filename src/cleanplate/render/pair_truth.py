@@ -1,4 +1,4 @@
-"""A pair's truth from what was rendered of it."""
+"""Ground truth of a rendered pair: shadow factor, and rejection."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from cleanplate.arrays import Picture, Plane
 from cleanplate.light import srgb_to_linear
 
 _NOISE = 0.02
-"""Changes of light by less are the denoiser's."""
-_DARK = 0.004
-"""Linear light: where the plate is darker, a quotient says nothing."""
-_DARKEST = 0.02
-LEAST = 0.012
+"""Relative changes of light below this are noise of the denoiser."""
+_DARK_OFFSET = 0.004
+"""Linear light; added to both pictures, because a quotient of dark values is noise."""
+_MIN_FACTOR = 0.02
+MIN_COVERAGE = 0.012
 """Share of the picture that subjects must cover."""
 
 
-def shadow(plate: Picture, shaded: Picture) -> Plane:
+def shadow_factor(plate: Picture, shaded: Picture) -> Plane:
     """Give the factor by which a subject darkens its scene: (H, W) float32 in (0, 1].
 
     Args:
         plate: (H, W, 3) sRGB-coded picture of the empty scene.
-        shaded: the same with the subject there, but not seen by the camera, with the same noise.
+        shaded: the same with the subject hidden from the camera, with the same noise.
     """
     before, after = (srgb_to_linear(p).mean(axis=-1) for p in (plate, shaded))
-    factor = (after + _DARK) / (before + _DARK)
+    factor = (after + _DARK_OFFSET) / (before + _DARK_OFFSET)
     factor = cv2.medianBlur(factor.astype(np.float32), 3)
-    # Softly: what is within the noise is none, and nothing jumps.
+    # Soft threshold: changes within the noise become none, without a step.
     change = np.maximum(1 - factor - _NOISE, 0) / (1 - _NOISE)
-    return np.asarray(np.clip(1 - change, _DARKEST, 1), np.float32)
+    return np.asarray(np.clip(1 - change, _MIN_FACTOR, 1), np.float32)
 
 
-def fault(alpha: Plane, frame: Picture) -> str | None:
-    """Say why a pair is useless, or None.
+def rejection_reason(alpha: Plane, frame: Picture) -> str | None:
+    """Give the reason to reject a pair, or None.
 
     Args:
         alpha: (H, W) coverage of the subjects.
         frame: (H, W, 3) sRGB-coded.
     """
     covered = float(alpha.mean())
-    if covered < LEAST:
+    if covered < MIN_COVERAGE:
         return "subject hardly visible"
     if covered > 0.75:
         return "subject too large"

@@ -1,4 +1,4 @@
-"""Which pictures are useless, by measurement."""
+"""Quality filter: measured reasons to reject a camera's depth or a rendered picture."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import numpy as np
 
 from cleanplate.arrays import Picture, Plane
 
-_LEVEL = {"tabletop": 0.015, "world": 0.024, "room": 0.009, "outdoor": 0.003}
-"""Share of a picture at bends and steps of its surfaces: less is a bare wall or floor."""
-_NEAR = {"tabletop": 0.12, "world": 0.45, "room": 0.35, "outdoor": 0.6}
-"""Metres: what is nearer hides the scene."""
+_MIN_EDGE_SHARE = {"tabletop": 0.015, "world": 0.024, "room": 0.009, "outdoor": 0.003}
+"""Least share of pixels at depth edges and creases, by kind of scene; less is a bare wall."""
+_MIN_DISTANCE = {"tabletop": 0.12, "world": 0.45, "room": 0.35, "outdoor": 0.6}
+"""Metres: nearer surfaces hide the scene."""
 
 
-def of_depth(depth: Plane, kind: str) -> str | None:
-    """Say why a view is useless by what it sees, or None.
+def depth_rejection_reason(depth: Plane, kind: str) -> str | None:
+    """Give the reason to reject a camera by the depth it sees, or None.
 
     Args:
-        depth: (H, W) planar, metres, +inf where nothing is.
-        kind: of the setting.
+        depth: (H, W) planar, metres, +inf where there is no surface.
+        kind: of the scene.
     """
     seen = np.isfinite(depth)
     if seen.mean() < 0.35:
         return "empty"
-    near = depth < _NEAR[kind]
+    near = depth < _MIN_DISTANCE[kind]
     if near.mean() > 0.05:
         return "too near"
     z = depth[seen]
@@ -33,11 +33,11 @@ def of_depth(depth: Plane, kind: str) -> str | None:
             return "too near"
         if high / low < 1.5:
             return "flat"
-    return "bare" if bends(depth) < _LEVEL[kind] else None
+    return "bare" if edge_share(depth) < _MIN_EDGE_SHARE[kind] else None
 
 
-def bends(depth: Plane) -> float:
-    """Give the share of pixels at which no one plane passes through them and their neighbours.
+def edge_share(depth: Plane) -> float:
+    """Give the share of pixels at which the depth is not locally planar.
 
     A plane's disparity is linear in the picture, so its second difference is 0.
     """
@@ -49,8 +49,8 @@ def bends(depth: Plane) -> float:
     return float((across + along > 0.02 * (middle + 0.02)).mean())
 
 
-def of_picture(picture: Picture) -> str | None:
-    """Say why a developed picture is useless, or None: (H, W, 3) sRGB in [0, 1]."""
+def picture_rejection_reason(picture: Picture) -> str | None:
+    """Give the reason to reject a picture, (H, W, 3) sRGB in [0, 1], or None."""
     grey = picture.mean(axis=-1)
     if grey.mean() < 0.1 or np.percentile(grey, 90) < 0.22:
         return "too dark"

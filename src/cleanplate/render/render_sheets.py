@@ -1,4 +1,4 @@
-"""Contact sheets of what was rendered."""
+"""Contact sheets of rendered items."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from cleanplate.formats.pictures import read_rgba, to_float
 from cleanplate.render.rendered_items import jpeg
 
 FOLDER = "sheets"
-"""Inside the rendering's own, where no reader of plates or cutouts looks."""
+"""Folder of the sheets, inside the output folder."""
 _COLUMNS, _ROWS = 6, 10
 _TILE = 192, 256
 _PARTS = {"plates": (".jpg",), "cutouts": (".png",), "pairs": ("_plate.png", "_frame.png")}
 
 
 def draw_sheets(folder: Path, task: str, names: list[str]) -> list[Path]:
-    """Draw the items that are there on sheets of sixty tiles; gives their files.
+    """Draw existing items on sheets of sixty tiles.
 
     Args:
-        folder: of the rendering.
+        folder: of the rendered items.
         task: plates, cutouts or pairs; a pair takes two tiles.
-        names: of items; those without a record are left out.
+        names: of items; those without a JSON file are left out.
+
+    Returns:
+        The sheets' paths.
     """
     found = [n for n in names if (folder / f"{n}.json").is_file()]
     per_sheet = _ROWS * _COLUMNS // len(_PARTS[task])
@@ -45,10 +48,10 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     width = _TILE[1]
     cells = []
     for name in names:
-        facts = read_json(folder / f"{name}.json")
-        text = f"{name} {facts.get('world') or facts.get('name')}"[:34]
+        metadata = read_json(folder / f"{name}.json")
+        text = f"{name} {metadata.get('world') or metadata.get('name')}"[:34]
         for part in _PARTS[task]:
-            tile = _fitted(folder / f"{name}{part}")
+            tile = _fit_tile(folder / f"{name}{part}")
             cells.append(np.concatenate([caption(text, width), tile]))
     cells += [ground(cells[0].shape[0], width)] * (-len(cells) % _COLUMNS)
     size = cells[0].shape[:2]
@@ -56,8 +59,8 @@ def _sheet(folder: Path, task: str, names: list[str]) -> Tile:
     return np.concatenate(rows)
 
 
-def _fitted(path: Path) -> Tile:
-    """Give a picture in the middle of a tile, what is transparent over grey."""
+def _fit_tile(path: Path) -> Tile:
+    """Fit a picture into a tile; transparent parts over grey."""
     height, width = _TILE
     colour, alpha = read_rgba(path)
     picture = as_tile(colour)

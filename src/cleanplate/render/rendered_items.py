@@ -1,4 +1,4 @@
-"""Items of a rendering: written whole, found again, rejected with a reason."""
+"""Rendered items on disk: written whole, found again, rejected with a reason."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cleanplate.files.json_files import read_json
 from cleanplate.formats.pictures import to_uint8
 
 REJECTED = "rejected"
-"""Folder of the records of items that came to nothing."""
+"""Folder of the JSON files of rejected items."""
 
 
 class Rejected(Exception):
-    """An item that is useless, and why."""
+    """An item that was rejected, with the reason and the reasons of earlier attempts."""
 
     def __init__(self, reason: str, tried: Mapping[str, int] | None = None):
         super().__init__(reason)
@@ -31,20 +31,20 @@ class Rejected(Exception):
 
 
 @dataclass
-class Item:
-    """What is to be written of one item.
+class RenderedItem:
+    """Contents of one item's files.
 
     Args:
-        files: what follows the name (".jpg", "_depth.png") -> encoded bytes.
-        facts: its JSON record.
+        metadata: of its JSON file.
+        files: ending of the name (".jpg", "_depth.png") -> encoded bytes.
     """
 
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def write(folder: Path, name: str, item: Item) -> None:
-    """Write an item's files and, last, its record: an item with a record is whole.
+def write_item(folder: Path, name: str, item: RenderedItem) -> None:
+    """Write an item's files and, last, its JSON, which marks it as complete.
 
     Raises:
         CleanplateError: if a file cannot be written.
@@ -53,11 +53,11 @@ def write(folder: Path, name: str, item: Item) -> None:
         with replacing(folder / f"{name}{ending}") as temporary:
             temporary.write_bytes(data)
     with replacing(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(item.facts, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(item.metadata, indent=1) + "\n", encoding="utf-8")
 
 
-def reject(folder: Path, name: str, rejected: Rejected) -> None:
-    """Record that an item came to nothing, so that it is not tried again."""
+def write_rejection(folder: Path, name: str, rejected: Rejected) -> None:
+    """Record that an item was rejected, so that it is not tried again."""
     (folder / REJECTED).mkdir(exist_ok=True)
     with replacing(folder / REJECTED / f"{name}.json") as temporary:
         temporary.write_text(
@@ -72,8 +72,8 @@ def is_done(folder: Path, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Account:
-    """How many items there are, how many came to nothing, and what was rejected on the way."""
+class ItemCounts:
+    """Numbers of accepted and rejected items, and reasons by count, also of single attempts."""
 
     accepted: int
     rejected: int
@@ -81,8 +81,8 @@ class Account:
     tries: dict[str, int]
 
 
-def account(folder: Path, names: Iterable[str]) -> Account:
-    """Count what became of some items."""
+def count_items(folder: Path, names: Iterable[str]) -> ItemCounts:
+    """Count accepted and rejected items."""
     accepted, reasons, tries = 0, Counter[str](), Counter[str]()
     for name in names:
         record = folder / f"{name}.json"
@@ -92,14 +92,14 @@ def account(folder: Path, names: Iterable[str]) -> Account:
             record = folder / REJECTED / f"{name}.json"
             if not record.is_file():
                 continue
-        facts = read_json(record)
-        tries.update(facts.get("tried", {}))
-        if "reason" in facts:
-            reasons[facts["reason"]] += 1
-    return Account(accepted, sum(reasons.values()), dict(reasons), dict(tries))
+        metadata = read_json(record)
+        tries.update(metadata.get("tried", {}))
+        if "reason" in metadata:
+            reasons[metadata["reason"]] += 1
+    return ItemCounts(accepted, sum(reasons.values()), dict(reasons), dict(tries))
 
 
-def name_of(index: int) -> str:
+def item_name(index: int) -> str:
     """Give the name of item `index`."""
     return f"{index:05d}"
 

@@ -1,7 +1,7 @@
-"""Renderings by several processes: started, watched, started again, and never the same twice.
+"""Pool of Blender worker processes: start, watch, restart; resumes where it stopped.
 
-Blender lives in processes of their own (`render.worker`), which end after a few items because
-memory grows with every scene; one that crashes costs at most the item it was at.
+Blender runs in processes of its own (`render.blender_worker`), which end after a few items
+because memory grows with every scene. A crash costs at most the current item.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from cleanplate.errors import CleanplateError, install_command
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
 from cleanplate.render import rendered_items
-from cleanplate.render.rendered_items import Account, Rejected
-from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.rendered_items import ItemCounts, Rejected
+from cleanplate.render.scenes.asset_library import AssetLibrary
 
-TASKS = {"plates": 12, "cutouts": 16, "pairs": 6}
-"""Task -> items that one process renders; they divide into whole scenes and subjects."""
+ITEMS_PER_PROCESS = {"plates": 12, "cutouts": 16, "pairs": 6}
+"""Task -> items that one process renders; multiples of the items per scene or subject."""
 PLAN = "render.json"
-_CRASHES = 2
-"""So often may an item end its process before it is given up."""
-_FAILURES = 3
-"""So many jobs may end in a row with nothing made."""
+_MAX_CRASHES = 2
+"""An item that ends its process this often is rejected."""
+_MAX_FAILURES = 3
+"""This many jobs in a row without a new item are an error."""
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """What is to be rendered: item i is the same whoever renders it.
+class RenderRequest:
+    """What to render; item i is the same for any number of processes.
 
     Args:
         task: plates, cutouts or pairs.
         assets: the asset folder.
-        out: where the items go.
-        count: of items, those that come to nothing among them.
-        seed: decides everything.
+        out: output folder.
+        count: number of items, rejected ones included.
+        seed: of everything that is drawn.
         size: (height, width) in pixels.
-        scenes: their kinds, one after the other; () = all kinds in their usual shares.
+        scenes: kinds of scenes, in turn; () = all kinds in their usual shares.
     """
 
     task: str
@@ -60,41 +60,43 @@ class Rendering:
     @property
     def names(self) -> list[str]:
         """The items' names."""
-        return [rendered_items.name_of(i) for i in range(self.count)]
+        return [rendered_items.item_name(i) for i in range(self.count)]
 
-    def account(self) -> Account:
-        """Count what became of the items."""
-        return rendered_items.account(self.out, self.names)
+    def count_items(self) -> ItemCounts:
+        """Count accepted and rejected items."""
+        return rendered_items.count_items(self.out, self.names)
 
 
-def run(rendering: Rendering, *, processes: int = 2, python: str = sys.executable) -> Iterator[int]:
-    """Render what is not there yet; yields how many items are done, whenever that changes.
+def render_items(
+    rendering: RenderRequest, *, processes: int = 2, python: str = sys.executable
+) -> Iterator[int]:
+    """Render missing items; yields the number of items done whenever it changes.
 
     Args:
-        rendering: what to render. Stopped or killed, the same again goes on.
+        rendering: what to render. Stopped or killed, the same request resumes.
         processes: workers at a time, one thread each.
-        python: an interpreter that has `bpy`; it needs nothing else of this environment but
-            numpy, OpenCV and Pillow.
+        python: an interpreter that has `bpy`; of this environment it needs only numpy, OpenCV
+            and Pillow.
 
     Raises:
         CleanplateError: if the assets cannot be read, the interpreter has no Blender, the
-            folder holds another rendering, or the workers fail again and again.
+            folder holds other items, or the workers fail again and again.
     """
-    Library(rendering.assets)
+    AssetLibrary(rendering.assets)
     _check_python(python)
-    _keep_plan(rendering)
+    _write_or_compare_plan(rendering)
     with tempfile.TemporaryDirectory(prefix="render-") as scratch:
-        crew = _Crew(rendering, python, Path(scratch))
+        pool = _WorkerPool(rendering, python, Path(scratch))
         try:
-            yield from crew.work(processes)
+            yield from pool.run(processes)
         finally:
-            crew.stop()
+            pool.stop()
 
 
-class _Crew:
-    def __init__(self, rendering: Rendering, python: str, scratch: Path):
+class _WorkerPool:
+    def __init__(self, rendering: RenderRequest, python: str, scratch: Path):
         self.rendering, self.python, self.scratch = rendering, python, scratch
-        step = TASKS[rendering.task]
+        step = ITEMS_PER_PROCESS[rendering.task]
         undone = [i for i in range(rendering.count) if not self._is_done(i)]
         groups: dict[int, list[int]] = {}
         for index in undone:
@@ -105,7 +107,7 @@ class _Crew:
         self.crashes = Counter[int]()
         self.failures = self.started = 0
 
-    def work(self, processes: int) -> Iterator[int]:
+    def run(self, processes: int) -> Iterator[int]:
         yield self.done
         waiting = 0
         while self.jobs or self.running:
@@ -132,7 +134,7 @@ class _Crew:
         self.running.clear()
 
     def _is_done(self, index: int) -> bool:
-        return rendered_items.is_done(self.rendering.out, rendered_items.name_of(index))
+        return rendered_items.is_done(self.rendering.out, rendered_items.item_name(index))
 
     def _start(self, indices: list[int]) -> None:
         path = self.scratch / f"{self.started}.json"
@@ -155,15 +157,15 @@ class _Crew:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=_environment(),
-                start_new_session=True,  # Ctrl-C is for this process, which then stops them
+                start_new_session=True,  # Ctrl-C goes to this process alone
             )
         self.running[process] = path, indices
 
     def _finish(self, process: subprocess.Popen[bytes]) -> None:
-        """See what a worker left; what it did not do is done again, what crashed it twice is not.
+        """Requeue what a worker left undone; reject an item that crashed it twice.
 
         Raises:
-            CleanplateError: if it failed without being at any item, or too many did.
+            CleanplateError: if it failed before any item, or too many did.
         """
         path, indices = self.running.pop(process)
         left = [i for i in indices if not self._is_done(i)]
@@ -172,17 +174,18 @@ class _Crew:
             return
         self.failures = self.failures + 1 if len(left) == len(indices) else 0
         started = path.with_suffix(".started")
-        if not started.is_file() or self.failures >= _FAILURES:
+        if not started.is_file() or self.failures >= _MAX_FAILURES:
             raise CleanplateError(
-                f"a worker ended with code {process.returncode}: {_tail(path.with_suffix('.log'))}",
+                f"a worker ended with code {process.returncode}: "
+                f"{_last_line(path.with_suffix('.log'))}",
                 file=self.rendering.out,
                 cure="What is made stays: the same command goes on.",
             )
         at = int(started.read_text(encoding="utf-8"))
         self.crashes[at] += 1
-        if at in left and self.crashes[at] >= _CRASHES:
-            rendered_items.reject(
-                self.rendering.out, rendered_items.name_of(at), Rejected("crashed")
+        if at in left and self.crashes[at] >= _MAX_CRASHES:
+            rendered_items.write_rejection(
+                self.rendering.out, rendered_items.item_name(at), Rejected("crashed")
             )
             left.remove(at)
         if left:
@@ -190,7 +193,7 @@ class _Crew:
 
 
 def _environment() -> dict[str, str]:
-    """Give workers this package and one thread each: two of these beat one with two threads."""
+    """Give workers this package and one thread: faster than one worker with two threads."""
     here = str(Path(cleanplate.__file__).parent.parent)
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
@@ -213,11 +216,11 @@ def _check_python(python: str) -> None:
         )
 
 
-def _keep_plan(rendering: Rendering) -> None:
-    """Write down what this folder holds, or see that it holds the same.
+def _write_or_compare_plan(rendering: RenderRequest) -> None:
+    """Write what the folder holds, or compare it with what it holds already.
 
     Raises:
-        CleanplateError: if it holds another rendering, or anything else.
+        CleanplateError: if it holds other items, or anything else.
     """
     plan: dict[str, Any] = {
         "format": 1,
@@ -233,7 +236,7 @@ def _keep_plan(rendering: Rendering) -> None:
             before = read_json(path)
         except ValueError:
             before = {}
-        before.setdefault("scenes", [])  # not in the plans of older renderings
+        before.setdefault("scenes", [])  # missing in plans of older versions
         other = [k for k, v in plan.items() if before.get(k) != v]
         if other:
             differs = ", ".join(f"{k} {before.get(k)} there, {plan[k]} asked for" for k in other)
@@ -251,7 +254,7 @@ def _keep_plan(rendering: Rendering) -> None:
         temporary.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
-def _tail(log: Path) -> str:
+def _last_line(log: Path) -> str:
     lines = [
         line
         for line in log.read_text(errors="replace", encoding="utf-8").splitlines()

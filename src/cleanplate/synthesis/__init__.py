@@ -1,7 +1,9 @@
-"""Composites with exact truth: a plate, a subject placed in it, and two passes of a camera.
+"""Synthetic training data: composites of plates and cutouts with exact alpha, shadow and depth.
 
-The data's way: catalogue -> view -> placement -> layer -> merge -> shadow -> camera -> sample.
-Names are loaded when they are first used, because they bring OpenCV.
+Sub-packages, each built on those before it: `assets` (plates, cutouts, licences), `ingest`
+(assets from photographs and mattes) and `procedural` (assets from a seed), `compositor` (one
+sample), `building` (a data set on disk), `inspection` (reading, measuring and checking a set).
+Names are loaded on first use, because they import OpenCV.
 """
 
 from __future__ import annotations
@@ -14,16 +16,16 @@ if TYPE_CHECKING:
     from cleanplate.synthesis.assets.plate import Plate as Plate
     from cleanplate.synthesis.compositor.composer import Composer as Composer
     from cleanplate.synthesis.compositor.composer import ProceduralComposer as ProceduralComposer
-    from cleanplate.synthesis.compositor.composer import Sample as Sample
+    from cleanplate.synthesis.compositor.sample import Sample as Sample
     from cleanplate.synthesis.compositor.settings import CompositorSettings as CompositorSettings
 
-_HOMES = {
+_MODULES = {
     "Composer": "compositor.composer",
     "CompositorSettings": "compositor.settings",
     "Cutout": "assets.cutout",
     "Plate": "assets.plate",
     "ProceduralComposer": "compositor.composer",
-    "Sample": "compositor.composer",
+    "Sample": "compositor.sample",
 }
 
 __all__ = [
@@ -37,6 +39,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"cleanplate.synthesis.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"cleanplate.synthesis.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

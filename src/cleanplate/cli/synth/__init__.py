@@ -1,4 +1,4 @@
-"""The commands of the data engine: `cleanplate synth COMMAND ...`."""
+"""Commands for synthetic training data: `cleanplate synth COMMAND ...`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cleanplate.cli.lazy_group import LazyGroup
 COMMANDS = {
     "build": "Compose a data set from plates and cutouts.",
     "stats": "Measure a data set: counts, means, coverage, depth.",
-    "check": "Prove a data set whole, or name its faults.",
+    "check": "Check a data set and list its faults.",
     "render": "Render plates, cutouts and pairs with Blender.",
-    "procedural": "Make plates and cutouts from nothing but numbers.",
-    "depth": "Give plain photographs a depth, from a depth network.",
-    "cutouts": "Make cutouts of RGBA files, photos with masks, or a clip and its plate.",
-    "pack": "Keep plates, cutouts or pairs as one small file.",
+    "procedural": "Generate procedural plates and cutouts from a seed.",
+    "depth": "Make plates of photographs, with depth from a network.",
+    "cutouts": "Extract cutouts from RGBA files, photos with masks, or clips.",
+    "pack": "Pack plates, cutouts or pairs into one compressed file.",
 }
 """Name -> one line of help. See `lazy_group`."""
 
@@ -27,4 +27,4 @@ COMMANDS = {
     epilog="Example: cleanplate synth build --plates rooms --cutouts people -o set",
 )
 def command() -> None:
-    """Make training samples: plates, cutouts, composites, and what is known of them."""
+    """Make training data: plates, cutouts, composites, and their statistics."""

@@ -1,4 +1,4 @@
-"""`cleanplate synth build`: a data set from plates and cutouts."""
+"""`cleanplate synth build`: compose a data set from plates and cutouts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Examples:
   cleanplate synth build -o set --plates rooms --cutouts people --preset assignment
   cleanplate synth build -o set --plates rooms --set camera=no --set shadow_share=1
 
-Stopped or killed, the same command goes on where it was.
+Stopped or killed, the same command resumes.
 """
 
 
@@ -49,28 +49,28 @@ _folder = click.Path(path_type=Path, file_okay=False)
     multiple=True,
     type=_folder,
     metavar="DIR",
-    help="Folder of plates, may be repeated.  [default: procedural ones]",
+    help="Folder of plates; may be repeated.  [default: procedural plates]",
 )
 @click.option(
     "--cutouts",
     multiple=True,
     type=_folder,
     metavar="DIR",
-    help="Folder of cutouts, may be repeated.  [default: procedural ones]",
+    help="Folder of cutouts; may be repeated.  [default: procedural cutouts]",
 )
 @click.option(
     "--preset",
     type=click.Choice(["realistic", "assignment"]),
     default="realistic",
     show_default=True,
-    help="realistic: shadows, hiding, camera; WebDataset shards. assignment: each plate x cutout "
+    help="realistic: shadows, occlusion, camera; WebDataset shards. assignment: plate x cutout "
     "x 2 flips x 20 placements, hard edges; folders bg, fg_bg, mask, depth.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1),
     metavar="N",
-    help="Samples (realistic).  [default: 1000]",
+    help="Number of samples (realistic).  [default: 1000]",
 )
 @click.option(
     "--size", type=Size(), metavar="WxH", help="Of a sample, in pixels.  [default: 224x224]"
@@ -92,7 +92,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "--placements",
     type=click.IntRange(1),
     metavar="N",
-    help="Of each plate, cutout and flip (assignment).  [default: 20]",
+    help="Placements of each plate, cutout and flip (assignment).  [default: 20]",
 )
 @click.option(
     "--shard-size",
@@ -105,7 +105,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A setting of the compositor (realistic), may be repeated; see docs/compositor.md.",
+    help="Compositor setting (realistic); may be repeated; see docs/compositor.md.",
 )
 @workers_option()
 @click.option(
@@ -114,12 +114,12 @@ _folder = click.Path(path_type=Path, file_okay=False)
     type=click.Choice(["local", "ray"]),
     default="local",
     show_default=True,
-    help="Who works: processes of this machine, or a Ray cluster.",
+    help="Processes of this machine, or a Ray cluster.",
 )
 @click.option(
     "--ray-address",
     metavar="ADDRESS",
-    help="Of a running cluster, or auto.  [default: start one here]",
+    help="Address of a running cluster, or auto.  [default: start one here]",
 )
 @skip_bad_option
 @assume_license_option("assets")
@@ -144,7 +144,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     quiet: bool,
     **rest: Any,
 ) -> None:
-    """Compose a data set with exact truth from plates and cutouts.
+    """Compose a data set with exact ground truth from plates and cutouts.
 
     The same settings, seed and assets make the same bytes, with any number of workers.
     """
@@ -153,7 +153,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     from cleanplate.synthesis.building.build import build
     from cleanplate.synthesis.building.build_request import BuildRequest
 
-    order = BuildRequest(
+    request = BuildRequest(
         out,
         preset,
         plates,
@@ -172,19 +172,19 @@ def command(  # noqa: PLR0917 - click passes them by name
     engine = _engine(engine_name, workers, ray_address)
     screen = _Screen(quiet)
     try:
-        outcome = build(order, engine, screen.watch())
+        result = build(request, engine, screen.watch())
     except KeyboardInterrupt:
         screen.close()
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished shards stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     finally:
         screen.close()
-    for one in outcome.skipped:
+    for one in result.skipped:
         click.echo(f"skipped {one['name']}: {one['reason']}", err=True)
     if json_output is not None:
-        json_output.write(outcome.as_json())
+        json_output.write(result.as_json())
     if shows_summary(json_output, quiet):
-        click.echo(_told(outcome), err=True)
+        click.echo(_summary(result), err=True)
 
 
 class _Screen:
@@ -238,12 +238,12 @@ def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     return partial(run_local, workers=workers) if workers else run_here
 
 
-def _told(outcome: BuildResult) -> str:
-    whole = f"{outcome.out}: {outcome.samples} samples, {outcome.bytes / 1e6:.1f} MB"
-    if not outcome.made:
+def _summary(result: BuildResult) -> str:
+    whole = f"{result.out}: {result.samples} samples, {result.bytes / 1e6:.1f} MB"
+    if not result.made:
         return f"{whole}; finished already, nothing was changed."
-    rate = outcome.made / max(outcome.seconds, 1e-9)
-    return f"{whole}; {outcome.made} made in {outcome.seconds:.1f} s ({rate:.0f} a second)."
+    rate = result.made / max(result.seconds, 1e-9)
+    return f"{whole}; {result.made} made in {result.seconds:.1f} s ({rate:.0f} a second)."
 
 
 def read_settings(preset: str, changes: Iterable[str]) -> CompositorSettings | None:

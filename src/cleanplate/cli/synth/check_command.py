@@ -1,4 +1,4 @@
-"""`cleanplate synth check`: prove a data set whole, or name its faults."""
+"""`cleanplate synth check`: check a data set and list its faults."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def command(
 ) -> None:
     """Check the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
 
-    All parts there and equal in size, every picture decodable, checksums as recorded, no sample
-    missing, alpha in range, nothing behind the plate, no leftovers of killed processes. All faults
-    are named, by sample and part. Exit code 0: whole; 1: there are faults.
+    Checks presence and size of all parts, decoding, checksums, missing samples, range of alpha,
+    depth against the plate's, and leftovers of killed processes. All faults are listed by sample
+    and part. Exit code 0: no faults; 1: faults.
     """
     from cleanplate.synthesis.inspection.check import check_set
 

@@ -1,4 +1,4 @@
-"""Subjects of a clip, found by prediction against its plate: for `cleanplate synth cutouts`."""
+"""Mattes of a clip's frames, predicted against its plate, for `cleanplate synth cutouts`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cleanplate.synthesis.ingest.plate_from_photo import read_photo_metadata
 
 
 class Clip:
-    """A plate made ready, and what is known of its camera.
+    """A clip's plate and camera.
 
     Args:
-        predictor: looks at the frames.
+        predictor: of the frames.
         plate: the picture of the empty scene.
         depth: of the plate; with a focal length it gives cutouts their depth and size.
         fov: degrees that frames show along their longer side; None = as the plate's json says.
@@ -54,12 +54,12 @@ class Clip:
         }
 
     def subject_of(self, frame: Path) -> tuple[MattedPicture, dict[str, Any]]:
-        """Find the subject of a frame.
+        """Predict the matte of a frame.
 
         Raises:
             CleanplateError: if the frame cannot be read.
-            Refused: if the plate is plainly not its plate, or the camera moved, so that the scene
-                itself would come out as a subject.
+            Refused: if the plate does not belong to the frame, or the camera moved, so that the
+                scene itself would be taken for a subject.
         """
         picture = read_image(frame)
         spatial = self._scene.metric

@@ -1,4 +1,4 @@
-"""`cleanplate synth cutouts`: make cutouts of what people have."""
+"""`cleanplate synth cutouts`: extract cutouts from pictures, photographs and clips."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ _FILE_PART = 0.005
 @model_option
 @threads_option
 @click.option("--height", type=click.FloatRange(0, 100, min_open=True), metavar="METRES",
-              help="Of each subject, whole.")  # fmt: skip
+              help="Height of each subject, complete.")  # fmt: skip
 @click.option("--kind", metavar="WORD", help="person, animal, vehicle, object, ...")
 @click.option("--cut", metavar="SIDES", help="Which borders cut the subject: none, or a list such "
               "as left,bottom.  [default: measured]")  # fmt: skip
 @click.option("--margin", type=click.IntRange(0), default=3, show_default=True, metavar="PIXELS",
-              help="Left clear around the subject.")  # fmt: skip
+              help="Transparent margin around the subject.")  # fmt: skip
 @click.option("--smallest", type=click.IntRange(8), default=48, show_default=True,
-              metavar="PIXELS", help="Long side that a subject has at least.")  # fmt: skip
+              metavar="PIXELS", help="Least long side of a subject.")  # fmt: skip
 @click.option("--smallest-part", type=click.FloatRange(0, 1), metavar="SHARE", help="Of the "
               "largest part; smaller are specks.  [default: 0.005, of clips 0.05]")  # fmt: skip
 @click.option("--long-side", type=click.IntRange(48), metavar="PIXELS", help="Make cutouts no "
@@ -114,9 +114,9 @@ def command(
     """Make cutouts of PICTURES (files, folders, patterns), for `synth build`.
 
     PICTURES have alpha; or --masks gives it; or they are frames and --plate their empty scene, and
-    the subject is found by prediction. What makes no cutout is listed with the reason; a damaged
-    picture too, and the exit code is then 2. Made of the same file twice, a cutout is left alone;
-    made of another file of the same name, it gets a number.
+    the matte is predicted. Pictures that give no cutout are listed with the reason; damaged ones
+    too, and the exit code is then 2. A cutout of the same file is not made twice; one of another
+    file with the same name gets a number.
     """
     from cleanplate.synthesis.ingest.cutout_extraction import ExtractionSettings
     from cleanplate.synthesis.ingest.cutout_writer import CutoutFolderWriter
@@ -174,17 +174,17 @@ def command(
     if done["failed"]:
         raise CleanplateError(
             f"{len(done['failed'])} of {len(sources)} pictures could not be used, see above",
-            cure="Mend them or leave them out.",
+            cure="Repair them or leave them out.",
         )
 
 
 def _credit(
     path: Path, given: Mapping[str, str | None], unlicensed: bool
 ) -> dict[str, Any] | CleanplateError:
-    """Give a picture's credit, or the fault of its json, which is told when its turn comes.
+    """Give a picture's credit, or the error of its JSON, which is reported in its turn.
 
     Raises:
-        CleanplateError: if nothing says its licence or source: that is mended for all at once.
+        CleanplateError: if it has no licence or source.
     """
     from cleanplate.synthesis.ingest.cutout_sources import UnlicensedError, find_credit
 
@@ -204,7 +204,7 @@ def _make(
     distinct: bool,
     quiet: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Make, keep, refuse or fail each; nothing that one of them does stops the others."""
+    """Extract each cutout; a refused or damaged picture does not stop the others."""
     from cleanplate.files.digest import digest
     from cleanplate.synthesis.ingest.cutout_extraction import Refused, extract_cutout
     from cleanplate.synthesis.ingest.near_duplicates import (
@@ -276,7 +276,7 @@ def _sources(
     pictures: tuple[str, ...], masks: Path | None, plate: Path | None, *, quiet: bool
 ) -> list[Source]:
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
+    from cleanplate.synthesis.assets.asset_folder import without_depth_and_alpha
     from cleanplate.synthesis.ingest.cutout_extraction import Refused
     from cleanplate.synthesis.ingest.cutout_sources import from_photo, from_rgba, list_masks
 
@@ -303,7 +303,7 @@ def _sources(
 
 
 def _frames(sources: list[Source], clip: Clip, deciding: list[Path]) -> list[Source]:
-    """Let prediction read the frames."""
+    """Let prediction give the frames' mattes."""
     return [
         (path, [path, *deciding], lambda path=path: clip.subject_of(path))  # type: ignore[misc]
         for path, *_ in sources

@@ -1,4 +1,4 @@
-"""`cleanplate synth depth`: give plain photographs a depth, from a depth network."""
+"""`cleanplate synth depth`: make plates of photographs, with depth from a network."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Examples:
     "--model",
     required=True,
     metavar="NAME|FOLDER|FILE.onnx",
-    help="A depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
+    help="Depth-estimation model of transformers, by hub name or folder, or one ONNX file.",
 )
 @output_option(
     "Make plates here: photo, depth and json.  [default: add to the photos' own folder]",
@@ -101,13 +101,12 @@ def command(
     """Make plates of PHOTOS (files, folders, patterns): empty scenes with depth.
 
     For each, NAME_depth.png (16 bit, millimetres along the optical axis, 65535 = infinitely far)
-    and NAME.json with the lens, where the camera stands over the floor if one is found, and how the
-    depth came about. A photo that has a depth is left alone, so that the same command goes on
-    where it was stopped. A photo that cannot be used is named, the others are done, and the exit
-    code is 2.
+    and NAME.json with intrinsics, the camera over the floor if one is found, and the provenance of
+    the depth. A photo that has depth is skipped, so that the same command resumes. An unusable
+    photo is named, the others are processed, and the exit code is 2.
     """
     from cleanplate.files.listing import find_pictures
-    from cleanplate.synthesis.assets.catalogue import without_depth_and_alpha
+    from cleanplate.synthesis.assets.asset_folder import without_depth_and_alpha
     from cleanplate.synthesis.ingest.plate_from_photo import (
         PhotoSettings,
         existing_depth,
@@ -169,7 +168,7 @@ def command(
     if failed and not (skip_bad and (made or kept)):
         raise CleanplateError(
             f"{len(failed)} of {len(found)} photos could not be used, see above",
-            cure="Mend them or leave them out; --skip-bad takes it for no error.",
+            cure="Repair them or leave them out; with --skip-bad this is not an error.",
         )
 
 

@@ -1,4 +1,4 @@
-"""`cleanplate synth pack`: keep plates, cutouts or pairs as one small file."""
+"""`cleanplate synth pack`: pack plates, cutouts or pairs into one compressed file."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from cleanplate.cli.options import max_pixels_option, overwrite_option
     "--card",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Also write what is in it, with every licence and attribution, as Markdown.",
+    help="Also write a Markdown card with counts, licences and attributions.",
 )
 @click.option(
-    "--quality", type=click.IntRange(1, 100), default=85, show_default=True, help="Of JPEG."
+    "--quality", type=click.IntRange(1, 100), default=85, show_default=True, help="JPEG quality."
 )
 @click.option(
     "--depth-step",
     type=click.FloatRange(0, 0.1),
     default=0.005,
     show_default=True,
-    help="Depths closer than this share may become one; 0 keeps them all.",
+    help="Relative step to which depth is rounded; 0 keeps it exact.",
 )
 @click.option(
     "--long-side",
     type=click.IntRange(16),
     metavar="PIXELS",
-    help="Make larger plates and pairs this long.  [default: as they are]",
+    help="Reduce larger plates and pairs to this long side.  [default: unchanged]",
 )
 @overwrite_option
 def command(
@@ -50,11 +50,11 @@ def command(
     long_side: int | None,
     overwrite: bool,
 ) -> None:
-    """Write the KIND of assets that lie in FOLDER to ARCHIVE.
+    """Pack the assets of one KIND in FOLDER into ARCHIVE.
 
     Plates and cutouts become a .tar.gz that unpacks to a folder of the same name; pairs become a
-    shard (.tar) that training reads as it is. Items are whole if they have their .json. An
-    ARCHIVE or card that is there is replaced only with --overwrite: neither says who wrote it.
+    shard (.tar) that training reads as it is. Only items with their .json are packed. An existing
+    ARCHIVE or card is replaced only with --overwrite, because neither records who wrote it.
     """
     from cleanplate.files.ownership import check_target
     from cleanplate.synthesis.assets import packing as archives

@@ -1,4 +1,4 @@
-"""`cleanplate synth procedural`: plates and cutouts from nothing but numbers, as files."""
+"""`cleanplate synth procedural`: procedural plates and cutouts as files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Examples:
   cleanplate synth procedural cutouts -o figures --count 200
   cleanplate train compact --data.plates plates rooms --data.cutouts cutouts figures
 
-Stopped or killed, the same command goes on where it was; with a larger --count it adds.
+Stopped or killed, the same command resumes; a larger --count adds.
 """
 
 
@@ -41,14 +41,14 @@ Stopped or killed, the same command goes on where it was; with a larger --count 
     default=256,
     show_default=True,
     metavar="N",
-    help="How many there shall be.",
+    help="Number of assets.",
 )
 @seed_option
 @click.option(
     "--textures",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
-    help="Pictures to cover surfaces with; of plates.",
+    help="Folder of texture pictures, for plates.",
 )
 @assume_license_option("textures")
 @workers_option()
@@ -71,8 +71,8 @@ def command(
 ) -> None:
     """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, things).
 
-    They have the form of every other folder of assets: picture, depth, and a JSON with camera or
-    size and licence. Training and `synth build` read them like others.
+    They have the form of any folder of assets: picture, depth, and a JSON with camera or size and
+    licence, for training and `synth build`.
     """
     if textures is not None and noun == "cutouts":
         raise click.UsageError("--textures is for plates.")
@@ -95,7 +95,7 @@ def command(
                 made += new
                 bar.update()
     except KeyboardInterrupt:
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished assets stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     if json_output is not None:
         json_output.write({"out": str(out), noun: count, "made": made, "kept": count - made})

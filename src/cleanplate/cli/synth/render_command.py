@@ -1,4 +1,4 @@
-"""`cleanplate synth render`: plates, cutouts and pairs with exact truth, by Blender."""
+"""`cleanplate synth render`: render plates, cutouts and pairs with Blender."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cleanplate.cli.options import (
 from cleanplate.errors import install_command
 
 if TYPE_CHECKING:
-    from cleanplate.render.rendered_items import Account
+    from cleanplate.render.rendered_items import ItemCounts
 
 _SIZES = {"plates": (288, 384), "cutouts": (384, 384), "pairs": (360, 480)}
 _EPILOG = f"""\b
@@ -32,7 +32,7 @@ Example:
   cleanplate synth render plates --assets assets --count 100 -o plates \\
     --python blender/bin/python
 
-Stopped or killed, the same command goes on where it was.
+Stopped or killed, the same command resumes.
 """
 
 
@@ -42,7 +42,7 @@ Stopped or killed, the same command goes on where it was.
     "--assets",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of 3D assets with their catalogues; docs/data.md has its form.",
+    help="Folder of 3D assets with their catalogues; see docs/data.md.",
 )
 @output_option("Folder for what is rendered.", "out")
 @click.option("--count", type=click.IntRange(1), default=100, show_default=True, metavar="N")
@@ -92,9 +92,8 @@ def command(
 ) -> None:
     """Render plates, cutouts or pairs with exact alpha and depth from 3D assets.
 
-    Blender (GPL) runs in processes of its own. What a measurement calls useless (too dark,
-    inside a wall, nothing of the subject to be seen) is rejected and counted. Contact sheets
-    go to OUT/sheets.
+    Blender (GPL) runs in processes of its own. Unusable items (too dark, inside a wall, subject
+    not visible) are rejected by measurement and counted. Contact sheets go to OUT/sheets.
     """
     from cleanplate.render import render_sheets, worker_pool
 
@@ -102,34 +101,36 @@ def command(
         raise click.UsageError("--scenes is for plates and pairs: cutouts stand in none.")
     if json_output is not None:
         json_output.check()
-    rendering = worker_pool.Rendering(task, assets, out, count, seed, size or _SIZES[task], scenes)
+    rendering = worker_pool.RenderRequest(
+        task, assets, out, count, seed, size or _SIZES[task], scenes
+    )
     bar = tqdm(desc=task, total=count, unit=" items", disable=True if quiet else None)
     first = True
     try:
-        for done in worker_pool.run(rendering, processes=workers, python=python):
+        for done in worker_pool.render_items(rendering, processes=workers, python=python):
             if first:  # what was there already is no measure of speed
                 bar.initial = bar.n = done
                 first = False
             bar.update(done - bar.n)
     except KeyboardInterrupt:
         bar.close()
-        click.echo(f"Stopped. What is made stays in {out}: the same command goes on.", err=True)
+        click.echo(f"Stopped. Finished items stay in {out}; the same command resumes.", err=True)
         context.exit(130)
     finally:
         bar.close()
-    account = rendering.account()
+    counts = rendering.count_items()
     drawn = render_sheets.draw_sheets(out, task, rendering.names)
     if json_output is not None:
-        json_output.write({**asdict(account), "sheets": [str(p) for p in drawn]})
+        json_output.write({**asdict(counts), "sheets": [str(p) for p in drawn]})
     if shows_summary(json_output, quiet):
-        click.echo(_told(out, account), err=True)
-    if not account.accepted:
+        click.echo(_summary(out, counts), err=True)
+    if not counts.accepted:
         context.exit(1)
 
 
-def _told(out: Path, account: Account) -> str:
-    lines = [f"{out}: {account.accepted} rendered, {account.rejected} came to nothing"]
-    for title, table in (("came to nothing", account.reasons), ("tried again", account.tries)):
+def _summary(out: Path, counts: ItemCounts) -> str:
+    lines = [f"{out}: {counts.accepted} rendered, {counts.rejected} rejected"]
+    for title, table in (("rejected", counts.reasons), ("attempts rejected", counts.tries)):
         if table:
             parts = sorted(table.items(), key=lambda pair: -pair[1])
             lines.append(f"{title}: " + ", ".join(f"{name} {n}" for name, n in parts))

@@ -42,15 +42,15 @@ def command(
     """Measure the data set in the folder SET: shards, or bg/ fg_bg/ mask/ depth/.
 
     Counts, sizes on disk, mean and standard deviation per pixel and per channel of every kind of
-    picture, how much subjects cover, the range of depth, and a contact sheet: STATS.md, PNG, JSON.
-    A set's card is written anew with its figures if they are kept in SET/stats.
+    picture, coverage of subjects, range of depth, and a contact sheet: STATS.md, PNG, JSON. With
+    the report in SET/stats, the set's card is updated with these figures.
     """
     from cleanplate.synthesis.building.dataset_card import STATS, write_card
     from cleanplate.synthesis.inspection.stats import measure_set
+    from cleanplate.synthesis.inspection.stats_document import as_document
     from cleanplate.synthesis.inspection.stats_report import (
         JSON,
         MARKDOWN,
-        as_document,
         check_report,
         write_report,
     )

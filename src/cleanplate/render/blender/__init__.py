@@ -1,1 +1,1 @@
-"""The only room that imports `bpy` (GPL); it lives in the worker's process and nowhere else."""
+"""The only package that imports `bpy` (GPL); it is loaded in worker processes alone."""

@@ -1,4 +1,4 @@
-"""Plates: empty scenes with exact depth."""
+"""Renders plates: empty scenes with exact depth."""
 
 from __future__ import annotations
 
@@ -10,78 +10,80 @@ import numpy as np
 from cleanplate.depth.depth_codec import DATASET, RECORD, encode
 from cleanplate.render import quality_filter
 from cleanplate.render.blender import cycles
-from cleanplate.render.blender.camera_views import Cameraman, Seen
+from cleanplate.render.blender.camera_views import CameraSampler, ChosenCamera
 from cleanplate.render.lighting import auto_exposure
-from cleanplate.render.lighting.auto_exposure import Tone
-from cleanplate.render.rendered_items import Item, Rejected, jpeg, png
-from cleanplate.render.scenes.asset_library import Library
+from cleanplate.render.lighting.auto_exposure import ToneMapping
+from cleanplate.render.rendered_items import Rejected, RenderedItem, jpeg, png
+from cleanplate.render.scenes.asset_library import AssetLibrary
 
 SAMPLES = {"tabletop": 12, "outdoor": 10, "world": 12, "room": 14}
-"""Rays per pixel by kind of setting; the denoiser does the rest."""
+"""Samples per pixel by kind of scene, before denoising."""
 _PICTURES = 3
-"""Pictures that are rendered at most for one plate."""
+"""Pictures rendered at most for one plate."""
 
 
-class Plates:
-    """Renders plate after plate; consecutive ones share a scene.
+class PlateRenderer:
+    """Renders plates; consecutive ones share a scene.
 
     Args:
         library: the asset folder.
-        seed: of the rendering.
+        seed: of all items.
         size: (height, width) in pixels.
     """
 
-    def __init__(self, library: Library, seed: int, size: tuple[int, int]):
-        self.cameraman = Cameraman(library, seed, size)
+    def __init__(self, library: AssetLibrary, seed: int, size: tuple[int, int]):
+        self.cameras = CameraSampler(library, seed, size)
         self.seed = seed
 
-    def make(self, index: int) -> Item:
+    def render(self, index: int) -> RenderedItem:
         """Render plate `index`.
 
         Raises:
-            Rejected: if no view of its scene is worth having.
+            Rejected: if no view of its scene passes.
         """
-        cameraman = self.cameraman
-        stage = cameraman.scene(index)
+        cameras = self.cameras
+        stage = cameras.scene(index)
         rng = np.random.default_rng([self.seed, 2, index])
         tried = Counter[str]()
         for _ in range(_PICTURES):
-            seen = cameraman.find(rng, tried)
-            files = cameraman.light(seen, rng)
-            cameraman.aim(seen.shot, seen.focus)
-            colour = cycles.render(SAMPLES[stage.setting.kind], seed=index).colour
-            tone = auto_exposure.meter(colour, rng)
-            picture = auto_exposure.develop(colour, tone)
-            reason = quality_filter.of_picture(picture)
+            chosen = cameras.find(rng, tried)
+            files = cameras.light(chosen, rng)
+            cameras.aim(chosen.pose, chosen.focus)
+            colour = cycles.render(SAMPLES[stage.description.kind], seed=index).colour
+            tone = auto_exposure.auto_expose(colour, rng)
+            picture = auto_exposure.tone_map(colour, tone)
+            reason = quality_filter.picture_rejection_reason(picture)
             if reason is None:
-                facts = record(cameraman, seen, tone) | cameraman.credits(files)
-                depth = png(encode(seen.depth, DATASET))
-                return Item(
-                    facts | {"tried": dict(tried)}, {".jpg": jpeg(picture), "_depth.png": depth}
+                metadata = picture_metadata(cameras, chosen, tone) | cameras.credits(files)
+                depth = png(encode(chosen.depth, DATASET))
+                return RenderedItem(
+                    metadata | {"tried": dict(tried)}, {".jpg": jpeg(picture), "_depth.png": depth}
                 )
             tried[reason] += 1
         raise Rejected("no picture", tried)
 
 
-def record(cameraman: Cameraman, seen: Seen, tone: Tone) -> dict[str, Any]:
-    """Give what is known of a picture, as plates and pairs record it."""
-    height, width = cameraman.size
-    focal = seen.shot.focal * width
+def picture_metadata(
+    cameras: CameraSampler, chosen: ChosenCamera, tone: ToneMapping
+) -> dict[str, Any]:
+    """Give the metadata that plates and pairs share: camera, exposure, depth convention."""
+    height, width = cameras.size
+    focal = chosen.pose.focal * width
     return {
-        "world": cameraman.stage.setting.name,
+        "world": cameras.stage.description.name,
         RECORD: DATASET.name,
-        "mode": seen.shot.mode,
+        "mode": chosen.pose.mode,
         "width": width,
         "height": height,
         "fx": focal,
         "fy": focal,
         "cx": width / 2,
         "cy": height / 2,
-        "camera_height": seen.camera_height,
-        "pitch": seen.shot.pitch,
-        "f_number": seen.shot.f_number,
-        "focus": seen.focus,
-        "ground_share": seen.share,
+        "camera_height": chosen.camera_height,
+        "pitch": chosen.pose.pitch,
+        "f_number": chosen.pose.f_number,
+        "focus": chosen.focus,
+        "ground_share": chosen.share,
         "exposure": tone.exposure,
         "tone": tone.curve,
     }

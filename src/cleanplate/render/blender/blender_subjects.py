@@ -1,4 +1,4 @@
-"""Subjects in Blender: loaded, posed, given skin and size, and stood on the ground."""
+"""Subjects in Blender: load, pose, scale, skin, and place on the ground."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mathutils import Matrix, Vector
 
 from cleanplate.render.blender.hair_strands import add_strands
-from cleanplate.render.subjects.skeleton import Pose, turns
+from cleanplate.render.subjects.skeleton import Pose, bone_rotations
 
 Points = npt.NDArray[np.float64]
 """(n, 3) metres in the world."""
@@ -20,14 +20,14 @@ Points = npt.NDArray[np.float64]
 _STRAY = "Icosphere"
 
 
-class Figure:
+class BlenderSubject:
     """A subject in the scene.
 
     Args:
         name: for reports.
         kind: person, animal, vehicle, object or hand.
-        objects: all that was loaded, meshes and what moves them.
-        height: metres that it should have; None = as it was loaded.
+        objects: everything loaded, meshes and armature.
+        height: metres to scale it to; None = as loaded.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Figure:
 
     @property
     def solid(self) -> bool:
-        """Whether no part of it can be seen through."""
+        """Whether no part of it is transparent."""
         materials = {s.material for m in self.meshes for s in m.material_slots if s.material}
         shaders = [n for m in materials for n in m.node_tree.nodes if n.type == "BSDF_PRINCIPLED"]
         return len(shaders) >= len(materials) and not any(
@@ -72,10 +72,14 @@ class Figure:
         )
 
     def pose(self, pose: Pose) -> None:
-        """Turn the bones; the figure's place is kept, its ground is not: `stand` it again."""
+        """Rotate the bones; afterwards `stand` must be called again.
+
+        Raises:
+            ValueError: if it has no bones.
+        """
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
-        given = turns(pose)
+        given = bone_rotations(pose)
         for bone in self.armature.pose.bones:
             if bone.name in given:
                 basis, rest = self._rest[bone.name]
@@ -88,12 +92,11 @@ class Figure:
         heading: float = 0.0,
         scale: float = 1.0,
     ) -> tuple[float, float, float]:
-        """Put the figure's lowest point on the ground at `spot`, its middle over it.
+        """Place the lowest point on the ground at `spot`, the middle of its contact over it.
 
         Args:
             spot: metres.
-            heading: radians that it is turned counter-clockwise seen from above; at 0 a person
-                faces -Y.
+            heading: radians, counter-clockwise seen from above; at 0 a person faces -Y.
             scale: of the body, on top of its own height.
 
         Returns:
@@ -103,7 +106,7 @@ class Figure:
         self.root.matrix_world = Matrix.Diagonal((size, size, size, 1.0))
         points = self.points()
         low, high = points.min(0), points.max(0)
-        # What touches the ground, not an outstretched arm, says where the figure is.
+        # The contact with the ground, not an outstretched arm, defines the position.
         feet = points[points[:, 2] < low[2] + max(0.03 * (high[2] - low[2]), 0.01 * size)]
         x, y = (feet.min(0) + feet.max(0))[:2] / 2
         middle = Vector((x, y, low[2]))
@@ -153,12 +156,12 @@ class Figure:
         width, depth, height = (float(v) for v in high - low)
         return (width, depth, height), points[open_end]
 
-    def carry(self, one: bpy.types.Object) -> None:
-        """Count an object to the figure's own; it must hang on it already."""
+    def attach(self, one: bpy.types.Object) -> None:
+        """Add an object that is parented to the subject already."""
         self.objects = (*self.objects, one)
 
     def points(self) -> Points:
-        """Every vertex where it is now, posed: (n, 3) metres in the world."""
+        """Every vertex as posed: (n, 3) metres in the world."""
         bpy.context.view_layer.update()
         graph = bpy.context.evaluated_depsgraph_get()
         found = []
@@ -171,10 +174,13 @@ class Figure:
         return np.concatenate(found)
 
     def palm(self, side: str) -> tuple[Vector, Vector, Vector]:
-        """Give the middle of a palm, the way it faces, and the way of the fingers, in the world.
+        """Give a palm's centre, its normal, and the direction of the fingers, in the world.
 
         Args:
             side: `left` or `right`.
+
+        Raises:
+            ValueError: if it has no bones.
         """
         if self.armature is None:
             raise ValueError(f"{self.name} has no bones")
@@ -192,19 +198,19 @@ class Figure:
         return middle, facing, along
 
     def remove(self) -> None:
-        """Take the figure out of the file."""
+        """Remove the subject from the file."""
         for one in (*self.objects, self.root):
             bpy.data.objects.remove(one, do_unlink=True)
         bpy.data.orphans_purge(do_recursive=True)
 
 
-def load(path: str | Path, kind: str, height: float | None = None) -> Figure:
-    """Load a subject from a GLB file; it stands at the origin.
+def load_subject(path: str | Path, kind: str, height: float | None = None) -> BlenderSubject:
+    """Load a subject from a GLB file, at the origin.
 
     Args:
         path: the file.
         kind: person, animal, vehicle, object or hand.
-        height: metres to make it; None keeps its own.
+        height: metres to scale it to; None keeps its own.
     """
     before = set(bpy.data.objects)
     bpy.ops.import_scene.gltf(filepath=str(path), loglevel=50)
@@ -212,22 +218,22 @@ def load(path: str | Path, kind: str, height: float | None = None) -> Figure:
     for one in [o for o in loaded if o.name.split(".")[0] == _STRAY]:
         loaded.remove(one)
         bpy.data.objects.remove(one, do_unlink=True)
-    figure = Figure(Path(path).stem, kind, loaded, height)
+    subject = BlenderSubject(Path(path).stem, kind, loaded, height)
     if kind == "person":
-        for material in {s.material for m in figure.meshes for s in m.material_slots}:
+        for material in {s.material for m in subject.meshes for s in m.material_slots}:
             make_matt(material)
-        wigs = [m for m in figure.meshes if _is_wig(m)]
-        for wig in wigs if figure.armature else ():
+        wigs = [m for m in subject.meshes if _is_wig(m)]
+        for wig in wigs if subject.armature else ():
             rng = np.random.default_rng(len(wig.data.vertices))
-            figure.carry(add_strands(wig, figure.armature, rng))
-    return figure
+            subject.attach(add_strands(wig, subject.armature, rng))
+    return subject
 
 
-def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
-    """Give all of a figure skin of one tone, a little uneven.
+def apply_skin(subject: BlenderSubject, tone: tuple[float, float, float]) -> None:
+    """Apply a skin material of one tone, slightly uneven, to all meshes.
 
     Args:
-        figure: what to give it to.
+        subject: to apply it to.
         tone: linear light, each in [0, 1].
     """
     material = bpy.data.materials.new("skin")
@@ -253,7 +259,7 @@ def give_skin(figure: Figure, tone: tuple[float, float, float]) -> None:
     links.new(ramp.outputs["Color"], skin.inputs["Base Color"])
     links.new(noise.outputs["Fac"], bump.inputs["Height"])
     links.new(bump.outputs["Normal"], skin.inputs["Normal"])
-    for mesh in figure.meshes:
+    for mesh in subject.meshes:
         mesh.data.materials.clear()
         mesh.data.materials.append(material)
 
@@ -264,31 +270,33 @@ def _is_wig(mesh: bpy.types.Object) -> bool:
 
 
 def make_matt(material: bpy.types.Material) -> None:
-    """Take the gloss off: as loaded, cloth and hair shine like plastic."""
+    """Reduce gloss: as loaded, cloth and hair look like plastic."""
     for node in material.node_tree.nodes:
         if node.type == "BSDF_PRINCIPLED":
             node.inputs["Roughness"].default_value = 0.68
             node.inputs["Specular IOR Level"].default_value = 0.25
 
 
-def put_in_hand(figure: Figure, held: Figure, side: str, *, turn: float = 0.0) -> None:
-    """Put a thing into a posed figure's palm, or between both, upright.
+def put_in_hand(
+    subject: BlenderSubject, held: BlenderSubject, side: str, *, turn: float = 0.0
+) -> None:
+    """Place an object in a posed subject's palm, or between both, upright.
 
     Args:
-        figure: a posed, standing person.
-        held: what it holds; it is moved.
+        subject: a posed, standing person.
+        held: the object; it is moved.
         side: `left`, `right` or `both`.
         turn: radians about the vertical.
     """
     width, depth, height = held.stand((0, 0, 0), turn)
     if side == "both":
-        left, right = figure.palm("left"), figure.palm("right")
+        left, right = subject.palm("left"), subject.palm("right")
         middle = (left[0] + right[0]) / 2
         spot = middle - Vector((0, 0, height * 0.45))
         across = left[0] - right[0]
         held.stand((spot.x, spot.y, spot.z), float(np.arctan2(across.y, across.x)))
         return
-    palm, facing, _ = figure.palm(side)
+    palm, facing, _ = subject.palm(side)
     reach = 0.018 + min(width, depth) / 2
     spot = palm + facing * reach
     held.stand((spot.x, spot.y, spot.z - height * 0.45), turn)

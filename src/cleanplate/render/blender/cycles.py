@@ -1,6 +1,6 @@
-"""Cycles on one CPU thread: a scene in, arrays out.
+"""Cycles on one CPU thread: renders colour, coverage and depth as arrays.
 
-Colour is linear light, as Cycles has it, without any view transform. Depth is planar.
+Colour is linear light, without any view transform. Depth is planar.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _NOTHING = 1e9
 
 
 @dataclass(frozen=True)
-class Passes:
-    """What one rendering gives.
+class RenderPasses:
+    """Passes of one rendering.
 
     Args:
         colour: (H, W, 3) float32, linear light, premultiplied where `alpha` is below 1.
@@ -36,7 +36,7 @@ class Passes:
 
 
 def reset(threads: int = 1) -> None:
-    """Empty the file and set Cycles up; whatever was loaded is freed."""
+    """Empty the file and configure Cycles; everything loaded is freed."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     render = scene.render
@@ -72,7 +72,7 @@ def reset(threads: int = 1) -> None:
     scene.world = bpy.data.worlds.new("world")
 
 
-def camera(
+def set_camera(
     size: tuple[int, int],
     focal: float,
     position: tuple[float, float, float],
@@ -90,8 +90,8 @@ def camera(
         position: metres, Z up.
         heading: radians, counter-clockwise from +X as seen from above.
         pitch: radians, up is positive.
-        f_number: the stop, for depth of field as a 36 mm wide sensor has it; None = all sharp.
-        focus: metres, where it is sharp.
+        f_number: for the depth of field of a 36 mm wide sensor; None = all sharp.
+        focus: focus distance in metres.
     """
     scene = bpy.context.scene
     if scene.camera is None:
@@ -122,15 +122,15 @@ def render(
     bounces: int = 5,
     denoise: bool = True,
     transparent: bool = False,
-) -> Passes:
-    """Render the picture.
+) -> RenderPasses:
+    """Render colour and alpha.
 
     Args:
-        samples: per pixel, at most: where there is little noise, fewer are taken.
+        samples: per pixel, at most; adaptive sampling takes fewer where there is little noise.
         seed: of the noise.
         bounces: of the light.
         denoise: by Open Image Denoise, guided by albedo and normals.
-        transparent: leave the world's sky out; held out objects become alpha 0 either way.
+        transparent: without the sky; held-out objects have alpha 0 either way.
     """
     scene = bpy.context.scene
     scene.render.film_transparent = transparent
@@ -147,26 +147,26 @@ def render(
     cycles.use_denoising = denoise
     cycles.pixel_filter_type = "BLACKMAN_HARRIS"
     cycles.filter_width = 1.5
-    layers = _layers()
-    colour = np.stack([_find(layers, "Combined." + c) for c in "RGB"], axis=-1)
-    return Passes(colour, np.clip(_find(layers, "Combined.A"), 0, 1))
+    layers = _render_layers()
+    colour = np.stack([_find_layer(layers, "Combined." + c) for c in "RGB"], axis=-1)
+    return RenderPasses(colour, np.clip(_find_layer(layers, "Combined.A"), 0, 1))
 
 
-def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
-    """Render how much of each pixel the objects that are not held out cover: (H, W) in [0, 1].
+def render_coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
+    """Render the coverage of objects that are not held out: (H, W) in [0, 1].
 
-    No light is followed: what is asked is only what the camera's rays meet, through
-    transparent texels and with the picture's own pixel filter and depth of field.
+    Camera rays alone, through transparent texels, with the picture's pixel filter and depth of
+    field; no light.
 
     Args:
         samples: per pixel.
         seed: of the noise.
-        solid: nothing is transparent and nothing held out. Then all is made to glow alike, and
-            only pixels near an edge need all samples: inside and outside agree after a few.
+        solid: nothing is transparent or held out. All objects emit alike, and adaptive
+            sampling needs all samples only near edges.
     """
     scene, layer = bpy.context.scene, bpy.context.view_layer
     world, scene.world = scene.world, None
-    layer.material_override = _glow() if solid else None
+    layer.material_override = _emission_material() if solid else None
     try:
         cycles = scene.cycles
         scene.render.film_transparent = True
@@ -179,13 +179,13 @@ def coverage(samples: int = 48, *, seed: int = 0, solid: bool = False) -> Plane:
         cycles.transparent_max_bounces = 32
         cycles.pixel_filter_type = "BLACKMAN_HARRIS"
         cycles.filter_width = 1.5
-        return np.clip(_find(_layers(), "Combined.A"), 0, 1)
+        return np.clip(_find_layer(_render_layers(), "Combined.A"), 0, 1)
     finally:
         scene.world = world
         layer.material_override = None
 
 
-def _glow() -> bpy.types.Material:
+def _emission_material() -> bpy.types.Material:
     material = bpy.data.materials.get("glow")
     if material is None:
         material = bpy.data.materials.new("glow")
@@ -196,11 +196,11 @@ def _glow() -> bpy.types.Material:
     return material
 
 
-def depth() -> Plane:
-    """Render planar depth at the pixels' centres: (H, W) float32, metres, +inf where nothing is.
+def render_depth() -> Plane:
+    """Render planar depth at pixel centres: (H, W) float32, metres, +inf where there is no surface.
 
-    One ray per pixel, through a pinhole: no pixel mixes two depths. What is transparent by
-    more than a half is looked through.
+    One ray per pixel, through a pinhole: no pixel mixes two depths. Texels that are more than
+    half transparent are ignored.
     """
     scene = bpy.context.scene
     lens = scene.camera.data
@@ -214,32 +214,32 @@ def depth() -> Plane:
         cycles.transparent_max_bounces = 32
         cycles.pixel_filter_type = "BOX"
         cycles.filter_width = 0.01
-        planes = _layers()
+        planes = _render_layers()
     finally:
         lens.dof.use_dof = blurred
-    z = _find(planes, "Depth.Z")
+    z = _find_layer(planes, "Depth.Z")
     return np.where(z > _NOTHING, np.float32(np.inf), z).astype(np.float32)
 
 
 def hold_out(objects: Iterable[bpy.types.Object], held: bool = True) -> None:
-    """Let objects cut a hole into the picture and its alpha instead of being seen."""
+    """Make objects holdouts: they cut a hole into the picture and its alpha."""
     for one in objects:
         one.is_holdout = held
 
 
 def show(objects: Iterable[bpy.types.Object], shown: bool = True) -> None:
-    """Take objects out of the scene or put them back: no picture, no shadow, no reflection."""
+    """Hide objects from rendering or show them, with shadows and reflections."""
     for one in objects:
         one.hide_render = not shown
 
 
 def show_to_camera(objects: Iterable[bpy.types.Object], shown: bool = True) -> None:
-    """Hide objects from the camera alone: their shadows and reflections stay."""
+    """Hide objects from the camera alone: their shadows and reflections remain."""
     for one in objects:
         one.visible_camera = shown
 
 
-def _layers() -> dict[str, Plane]:
+def _render_layers() -> dict[str, Plane]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "passes.exr"
         bpy.context.scene.render.filepath = str(path)
@@ -250,7 +250,7 @@ def _layers() -> dict[str, Plane]:
         }
 
 
-def _find(planes: dict[str, Plane], ending: str) -> Plane:
+def _find_layer(planes: dict[str, Plane], ending: str) -> Plane:
     found = [plane for name, plane in planes.items() if name.endswith(ending)]
     if len(found) != 1:
         raise RuntimeError(f"Blender wrote no single layer {ending}: {sorted(planes)}")

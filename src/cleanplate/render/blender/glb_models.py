@@ -1,4 +1,4 @@
-"""GLB models: read once, put down as often as wanted."""
+"""GLB models in Blender: imported once, copied as often as needed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from cleanplate.render.scenes.scene_description import Model, Slab, Stand
+from cleanplate.render.scenes.scene_description import Model, Slab, StandingPose
 
 
-class Models:
-    """The models of one open file; whatever `engine.reset` empties must be read anew.
+class GlbModels:
+    """The models of one open file; after `cycles.reset` they must be read again.
 
     Args:
         folder: the asset folder.
@@ -25,7 +25,7 @@ class Models:
         self._textures: dict[tuple[str, float, float], bpy.types.Material] = {}
 
     def put(self, model: Model) -> list[bpy.types.Object]:
-        """Put a model into the scene; its meshes are shared with all others of the same file."""
+        """Place a model in the scene; copies of one file share their meshes."""
         parts = []
         for original in self._read(model.path):
             part = original.copy()
@@ -33,10 +33,10 @@ class Models:
             part.matrix_world = original.matrix_world
             bpy.context.scene.collection.objects.link(part)
             parts.append(part)
-        if isinstance(model.where, Stand):
-            stand(parts, model.where)
+        if isinstance(model.where, StandingPose):
+            stand_objects(parts, model.where)
         else:
-            move(parts, Matrix(model.where))
+            move_objects(parts, Matrix(model.where))
         return parts
 
     def _read(self, path: str) -> list[bpy.types.Object]:
@@ -60,7 +60,7 @@ class Models:
         return self._originals[path]
 
     def put_slab(self, slab: Slab) -> bpy.types.Object:
-        """Put a box with a repeating texture into the scene."""
+        """Place a box with a repeating texture in the scene."""
         mesh = bpy.data.meshes.new("slab")
         x, y, z = (s / 2 for s in slab.size)
         corners = [(i * x, j * y, k * z) for k in (-1, 1) for j in (-1, 1) for i in (-1, 1)]
@@ -111,15 +111,15 @@ class Models:
         return node
 
 
-def move(parts: list[bpy.types.Object], matrix: Matrix) -> None:
-    """Carry objects on by a matrix."""
+def move_objects(parts: list[bpy.types.Object], matrix: Matrix) -> None:
+    """Transform objects by a matrix."""
     for part in parts:
         part.matrix_world = matrix @ part.matrix_world
 
 
-def stand(parts: list[bpy.types.Object], where: Stand) -> None:
-    """Stand objects as one by the middle of their footprint, on a height or on what is below."""
-    move(
+def stand_objects(parts: list[bpy.types.Object], where: StandingPose) -> None:
+    """Place objects by the middle of their footprint, at a height or on the surface below."""
+    move_objects(
         parts,
         Matrix.Rotation(where.turn, 4, "Z")
         @ Matrix.Rotation(where.lean, 4, "X")
@@ -136,7 +136,7 @@ def stand(parts: list[bpy.types.Object], where: Stand) -> None:
             part.hide_viewport = False
         z = 0.0 if z is None else z
     middle = (low + high) / 2
-    move(parts, Matrix.Translation((where.x - middle[0], where.y - middle[1], z - low[2])))
+    move_objects(parts, Matrix.Translation((where.x - middle[0], where.y - middle[1], z - low[2])))
 
 
 def bounds(parts: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
@@ -155,10 +155,10 @@ def bounds(parts: list[bpy.types.Object]) -> tuple[np.ndarray, np.ndarray]:
     return np.min(corners, axis=0), np.max(corners, axis=0)
 
 
-def cast(
+def cast_ray(
     origin: tuple[float, float, float], direction: tuple[float, float, float], far: float = 100.0
 ) -> float | None:
-    """Metres along a ray to the first surface; None where there is none within `far`."""
+    """Metres along a ray to the first surface; None without one within `far`."""
     graph = bpy.context.evaluated_depsgraph_get()
     way = Vector(direction).normalized()
     hit, place, *_ = bpy.context.scene.ray_cast(graph, Vector(origin), way, distance=far)
@@ -166,16 +166,16 @@ def cast(
 
 
 def height_below(x: float, y: float, z: float) -> float | None:
-    """Height of the first surface below a point; None over an abyss."""
-    fall = cast((x, y, z), (0, 0, -1), 50.0)
+    """Height of the first surface below a point; None if there is none."""
+    fall = cast_ray((x, y, z), (0, 0, -1), 50.0)
     return None if fall is None else z - fall
 
 
 def clearance(origin: tuple[float, float, float], rays: int = 8) -> float:
-    """Metres to the nearest surface in the horizontal directions; 100 in the open."""
+    """Metres to the nearest surface in the horizontal directions; at most 100."""
     found = []
     for k in range(rays):
         angle = 2 * math.pi * k / rays
         way = (math.cos(angle), math.sin(angle), 0.0)
-        found.append(cast(origin, way) or 100.0)
+        found.append(cast_ray(origin, way) or 100.0)
     return min(found)

@@ -1,4 +1,4 @@
-"""Loose strands on a wig: real hair has no hard outline, a closed shell has nothing else."""
+"""Loose hair strands on a wig, whose closed mesh alone would have a hard outline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 _STRANDS = 900
 _STEPS = 6
 _THICK = (0.00025, 0.0007)
-"""Metres, radius at the root: of a few hairs that lie together."""
+"""Metres, radius at the root of a bundle of hairs."""
 _LONG = (0.012, 0.06)
 """Metres."""
 
@@ -17,16 +17,16 @@ _LONG = (0.012, 0.06)
 def add_strands(
     wig: bpy.types.Object, armature: bpy.types.Object, rng: np.random.Generator
 ) -> bpy.types.Object:
-    """Let loose strands grow from a wig; they follow the head.
+    """Add strands to a wig; they follow the head.
 
     Args:
-        wig: a mesh at rest, with the material that its strands take their colour from.
+        wig: a mesh at rest, whose material gives the strands' colour.
         armature: whose bone `Head` carries them.
-        rng: where and how they grow.
+        rng: of positions and shapes.
     """
     points, normals = _surface(wig)
     # Below the chin hair lies on the shoulders, which do not turn with the head.
-    # None hang into the face.
+    # None over the face.
     kept = (points[:, 2] > points[:, 2].max() - 0.3) & (normals[:, 1] > -0.35)
     high = np.flatnonzero(kept)
     roots = rng.choice(high, _STRANDS)
@@ -48,7 +48,7 @@ def add_strands(
 
 
 def _surface(wig: bpy.types.Object) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Give vertices and normals as the armature holds them, in the wig's own axes."""
+    """Give the evaluated vertices and normals, in the wig's own axes."""
     posed = wig.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
     points = np.empty(3 * len(posed.vertices), np.float32)
     normals = np.empty_like(points)
@@ -60,7 +60,7 @@ def _surface(wig: bpy.types.Object) -> tuple[npt.NDArray[np.float32], npt.NDArra
 def _paths(
     roots: npt.NDArray[np.float32], normals: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """Give (n, steps, 3) points: along the hair's fall, lifting off a little, bending."""
+    """Give (n, steps, 3) points: along the fall of the hair, lifting off a little, bending."""
     count = len(roots)
     fall = np.array([0.0, 0.0, -1.0]) - normals * (normals @ np.array([0.0, 0.0, -1.0]))[:, None]
     fall /= np.linalg.norm(fall, axis=1, keepdims=True) + 1e-6
@@ -76,7 +76,7 @@ def _paths(
 
 
 def _material(wig: bpy.types.Object) -> bpy.types.Material:
-    """Make a hair's material: the wig's middle colour, without the lines drawn on it."""
+    """Make the hair material: the wig's median colour, without its painted lines."""
     material = bpy.data.materials.new("strands")
     material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]

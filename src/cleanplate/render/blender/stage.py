@@ -1,4 +1,4 @@
-"""A setting built in Blender, and its light."""
+"""A scene built in Blender from its description, and its light."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import numpy as np
 from mathutils import Vector
 
 from cleanplate.render.blender import cycles
-from cleanplate.render.blender.glb_models import Models, bounds
-from cleanplate.render.scenes.scene_description import Lamp, Light, Setting, Sun
+from cleanplate.render.blender.glb_models import GlbModels, bounds
+from cleanplate.render.scenes.scene_description import Lamp, Light, SceneDescription, Sun
 
-_GLARE = 4.0
-"""Times its 99th percentile that a panorama's light may reach."""
+_MAX_SKY_RATIO = 4.0
+"""A panorama's light is clipped at this multiple of its 99th percentile."""
 
 
-class Stage:
-    """A setting, loaded. The file is emptied first.
+class BlenderScene:
+    """A scene in Blender; the file is emptied first.
 
     Args:
         folder: the asset folder.
-        setting: what to build.
+        scene: what to build.
     """
 
-    def __init__(self, folder: Path, setting: Setting):
+    def __init__(self, folder: Path, scene: SceneDescription):
         cycles.reset()
-        self.folder, self.setting = folder, setting
-        self.models = Models(folder)
+        self.folder, self.description = folder, scene
+        self.models = GlbModels(folder)
         self._lamps: list[bpy.types.Object] = []
         self._skies: dict[str, tuple[bpy.types.Image, float]] = {}
-        for slab in setting.slabs:
+        for slab in scene.slabs:
             self.models.put_slab(slab)
-        parts = [part for model in setting.models for part in self.models.put(model)]
+        parts = [part for model in scene.models for part in self.models.put(model)]
         self._extent = bounds(parts)
         bpy.context.view_layer.update()
         self.objects = [o for o in bpy.context.scene.objects if o.type == "MESH"]
 
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest corner of the models, slabs apart, each (3,) metres."""
+        """Lowest and highest corner of the models, without slabs, each (3,) metres."""
         return self._extent
 
     def light(self, light: Light) -> None:
-        """Take the old light away and set this one up."""
+        """Replace the light of the scene."""
         for lamp in self._lamps:
             bpy.data.lights.remove(lamp.data)
         self._lamps = [_lamp(one) for one in light.lamps]
@@ -54,7 +54,7 @@ class Stage:
     def _surround(self, light: Light) -> None:
         world = bpy.context.scene.world
         world.use_nodes = True
-        # As fine as the panoramas are; Cycles' own choice costs seconds after each change.
+        # The panoramas' resolution; Cycles' default costs seconds per change.
         world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 512
         nodes, links = world.node_tree.nodes, world.node_tree.links
         nodes.clear()
@@ -75,10 +75,10 @@ class Stage:
         glow.inputs["Strength"].default_value = light.sky_strength / mean
 
     def _sky(self, path: str) -> tuple[bpy.types.Image, float]:
-        """Load a panorama and its mean radiance over the sphere: they come in any unit.
+        """Load a panorama, and its mean radiance over the sphere, because panoramas have any unit.
 
-        Suns are cut off: stored as infinity, where half floats end, one would make all light
-        infinite, and few samples of such a small bright thing are noise. `Sun` is there for them.
+        Suns are clipped: stored as infinity, they would make all light infinite, and few samples
+        of such a small bright source are noise. `Sun` replaces them.
         """
         if path not in self._skies:
             image = bpy.data.images.load(str(self.folder / path))
@@ -88,7 +88,7 @@ class Stage:
             image.pixels.foreach_get(flat)
             light = np.nan_to_num(flat.reshape(height, width, 4)[..., :3], posinf=np.inf)
             bright = np.percentile(light[np.isfinite(light)], 99)
-            light = np.clip(light, 0, _GLARE * bright)
+            light = np.clip(light, 0, _MAX_SKY_RATIO * bright)
             flat.reshape(height, width, 4)[..., :3] = light
             image.pixels.foreach_set(flat)
             rows = light.mean((1, 2))

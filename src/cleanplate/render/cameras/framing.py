@@ -1,4 +1,4 @@
-"""A camera aimed at a subject so that it fills its picture."""
+"""Framing: a camera aimed at a subject so that it fills the picture."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.render.subjects.cutout_views import View
+from cleanplate.render.subjects.cutout_views import CutoutView
 
 Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Frame:
+class FramedCamera:
     """A camera aimed at a subject.
 
     Args:
@@ -23,8 +23,8 @@ class Frame:
         position: metres.
         heading: radians counter-clockwise from +X.
         pitch: radians, up is positive.
-        foot: metres, the point on the ground that depth is measured from.
-        window: top, bottom, left, right of what is kept of the picture.
+        foot: metres, the point on the ground from which depth is measured.
+        window: top, bottom, left, right of the part of the picture that is kept.
     """
 
     size: tuple[int, int]
@@ -36,8 +36,8 @@ class Frame:
     window: tuple[int, int, int, int]
 
     def project(self, points: Points) -> tuple[Points, Points, Points]:
-        """Give columns and rows (centres at + 0.5) and planar depth of points (n, 3)."""
-        u, v, z = _seen(points, self.position, self.heading, self.pitch)
+        """Project points (n, 3) to columns and rows (centres at + 0.5) and planar depth."""
+        u, v, z = _project_normalised(points, self.position, self.heading, self.pitch)
         return self.focal * u + self.size[1] / 2, self.focal * v + self.size[0] / 2, z
 
     @property
@@ -47,17 +47,19 @@ class Frame:
 
 
 _MARGIN = 4
-"""Clear pixels around a whole subject."""
-_REACH = 1.5
+"""Transparent pixels around a whole subject."""
+_MAX_DEPTH_BEHIND = 1.5
 """Metres behind the foot point that a cutout's depth file can hold, nearly."""
 
 
-def aim(points: Points, view: View, stump: Points | None = None) -> Frame | None:
-    """Aim the camera so that the subject fills its picture; None where that cannot be.
+def frame_subject(
+    points: Points, view: CutoutView, stump: Points | None = None
+) -> FramedCamera | None:
+    """Aim the camera so that the subject fills its picture; None if that is not possible.
 
     Args:
         points: the subject's vertices, (n, 3) metres, standing on z = 0 at the origin.
-        view: what is wanted.
+        view: camera height, distance, framing and size.
         stump: of a hand, the vertices of its open end, which must stay outside.
     """
     position = (0.0, -view.distance, view.camera_height)
@@ -66,34 +68,34 @@ def aim(points: Points, view: View, stump: Points | None = None) -> Frame | None
         near = points[points[:, 2] > view.waist * points[:, 2].max()]
     heading, pitch = math.pi / 2, 0.0
     for _ in range(6):
-        u, v, z = _seen(near, position, heading, pitch)
+        u, v, z = _project_normalised(near, position, heading, pitch)
         if z.min() < 0.12:
             return None
         heading -= math.atan((u.min() + u.max()) / 2)
         pitch -= math.atan((v.min() + v.max()) / 2)
-    u, v, z = _seen(near, position, heading, pitch)
+    u, v, z = _project_normalised(near, position, heading, pitch)
     half_u, half_v = float(np.abs(u).max()), float(np.abs(v).max())
     focal = view.pixels / (2 * max(half_u, half_v))
     height = round(2 * half_v * focal) + 2 * _MARGIN
     width = round(2 * half_u * focal) + 2 * _MARGIN
-    spare = _behind(points, position, heading, pitch)
+    spare = _foot_offset(points, position, heading, pitch)
     foot = (0.0, max(0.0, spare), 0.0)
     window = (0, height, 0, width)
-    frame = Frame((height, width), focal, position, heading, pitch, foot, window)
-    return frame if stump is None else _without(frame, stump)
+    frame = FramedCamera((height, width), focal, position, heading, pitch, foot, window)
+    return frame if stump is None else _crop_wrist(frame, stump)
 
 
-def _behind(
+def _foot_offset(
     points: Points, position: tuple[float, float, float], heading: float, pitch: float
 ) -> float:
-    """Metres along the ground by which the foot point must go back for the depth file."""
-    _, _, z = _seen(np.vstack([points, np.zeros((1, 3))]), position, heading, pitch)
-    over = float(z[:-1].max() - z[-1]) - _REACH
+    """Metres along the ground by which the foot point must move back for the depth file."""
+    _, _, z = _project_normalised(np.vstack([points, np.zeros((1, 3))]), position, heading, pitch)
+    over = float(z[:-1].max() - z[-1]) - _MAX_DEPTH_BEHIND
     return over / max(math.cos(pitch), 0.2)
 
 
-def _without(frame: Frame, stump: Points) -> Frame | None:
-    """Lay the border that loses least so that the open end of a wrist is outside."""
+def _crop_wrist(frame: FramedCamera, stump: Points) -> FramedCamera | None:
+    """Choose the border that loses least so that the open end of a wrist is outside."""
     height, width = frame.size
     x, y, _ = frame.project(stump)
     # left, right and bottom border in turn, each with the share of the picture that remains
@@ -107,7 +109,7 @@ def _without(frame: Frame, stump: Points) -> Frame | None:
     return replace(frame, window=window) if share > 0.5 else None
 
 
-def _seen(
+def _project_normalised(
     points: Points, position: tuple[float, float, float], heading: float, pitch: float
 ) -> tuple[Points, Points, Points]:
     """Give x/z, y/z (y down) and planar depth z."""

@@ -1,4 +1,4 @@
-"""From linear light to a picture: exposure as a camera's automatic sets it, and a tone curve."""
+"""Auto exposure and tone mapping: linear light to sRGB."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from cleanplate.light import linear_to_srgb
 _GREY = 0.18
 _CLIP = 1.7
 """Linear light that the brightest 3 % may reach."""
-TONES = ("clip", "film", "soft")
+TONE_CURVES = ("clip", "film", "soft")
 
 
 @dataclass(frozen=True)
-class Tone:
-    """How light becomes a picture.
+class ToneMapping:
+    """Exposure and tone curve of a picture.
 
     Args:
         gain: per channel, on linear light.
@@ -33,11 +33,11 @@ class Tone:
         return float(np.mean(self.gain))
 
 
-def meter(colour: Picture, rng: np.random.Generator) -> Tone:
+def auto_expose(colour: Picture, rng: np.random.Generator) -> ToneMapping:
     """Expose automatically: the 60th percentile to middle grey, the 97th below clipping.
 
-    Windows may burn out where the room would else be darker by more than a stop. The seed
-    draws half a stop to either side, a white balance within 5 % and the curve.
+    Windows may clip where the room would otherwise be darker by more than a stop. Draws up to
+    half a stop to either side, a white balance within 5 % and the curve.
 
     Args:
         colour: (H, W, 3) linear light.
@@ -49,11 +49,11 @@ def meter(colour: Picture, rng: np.random.Generator) -> Tone:
     gain = max(min(wanted, _CLIP / max(float(bright), 1e-6)), 0.5 * wanted)
     gain *= 2 ** rng.uniform(-0.5, 0.5)
     red, green, blue = (float(gain * rng.uniform(0.95, 1.05)) for _ in range(3))
-    return Tone((red, green, blue), str(rng.choice(TONES, p=(0.4, 0.4, 0.2))))
+    return ToneMapping((red, green, blue), str(rng.choice(TONE_CURVES, p=(0.4, 0.4, 0.2))))
 
 
-def develop(colour: Picture, tone: Tone) -> Picture:
-    """Give the sRGB-coded picture of linear light: (H, W, 3) float32 in [0, 1]."""
+def tone_map(colour: Picture, tone: ToneMapping) -> Picture:
+    """Tone-map linear light to sRGB: (H, W, 3) float32 in [0, 1]."""
     light = np.maximum(colour * np.asarray(tone.gain, np.float32), 0)
     if tone.curve != "clip":
         light = shoulder(light)
@@ -64,6 +64,6 @@ def develop(colour: Picture, tone: Tone) -> Picture:
 
 
 def shoulder(light: Picture) -> Picture:
-    """Roll highlights off: straight up to 0.5, then towards 1 without ever reaching it."""
+    """Compress highlights: linear up to 0.5, then asymptotically towards 1."""
     over = np.maximum(light - 0.5, 0)
     return np.where(light > 0.5, 0.5 + 0.5 * (1 - np.exp(-over / 0.5)), light).astype(np.float32)

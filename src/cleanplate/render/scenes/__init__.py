@@ -1,4 +1,5 @@
-"""Scenes to render, described without Blender: the asset folder, rooms, yards, table tops.
+"""Scenes to render, described without Blender: asset folder, interiors, outdoor scenes, table tops.
 
-Takes the asset folder and a seed; gives a `Setting`: models, slabs, light and camera ranges.
+Takes the asset folder and a seed; gives a `SceneDescription`: models, slabs, and ranges for
+light and cameras.
 """

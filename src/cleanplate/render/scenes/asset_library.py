@@ -1,7 +1,7 @@
-"""The asset folder: what is in it, and whose it is.
+"""Library of 3D assets: files, kinds, licences.
 
-`scenes/CATALOG.csv` and `subjects/CATALOG.csv` name every file with kind, source, licence
-and attribution; paths are relative to the CSV's folder.
+`scenes/CATALOG.csv` and `subjects/CATALOG.csv` list every file with kind, source, licence and
+attribution; paths are relative to the CSV's folder.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
 
-KEPT_OUT = ("*bookstore*", "*grey*white*", "*bit_living_room_wood*", "*aws_retail_*", "*Portrait*")
-"""Patterns of names that are left alone: what the validation pairs are made of, and pictures
-of people on walls, which an empty scene must not have."""
+EXCLUDED = ("*bookstore*", "*grey*white*", "*bit_living_room_wood*", "*aws_retail_*", "*Portrait*")
+"""Name patterns that are not used: assets of the validation pairs, and pictures of people on walls,
+which an empty scene must not have.
+"""
 
 _HALVES = ("scenes", "subjects")
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One file of the folder.
+    """One file of the asset folder.
 
     Args:
         path: relative to the asset folder.
         kind: world, room, building, street, nature, furniture, hdri, texture, person, ...
         name: short.
-        size: as the catalogue has it: "16.5x12.9x7.7" in metres, or words.
-        height: metres, of a subject; None where the catalogue does not say.
+        size: as in the catalogue: "16.5x12.9x7.7" in metres, or words.
+        height: metres, of a subject; None if not stated.
         rigged: has bones.
         source: repository and path it was taken from.
         license: SPDX-like name.
-        attribution: whom to name.
+        attribution: attribution line.
         notes: free text.
     """
 
@@ -53,7 +54,7 @@ class Asset:
 
     @property
     def box(self) -> tuple[float, float, float] | None:
-        """Width, depth and height in metres, where the catalogue has them."""
+        """Width, depth and height in metres, if stated."""
         parts = self.size.lower().partition(",")[0].replace(" m", "").split("x")
         try:
             x, y, z = (float(p) for p in parts)
@@ -62,13 +63,13 @@ class Asset:
         return x, y, z
 
 
-class Library:
-    """An asset folder, opened.
+class AssetLibrary:
+    """An asset folder.
 
     Args:
         folder: of the assets.
-        kept_out: patterns of paths and names that must be left alone.
-        scenes: kinds of scenes to compose, one after the other; () = all in their usual shares.
+        excluded: patterns of paths and names that are not used.
+        scenes: kinds of scenes to compose, in turn; () = all in their usual shares.
 
     Raises:
         CleanplateError: if there is no catalogue in it or a catalogue is damaged.
@@ -77,11 +78,11 @@ class Library:
     def __init__(
         self,
         folder: str | Path,
-        kept_out: Iterable[str] = KEPT_OUT,
+        excluded: Iterable[str] = EXCLUDED,
         scenes: Iterable[str] = (),
     ):
         self.folder = Path(folder)
-        self.kept_out = tuple(kept_out)
+        self.excluded = tuple(excluded)
         self.scenes = tuple(scenes)
         self.assets: dict[str, Asset] = {}
         for half in _HALVES:
@@ -95,20 +96,20 @@ class Library:
                 cure="Name the asset folder with --assets; docs/data.md says what lies in it.",
             )
 
-    def of(self, kind: str, under: str = "") -> list[Asset]:
-        """Give the assets of a kind, whose path begins with `under`, that may be used."""
+    def assets_of(self, kind: str, under: str = "") -> list[Asset]:
+        """Give the usable assets of a kind whose path begins with `under`."""
         return [
             a
             for a in self.assets.values()
-            if a.kind == kind and a.path.startswith(under) and not self.is_kept_out(a.path)
+            if a.kind == kind and a.path.startswith(under) and not self.is_excluded(a.path)
         ]
 
-    def is_kept_out(self, name: str) -> bool:
-        """Tell whether a path or name must be left alone."""
-        return any(fnmatch(name.lower(), pattern.lower()) for pattern in self.kept_out)
+    def is_excluded(self, name: str) -> bool:
+        """Tell whether a path or name matches an excluded pattern."""
+        return any(fnmatch(name.lower(), pattern.lower()) for pattern in self.excluded)
 
     def read_json(self, path: str) -> dict[str, Any]:
-        """Read a JSON file of the folder.
+        """Read a JSON object of the folder.
 
         Raises:
             CleanplateError: if it is missing or no JSON object.
@@ -127,14 +128,14 @@ class Library:
         """Give sources, licences and attributions of some files, each once and sorted.
 
         Raises:
-            CleanplateError: if a file stands in no catalogue.
+            CleanplateError: if a file is in no catalogue.
         """
         found: dict[str, set[str]] = {"source": set(), "license": set(), "attribution": set()}
         for path in paths:
             asset = self.assets.get(path)
             if asset is None:
                 raise CleanplateError(
-                    "stands in no CATALOG.csv, so its licence is unknown",
+                    "is in no CATALOG.csv, so its licence is unknown",
                     file=self.folder / path,
                     cure="Add its line, with source, license and attribution.",
                 )

@@ -1,4 +1,4 @@
-"""Which scene an item has: consecutive items share one, seen by several cameras."""
+"""Scene of each item: consecutive items share one, seen by several cameras."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.render.scenes import interiors, outdoor, tabletops
-from cleanplate.render.scenes.asset_library import Asset, Library
-from cleanplate.render.scenes.scene_description import Setting
+from cleanplate.render.scenes.asset_library import Asset, AssetLibrary
+from cleanplate.render.scenes.scene_description import SceneDescription
 
-VIEWS = 6
-"""Items per scene: reading one takes as long as rendering some pictures of it."""
-_TURN = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
-"""A third outdoors, a sixth table-tops, the rest furnished worlds and photoreal rooms."""
+ITEMS_PER_SCENE = 6
+"""Loading a scene takes as long as rendering some pictures of it."""
+_KIND_CYCLE = ("outdoor", "world", "room", "outdoor", "world", "tabletop")
+"""A third outdoors, a sixth table tops, the rest furnished worlds and photorealistic rooms."""
 
 
-def scene_of(library: Library, seed: int, index: int) -> Setting:
+def scene_for_item(library: AssetLibrary, seed: int, index: int) -> SceneDescription:
     """Give the scene of item `index`.
 
     Args:
-        library: what there is to compose from; kinds that it has nothing for are left out.
-        seed: of the whole rendering.
+        library: assets to compose from; kinds without assets are left out.
+        seed: of all items.
         index: of the item.
 
     Raises:
         CleanplateError: if the library has no scenes of those kinds.
     """
-    group = index // VIEWS
-    asked = library.scenes or _TURN
+    group = index // ITEMS_PER_SCENE
+    asked = library.scenes or _KIND_CYCLE
     kinds = tuple(k for k in asked if _has(library, k))
     if not kinds:
         raise CleanplateError(
@@ -37,26 +37,26 @@ def scene_of(library: Library, seed: int, index: int) -> Setting:
         )
     rng = np.random.default_rng([seed, 1, group])
     kind = kinds[group % len(kinds)]
-    # One after the other, not drawn: a short rendering has them all.
+    # In turn, not drawn, so that few items cover all.
     turn = group // len(kinds) + group % len(kinds)
     if kind == "outdoor":
-        return outdoor.outdoor(library, rng)
+        return outdoor.compose_outdoor(library, rng)
     if kind == "tabletop":
-        return tabletops.tabletop(library, rng)
+        return tabletops.compose_tabletop(library, rng)
     if kind == "world":
-        worlds = library.of("world")
-        return interiors.world(library, worlds[turn % len(worlds)], rng)
+        worlds = library.assets_of("world")
+        return interiors.load_world(library, worlds[turn % len(worlds)], rng)
     rooms = _rooms(library)
-    return interiors.room(library, rooms[turn % len(rooms)])
+    return interiors.load_room(library, rooms[turn % len(rooms)])
 
 
-def _has(library: Library, kind: str) -> bool:
+def _has(library: AssetLibrary, kind: str) -> bool:
     if kind == "outdoor":
-        return bool(library.of("building", "scenes/outdoor"))
+        return bool(library.assets_of("building", "scenes/outdoor"))
     if kind == "tabletop":
-        return any(0 < (a.height or 0) < 0.35 for a in library.of("object"))
-    return bool(library.of("world") if kind == "world" else _rooms(library))
+        return any(0 < (a.height or 0) < 0.35 for a in library.assets_of("object"))
+    return bool(library.assets_of("world") if kind == "world" else _rooms(library))
 
 
-def _rooms(library: Library) -> list[Asset]:
-    return library.of("room", "scenes/rooms/")
+def _rooms(library: AssetLibrary) -> list[Asset]:
+    return library.assets_of("room", "scenes/rooms/")

@@ -1,4 +1,4 @@
-"""What a scene is made of, said without Blender: models, slabs, light and a camera's shot."""
+"""Description of a scene to render, without Blender: models, slabs, lights and camera poses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class Stand:
-    """Where a model stands, by its footprint.
+class StandingPose:
+    """Pose of a model on the ground, by its footprint.
 
     Args:
         x: metres, of the middle of its bounding box.
         y: likewise.
-        z: its lowest point; None lets it down on what lies below `drop_from`.
+        z: its lowest point; None drops it on the surface below `drop_from`.
         turn: radians about the vertical, counter-clockwise.
-        scale: by which it is enlarged.
-        lean: radians about the horizontal before the turn (a thing lying on its side).
-        drop_from: metres, from which it is let down.
+        scale: factor of its size.
+        lean: radians about the horizontal before the turn (an object on its side).
+        drop_from: metres, height from which it is dropped.
     """
 
     x: float
@@ -37,10 +37,10 @@ class Stand:
 
 @dataclass(frozen=True)
 class Model:
-    """A GLB file of the asset folder and where it is; `matrix` as a world file gives it."""
+    """A GLB file of the asset folder and its pose; a matrix as in a world file."""
 
     path: str
-    where: Stand | Matrix
+    where: StandingPose | Matrix
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Slab:
 
 @dataclass(frozen=True)
 class Lamp:
-    """A square area lamp that shines down or, from the side, at `aim`; the camera sees it not."""
+    """A square area lamp that shines down, or at `aim`; invisible to the camera."""
 
     position: Point
     side: float
@@ -69,7 +69,7 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Sun:
-    """The sun: radians over the horizon and about the vertical, its width, W/m2 and colour."""
+    """The sun: elevation, azimuth and angular diameter in radians, W/m2, linear colour."""
 
     elevation: float
     azimuth: float
@@ -80,12 +80,15 @@ class Sun:
 
 @dataclass(frozen=True)
 class Light:
-    """All light of one picture, besides what glows in the scene itself.
+    """All light of one picture, besides emitters of the scene itself.
 
     Args:
         sky: path of the EXR panorama; None = `ambient` all round.
         sky_strength: mean radiance the panorama is scaled to.
         sky_turn: radians about the vertical.
+        ambient: linear light.
+        sun: or None.
+        lamps: area lamps.
     """
 
     sky: str | None = None
@@ -97,8 +100,8 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A camera place that is known to be good: position, heading (radians), focal / width."""
+class CameraSpot:
+    """A known good camera place: position, heading (radians), focal length / picture width."""
 
     position: Point
     heading: float
@@ -106,20 +109,20 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SceneDescription:
     """A scene without camera and light.
 
     Args:
-        name: written into each picture's record as its world.
+        name: written into each picture's JSON as its world.
         kind: world, room, outdoor or tabletop.
-        models: in the order in which they are put down.
-        slabs: put down before the models.
+        models: in the order of placement.
+        slabs: placed before the models.
         area: x0, y0, x1, y1 in metres, where cameras (and subjects) may be; None = all over
-            what was built.
-        ground: metres, height of what subjects stand on.
+            the models.
+        ground: metres, height of the surface that subjects stand on.
         ceiling: metres; cameras stay below it.
-        spots: camera places known to be good.
-        aims: x and y of what close cameras like to look at.
+        spots: known good camera places.
+        aims: x and y that close cameras look at.
         lamp_spacing: metres between ceiling lamps.
         lamp_height: metres.
         lamp_watts: least and most.
@@ -133,7 +136,7 @@ class Setting:
     area: tuple[float, float, float, float] | None = None
     ground: float = 0.0
     ceiling: float = 2.9
-    spots: tuple[Spot, ...] = ()
+    spots: tuple[CameraSpot, ...] = ()
     aims: tuple[tuple[float, float], ...] = ()
     lamp_spacing: float = 4.0
     lamp_height: float = 2.4
@@ -142,8 +145,8 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A camera before it is known whether it sees anything.
+class CameraPose:
+    """A camera pose, before it is tested.
 
     Args:
         mode: eye, desk, cctv, low or close.
@@ -151,7 +154,7 @@ class Shot:
         heading: radians, counter-clockwise from +X.
         pitch: radians, up is positive.
         focal: focal length / picture width.
-        f_number: for depth of field; None = sharp all over.
+        f_number: for depth of field; None = sharp everywhere.
     """
 
     mode: str

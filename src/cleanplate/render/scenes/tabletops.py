@@ -1,4 +1,4 @@
-"""Table-tops and shelves with small things on them, as a robot cell or a photographer sees them."""
+"""Table-top scenes: small objects on a table, a bench or a shelf, seen close."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import math
 
 import numpy as np
 
-from cleanplate.render.scenes.asset_library import Asset, Library
-from cleanplate.render.scenes.scene_description import Model, Point, Setting, Slab, Stand
+from cleanplate.render.scenes.asset_library import Asset, AssetLibrary
+from cleanplate.render.scenes.scene_description import (
+    Model,
+    Point,
+    SceneDescription,
+    Slab,
+    StandingPose,
+)
 
 _TABLES = ("furniture_gazebo/", "KitchenTable", "CoffeeTable", "ReadingDesk", "TVCabinet")
 _SMALL = 0.35
-"""Metres: higher things do not stand on tables."""
+"""Metres: higher objects are not placed on tables."""
 _SURFACES = ("wood", "Wood", "marble", "Marble", "concrete_1", "Worktop", "cardboard", "Tiles036")
 _WALLS = ("wall", "stucco", "brick", "cinder", "Wallpaper", "wallpaper", "concrete", "Fabric")
 _WALL: Point = (12.0, 0.1, 3.0)
@@ -19,8 +25,8 @@ _FLOOR: tuple[Point, Point] = (0.0, 0.0, -0.05), (12.0, 12.0, 0.1)
 _FLOORS = ("floor", "Floor", "concrete", "tiles", "Tiles", "planks")
 
 
-def tabletop(library: Library, rng: np.random.Generator) -> Setting:
-    """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small things."""
+def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
+    """Compose a table, a bench (half of the time) or a shelf with 3 to 12 small objects."""
     draw = rng.random()
     if draw < 0.25:
         return _shelf(library, rng)
@@ -34,7 +40,7 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
             slabs.append(Slab((x, 0, 1.5), (0.1, 12, 3.0), slabs[-1].texture, 1.4))
     models = []
     tables = _tables(library)
-    if draw < 0.6 or not tables:  # a bench: a plain top, as in a cell or a studio
+    if draw < 0.6 or not tables:  # a bench: a plain top, as in a robot cell or a studio
         top = rng.uniform(0.7, 1.0)
         half_x, half_y = rng.uniform(0.5, 1.0), rng.uniform(0.3, 0.45)
         board = (0.0, 0.0, top - 0.02), (2 * half_x, 2 * half_y, 0.04)
@@ -46,10 +52,10 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
         half_x, half_y = width * 0.36, depth * 0.36
         if round(turn / (math.pi / 2)) % 2:
             half_x, half_y = half_y, half_x
-        models.append(Model(table.path, Stand(0, 0, 0.0, turn)))
+        models.append(Model(table.path, StandingPose(0, 0, 0.0, turn)))
     things = _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
     models += things
-    return Setting(
+    return SceneDescription(
         name="tabletop",
         kind="tabletop",
         slabs=tuple(slabs),
@@ -61,8 +67,8 @@ def tabletop(library: Library, rng: np.random.Generator) -> Setting:
     )
 
 
-def _shelf(library: Library, rng: np.random.Generator) -> Setting:
-    """Boards before a wall; the camera looks at one of them."""
+def _shelf(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
+    """Shelves before a wall; the camera looks at one of them."""
     floor = _slab(library, rng, _FLOORS, _FLOOR, tile=1.6)
     wall = _slab(library, rng, _WALLS, ((0, 0.25, 1.5), _WALL), tile=1.4)
     depth, half = rng.uniform(0.3, 0.45), rng.uniform(0.5, 1.0)
@@ -87,7 +93,7 @@ def _shelf(library: Library, rng: np.random.Generator) -> Setting:
             things = _things(library, rng, free, top + step * 0.8)
             models += things
             aims = _places(things) if k == chosen else aims
-    return Setting(
+    return SceneDescription(
         name="shelf",
         kind="tabletop",
         slabs=tuple(slabs),
@@ -100,13 +106,13 @@ def _shelf(library: Library, rng: np.random.Generator) -> Setting:
 
 
 def _things(
-    library: Library,
+    library: AssetLibrary,
     rng: np.random.Generator,
     area: tuple[float, float, float, float],
     drop_from: float,
 ) -> list[Model]:
-    """Small things let down at places that do not crowd each other."""
-    things = [a for a in library.of("object") if 0 < (a.height or 1) < _SMALL]
+    """Drop small objects at places that keep a distance from each other."""
+    things = [a for a in library.assets_of("object") if 0 < (a.height or 1) < _SMALL]
     models: list[Model] = []
     taken: list[tuple[float, float]] = []
     for _ in range(int(rng.integers(3, 13)) if things else 0):
@@ -116,31 +122,33 @@ def _things(
             if all(math.hypot(x - a, y - b) > 0.17 for a, b in taken):
                 taken.append((x, y))
                 turn = rng.uniform(0, 2 * math.pi)
-                models.append(Model(thing.path, Stand(x, y, None, turn, drop_from=drop_from)))
+                models.append(
+                    Model(thing.path, StandingPose(x, y, None, turn, drop_from=drop_from))
+                )
                 break
     return models
 
 
 def _places(models: list[Model]) -> tuple[tuple[float, float], ...]:
-    return tuple((m.where.x, m.where.y) for m in models if isinstance(m.where, Stand))
+    return tuple((m.where.x, m.where.y) for m in models if isinstance(m.where, StandingPose))
 
 
-def _tables(library: Library) -> list[Asset]:
-    return [a for a in library.of("furniture") if any(t in a.path for t in _TABLES)]
+def _tables(library: AssetLibrary) -> list[Asset]:
+    return [a for a in library.assets_of("furniture") if any(t in a.path for t in _TABLES)]
 
 
 def _slab(
-    library: Library,
+    library: AssetLibrary,
     rng: np.random.Generator,
     names: tuple[str, ...],
     box: tuple[Point, Point],
     *,
     tile: float,
 ) -> Slab:
-    """Give a slab (centre, size) with a texture that fits; one in four is of a plain colour."""
+    """Give a slab (centre, size) with a matching texture; one in four has a plain colour."""
     found = [
         t.path
-        for t in library.of("texture")
+        for t in library.assets_of("texture")
         if any(n in t.name for n in names) and not t.name.endswith(("_Normal", "_Roughness"))
     ]
     grey = rng.uniform(0.08, 0.85)

@@ -1,4 +1,4 @@
-"""How the body carries itself, drawn at random: on its feet, seated, low on the ground."""
+"""Base poses of people, drawn from the seed: standing, walking, seated, low on the ground."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from cleanplate.render.subjects.skeleton import Arm, Leg, Pose
 
 
-def hanging(rng: np.random.Generator) -> Arm:
-    """Let an arm hang, nearly."""
+def hanging_arm(rng: np.random.Generator) -> Arm:
+    """Draw a nearly hanging arm."""
     return Arm(
         out=rng.uniform(7, 18),
         forward=rng.normal(2, 7),
@@ -22,19 +22,19 @@ def hanging(rng: np.random.Generator) -> Arm:
 
 
 def standing_leg(rng: np.random.Generator) -> Leg:
-    """Stand on a leg."""
+    """Draw a straight standing leg."""
     return Leg(rng.normal(0, 3), rng.uniform(1, 8), rng.uniform(0, 18), rng.uniform(0, 5))
 
 
 def stand(rng: np.random.Generator) -> Pose:
-    """Stand, the weight on one leg."""
+    """Draw a standing pose with the weight on one leg."""
     # The weight on one leg, the other knee a little bent.
     bent = rng.uniform(0, 18)
     free = Leg(bent * 0.7, rng.uniform(2, 9), rng.uniform(5, 25), bent, bent * 0.3)
     return Pose(
         "stand",
-        hanging(rng),
-        hanging(rng),
+        hanging_arm(rng),
+        hanging_arm(rng),
         standing_leg(rng),
         free,
         bend=rng.normal(2, 3),
@@ -42,7 +42,7 @@ def stand(rng: np.random.Generator) -> Pose:
 
 
 def walk(rng: np.random.Generator) -> Pose:
-    """Walk: somewhere between the heel's contact and the legs' passing."""
+    """Draw a phase of a walk, from heel contact to the legs' passing."""
     stride, phase = rng.uniform(16, 30), rng.random()
     swing = stride * rng.uniform(0.7, 1.2)
     # From heel contact (phase 0) to the legs' passing (phase 1).
@@ -52,13 +52,13 @@ def walk(rng: np.random.Generator) -> Pose:
     return Pose(
         "walk",
         replace(
-            hanging(rng),
+            hanging_arm(rng),
             forward=-swing * (1 - 0.8 * phase) * 0.8,
             elbow=rng.uniform(8, 25),
             twist=rng.uniform(0, 15),
         ),
         replace(
-            hanging(rng),
+            hanging_arm(rng),
             forward=swing * (1 - 0.8 * phase),
             elbow=rng.uniform(18, 50),
             twist=rng.uniform(5, 25),
@@ -71,7 +71,7 @@ def walk(rng: np.random.Generator) -> Pose:
 
 
 def run(rng: np.random.Generator) -> Pose:
-    """Run."""
+    """Draw a phase of a run."""
     knee = rng.uniform(70, 105)
     return Pose(
         "run",
@@ -85,7 +85,7 @@ def run(rng: np.random.Generator) -> Pose:
 
 
 def sit(rng: np.random.Generator) -> Pose:
-    """Sit as on a chair."""
+    """Draw a pose seated on a chair."""
     back = rng.uniform(-12, 14)
     hands = rng.random()
 
@@ -103,18 +103,18 @@ def sit(rng: np.random.Generator) -> Pose:
         knee = rng.uniform(72, 108)
         return Leg(rng.uniform(82, 92) + back, rng.uniform(2, 14), rng.uniform(0, 12), knee, 0)
 
-    legs = [flat(one, back) for one in (leg(), leg())]
-    arms = [on_thigh(), on_thigh() if hands < 0.65 else before(rng)]
+    legs = [with_flat_foot(one, back) for one in (leg(), leg())]
+    arms = [on_thigh(), on_thigh() if hands < 0.65 else hand_before_chest(rng)]
     return Pose("sit", arms[0], arms[1], legs[0], legs[1], lean=back, bend=rng.uniform(0, 15))
 
 
-def flat(leg: Leg, lean: float = 0.0) -> Leg:
-    """Put the foot flat on the floor."""
+def with_flat_foot(leg: Leg, lean: float = 0.0) -> Leg:
+    """Set the foot flat on the floor."""
     return replace(leg, foot=float(np.clip(leg.forward - leg.knee - lean, -30, 50)))
 
 
 def sit_floor(rng: np.random.Generator) -> Pose:
-    """Sit on the floor, the legs before."""
+    """Draw a pose seated on the floor, legs in front."""
     back = rng.uniform(-18, 6)
 
     def leg() -> Leg:
@@ -133,8 +133,8 @@ def sit_floor(rng: np.random.Generator) -> Pose:
     )
 
 
-def before(rng: np.random.Generator) -> Arm:
-    """Raise a hand before the chest, talking."""
+def hand_before_chest(rng: np.random.Generator) -> Arm:
+    """Draw an arm with the hand before the chest, as in talking."""
     return Arm(
         out=rng.uniform(8, 28),
         forward=rng.uniform(5, 45),
@@ -147,13 +147,15 @@ def before(rng: np.random.Generator) -> Arm:
 
 
 def crouch(rng: np.random.Generator) -> Pose:
-    """Crouch."""
+    """Draw a crouching pose."""
     deep, lean = rng.uniform(0, 1), rng.uniform(8, 24)
     thigh, knee = 70 + 45 * deep + 0.6 * lean, 85 + 48 * deep
 
     def leg() -> Leg:
         out = rng.uniform(6, 18)
-        return flat(Leg(thigh + rng.normal(0, 3), out, out, knee + rng.normal(0, 4)), lean)
+        return with_flat_foot(
+            Leg(thigh + rng.normal(0, 3), out, out, knee + rng.normal(0, 4)), lean
+        )
 
     arm = Arm(
         out=rng.uniform(8, 22),
@@ -168,22 +170,29 @@ def crouch(rng: np.random.Generator) -> Pose:
 
 
 def kneel(rng: np.random.Generator) -> Pose:
-    """Kneel on one knee."""
+    """Draw a pose kneeling on one knee."""
     lean = rng.uniform(0, 16)
-    front = flat(Leg(92 + lean, 5, 6, rng.uniform(86, 98)), lean)
+    front = with_flat_foot(Leg(92 + lean, 5, 6, rng.uniform(86, 98)), lean)
     down = Leg(lean + rng.uniform(-6, 4), 3, 0, rng.uniform(84, 94), rng.uniform(20, 45))
     return Pose(
-        "kneel", before(rng), hanging(rng), front, down, lean=lean, bend=rng.uniform(4, 22), nod=8
+        "kneel",
+        hand_before_chest(rng),
+        hanging_arm(rng),
+        front,
+        down,
+        lean=lean,
+        bend=rng.uniform(4, 22),
+        nod=8,
     )
 
 
 def bow(rng: np.random.Generator) -> Pose:
-    """Bend down to something."""
+    """Draw a pose bent down."""
     lean = rng.uniform(25, 55)
     knee = rng.uniform(5, 35)
 
     def leg() -> Leg:
-        return flat(Leg(lean + 0.5 * knee, rng.uniform(2, 8), 8, knee), lean)
+        return with_flat_foot(Leg(lean + 0.5 * knee, rng.uniform(2, 8), 8, knee), lean)
 
     def arm() -> Arm:
         return Arm(

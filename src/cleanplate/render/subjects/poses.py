@@ -1,4 +1,4 @@
-"""Poses of people, drawn at random: no two are the same."""
+"""Poses of people, drawn from the seed: base poses with gestures."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from dataclasses import replace
 import numpy as np
 
 from cleanplate.render.subjects.base_poses import (
-    before,
     bow,
     crouch,
-    flat,
-    hanging,
+    hand_before_chest,
+    hanging_arm,
     kneel,
     run,
     sit,
     sit_floor,
     stand,
     walk,
+    with_flat_foot,
 )
-from cleanplate.render.subjects.skeleton import Arm, Leg, Pose, mirrored, within_limits
+from cleanplate.render.subjects.skeleton import Arm, Leg, Pose, mirrored_pose, within_limits
 
-Draw = Callable[[np.random.Generator], Pose]
+PoseSampler = Callable[[np.random.Generator], Pose]
 
 
-def draw(rng: np.random.Generator, name: str | None = None) -> Pose:
-    """Draw a pose, by its name or one of all; no two are the same.
+def sample_pose(rng: np.random.Generator, name: str | None = None) -> Pose:
+    """Draw a pose, by its name or any.
 
     Args:
-        rng: decides everything.
-        name: one of `NAMES`.
+        rng: drawn from.
+        name: one of `POSE_NAMES`.
     """
     if name is None:
-        name = str(rng.choice(NAMES, p=_WEIGHTS))
+        name = str(rng.choice(POSE_NAMES, p=_WEIGHTS))
     pose = _POSES[name][0](rng)
     if rng.random() < 0.5:
-        pose = mirrored(pose)
+        pose = mirrored_pose(pose)
     varied = replace(
         pose,
         name=name,
@@ -53,8 +53,8 @@ def _gesture(rng: np.random.Generator) -> Pose:
     both = rng.random() < 0.6
     return replace(
         stand(rng),
-        left=before(rng),
-        right=before(rng) if both else hanging(rng),
+        left=hand_before_chest(rng),
+        right=hand_before_chest(rng) if both else hanging_arm(rng),
         bend=rng.normal(3, 4),
     )
 
@@ -68,7 +68,7 @@ def _wave(rng: np.random.Generator) -> Pose:
         turn=rng.uniform(-10, 20),
         curl=rng.uniform(0, 12),
     )
-    return replace(stand(rng), left=arm, right=hanging(rng))
+    return replace(stand(rng), left=arm, right=hanging_arm(rng))
 
 
 def _point(rng: np.random.Generator) -> Pose:
@@ -96,11 +96,11 @@ def _reach(rng: np.random.Generator) -> Pose:
     return replace(
         stand(rng),
         left=arm,
-        right=replace(hanging(rng), forward=rng.uniform(-15, 40), elbow=rng.uniform(10, 70)),
+        right=replace(hanging_arm(rng), forward=rng.uniform(-15, 40), elbow=rng.uniform(10, 70)),
         lean=0 if up else rng.uniform(5, 14),
         bend=rng.uniform(-6, 2) if up else rng.uniform(5, 20),
         nod=-18 if up else 5,
-        left_leg=flat(Leg(12, 4, 8, 14)) if not up else Leg(),
+        left_leg=with_flat_foot(Leg(12, 4, 8, 14)) if not up else Leg(),
     )
 
 
@@ -132,7 +132,7 @@ def _hips(rng: np.random.Generator) -> Pose:
         )
 
     return replace(
-        stand(rng), left=akimbo(), right=akimbo() if rng.random() < 0.6 else hanging(rng)
+        stand(rng), left=akimbo(), right=akimbo() if rng.random() < 0.6 else hanging_arm(rng)
     )
 
 
@@ -182,7 +182,7 @@ def _offer(rng: np.random.Generator) -> Pose:
     return replace(stand(rng), left=arm, holding="left", bend=rng.uniform(0, 12))
 
 
-_POSES: Mapping[str, tuple[Draw, float]] = {
+_POSES: Mapping[str, tuple[PoseSampler, float]] = {
     "stand": (stand, 3),
     "walk": (walk, 3),
     "sit": (sit, 2.5),
@@ -204,8 +204,8 @@ _POSES: Mapping[str, tuple[Draw, float]] = {
     "offer": (_offer, 0.6),
 }
 
-NAMES: tuple[str, ...] = tuple(_POSES)
-"""What `draw` can draw."""
+POSE_NAMES: tuple[str, ...] = tuple(_POSES)
+"""Names of poses for `sample_pose`."""
 
 _WEIGHTS = np.array([weight for _, weight in _POSES.values()])
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()

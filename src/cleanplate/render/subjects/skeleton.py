@@ -1,7 +1,7 @@
-"""The body's posture as angles of its joints, and the turns of bones they mean.
+"""Skeleton of people: joint angles of a pose, and the bone rotations they give.
 
-The body faces -Y, its left is +X, up is +Z, and it rests in a T: arms out to the sides, palms
-down. Angles are degrees. Nothing here knows of Blender.
+The body faces -Y, its left is +X, up is +Z; its rest pose is a T: arms out to the sides, palms
+down. Angles are degrees. Independent of Blender.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Arm:
     """One arm; zero everywhere hangs straight down with the palm to the thigh.
 
     Args:
-        out: away from the body to the side, 90 is level.
-        forward: up in front, 90 is level.
+        out: abduction to the side, 90 is level.
+        forward: flexion in front, 90 is level.
         across: a raised arm swung inwards, about the vertical.
         twist: of the upper arm inwards: with a bent elbow the hand comes before the belly.
         elbow: bend, 0 is straight.
@@ -50,7 +50,7 @@ class Leg:
         out: of the thigh to the side.
         turn: of the toes outwards.
         knee: bend, 0 is straight.
-        foot: the toes' way down, 0 stands at a right angle to the shin.
+        foot: plantar flexion, 0 is a right angle to the shin.
     """
 
     forward: float = 0.0
@@ -62,16 +62,16 @@ class Leg:
 
 @dataclass(frozen=True)
 class Pose:
-    """A body's posture.
+    """A body pose as joint angles in degrees.
 
     Args:
-        name: what it shows, such as `walk`.
+        name: of the pose, such as `walk`.
         left, right: arms.
         left_leg, right_leg: legs.
         lean: of the whole body forwards, at the hips.
         bend, side, twist: of the spine forwards, to its left, about itself to its left.
         nod, look, tilt: of the head down, to its left, to its left shoulder.
-        holding: the hands that hold something: "", "left", "right" or "both".
+        holding: the hands that hold an object: "", "left", "right" or "both".
     """
 
     name: str
@@ -104,13 +104,13 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "leg.knee": (0, 145),
     "leg.foot": (-30, 50),
 }
-"""Degrees that joints of the living can take."""
+"""Anatomical range of each joint angle in degrees."""
 
 _FINGERS = ("Index", "Middle", "Ring", "Pinky")
 
 
-def about(axis: str, degrees: float) -> Rotation:
-    """Rotation about a coordinate axis, counter-clockwise seen from the axis' end."""
+def axis_rotation(axis: str, degrees: float) -> Rotation:
+    """Give the rotation (3, 3) about a coordinate axis, counter-clockwise seen from its end."""
     angle = np.radians(degrees)
     c, s = float(np.cos(angle)), float(np.sin(angle))
     i, j = {"X": (1, 2), "Y": (2, 0), "Z": (0, 1)}[axis]
@@ -120,21 +120,23 @@ def about(axis: str, degrees: float) -> Rotation:
     return turn
 
 
-def turns(pose: Pose) -> dict[str, Rotation]:
-    """Give each bone's turn against its parent, in the axes of the body at rest.
+def bone_rotations(pose: Pose) -> dict[str, Rotation]:
+    """Give each bone's rotation (3, 3) against its parent, in the axes of the body at rest.
 
-    A bone's rotation in the world is its parent's times its own turn times its rest.
+    A bone's rotation in the world is its parent's times its own times its rest rotation.
     """
-    found = {"Hips": about("X", pose.lean)}
+    found = {"Hips": axis_rotation("X", pose.lean)}
     for bone in ("Spine", "Spine1", "Spine2"):
         found[bone] = (
-            about("Z", pose.twist / 3) @ about("Y", pose.side / 3) @ about("X", pose.bend / 3)
+            axis_rotation("Z", pose.twist / 3)
+            @ axis_rotation("Y", pose.side / 3)
+            @ axis_rotation("X", pose.bend / 3)
         )
     for bone, share in (("Neck", 0.4), ("Head", 0.6)):
         found[bone] = (
-            about("Z", pose.look * share)
-            @ about("Y", pose.tilt * share)
-            @ about("X", pose.nod * share)
+            axis_rotation("Z", pose.look * share)
+            @ axis_rotation("Y", pose.tilt * share)
+            @ axis_rotation("X", pose.nod * share)
         )
     for side, arm, leg in (
         ("Left", pose.left, pose.left_leg),
@@ -142,12 +144,12 @@ def turns(pose: Pose) -> dict[str, Rotation]:
     ):
         limb = {**_arm(arm), **_leg(leg)}
         for bone, turn in limb.items():
-            found[side + bone] = turn if side == "Left" else _mirrored(turn)
+            found[side + bone] = turn if side == "Left" else _mirrored_rotation(turn)
     return found
 
 
-def mirrored(pose: Pose) -> Pose:
-    """Give the pose with left and right exchanged."""
+def mirrored_pose(pose: Pose) -> Pose:
+    """Exchange left and right."""
     hand = {"left": "right", "right": "left"}.get(pose.holding, pose.holding)
     return replace(
         pose,
@@ -164,43 +166,45 @@ def mirrored(pose: Pose) -> Pose:
 
 
 def _arm(arm: Arm) -> dict[str, Rotation]:
-    # A shoulder blade goes along when the arm rises over the level.
+    # The shoulder blade rises with an arm above the horizontal.
     rise = max(0.0, max(arm.out, arm.forward) - 80) * 0.25
     upper = (
-        about("Z", -arm.across)
-        @ about("X", -arm.forward)
-        @ about("Y", 90 - arm.out)
-        @ about("X", arm.twist)
+        axis_rotation("Z", -arm.across)
+        @ axis_rotation("X", -arm.forward)
+        @ axis_rotation("Y", 90 - arm.out)
+        @ axis_rotation("X", arm.twist)
     )
     bones = {
-        "Shoulder": about("Y", -rise),
-        "Arm": about("Y", rise) @ upper,
-        "ForeArm": about("Z", -arm.elbow) @ about("X", arm.turn * 0.5),
-        "Hand": about("X", arm.turn * 0.5) @ about("Y", arm.wrist),
+        "Shoulder": axis_rotation("Y", -rise),
+        "Arm": axis_rotation("Y", rise) @ upper,
+        "ForeArm": axis_rotation("Z", -arm.elbow) @ axis_rotation("X", arm.turn * 0.5),
+        "Hand": axis_rotation("X", arm.turn * 0.5) @ axis_rotation("Y", arm.wrist),
     }
     for finger in _FINGERS:
         for joint, share in ((1, 0.8), (2, 1.0), (3, 0.7)):
-            bones[f"Hand{finger}{joint}"] = about("Y", arm.curl * share)
-    bones["HandThumb2"] = about("Z", -0.35 * arm.curl)
-    bones["HandThumb3"] = about("Z", -0.35 * arm.curl)
+            bones[f"Hand{finger}{joint}"] = axis_rotation("Y", arm.curl * share)
+    bones["HandThumb2"] = axis_rotation("Z", -0.35 * arm.curl)
+    bones["HandThumb3"] = axis_rotation("Z", -0.35 * arm.curl)
     return bones
 
 
 def _leg(leg: Leg) -> dict[str, Rotation]:
     return {
-        "UpLeg": about("X", -leg.forward) @ about("Y", -leg.out) @ about("Z", leg.turn),
-        "Leg": about("X", leg.knee),
-        "Foot": about("X", leg.foot),
+        "UpLeg": axis_rotation("X", -leg.forward)
+        @ axis_rotation("Y", -leg.out)
+        @ axis_rotation("Z", leg.turn),
+        "Leg": axis_rotation("X", leg.knee),
+        "Foot": axis_rotation("X", leg.foot),
     }
 
 
-def _mirrored(turn: Rotation) -> Rotation:
+def _mirrored_rotation(turn: Rotation) -> Rotation:
     flip = np.diag([-1.0, 1.0, 1.0])
     return flip @ turn @ flip
 
 
 def within_limits(pose: Pose) -> Pose:
-    """Give the pose with each arm and leg inside `LIMITS`."""
+    """Clip each arm and leg to `LIMITS`."""
     return replace(
         pose,
         left=Arm(**_clipped("arm", pose.left)),

@@ -1,13 +1,12 @@
-"""Decoded plates and cutouts in a file that all workers and runs share.
+"""Disk cache of decoded plates and cutouts, mapped into memory and shared by all processes.
 
-Reading an asset from PNG and JPEG takes as long as composing several samples from it, and what
-is read fills each process's memory anew. Here a folder's assets are decoded once, with a cutout's
-levels and a plate's standing points, into one file that is mapped into memory. Samples made from
-it are the same to the byte.
+Decoding an asset from PNG and JPEG takes as long as composing several samples of it. Here the
+assets of one folder are decoded once, with a cutout's pyramid levels and a plate's standing
+points, into one file. Samples are the same bytes with and without the cache.
 
-An entry holds as long as the asset's files keep their sizes and times of change; of what has
-changed or is new only that is decoded again. Faulty assets are left to whoever needs them, who is
-then told as without this file.
+An entry is valid while the asset's files keep their sizes and modification times; changed and new
+assets alone are decoded again. Assets that cannot be read have an empty entry: the reader of the
+folder reports the error.
 """
 
 from __future__ import annotations
@@ -34,21 +33,23 @@ from cleanplate.files.array_file import Array, ArrayFile, Item, write_arrays
 from cleanplate.files.lock import held_alone
 from cleanplate.formats import decoding, pictures
 from cleanplate.matte import fill
-from cleanplate.synthesis.assets import catalogue
+from cleanplate.synthesis.assets import asset_folder, catalogue
 from cleanplate.synthesis.assets import cutout as cutout_module
 from cleanplate.synthesis.assets import plate as plate_module
-from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, asset_files
+from cleanplate.synthesis.assets.asset_folder import asset_files
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.assets.cutout import BORDER, Cutout, Footprint, PyramidLevel
 from cleanplate.synthesis.assets.plate import Camera, Plate, StandingPoints
 
 MAX_BYTES = 4 << 30
-"""Bytes that one folder's assets may take; those beyond are read as without a cache."""
+"""Bytes of one folder's decoded assets; those beyond it are decoded in each process."""
 _CACHE_SIZE_FACTOR = 4
-"""All files of a cache together take at most so many times as much."""
+"""All files of a cache folder together hold at most this many times the limit of one."""
 _LOCK_TIMEOUT = 3600.0
-"""Seconds that another process may take to fill the cache."""
+"""Seconds to wait for another process that fills the cache."""
 _SUFFIX = ".assets"
 _READERS = (
+    asset_folder,
     catalogue,
     conversion,
     cutout_module,
@@ -59,7 +60,7 @@ _READERS = (
     pictures,
     plate_module,
 )
-"""Modules whose text decides what an asset decodes to."""
+"""Modules whose source decides what an asset decodes to."""
 _log = logging.getLogger(__name__)
 
 Asset = TypeVar("Asset", Plate, Cutout)
@@ -69,7 +70,7 @@ Folder = TypeVar("Folder", PlateFolder, CutoutFolder)
 class AssetCache(Generic[Asset]):
     """The decoded assets of one folder, for `PlateFolder` and `CutoutFolder`.
 
-    Pickled it is its path alone; another process maps the file itself.
+    Pickles as its path; the other process maps the file itself.
     """
 
     def __init__(self, file: Path):
@@ -83,26 +84,26 @@ class AssetCache(Generic[Asset]):
         self.__init__(**state)  # type: ignore[misc]
 
     def get(self, path: Path) -> Asset | None:
-        """Give the asset whose picture is `path`; None if it is not here as it is now."""
+        """Give the asset whose picture is `path`; None if it has no valid entry."""
         arrays = self._arrays
         if not _is_current(arrays, path):
             return None
         item = arrays.item(path.name)
-        whole: Any = None  # looked at, but faulty or one too many
+        whole: Any = None  # an empty entry: unreadable, or beyond the limit
         if item.arrays:
             whole = _plate_from(item) if item.facts["noun"] == "plate" else _cutout_from(item)
         return whole  # type: ignore[no-any-return]
 
 
 def with_cache(folder: Folder, cache: Path, limit: int = MAX_BYTES) -> Folder:
-    """Let a folder's assets come from the cache in `cache`, which takes in what it lacks first.
+    """Let a folder read its assets from a cache file, which is updated first.
 
-    A cache that cannot be used is done without, and the log says so. Two processes do not fill
-    it at the same time: the second waits and finds the work done.
+    If the cache cannot be used, the folder is returned without it and a warning is logged. Only
+    one process at a time writes a cache; the others wait for it.
 
     Args:
         folder: of one directory, as `open` gives it.
-        cache: made if it is not there.
+        cache: folder of the cache; created if missing.
         limit: bytes that the folder's assets may take.
     """
     place = folder.files[0].parent.resolve() if folder.files else Path()
@@ -119,7 +120,7 @@ def with_cache(folder: Folder, cache: Path, limit: int = MAX_BYTES) -> Folder:
         write_arrays(file, decoder_version(), _items(folder, ArrayFile.open(file), limit))
 
     try:
-        fill(cache, file, is_complete, write, limit)
+        update_cache_file(cache, file, is_complete, write, limit)
     except (OSError, CleanplateError) as error:
         _log.warning("assets are decoded in every process, without a cache: %s", error)
         return folder
@@ -129,9 +130,10 @@ def with_cache(folder: Folder, cache: Path, limit: int = MAX_BYTES) -> Folder:
 
 @cache
 def decoder_version(*readers: ModuleType) -> str:
-    """Say what decides how files are decoded: versions, and the text of the modules that read.
+    """Give a text that changes whenever files may decode differently: versions and source digest.
 
-    `readers` come on top of those of plates and cutouts.
+    Args:
+        readers: further modules that decide the decoding, besides those of plates and cutouts.
     """
     text = hashlib.sha256()
     for module in _READERS:
@@ -145,14 +147,14 @@ def decoder_version(*readers: ModuleType) -> str:
 def _source(module: ModuleType) -> bytes:
     try:
         return inspect.getsource(module).encode()
-    except OSError:  # it was installed without: the version has to do
+    except OSError:  # installed without source: the version has to do
         return b""
 
 
-def fill(
+def update_cache_file(
     cache: Path, file: Path, is_complete: Callable[[], bool], write: Callable[[], None], limit: int
 ) -> None:
-    """Let `write` make a file of the cache if it is not whole; one process at a time.
+    """Call `write` if the cache file is not complete, under the lock of the cache folder.
 
     Raises:
         CleanplateError, OSError: if the cache cannot be used.
@@ -160,14 +162,14 @@ def fill(
     cache.mkdir(parents=True, exist_ok=True)
     if not is_complete():
         with held_alone(cache, _LOCK_TIMEOUT):
-            if not is_complete():  # nobody else has done it meanwhile
+            if not is_complete():  # another process may have written it meanwhile
                 write()
                 _evict(cache, file, _CACHE_SIZE_FACTOR * limit)
-    os.utime(file)  # in use: the last to make room for others
+    os.utime(file)  # marks it as recently used
 
 
 def default_cache() -> Path:
-    """Give the folder for decoded assets in this system's place for caches."""
+    """Give the folder for decoded assets below the system's cache folder."""
     home = Path.home()
     if sys.platform == "win32":
         base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -179,7 +181,7 @@ def default_cache() -> Path:
 
 
 def _file_stamps(path: Path) -> list[list[Any]]:
-    """Names, sizes and times of change of an asset's files."""
+    """Give name, size and modification time of each file of an asset."""
     stamps = []
     for file in asset_files(path):
         state = file.stat()
@@ -199,13 +201,13 @@ def _is_current(arrays: ArrayFile | None, path: Path) -> TypeGuard[ArrayFile]:
 def _items(
     folder: PlateFolder | CutoutFolder, before: ArrayFile | None, limit: int
 ) -> Iterator[Item]:
-    """Give all assets, from the earlier file where that is good; beyond the limit only stamps."""
+    """Yield all assets, valid ones from the previous file; beyond the limit only their stamps."""
     total = 0
     for path in folder.files:
         try:
             item = before.item(path.name) if _is_current(before, path) else _decode(folder, path)
         except OSError:
-            continue  # it has just gone
+            continue  # deleted since the folder was listed
         total += sum(array.nbytes for array in item.arrays)
         yield item if total <= limit else item._replace(arrays=())
 
@@ -215,20 +217,20 @@ def _decode(folder: PlateFolder | CutoutFolder, path: Path) -> Item:
     try:
         return Item(path.name, stamp, *_to_arrays(folder.read(path)))
     except (CleanplateError, ArithmeticError, LookupError, TypeError, ValueError):
-        return Item(path.name, stamp, {}, ())  # whoever needs it will be told
+        return Item(path.name, stamp, {}, ())  # reported when a sample needs it
 
 
 def _evict(cache: Path, keep: Path, limit: int) -> None:
-    """Delete what killed processes left, and what was not used for longest until all fits."""
+    """Delete temporary files of killed processes, then the least recently used, until all fits."""
     others = [one for one in cache.glob(f"*{_SUFFIX}") if one != keep]
     found = [(one.stat(), one) for one in others]
     total = keep.stat().st_size + sum(state.st_size for state, _ in found)
-    # Hidden ones are half written, and nobody else writes now.
+    # Hidden files are temporary ones, and this process holds the lock.
     found.sort(key=lambda pair: (not pair[1].name.startswith("."), pair[0].st_mtime_ns))
     for state, one in found:
         if total <= limit and not one.name.startswith("."):
             return
-        with suppress(OSError):  # some systems do not let go of what is mapped
+        with suppress(OSError):  # a mapped file cannot be deleted on Windows
             one.unlink()
             total -= state.st_size
 

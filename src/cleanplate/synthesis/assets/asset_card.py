@@ -1,4 +1,4 @@
-"""The card of a folder of plates, cutouts or pairs: what is in it, and to whom it is owed."""
+"""Summary card of a folder of plates, cutouts or pairs: counts, licences and attributions."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cleanplate.synthesis.assets.packing import sidecars_of
 from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 _GROUPS = ("world", "kind", "framing", "mode")
-"""Keys of an asset's record by which a card counts."""
+"""Keys of an asset's JSON by which the card counts."""
 
 
 def write_asset_card(folder: Path, card: Path, asset_type: str) -> None:
-    """Write Markdown: counts by world, kind, framing and mode, then licences and attributions.
+    """Write a Markdown card: counts by world, kind, framing and mode, then licences.
 
     Args:
         folder: of assets with their `.json`.
         card: the file to write.
-        noun: plates, cutouts or pairs.
+        asset_type: plates, cutouts or pairs, for the heading.
 
     Raises:
         CleanplateError: if an asset has no licence, or a file cannot be read or written.
@@ -46,8 +46,8 @@ def write_asset_card(folder: Path, card: Path, asset_type: str) -> None:
             lines.append(f"- {group}: {listed}")
     lines += [
         "",
-        "Whoever passes these on, or what is made of them, owes what every licence below asks. "
-        "Each asset's JSON names all that it holds, one by one.",
+        "These files, and anything made from them, are subject to every licence below. "
+        "Each asset's JSON lists its own sources, licences and attributions.",
         "",
         *_table("licence", count_by_license(credits)),
         "",

@@ -1,19 +1,16 @@
-"""Folders of plates and cutouts, read when they are needed and kept in memory.
+"""Folders of plates and cutouts, decoded when they are first used.
 
-A plate is a picture, optionally with `<stem>_depth.png` (or .npy, .exr, .tif) and
-`<stem>.json` beside it; a cutout is a picture with alpha, optionally with `<stem>_depth.png`
-and `<stem>.json`; its alpha may also lie beside it, as `<stem>_alpha.png`. Plain photos and plain
-RGBA files are therefore catalogues already.
+A plate is a picture, optionally with `<stem>_depth.png` (or .npy, .exr, .tif) and `<stem>.json`;
+a cutout is a picture with alpha (its own, or `<stem>_alpha.png`), optionally with
+`<stem>_depth.png` and `<stem>.json`. Plain photographs and plain RGBA files are valid folders.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +20,6 @@ from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.depth.depth_codec import EXCHANGE, ZERO_IS_FAR, recorded_convention
 from cleanplate.depth.depth_files import of_file, warn_of_doubts
 from cleanplate.errors import CleanplateError
-from cleanplate.files.listing import find_pictures
 from cleanplate.formats.pictures import (
     read_alpha,
     read_image,
@@ -33,82 +29,25 @@ from cleanplate.formats.pictures import (
     to_uint8,
 )
 from cleanplate.matte.fill import fill_outside
+from cleanplate.synthesis.assets.asset_folder import (
+    MAX_BYTES,
+    AssetFolder,
+    AssetSource,
+    depth_file,
+    list_assets,
+)
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.plate import Camera, Plate
 from cleanplate.synthesis.assets.sidecar import read_sidecar
 
-_DEPTH_SUFFIXES = (".png", ".npy", ".exr", ".tif", ".tiff")
-_PART_SUFFIXES = ("_depth", "_alpha")
-"""Endings of names that mark a picture as part of another."""
-_MAX_BYTES = 1 << 30
-"""Bytes that one catalogue keeps in one process; the longest unused goes first."""
 _MAX_SIDE = 1280
-"""Larger pictures are made smaller on reading: samples are small."""
+"""Pixels of the longer side; larger plates are reduced on reading, because samples are small."""
 _DEFAULT_HEIGHT = 1.0
-"""Height of a cutout that does not tell its own. Only its ratio to the scene depends on it."""
-
-
-class _Sized(Protocol):
-    @property
-    def nbytes(self) -> int: ...
-
-
-Asset = TypeVar("Asset", bound=_Sized)
-
-
-class _AssetSource(Protocol):
-    def get(self, path: Path, /) -> Any | None: ...
-
-
-class AssetFolder(ABC, Generic[Asset]):
-    """Files in natural order; each is read once while memory lasts.
-
-    `cache` is asked first: what it gives takes no memory of this process.
-    """
-
-    def __init__(
-        self, files: list[Path], memory: int = _MAX_BYTES, cache: _AssetSource | None = None
-    ):
-        self.files, self.memory, self.cache = files, memory, cache
-        self._loaded: OrderedDict[int, Asset] = OrderedDict()
-        self._mapped: dict[int, Asset] = {}
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> Asset:
-        if index in self._loaded:
-            self._loaded.move_to_end(index)
-            return self._loaded[index]
-        if index in self._mapped:
-            return self._mapped[index]
-        if self.cache is not None:
-            mapped: Asset | None = self.cache.get(self.files[index])
-            if mapped is not None:
-                self._mapped[index] = mapped
-                return mapped
-        asset = self.read(self.files[index])
-        self._loaded[index] = asset
-        self._bytes += asset.nbytes
-        while self._bytes > self.memory and len(self._loaded) > 1:
-            self._bytes -= self._loaded.popitem(last=False)[1].nbytes
-        return asset
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"files": self.files, "memory": self.memory}
-        return state if self.cache is None else {**state, "cache": self.cache}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
-
-    @abstractmethod
-    def read(self, path: Path) -> Asset:
-        """Read one asset; CleanplateError names the file that is at fault."""
+"""Metres assumed for a cutout without a stated size; only its ratio to the scene depends on it."""
 
 
 class PlateFolder(AssetFolder[Plate]):
-    """The plates of a folder.
+    """The plates of a folder; `folder[i]` is a `Plate`.
 
     Raises:
         CleanplateError: if there is no such folder or it holds no picture.
@@ -116,11 +55,15 @@ class PlateFolder(AssetFolder[Plate]):
 
     @classmethod
     def open(cls, folder: str | Path) -> PlateFolder:
-        """List a folder's plates; nothing is read yet."""
-        return cls(_list_assets(folder, "plates"))
+        """List a folder's plates without reading them."""
+        return cls(list_assets(folder, "plates"))
 
     def read(self, path: Path) -> Plate:
-        """Read a plate with its depth and camera, as far as they are there."""
+        """Read a plate with its depth and camera, where they are given.
+
+        Raises:
+            CleanplateError: naming the file that cannot be used.
+        """
         metadata = read_sidecar(path.with_suffix(".json"))
         whole = _as_uint8(read_image(path))
         picture, scale = _limit_size(whole)
@@ -139,26 +82,26 @@ class PlateFolder(AssetFolder[Plate]):
 
 
 class CutoutFolder(AssetFolder[Cutout]):
-    """The cutouts of a folder.
+    """The cutouts of a folder; `folder[i]` is a `Cutout`.
 
     Raises:
         CleanplateError: if there is no such folder or it holds no picture.
     """
 
     def __init__(
-        self, files: list[Path], memory: int = _MAX_BYTES, cache: _AssetSource | None = None
+        self, files: list[Path], memory: int = MAX_BYTES, cache: AssetSource | None = None
     ):
         super().__init__(files, memory, cache)
         self._kinds: dict[str, list[int]] | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> CutoutFolder:
-        """List a folder's cutouts; nothing is read yet."""
-        return cls(_list_assets(folder, "cutouts"))
+        """List a folder's cutouts without reading them."""
+        return cls(list_assets(folder, "cutouts"))
 
     @property
     def kinds(self) -> dict[str, list[int]]:
-        """Indices by kind and framing, as `person`, `person-half`, ...: from the json files."""
+        """Indices by kind and framing (`person`, `person-half`, ...), from the JSON files."""
         if self._kinds is None:
             self._kinds = {}
             for index, path in enumerate(self.files):
@@ -170,11 +113,19 @@ class CutoutFolder(AssetFolder[Cutout]):
         return self._kinds
 
     def read(self, path: Path) -> Cutout:
-        """Read a cutout; colour and depth are carried outwards under the clear pixels."""
+        """Read a cutout; colour and depth are extended under the transparent pixels.
+
+        Raises:
+            CleanplateError: naming the file that cannot be used.
+        """
         return self._read(path, filled=True)
 
     def read_unfilled(self, path: Path) -> Cutout:
-        """Read a cutout to see whether `read` can, in half the time: nothing is carried."""
+        """Read a cutout to test that it is usable: nothing is extended, in half the time.
+
+        Raises:
+            CleanplateError: as `read`.
+        """
         return self._read(path, filled=False)
 
     def _read(self, path: Path, *, filled: bool) -> Cutout:
@@ -239,36 +190,8 @@ class CutoutFolder(AssetFolder[Cutout]):
         )
 
 
-def without_depth_and_alpha(files: Sequence[Path]) -> list[Path]:
-    """Leave out the pictures that are the depth or the alpha of another one among them."""
-    there = {file.with_suffix("") for file in files}
-    return [
-        file
-        for file in files
-        if not any(
-            file.stem.endswith(part) and file.with_name(file.stem.removesuffix(part)) in there
-            for part in _PART_SUFFIXES
-        )
-    ]
-
-
-def _list_assets(folder: str | Path, asset_type: str) -> list[Path]:
-    if not Path(folder).is_dir():
-        raise CleanplateError(f"is no folder of {asset_type}", file=folder)
-    pictures = without_depth_and_alpha(find_pictures(folder))
-    if not pictures:
-        raise CleanplateError(f"holds no {asset_type}", file=folder)
-    return pictures
-
-
-def asset_files(path: Path) -> list[Path]:
-    """Give all files of the asset whose picture is `path`: itself, alpha, depth and facts."""
-    alpha, metadata = path.with_name(f"{path.stem}_alpha.png"), path.with_suffix(".json")
-    return [path, *(one for one in (alpha, _depth_file(path), metadata) if one and one.exists())]
-
-
 def _joined_text(value: Any) -> str:
-    """Say a fact in words: of a list its items, one after the other."""
+    """Give one text; the items of a list joined by semicolons."""
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -297,23 +220,15 @@ def _limit_size(picture: Bytes, long_side: int = _MAX_SIDE) -> tuple[Bytes, floa
     return resize(picture, (max(1, round(height * scale)), max(1, round(width * scale)))), scale
 
 
-def _depth_file(path: Path) -> Path | None:
-    for suffix in _DEPTH_SUFFIXES:
-        candidate = path.with_name(f"{path.stem}_depth{suffix}")
-        if candidate.exists():
-            return candidate
-    return None
-
-
 def _plate_disparity(
     path: Path, metadata: Mapping[str, Any], size: tuple[int, ...]
 ) -> Plane | None:
-    file = _depth_file(path)
+    file = depth_file(path)
     if file is None:
         return None
     with of_file(path.with_suffix(".json")):
         stated = recorded_convention(metadata)
-    # A rendered plate of older versions says so by its camera: there, 0 is nothing hit.
+    # Plates of older renderings state no convention but have a camera: 0 is no surface.
     if stated is None and "fx" in metadata:
         stated = ZERO_IS_FAR
     disparity = depth_to_disparity(read_depth(file, convention=stated or EXCHANGE))
@@ -323,7 +238,7 @@ def _plate_disparity(
             file=file,
             cure="A plate's depth has the plate's size.",
         )
-    if stated == ZERO_IS_FAR:  # of floats, too, as it always was
+    if stated == ZERO_IS_FAR:  # for float files too, as in older versions
         disparity = np.ascontiguousarray(disparity, np.float32)
         cv2.patchNaNs(disparity, 0)
     warn_of_doubts(file, disparity)
@@ -331,7 +246,7 @@ def _plate_disparity(
 
 
 def _resize_nearest(plane: Plane, size: tuple[int, ...]) -> Plane:
-    """Take the nearest pixel: a mean of two depths is a depth where nothing is."""
+    """Resize by nearest neighbour: the mean of two depths is a depth where there is no surface."""
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(int)
         for new, old in zip(size, plane.shape, strict=True)

@@ -1,4 +1,4 @@
-"""A cutout as arrays: its pyramid of resolutions, and where it touches the ground."""
+"""A cutout as arrays: its resolution pyramid, and its footprint on the ground."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class PyramidLevel(NamedTuple):
 
 
 class Footprint(NamedTuple):
-    """What touches the ground, seen from the cutout's camera, in metres from the foot point.
+    """The part of a cutout that touches the ground, in metres from the foot point.
 
-    `across` (n,) rising positions, `cover` (n,) in [0, 1]; `near` and `far` are the ends along
-    the view.
+    `across` (n,) ascending positions, `cover` (n,) coverage in [0, 1]; `near` and `far` are its
+    extent along the viewing direction.
     """
 
     across: npt.NDArray[np.float32]
@@ -35,25 +35,26 @@ class Footprint(NamedTuple):
 
 
 BORDER = 2
-"""Clear pixels around every cutout, so that filters at its border meet alpha 0."""
+"""Transparent pixels around every level, so that filters at its border meet alpha 0."""
 
 
 @dataclass(frozen=True)
 class Cutout:
-    """A subject by itself.
+    """A subject with alpha and relative depth.
 
     Args:
-        name: for reports.
+        name: for reports and metadata.
         kind: person, animal, vehicle, object or any other word.
-        colour: (h, w, 3) uint8 straight sRGB, meant also where alpha is 0.
+        colour: (h, w, 3) uint8 straight sRGB, defined under alpha 0 too.
         alpha: (h, w) uint8.
-        depth: (h, w) float32 metres relative to the foot point, meant everywhere; zero = flat.
+        depth: (h, w) float32, metres relative to the foot point, defined everywhere; zero = flat.
         foot: pixel (x, y) of the foot point, centres at + 0.5; may lie outside.
         pixels_per_metre: at the foot point's depth.
         size: width, depth, height in metres.
-        view_angle: by how much the camera looks down on the foot point, radians; None = unknown.
-        cut: borders (left, right, bottom, top) that cut the subject.
-        half: True where the lower body is missing.
+        view_angle: radians by which the camera looks down on the foot point; None = unknown.
+        cut: picture borders that cut the subject, of left, right, bottom, top.
+        half: True if the lower body is missing.
+        credit: `source` and `license`, where given.
     """
 
     name: str
@@ -71,12 +72,12 @@ class Cutout:
 
     @property
     def nbytes(self) -> int:
-        """Memory it takes with its levels: eight bytes a pixel, and a third more for the others."""
+        """Bytes with all levels: eight a pixel, and a third more for the coarser levels."""
         return 11 * self.alpha.size
 
     @cached_property
     def levels(self) -> tuple[PyramidLevel, ...]:
-        """Halved again and again down to 8 pixels; level k has a border of two clear pixels."""
+        """Levels halved down to 8 pixels, each with a border of two transparent pixels."""
         rgba = np.asarray(cv2.cvtColor(self.colour, cv2.COLOR_RGB2RGBA), np.uint8)
         cv2.insertChannel(self.alpha, rgba, 3)
         depth = self.depth
@@ -87,7 +88,7 @@ class Cutout:
             rgba = np.asarray(cv2.resize(rgba, half, interpolation=area), np.uint8)
             depth = np.asarray(cv2.resize(depth, half, interpolation=area), np.float32)
             found.append(_with_border(rgba, depth))
-        # From now on the cutout's own pictures are parts of the finest level: kept once, not twice.
+        # The cutout's own arrays become views of the finest level: held once.
         inside = slice(BORDER, -BORDER)
         object.__setattr__(self, "colour", found[0].rgba[inside, inside, :3])
         object.__setattr__(self, "alpha", found[0].rgba[inside, inside, 3])
@@ -97,7 +98,8 @@ class Cutout:
     def level(self, scale: float) -> tuple[PyramidLevel, float, float]:
         """Give the level to draw at `scale` (output pixels per cutout pixel), and its own scales.
 
-        Returns the level and by how much it is smaller than the cutout in x and y.
+        Returns:
+            The level, and its size relative to the cutout in x and y.
         """
         k = 0
         while k + 1 < len(self.levels) and scale * 2 ** (k + 1) <= 1.2:
@@ -119,7 +121,7 @@ class Cutout:
             nothing = np.zeros(2, np.float32)
             return Footprint(np.asarray([-1e-3, 1e-3], np.float32), nothing, 0.0, 0.0)
         top, bottom = int(rows[0]), int(rows[-1]) + 1
-        # Looking down, the ground that the subject covers is foreshortened into more rows.
+        # Seen from above, the ground under the subject covers more rows.
         share = 0.08 + 0.25 * abs(np.sin(self.view_angle or 0.0))
         band = slice(max(top, bottom - max(2, round(share * (bottom - top)))), bottom)
         cover = solid[band].mean(0).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Whose work an asset is, and under which licence it may be used.
+"""Licence, source and attribution of assets.
 
-An asset's `license`, `source` and `attribution` stand in the json beside it, or for a whole
-folder in its `catalogue.json`; each is a text, or a list of texts for a rendered scene, to which
-many hands have given. The asset's own json goes before the folder's, key by key.
+They stand in the JSON beside an asset, or for a whole folder in its `catalogue.json`, under
+`license`, `source` and `attribution`; each is a text, or a list of texts where a rendered scene
+has several sources. The asset's own JSON takes precedence, key by key.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.assets.sidecar import read_sidecar
 
 CATALOGUE = "catalogue.json"
-"""Name of the file that speaks for all assets of its folder."""
+"""Name of the file that states metadata for all assets of its folder."""
 
 _NO_LICENSE = frozenset({"", "unknown", "none", "noassertion"})
-"""What says that there is no licence, in lower case; the last two are SPDX's words."""
+"""Values that mean "no licence", in lower case; the last two are SPDX's."""
 
 
 @dataclass(frozen=True)
 class Credit:
-    """What is known of one asset's origin.
+    """Licences, sources and attributions of one asset.
 
-    `licenses`, `sources` and `attributions` of equal length belong together one by one; one
-    licence alone holds for all sources. No licence: `licenses` is empty.
+    `licenses`, `sources` and `attributions` of equal length belong together by position; a single
+    licence holds for all sources. Without a licence `licenses` is empty.
     """
 
     asset: str
@@ -41,7 +41,7 @@ class Credit:
     """Whether a person who built the set supplied the licence because nothing stated one."""
 
     def as_json(self) -> dict[str, Any]:
-        """Give what `from_json` takes; what is empty is left out."""
+        """Give what `from_json` takes, without empty entries."""
         full = {
             "asset": self.asset,
             "license": list(self.licenses),
@@ -54,7 +54,7 @@ class Credit:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Credit:
-        """Undo `as_json`."""
+        """Read what `as_json` gives; the old key `licence` is read too."""
         return cls(
             str(stored["asset"]),
             tuple(stored.get("license", stored.get("licence", ()))),
@@ -66,7 +66,7 @@ class Credit:
 
 
 class SourceUse(NamedTuple):
-    """A source under its licence, the lines that credit it, and how many assets hold it."""
+    """A source under one licence: its attribution lines, and how many assets use it."""
 
     license: str
     source: str
@@ -76,13 +76,13 @@ class SourceUse(NamedTuple):
 
 
 def read_credits(files: Iterable[Path]) -> list[Credit]:
-    """Read the credit of each asset, in the order given.
+    """Read the credit of each asset, in the given order.
 
     Args:
-        files: the pictures of plates or cutouts; nothing of them but their place is used.
+        files: the pictures of plates or cutouts; only their paths are used.
 
     Raises:
-        CleanplateError: if a json is damaged or an entry is no text.
+        CleanplateError: if a JSON file is damaged or an entry is no text.
     """
     folders: dict[Path, Mapping[str, Any]] = {}
     credits = []
@@ -95,13 +95,13 @@ def read_credits(files: Iterable[Path]) -> list[Credit]:
 
 
 def credit_from(asset: str, own: Mapping[str, Any], whole: Mapping[str, Any], file: Path) -> Credit:
-    """Give the credit that an asset's own json and that of its folder state.
+    """Give the credit that an asset's own JSON and that of its folder state.
 
-    The old key `license` is read where `license` is not there.
+    The old key `licence` is read where `license` is missing.
 
     Args:
         asset: its name.
-        own: the json beside it.
+        own: the JSON beside it.
         whole: `catalogue.json` of its folder.
         file: named in errors.
 
@@ -115,7 +115,7 @@ def credit_from(asset: str, own: Mapping[str, Any], whole: Mapping[str, Any], fi
     }
     licenses = texts["license"]
     if any(license.casefold() in _NO_LICENSE for license in licenses):
-        licenses = ()  # one part without a licence leaves the whole without one
+        licenses = ()  # a part without a licence makes the whole unlicensed
     title = str(whole.get("title") or "")
     return Credit(asset, licenses, texts["source"], texts["attribution"], title)
 
@@ -125,12 +125,12 @@ def _entry(metadata: Mapping[str, Any], key: str) -> Any:
 
 
 def unlicensed(credits: Iterable[Credit]) -> list[str]:
-    """Names of the assets without a licence."""
+    """List the names of the assets without a licence."""
     return [credit.asset for credit in credits if not credit.licenses]
 
 
 def with_assumed_license(credits: Iterable[Credit], license: str) -> list[Credit]:
-    """Give `license` to those that have none, and mark it as assumed.
+    """Give `license` to the assets that have none, and mark it as assumed.
 
     Raises:
         CleanplateError: if `license` is empty.
@@ -144,10 +144,10 @@ def with_assumed_license(credits: Iterable[Credit], license: str) -> list[Credit
 
 
 def require_licenses(credits: Sequence[Credit], folder: str | Path) -> None:
-    """Refuse assets without a licence.
+    """Raise an error if any asset has no licence.
 
     Raises:
-        CleanplateError: that names them.
+        CleanplateError: naming those assets.
     """
     names = unlicensed(credits)
     if not names:
@@ -162,9 +162,9 @@ def require_licenses(credits: Sequence[Credit], folder: str | Path) -> None:
 
 
 def group_by_source(credits: Iterable[Credit]) -> list[SourceUse]:
-    """Group by licence and source, in the order of their names; an asset counts for each source.
+    """Group by licence and source, sorted by both; an asset counts for each of its sources.
 
-    An asset that names no source counts under its collection's title, else under "".
+    An asset without a source counts under its collection's title, else under "".
     """
     assets: Counter[tuple[str, str]] = Counter()
     assumed: Counter[tuple[str, str]] = Counter()
@@ -181,7 +181,7 @@ def group_by_source(credits: Iterable[Credit]) -> list[SourceUse]:
 
 
 def count_by_license(credits: Iterable[Credit]) -> dict[str, int]:
-    """Count the assets under each licence; one of several licences counts for each."""
+    """Count the assets under each licence; an asset with several counts for each."""
     counts: Counter[str] = Counter()
     for credit in credits:
         counts.update(set(credit.licenses) or {""})
@@ -189,11 +189,11 @@ def count_by_license(credits: Iterable[Credit]) -> dict[str, int]:
 
 
 def _attributions_by_source(credit: Credit) -> dict[tuple[str, str], dict[str, None]]:
-    """(licence, source) -> attribution lines, of one asset."""
+    """Map (licence, source) to the attribution lines of one asset."""
     sources = credit.sources or (credit.title,)
     if len(credit.licenses) == len(sources):
         licenses = credit.licenses
-    else:  # which belongs to which is not said: every source is held to all of them
+    else:  # not matched by position: each source has all
         licenses = (" + ".join(dict.fromkeys(credit.licenses)),) * len(sources)
     shares: dict[tuple[str, str], dict[str, None]] = {}
     for place, key in enumerate(zip(licenses, sources, strict=True)):
@@ -208,5 +208,7 @@ def _texts(value: Any, file: Path, key: str) -> tuple[str, ...]:
     if not all(isinstance(text, str) for text in values):
         raise CleanplateError(f"{key} is {value!r}, not a text or a list of texts", file=file)
     if isinstance(value, list) and key == "license":
-        return tuple(text.strip() for text in values)  # an empty one says that a part has none
+        return tuple(
+            text.strip() for text in values
+        )  # an empty text means that a part has no licence
     return tuple(text.strip() for text in values if text.strip())

@@ -1,4 +1,4 @@
-"""A plate as arrays, with what placement needs to know of it: its camera and where things stand."""
+"""A plate as arrays: picture, disparity, camera, and the points where a subject can stand."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from cleanplate.depth import Intrinsics
 
 @dataclass(frozen=True)
 class Camera:
-    """Where the plate's camera stands: pinhole, level left to right.
+    """The plate's camera: pinhole, without roll.
 
-    `height` in metres over the floor; `pitch` in radians, up is positive.
+    Args:
+        intrinsics: in pixels of the plate.
+        height: metres over the floor.
+        pitch: radians, up is positive.
     """
 
     intrinsics: Intrinsics
@@ -26,7 +29,7 @@ class Camera:
 
 
 class StandingPoints(NamedTuple):
-    """Places on which something can stand, n of each, float32.
+    """Points of horizontal surfaces, n of each, float32.
 
     `u`, `v` in pixels of the plate (centres at + 0.5), depth `z` and `height` over the floor in
     metres.
@@ -43,10 +46,10 @@ class Plate:
     """An empty scene.
 
     Args:
-        name: for reports.
+        name: for reports and metadata.
         picture: (H, W, 3) uint8 sRGB.
         disparity: (H, W) float32 in 1/m, 0 = infinitely far, NaN = unknown; None = no depth.
-        camera: None where it is unknown.
+        camera: None if unknown.
     """
 
     name: str
@@ -63,7 +66,7 @@ class Plate:
 
     @property
     def nbytes(self) -> int:
-        """Memory it takes."""
+        """Bytes of memory."""
         return self.picture.nbytes + (0 if self.disparity is None else self.disparity.nbytes)
 
 

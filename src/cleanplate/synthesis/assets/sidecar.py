@@ -1,4 +1,4 @@
-"""The JSON beside an asset."""
+"""The JSON file beside an asset: its metadata."""
 
 from __future__ import annotations
 

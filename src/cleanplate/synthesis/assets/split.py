@@ -1,4 +1,7 @@
-"""Which assets train and which validate: by their names alone, so that it stays when more come."""
+"""Split of assets into training and validation, by the hash of their names.
+
+The hash depends on the name alone, so an asset keeps its side when others are added.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ Subset = Literal["all", "training", "validation"]
 Folder = TypeVar("Folder", PlateFolder, CutoutFolder)
 
 HELD_OUT_SHARE = 0.05
-"""Share of assets that validate and never train."""
+"""Share of assets that are used for validation and never for training."""
 MIN_ASSETS = 20
 """With fewer assets in all folders together, none is held out."""
 
@@ -21,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 def subset_of(folders: Sequence[Folder], subset: Subset) -> list[Folder]:
-    """Give the folders with those assets alone that belong to `subset`; empty ones are left out.
+    """Give the folders with the assets of `subset` alone; empty folders are left out.
 
-    Assets are known by their files' names without ending. Of fewer than 20 assets all belong to
-    both parts, which validation says in the log.
+    Assets are identified by their files' stems. With fewer than 20 assets all belong to both
+    subsets, and validation logs a warning.
     """
     if subset == "all" or not folders:
         return list(folders)
@@ -49,10 +52,10 @@ def subset_of(folders: Sequence[Folder], subset: Subset) -> list[Folder]:
 
 
 def held_out(names: Sequence[str]) -> frozenset[str] | None:
-    """Give the names that validate; None if the assets are too few.
+    """Give the names that are held out for validation; None if there are too few assets.
 
-    A name validates if its digest lies in the lowest twentieth of all digests; if none does, the
-    one with the lowest digest validates.
+    A name is held out if its hash lies in the lowest twentieth of the range; if none does, the one
+    with the lowest hash is.
     """
     if len(names) < MIN_ASSETS or len(set(names)) < 2:
         return None
@@ -62,6 +65,6 @@ def held_out(names: Sequence[str]) -> frozenset[str] | None:
 
 
 def _hash_fraction(name: str) -> float:
-    """Where a name lies in [0, 1), evenly spread."""
+    """Map a name to [0, 1) by its hash, uniformly."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8)
     return int.from_bytes(digest.digest(), "big") / 2**64

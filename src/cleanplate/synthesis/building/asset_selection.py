@@ -1,7 +1,7 @@
-"""The assets that a set takes from folders: looked through, digested and chosen before it begins.
+"""Selection of the assets of a data set: checked, hashed and chosen before the build begins.
 
-Every asset is read once here, so that what cannot be used is found before the first sample, and
-read again by whoever composes, who holds it to its digest.
+Every asset is read once here, so that unusable ones are found before the first sample. Workers
+read them again and compare their hashes with the plan.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder, asset_files
+from cleanplate.synthesis.assets.asset_folder import asset_files
+from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
 from cleanplate.synthesis.assets.cutout import Cutout
 from cleanplate.synthesis.assets.licensing import (
     read_credits,
@@ -28,14 +29,14 @@ from cleanplate.synthesis.building.plan import Plan, PlannedAsset, Skipped
 
 AssetType = Literal["plates", "cutouts"]
 _MAX_BYTES = 512 << 20
-"""Bytes of decoded assets that a worker keeps of each noun."""
-# What reading raises where a json holds something else than it should.
+"""Bytes of decoded assets that a worker keeps of each type."""
+# What reading raises if a JSON file has values of the wrong type.
 _MALFORMED = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True)
 class AssetSelection:
-    """Chosen assets: `files[i]` is the picture of `assets[i]`. Both empty: procedural."""
+    """Chosen assets: `files[i]` is the picture of `assets[i]`; both empty if procedural."""
 
     files: tuple[Path, ...] = ()
     assets: tuple[PlannedAsset, ...] = ()
@@ -54,18 +55,18 @@ def select_assets(
     stored_plan: Plan | None,
     progress: Callable[[Iterable[int]], Iterable[int]],
 ) -> AssetSelection:
-    """Look through folders and choose `wanted` usable assets by the seed; None = all.
+    """Check the assets of folders and choose `wanted` usable ones by the seed; None = all.
 
     Args:
-        noun: plates or cutouts.
-        folders: none = procedural assets, an empty stock.
-        seed: decides which are chosen where there are more.
+        asset_type: plates or cutouts.
+        folders: without any, assets are procedural and the selection is empty.
+        seed: decides which are chosen if there are more.
         wanted: how many; fewer if there are not as many.
         needs_depth: whether a plate without depth is unusable.
-        skip_bad: leave out what is unusable, instead of raising.
+        skip_bad: leave out unusable assets instead of raising.
         assume_license: for assets that state none.
-        known: an earlier plan, whose verdict holds for files that have not changed.
-        watch: draws progress.
+        stored_plan: an earlier plan; assets it lists with the same hash are not checked again.
+        progress: wraps the indices of the assets, to show progress.
 
     Raises:
         CleanplateError: if an asset cannot be used, has no licence, or none is left.
@@ -114,7 +115,7 @@ def select_assets(
 
 
 def _asset_names(asset_type: AssetType, folders: Sequence[Path]) -> dict[Path, str]:
-    """Name each asset `folder/stem`; folders of one name are numbered."""
+    """Name each asset `folder/stem`; folders of equal names are numbered."""
     kind = PlateFolder if asset_type == "plates" else CutoutFolder
     names: dict[Path, str] = {}
     labels: dict[str, int] = {}
@@ -132,16 +133,16 @@ def _asset_names(asset_type: AssetType, folders: Sequence[Path]) -> dict[Path, s
 
 
 def _known_kinds(stored_plan: Plan | None, asset_type: AssetType) -> Mapping[tuple[str, str], str]:
-    """Kinds of the assets that an earlier plan found usable, by name and digest."""
+    """Kinds of the assets that an earlier plan found usable, by name and hash."""
     assets: Sequence[PlannedAsset] = () if stored_plan is None else getattr(stored_plan, asset_type)
     return {(asset.name, asset.sha256): asset.kind for asset in assets}
 
 
 def asset_digest(file: Path) -> str:
-    """Give the sha256 over all files of an asset, with their endings.
+    """Give the SHA-256 over all files of an asset, with their endings.
 
     Raises:
-        CleanplateError: if one cannot be read.
+        CleanplateError: if a file cannot be read.
     """
     digest = hashlib.sha256()
     for part in asset_files(file):
@@ -155,7 +156,7 @@ def asset_digest(file: Path) -> str:
 
 
 def check_asset(asset_type: AssetType, file: Path, *, needs_depth: bool) -> str:
-    """Read an asset as composing will; give its kind ("" of a plate).
+    """Read an asset as composing will; give its kind ("" for a plate).
 
     Raises:
         CleanplateError: if it cannot be used, naming the file.
@@ -195,7 +196,7 @@ def _check_plate(file: Path, plate: Plate) -> None:
 
 
 class PlannedPlates(PlateFolder):
-    """The plates of a plan: under its names, and only as they were when it was made."""
+    """The plates of a plan, under its names; each is compared with the plan's hash when read."""
 
     def __init__(
         self, files: list[Path], memory: int = _MAX_BYTES, assets: Sequence[PlannedAsset] = ()
@@ -207,14 +208,18 @@ class PlannedPlates(PlateFolder):
         return {**super().__getstate__(), "assets": list(self.assets.values())}
 
     def read(self, path: Path) -> Plate:
-        """Read a plate, if it has not changed."""
+        """Read a plate.
+
+        Raises:
+            CleanplateError: if it has changed since the plan was made, or cannot be read.
+        """
         plate = super().read(path)
         require_unchanged(path, self.assets[path])
         return replace(plate, name=self.assets[path].name)
 
 
 class PlannedCutouts(CutoutFolder):
-    """The cutouts of a plan: under its names, and only as they were when it was made."""
+    """The cutouts of a plan, under its names; each is compared with the plan's hash when read."""
 
     def __init__(
         self, files: list[Path], memory: int = _MAX_BYTES, assets: Sequence[PlannedAsset] = ()
@@ -229,17 +234,21 @@ class PlannedCutouts(CutoutFolder):
         return {**super().__getstate__(), "assets": list(self.assets.values())}
 
     def read(self, path: Path) -> Cutout:
-        """Read a cutout, if it has not changed."""
+        """Read a cutout.
+
+        Raises:
+            CleanplateError: if it has changed since the plan was made, or cannot be read.
+        """
         cutout = super().read(path)
         require_unchanged(path, self.assets[path])
         return replace(cutout, name=self.assets[path].name)
 
 
 def require_unchanged(file: Path, asset: PlannedAsset) -> None:
-    """Hold an asset to its digest.
+    """Compare an asset's files with its hash in the plan.
 
     Raises:
-        CleanplateError: if one of its files is not what the plan was made with.
+        CleanplateError: if they differ.
     """
     if asset_digest(file) != asset.sha256:
         raise CleanplateError(

@@ -1,8 +1,8 @@
-"""The assignment's samples: a cutout pasted on a plate, anywhere, with a hard edge.
+"""Samples of the `assignment` preset: a cutout pasted on a plate, anywhere, with a hard edge.
 
 Plate, cutout and flip follow from the sample's index; the placement is drawn from (seed, index).
-No light, shadow or camera: outside of the mask the frame is the plate, code by code, and inside
-it the cutout.
+There is no light, shadow or camera: outside of the mask the frame equals the plate, inside it the
+cutout.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from cleanplate.synthesis.compositor.view import SceneView, crop_view
 
 _JPEG_QUALITY = 90
 _MASK_QUALITY = 95
-"""High enough that a threshold in the middle gives the mask back exactly."""
+"""High enough that a threshold in the middle restores the mask exactly."""
 _ATTEMPTS = 8
 _MIN_COVERAGE = 0.0012
-"""Least share of the picture that a subject covers, if one of the tries finds such a place."""
+"""Least share of the picture that a subject covers, if one of the attempts finds such a place."""
 
 
 @dataclass(frozen=True)
 class PastedSample:
     """A sample of the assignment, (H, W).
 
-    `plate`, `frame` (H, W, 3) uint8 sRGB; `mask` uint8, 0 or 255; `disparity` in 1/m of the frame,
-    0 where nothing is hit and where it is not known.
+    `plate`, `frame` (H, W, 3) uint8 sRGB; `mask` uint8, 0 or 255; `disparity` of the frame in 1/m,
+    0 where there is no surface and where it is unknown.
     """
 
     plate: Bytes
@@ -49,18 +49,18 @@ class AssignmentSampler:
     """Makes the samples of an assignment's plan.
 
     Args:
-        plan: counts plates, cutouts, flips and placements.
-        plates: as many as it counts; each has a depth.
-        cutouts: as many as it counts.
+        plan: with the numbers of plates, cutouts, flips and placements.
+        plates: as many as in the plan; each has depth.
+        cutouts: as many as in the plan.
     """
 
     def __init__(self, plan: Plan, plates: PlateCollection, cutouts: CutoutCollection):
         self.plan, self.plates, self.cutouts = plan, plates, cutouts
-        # Neighbours share a plate.
+        # Consecutive samples share a plate.
         self._view = lru_cache(4)(self._plate_view)
 
     def sample(self, index: int) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """Give the files of sample `index` by folder, and the facts of its record."""
+        """Give the files of sample `index` by folder, and its metadata for the shard's manifest."""
         number, _, flip, repeat = self.plan.assignment_indices(index)
         view, background, unknown = self._view(number)
         layer = self._layer(index, view)
@@ -88,7 +88,7 @@ class AssignmentSampler:
         return files, {**metadata, "depth_unknown": unknown} if unknown else metadata
 
     def _plate_view(self, number: int) -> tuple[SceneView, bytes, int]:
-        """Give a plate's view, its coded picture, and how many pixels have no known depth."""
+        """Give a plate's view, its encoded picture, and its number of pixels without depth."""
         plate = self.plates[number]
         if plate.disparity is None:
             raise CleanplateError(f"the plate {plate.name} has no depth")
@@ -102,7 +102,7 @@ class AssignmentSampler:
         return view, jpeg(view.picture, _JPEG_QUALITY), unknown
 
     def _layer(self, index: int, view: SceneView) -> Layer:
-        """Draw the subject's place until enough of it is seen; the best of all tries otherwise."""
+        """Draw placements until enough of the subject is visible; else take the best attempt."""
         _, number, flip, _ = self.plan.assignment_indices(index)
         cutout = self.cutouts[number]
         rng = np.random.default_rng([self.plan.seed, index])
@@ -121,10 +121,10 @@ class AssignmentSampler:
 
 
 def _flattened(placement: Placement) -> Placement:
-    """Flatten a subject that would reach further than halfway to the camera.
+    """Reduce the depth extent of a subject that would reach further than halfway to the camera.
 
-    Drawn anywhere, a truck may come to float a metre away: its own depth would leave nothing of
-    the 8 bits to the rest of the scene.
+    Placed anywhere, a truck may float a metre in front of the camera: its own depth would use up
+    the 8 bits of the depth file.
     """
     cutout = placement.cutout
     solid = cutout.alpha > 127
@@ -135,9 +135,9 @@ def _flattened(placement: Placement) -> Placement:
 
 
 def paste(view: SceneView, layer: Layer) -> PastedSample:
-    """Put a layer on a view with a hard edge: where it covers half of a pixel or more.
+    """Paste a layer on a view with a hard edge, where its alpha is at least 0.5.
 
-    The subject is nowhere farther away than the plate, because it is seen.
+    The subject is nowhere farther away than the plate, because it is visible.
     """
     assert view.disparity is not None
     solid: npt.NDArray[np.bool_] = layer.alpha >= 0.5

@@ -1,4 +1,4 @@
-"""Build a data set: the plan, then its shards by an engine, then the papers that go with it."""
+"""Build a data set: write the plan, make its shards by an engine, write totals and card."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from cleanplate.synthesis.building.plan import PLAN, Plan, plan_differences, rea
 from cleanplate.synthesis.building.shard_job import Job, Report, memory_now
 
 _MEMORY_ROWS = 200
-"""Most rows of the account of memory, or a few more."""
+"""Approximate number of rows in the memory log."""
 _TEMPORARY_NAME = re.compile(r"\..{1,40}-[0-9a-f]{8}\.(tar|json|md)")
-"""Temporary names that `files.replacing` gives."""
+"""Names of the temporary files of `files.replacing`."""
 
 Engine = Callable[[Job, Sequence[int], Callable[[int], None]], Generator[Report]]
-"""Makes shards of a job, yields a report of each, and tells how many samples are made so far."""
+"""Makes shards of a job, yields a report of each, and reports the samples made so far."""
 
 
 @dataclass
 class BuildResult:
-    """What a build did.
+    """Result of a build.
 
-    `made` of the `samples` were made by this run, in `seconds` of the clock and `cpu_seconds` of
-    the processes that made them. `memory` tells, over the run, the `samples` made and the MB held
-    by the process that finished the last shard (`worker`) and by this one (`driver`).
+    This run made `made` of the `samples`, in `seconds` of wall time and `cpu_seconds` of the
+    processes that made them. `memory` logs, over the run, the `samples` made and the MB held by the
+    process that finished the last shard (`worker`) and by this one (`driver`).
     """
 
     out: Path
@@ -57,16 +57,17 @@ class BuildResult:
     memory: list[dict[str, float]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Give all of it, for machines."""
+        """Give all fields as JSON."""
         return {**asdict(self), "out": str(self.out)}
 
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """Who is told how a build goes.
+    """Callbacks that report a build's progress.
 
-    `assets` wraps the assets that are looked through; `on_start` gets the plan and the samples that
-    an earlier run has made; `made` the samples made, those included, as they grow.
+    `assets` wraps the indices of the assets to check; `on_start` gets the plan and the number of
+    samples that earlier runs have made; `on_progress` the number of samples made in all, those
+    included.
     """
 
     assets: Callable[[Iterable[int]], Iterable[int]] = lambda numbers: numbers
@@ -77,17 +78,17 @@ class BuildProgress:
 def build(
     request: BuildRequest, engine: Engine, progress: BuildProgress | None = None
 ) -> BuildResult:
-    """Build a set, go on with it, or find that it is finished.
+    """Build a set, resume it, or find that it is complete.
 
     Args:
-        order: what to build.
-        engine: who makes its shards.
-        watch: who is told how it goes.
+        request: what to build.
+        engine: makes its shards.
+        progress: callbacks.
 
     Raises:
         CleanplateError: if the folder holds another set or anything else, or is in use by another
             build; if an asset cannot be used or has no licence; if something cannot be written.
-            Finished shards stay, and the same order goes on from there.
+            Finished shards are kept, and the same request resumes from there.
     """
     progress = progress or BuildProgress()
     out = request.out
@@ -111,7 +112,7 @@ def build(
                     engine, job, remaining, lambda samples: progress.on_progress(before + samples)
                 )
             finally:
-                _remove_temporary_files(out)  # of workers that were killed
+                _remove_temporary_files(out)  # left by killed workers
             document = write_metadata(out, plan)
         return BuildResult(
             out,
@@ -127,7 +128,7 @@ def build(
 
 
 def _write_or_compare_plan(request: BuildRequest, progress: BuildProgress) -> tuple[Plan, Job]:
-    """Give the plan, now written, and the job of carrying it out."""
+    """Give the plan, now written, and the job of making its shards."""
     out = request.out
     stored_plan = read_plan(out)
     if stored_plan is None and any(not is_hidden(one.name) for one in out.iterdir()):
@@ -149,7 +150,7 @@ def _write_or_compare_plan(request: BuildRequest, progress: BuildProgress) -> tu
 
 
 def _prepare(out: Path) -> None:
-    """Make room: away with what a killed run left, and with the word that the set is finished."""
+    """Remove temporary files of killed runs, and `dataset.json`, which marks a set as complete."""
     with telling_write_faults(out / MANIFEST_FOLDER):
         (out / MANIFEST_FOLDER).mkdir(exist_ok=True)
         (out / DATASET).unlink(missing_ok=True)
@@ -169,7 +170,7 @@ def write_metadata(out: Path, plan: Plan) -> dict[str, Any]:
     """Write the card, then `dataset.json`, the last file of a set.
 
     Raises:
-        CleanplateError: if a record is missing or a file cannot be written.
+        CleanplateError: if a shard's manifest is missing or a file cannot be written.
     """
     document = dataset_totals(out, plan)
     write_card(out, document)
@@ -180,11 +181,11 @@ def write_metadata(out: Path, plan: Plan) -> dict[str, Any]:
 def _run_engine(
     engine: Engine, job: Job, remaining: Sequence[int], progress: Callable[[int], None]
 ) -> tuple[float, list[dict[str, float]]]:
-    """Make the shards; give the CPU seconds and the account of memory."""
+    """Make the shards; give CPU seconds and the memory log."""
     cpu: dict[str, float] = {}
     memory: list[dict[str, float]] = []
     made, every = 0, max(1, math.ceil(len(remaining) / _MEMORY_ROWS))
-    # Closed at once, whatever happens: an engine's workers end with it.
+    # Closed in any case: the engine's workers end with it.
     with closing(engine(job, remaining, progress)) as reports:
         for number, report in enumerate(reports, 1):
             made += report.samples

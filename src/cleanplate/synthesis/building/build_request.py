@@ -1,4 +1,4 @@
-"""What a person asks a build for, and the plan that follows from it."""
+"""Build request (what a user asks for), and the plan that follows from it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _MIN_SIDE = 16
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """What a person asks for; None leaves it to the preset.
+    """What to build; None leaves it to the preset.
 
     Args:
         out: the set's folder.
         preset: name of a preset.
-        plates, cutouts: folders; none = procedural.
+        plates, cutouts: folders; without any, procedural.
         count: samples; the assignment's follows from its assets.
         size: (H, W).
         seed: of everything that is drawn.
         settings: of the compositor.
         shard_size: samples in a shard.
-        plate_count, cutout_count: how many of the assets are taken, or made.
+        plate_count, cutout_count: how many of the assets to use, or to make.
         placements: of each plate, cutout and flip (assignment).
         skip_bad: leave out unusable assets.
         assume_license: licence of assets that state none.
@@ -57,15 +57,15 @@ def make_plan(
     stored_plan: Plan | None,
     progress: Callable[[Iterable[int]], Iterable[int]],
 ) -> tuple[Plan, AssetSelection, AssetSelection]:
-    """Decide everything that the set's bytes depend on, and find its plates and cutouts.
+    """Decide everything that the set's bytes depend on, and select its plates and cutouts.
 
     Args:
-        order: what is asked for.
-        known: the set's plan, if it has one; assets that it knows are not looked through again.
-        watch: draws progress over assets.
+        request: what to build.
+        stored_plan: the set's plan, if it has one; assets it lists are not checked again.
+        progress: wraps the indices of the assets, to show progress.
 
     Raises:
-        CleanplateError: if the order contradicts itself, an asset cannot be used or has no
+        CleanplateError: if the request contradicts itself, an asset cannot be used or has no
             licence, or there are fewer than asked for.
     """
     preset = preset_of(request.preset)
@@ -101,7 +101,7 @@ def make_plan(
         width=width,
         height=height,
         count=count,
-        # Sixteen pieces or more, so that a small set too is shared out and can go on.
+        # Sixteen shards or more, so that small sets too run in parallel and can resume.
         shard_size=request.shard_size or min(_MAX_SHARD_SIZE, max(8, math.ceil(count / 16))),
         placements=placements,
         settings=settings,
@@ -173,7 +173,7 @@ def _procedural_count(
     wanted: int | None,
     largest: int,
 ) -> int:
-    """How many procedural assets there are: of a few samples, not more than pay for themselves."""
+    """Give the number of procedural assets; few samples need few of them."""
     if selection.files:
         share = request.settings.procedural_share if request.settings else 0.0
         return largest if share > 0 else 0

@@ -1,4 +1,4 @@
-"""The dataset card: what a set is, how it was made, and to whom its parts are owed."""
+"""Dataset card: what a set is, how it was made, and its sources and licences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cleanplate.synthesis.compositor.settings import CompositorSettings
 
 CARD = "DATASET_CARD.md"
 STATS = Path("stats", "stats.json")
-"""Where the card looks for the figures of `cleanplate synth stats`, within the set."""
+"""File of `cleanplate synth stats` within the set, whose figures the card shows."""
 
 _PARTS = {
     "shards": """\
@@ -45,27 +45,30 @@ Four folders; files of one name are one sample.
 with which it is metric again |""",
 }
 _LIMITS = """\
-- Composites: subjects keep the light under which they were taken, but for gain, tint and a slope. \
-They neither shade themselves nor one another.
+- Composites: subjects keep the light under which they were taken, except for gain, tint and a \
+gradient. They neither shade themselves nor one another.
 - A cast shadow is that of a flat subject.
 - Depth is as exact as the plate's and the cutout's own; where a plate has none, its samples have \
 none. Cutouts that do not tell their size are taken to be 1 m high.
 - The set shows what its plates and cutouts show, and nothing else: see their numbers above before \
 judging a model by it."""
 _LIMITS_PLACED_ANYWHERE = """\
-- Subjects are put anywhere, at any size, before the plate: they do not stand on the ground. This \
-is the assignment's way, kept so that results can be compared."""
+- Subjects are placed anywhere, at any size, in front of the plate: they do not stand on the \
+ground. The assignment asks for this; it is kept so that results can be compared."""
 
 
 def write_card(folder: str | Path, dataset: Mapping[str, Any] | None = None) -> Path:
-    """Write `DATASET_CARD.md` from a set's plan, its totals and, where it has them, its figures.
+    """Write `DATASET_CARD.md` from a set's plan, its totals and, if present, its statistics.
 
-    The same set has the same card, whoever built it and wherever.
+    The same set gives the same card on every machine.
 
     Args:
         folder: of a set, with its `plan.json`.
         dataset: the contents of `dataset.json`; by default those of the file. Without either
             the card says that the set is not finished.
+
+    Returns:
+        The card's path.
 
     Raises:
         CleanplateError: if there is no plan, a file is damaged, or the card cannot be written.
@@ -146,7 +149,7 @@ def _reproduction(plan: Plan) -> str:
 
 
 def command_of(plan: Plan) -> str:
-    """Give the command that builds such a set; folders of assets are named by what they hold."""
+    """Give the command that builds such a set, with placeholders for folders."""
     parts = ["cleanplate synth build -o SET"]
     parts += [f"--plates PLATES --plates-count {len(plan.plates)}"] if plan.plates else []
     parts += [f"--cutouts CUTOUTS --cutouts-count {len(plan.cutouts)}"] if plan.cutouts else []
@@ -160,7 +163,7 @@ def command_of(plan: Plan) -> str:
 
 
 def _changed_settings(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Give the settings in which a plan differs from its preset, as the command line takes them."""
+    """Give the settings that differ from the preset's, as the command line takes them."""
     usual = preset_of(plan.preset).settings
     for field in fields(CompositorSettings):
         value = getattr(plan.settings, field.name)
@@ -184,18 +187,18 @@ def _license_sections(plan: Plan) -> str:
         if procedural:
             blocks.append(
                 f"{asset_type} that are procedural ({procedural}) were made by Cleanplate itself; "
-                "nobody else's work is in them."
+                "they contain no work of others."
             )
     blocks.insert(
         0,
-        "Whoever passes this set on, or what is made of it, owes what every licence below asks. "
+        "This set, and anything made from it, is subject to every licence below. "
         "An asset counts under each source that it holds.",
     )
     return "\n\n".join(blocks)
 
 
 def _license_table(credits: Sequence[Credit]) -> str:
-    """Give a Markdown table: licence, attribution, and the sources under them with their counts."""
+    """Give a Markdown table of licence, attribution, and sources with their counts."""
     groups: dict[tuple[str, tuple[str, ...]], list[SourceUse]] = {}
     for use in group_by_source(credits):
         groups.setdefault((use.license, use.attributions), []).append(use)
@@ -210,7 +213,7 @@ def _license_table(credits: Sequence[Credit]) -> str:
 
 
 def requires_attribution(license: str) -> bool:
-    """Tell whether a licence is one of the Creative Commons family that wants its author named."""
+    """Tell whether a licence is a Creative Commons licence that requires attribution."""
     return "cc-by" in license.casefold().replace(" ", "-")
 
 
@@ -223,8 +226,8 @@ def _assumed_licenses(plan: Plan) -> list[str]:
     if not names:
         return []
     return [
-        "## Assumed\n\nNothing stated the licence of these; it is what the person who built the "
-        f"set said for them: {_shortened(names, 50)}."
+        "## Assumed\n\nThese assets state no licence; the licence was given by the builder of "
+        f"the set: {_shortened(names, 50)}."
     ]
 
 

@@ -1,7 +1,7 @@
-"""The assignment's form: a folder for each kind of picture, one name for all files of a sample.
+"""The `folders` form of a set: a folder for each kind of picture, one name for a sample's files.
 
-A million small files cannot each be synced; a chunk of them is synced at once, before its record
-says that it is there. What a chunk without a record has left behind is removed first.
+Syncing a million small files one by one is too slow: all files of a chunk are synced at once,
+before its manifest is written. Files of a chunk without a manifest are removed first.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ def write_chunk(
     names: Sequence[str],
     samples: Iterable[tuple[str, Mapping[str, bytes], Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """Write samples as they come, each a name with one file for each folder, and facts.
+    """Write samples as they come, each a name with one file for each folder, and metadata.
 
-    Files of the same contents that follow each other in one folder become one file with several
-    names, where the file system can do so. Returns what the record says: `bytes` (of files, each
-    counted under every name) and `samples` with their facts and digests. When it returns, all is
-    on the disk; when it raises, nothing of the chunk is.
+    Consecutive files with the same contents in one folder become hard links, where the file system
+    has them. When it returns, all is on the disk; when it raises, nothing of the chunk is.
+
+    Returns:
+        `bytes` (of files, each counted under every name) and `samples` with metadata and digests.
 
     Raises:
         CleanplateError: if a file cannot be written.
@@ -68,7 +69,7 @@ def write_chunk(
 
 
 def remove_chunk(out: Path, names: Iterable[str]) -> None:
-    """Remove all files of these samples that are there.
+    """Remove all existing files of these samples.
 
     Raises:
         CleanplateError: if one cannot be removed.
@@ -83,19 +84,19 @@ def remove_chunk(out: Path, names: Iterable[str]) -> None:
 def _write(file: Path, data: bytes) -> None:
     with telling_write_faults(file), open(file, "wb", buffering=0) as stream:
         remaining = memoryview(data)
-        while remaining:  # a disk that fills up takes a part
+        while remaining:  # a disk that fills up writes a part only
             remaining = remaining[stream.write(remaining) :]
 
 
 def _link(there: Path, file: Path, data: bytes) -> None:
     try:
         os.link(there, file)
-    except OSError:  # no links here, or too many of this file
+    except OSError:  # no hard links on this file system, or too many of this file
         _write(file, data)
 
 
 def _sync(out: Path) -> None:
-    """Bring everything that was written in the file system of `out` to the disk."""
+    """Flush all written files of the file system of `out` to the disk."""
     if sys.platform == "win32":
         return
     handle = os.open(out, os.O_RDONLY)

@@ -1,10 +1,9 @@
-"""What lies in a set beside its samples: a record for each shard, and `dataset.json` at the end.
+"""Manifest of a set: one JSON file for each shard in `records/`, and `dataset.json` at the end.
 
-`records/NNNNNN.json` is written when the data of a shard is safely on the disk; what has no
-record is made again. Of a shard it says `{"shard", "first", "count", "bytes", "skipped", "file",
-"sha256"}`; of a chunk of the folders' form, `"samples"` in the place of the last two: for each
-its name, the numbers behind it, and the sha256 of its files by folder. One sample stands on one
-line.
+`records/NNNNNN.json` is written when the data of a shard is on the disk; a shard without it is
+made again. For a shard it holds `{"shard", "first", "count", "bytes", "skipped", "file",
+"sha256"}`; for a chunk of the folders' form, `"samples"` instead of the last two: name, metadata,
+and the SHA-256 of each sample's files by folder, one sample on a line.
 """
 
 from __future__ import annotations
@@ -22,15 +21,16 @@ from cleanplate.synthesis.building.plan import FORMAT, PLAN, Plan
 
 DATASET = "dataset.json"
 MANIFEST_FOLDER = "records"
+"""Folder of the shards' manifests within a set."""
 
 
 def shard_manifest_file(out: Path, shard: int) -> Path:
-    """Give the place of a shard's record."""
+    """Give the path of a shard's manifest."""
     return out / MANIFEST_FOLDER / f"{shard:06}.json"
 
 
 def write_shard_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
-    """Write a shard's record, whole or not at all. Its data must be durable before.
+    """Write a shard's manifest, whole or not at all; its data must be on the disk before.
 
     Raises:
         CleanplateError: if it cannot be written.
@@ -45,7 +45,7 @@ def write_shard_manifest(out: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def read_shard_manifest(out: Path, shard: int) -> dict[str, Any] | None:
-    """Read a shard's record; None if it has none.
+    """Read a shard's manifest; None if it has none.
 
     Raises:
         CleanplateError: if it is damaged.
@@ -61,15 +61,17 @@ def read_shard_manifest(out: Path, shard: int) -> dict[str, Any] | None:
         ) from error
     if not isinstance(manifest, dict) or manifest.get("shard") != shard:
         raise CleanplateError(
-            f"is no record of shard {shard}", file=file, cure="Delete it: its shard is made again."
+            f"is no manifest of shard {shard}",
+            file=file,
+            cure="Delete it: its shard is made again.",
         )
     return manifest
 
 
 def is_shard_complete(out: Path, plan: Plan, shard: int) -> bool:
-    """Tell whether a shard is whole: it has its record, and its file the size that this says.
+    """Tell whether a shard has its manifest, and its file the size stated there.
 
-    Of the folders' form the record is believed; `cleanplate synth check` reads every file.
+    For the folders' form the manifest is trusted; `cleanplate synth check` reads every file.
     """
     if plan.form == "folders":
         return shard_manifest_file(out, shard).exists()
@@ -83,10 +85,10 @@ def is_shard_complete(out: Path, plan: Plan, shard: int) -> bool:
 
 
 def dataset_totals(out: Path, plan: Plan) -> dict[str, Any]:
-    """Add up the records of all shards: what `dataset.json` says.
+    """Add up the manifests of all shards: the contents of `dataset.json`.
 
     Raises:
-        CleanplateError: if a record is missing or damaged.
+        CleanplateError: if a manifest is missing or damaged.
     """
     digest, size, samples = hashlib.sha256(), 0, 0
     skipped = [{"name": one.name, "reason": one.reason} for one in plan.skipped]
@@ -118,7 +120,7 @@ def dataset_totals(out: Path, plan: Plan) -> dict[str, Any]:
 
 
 def write_dataset(out: Path, document: Mapping[str, Any]) -> None:
-    """Write `dataset.json`, which says that the set is finished.
+    """Write `dataset.json`, which marks the set as complete.
 
     Raises:
         CleanplateError: if it cannot be written.
@@ -128,7 +130,7 @@ def write_dataset(out: Path, document: Mapping[str, Any]) -> None:
 
 
 def read_dataset(out: Path) -> dict[str, Any] | None:
-    """Read `dataset.json`; None while the set is not finished.
+    """Read `dataset.json`; None while the set is not complete.
 
     Raises:
         CleanplateError: if it is damaged.

@@ -1,8 +1,7 @@
-"""The plan of a data set: everything that decides its bytes, fixed before the first sample.
+"""Plan of a data set: everything that decides its bytes, fixed before the first sample.
 
-`plan.json` is the first file of a set. Sample i follows from it alone, so whoever computes it,
-whenever, on whatever machine, makes the same bytes; and the same command finds the same plan
-again, which is how a stopped build goes on.
+`plan.json` is the first file of a set. Sample i follows from it alone, on any machine; the same
+command finds the same plan again, which is how a stopped build resumes.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from cleanplate.synthesis.assets.licensing import Credit
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 
 FORMAT = 1
-"""Of `plan.json`, the records and `dataset.json`; a change of what they mean raises it."""
+"""Version of `plan.json`, the manifests and `dataset.json`; raised when their meaning changes."""
 PLAN = "plan.json"
 _FLIPS = 2
 
 
 @dataclass(frozen=True)
 class PlannedAsset:
-    """A plate or a cutout that the set is made of.
+    """A plate or a cutout of the set.
 
-    `name` is unique among its kind; `sha256` covers all its files; `kind` is a cutout's.
+    `name` is unique among its type; `sha256` covers all its files; `kind` is a cutout's.
     """
 
     name: str
@@ -47,14 +46,14 @@ class PlannedAsset:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> PlannedAsset:
-        """Undo `as_json`."""
+        """Read what `as_json` gives."""
         credit = Credit.from_json({**stored, "asset": stored["name"]})
         return cls(stored["name"], stored["sha256"], credit, stored.get("kind", ""))
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """An asset that was left out, and why."""
+    """An asset that was left out, and the reason."""
 
     name: str
     reason: str
@@ -63,7 +62,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a set will be.
+    """Everything that decides the bytes of a set.
 
     Args:
         preset: name in `presets.PRESETS`.
@@ -72,10 +71,10 @@ class Plan:
         width, height: of a sample, in pixels.
         count: samples.
         shard_size: samples in one shard; the last may hold fewer.
-        placements: of each plate, cutout and flip; 0 where they are drawn sample by sample.
+        placements: of each plate, cutout and flip; 0 if drawn sample by sample.
         settings: of the compositor.
-        plates, cutouts: in the order in which samples count them; empty = procedural.
-        procedural_plates, procedural_cutouts: how many procedural ones there are.
+        plates, cutouts: in the order of their indices; empty = procedural.
+        procedural_plates, procedural_cutouts: numbers of procedural assets.
         skipped: assets left out on request.
         made_with: versions of the libraries that the bytes depend on.
     """
@@ -103,7 +102,7 @@ class Plan:
 
     @property
     def shards(self) -> int:
-        """How many shards, or chunks of the folders' form, there are."""
+        """Number of shards, or chunks of the folders' form."""
         return -(-self.count // self.shard_size)
 
     def samples_of(self, shard: int) -> range:
@@ -116,9 +115,9 @@ class Plan:
         return f"{index:09}" if self.form == "shards" else f"{index:06}"
 
     def assignment_indices(self, index: int) -> tuple[int, int, int, int]:
-        """Give the numbers of plate, cutout, flip and placement of an assignment's sample.
+        """Give the indices of plate, cutout, flip and placement of an assignment's sample.
 
-        Placements run fastest, plates slowest, so that neighbours share a plate.
+        Placements vary fastest, plates slowest, so that consecutive samples share a plate.
         """
         rest, placement = divmod(index, self.placements)
         rest, flip = divmod(rest, _FLIPS)
@@ -141,7 +140,12 @@ class Plan:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Plan:
-        """Undo `as_json`; KeyError, TypeError or ValueError if it is no plan."""
+        """Read what `as_json` gives, also of older versions.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is no plan.
+            CleanplateError: if a setting is out of range.
+        """
         values = {field.name: stored[field.name] for field in fields(cls)}
         values["settings"] = CompositorSettings.from_json(values["settings"])
         for asset_type in ("plates", "cutouts"):
@@ -156,17 +160,17 @@ class Plan:
 
     @property
     def sha256(self) -> str:
-        """Digest of the text."""
+        """SHA-256 of the text."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def assignment_count(plates: int, cutouts: int, placements: int) -> int:
-    """Count samples: every plate with every cutout, both ways round, in every placement."""
+    """Count samples: every plate with every cutout, both flips, in every placement."""
     return plates * cutouts * _FLIPS * placements
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the libraries that a sample's bytes depend on."""
+    """Give the versions of the libraries that a sample's bytes depend on."""
     import cv2
     import numpy as np
     import PIL
@@ -216,7 +220,7 @@ def write_plan(out: Path, plan: Plan) -> None:
 
 
 def plan_differences(there: Plan, here: Plan) -> list[str]:
-    """Say in what two plans differ, a line for each thing; empty if they are the same."""
+    """List the differences between two plans, one line each; empty if they are equal."""
     return list(_iterate_differences(there, here))
 
 

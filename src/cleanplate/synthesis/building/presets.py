@@ -1,4 +1,4 @@
-"""What a set is like as a whole: presets that `cleanplate synth build` knows by name."""
+"""Presets of `cleanplate synth build`: form, compositor settings and default sizes by name."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cleanplate.synthesis.compositor.settings import CompositorSettings
 
 @dataclass(frozen=True)
 class Preset:
-    """A kind of set.
+    """A kind of data set.
 
     Args:
         name: for the command line.
         note: one line about it.
         form: "shards" or "folders".
-        settings: of the compositor, before a person's own.
+        settings: of the compositor, before the user's changes.
         needs_depth: whether a plate without depth is unusable.
         placements: of each plate, cutout and flip; 0: everything is drawn sample by sample.
-        assets: plates, and as many cutouts, of which it is made by default; None: all.
+        assets: default number of plates and of cutouts; None: all.
         size: (H, W) by default.
         count: samples by default, where placements do not decide it.
     """
@@ -49,7 +49,7 @@ PRESETS = {
     for preset in (
         Preset(
             "realistic",
-            "Subjects that stand, hide, cast shadows; two passes of a camera. WebDataset shards.",
+            "Grounded subjects, occlusion, shadows, camera effects. WebDataset shards.",
             "shards",
             CompositorSettings(),
         ),

@@ -1,4 +1,4 @@
-"""The realistic preset's samples, as the parts of a WebDataset sample."""
+"""Samples of the `realistic` preset, as the parts of a WebDataset sample."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RealisticSampler:
     """Makes the samples of a realistic plan.
 
     Args:
-        plan: gives seed and size.
+        plan: with seed and size.
         composer: over the plan's assets, with its settings.
     """
 
@@ -29,7 +29,7 @@ class RealisticSampler:
         self.plan, self.composer = plan, composer
 
     def sample(self, index: int) -> tuple[dict[str, bytes], dict[str, Any]]:
-        """Give the parts of sample `index` by ending, and nothing for its record."""
+        """Give the parts of sample `index` by ending; its manifest entry is empty."""
         sample, composition = self.composer.sample_with_truth(index, self.plan.size)
         parts = {
             "plate.jpg": jpeg(sample["plate"], _JPEG_QUALITY, full_colour=True),
@@ -58,13 +58,13 @@ class RealisticSampler:
 
 
 def _camera_metadata(camera: Camera) -> dict[str, float]:
-    """Facts of the frame's camera: intrinsics in pixels, height in metres, pitch in radians."""
+    """Intrinsics of the frame's camera in pixels, height in metres, pitch in radians."""
     values = {**camera.intrinsics._asdict(), "height": camera.height, "pitch": camera.pitch}
     return {name: round(float(value), 5) for name, value in values.items()}
 
 
 def _subject_metadata(placement: Placement) -> dict[str, Any]:
-    """Facts of one subject, the farthest first: foot point in pixels, depth in metres."""
+    """Cutout and placement of one subject: foot point in pixels, depth in metres."""
     return {
         "cutout": placement.cutout.name,
         "kind": placement.cutout.kind,

@@ -1,4 +1,4 @@
-"""A WebDataset shard: a tar file whose bytes depend on its samples alone."""
+"""Writer of a WebDataset shard: a tar file whose bytes depend on its samples alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ def write_shard(
 ) -> dict[str, Any]:
     """Write samples as they come, each a name with parts by ending; whole or not at all.
 
-    Returns what its record says: `file`, `bytes`, `sha256`. When it returns, the shard is safely
-    on the disk.
+    When it returns, the shard is on the disk.
+
+    Returns:
+        The shard's entries in its manifest: `file`, `bytes`, `sha256`.
 
     Raises:
         CleanplateError: if it cannot be written.
@@ -28,7 +30,7 @@ def write_shard(
         with tarfile.open(fileobj=sink, mode="w:", format=tarfile.USTAR_FORMAT) as tar:
             for name, parts, _ in samples:
                 for ending, data in parts.items():
-                    # Owner, time and mode are a member's defaults: 0, 0 and 644.
+                    # Owner, time and mode are TarInfo's defaults: 0, 0 and 644.
                     member = tarfile.TarInfo(f"{name}.{ending}")
                     member.size = len(data)
                     tar.addfile(member, io.BytesIO(data))
@@ -37,7 +39,7 @@ def write_shard(
 
 
 class _DigestWriter(io.RawIOBase):
-    """Passes bytes on, and adds up their number and their sha256."""
+    """Passes bytes on, and adds up their number and their SHA-256."""
 
     def __init__(self, stream: io.BufferedWriter):
         super().__init__()

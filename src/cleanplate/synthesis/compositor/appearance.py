@@ -1,4 +1,4 @@
-"""How a subject looks where it stands: edges, colours under the scene's light, cloth."""
+"""Appearance of a placed subject: edge effects, colour harmonisation, clothing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _HAIRY_KINDS = ("person", "animal")
 
 @dataclass(frozen=True)
 class SceneContext:
-    """What a subject stands in.
+    """The scene around a subject.
 
     Args:
-        seen: the plate (H, W, 3) uint8 sRGB.
+        plate_srgb: the plate (H, W, 3) uint8 sRGB.
         plate: the plate in linear light (H, W, 3).
-        behind: what the frame shows where no subject is, likewise.
+        behind: the frame without subjects, linear light (H, W, 3).
         lamp: factors of light (H, W, 3) that are new in the frame, or None.
-        dark: whether the scene lies in low light.
+        dark: whether the scene is in low light.
     """
 
     plate_srgb: Bytes
@@ -40,7 +40,7 @@ class SceneContext:
 def subject_colour(
     rng: np.random.Generator, layer: Layer, context: SceneContext, settings: CompositorSettings
 ) -> Picture:
-    """Give the subject's colour in linear light (h, w, 3); its edges change in place."""
+    """Give the subject's colour in linear light (h, w, 3); alpha is changed in place."""
     apply_edge_effects(rng, layer, settings)
     loose = bool(settings.hair_share and rng.random() < settings.hair_share)
     if loose and layer.placement.cutout.kind in _HAIRY_KINDS:

@@ -1,8 +1,8 @@
-"""The camera's pass: what light, lens, sensor and coding do to a composed picture.
+"""Camera effects: exposure, lens, sensor noise and JPEG, drawn for plate and frame separately.
 
-Plate and frame are taken at different times, so each gets its own pass; how much the two differ
-is drawn from the seed: hardly (a render, or one long exposure), as a fixed camera does, or as one
-that was knocked and whose automatics drifted.
+Plate and frame are taken at different times, so each has its own parameters. Three regimes are
+drawn: nearly identical, as from a fixed camera, and strongly different (drift of exposure and
+white balance, a moved camera).
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srg
 
 _CODES = np.arange(256, dtype=np.uint8)
 _POOL_SIZE = 640
-"""Side of the pools of noise that all samples cut theirs from."""
+"""Side in pixels of the precomputed noise from which samples crop theirs."""
 _COARSE_SHARES = (0.0, 0.25, 0.5, 0.75)
-"""Shares of blotchy noise, a pool for each."""
+"""Shares of low-frequency noise, with a noise pool for each."""
 
 
 @dataclass(frozen=True)
 class CameraParams:
-    """One picture's way through the camera.
+    """Parameters of one picture's camera.
 
     Args:
         gain: (3,) exposure and white balance, factors of linear light.
         gamma: exponent of the coded tone curve, 1 = none.
-        field: (h, w) small grid of factors of linear light over the picture, or None.
-        blur: defocus, standard deviation in pixels.
+        gain_field: (h, w) coarse grid of factors of linear light over the picture, or None.
+        blur_sigma: defocus, standard deviation in pixels.
         sharpen: strength of unsharp masking.
-        read: noise in the dark, in 8-bit codes.
-        shot: noise of light, in 8-bit codes at full linear light.
-        coarse: share of the noise that is blotchy, 0 to 1.
-        quality: JPEG quality, or None.
-        seed: the place in the pool of noise.
+        read_noise: standard deviation in the dark, in 8-bit codes.
+        shot_noise: standard deviation at full linear light, in 8-bit codes.
+        coarse_share: share of low-frequency noise, 0 to 1.
+        jpeg_quality: 1 to 100, or None.
+        noise_seed: position of the crop in the noise pool.
     """
 
     gain: npt.NDArray[np.float32]
@@ -56,11 +56,17 @@ class CameraParams:
 def sample_camera_params(
     rng: np.random.Generator, size: tuple[int, int], *, clean: float, drift: float
 ) -> tuple[CameraParams, CameraParams, npt.NDArray[np.float64] | None]:
-    """Draw the passes of plate and frame, and how the plate's camera had moved.
+    """Draw the camera parameters of plate and frame, and the motion of the plate's camera.
 
-    `clean` and `drift` are the shares of pairs that hardly or strongly differ; the rest differs
-    as a fixed camera's pictures do. The motion is a (2, 3) map from the plate's pixels to the
-    frame's (centres at + 0.5), or None. Lengths scale with the picture: a pixel means one of 256.
+    Args:
+        rng: drawn from.
+        size: (H, W); lengths scale with it, as if the shorter side had 256 pixels.
+        clean: share of pairs that differ by a little noise only.
+        drift: share of pairs that differ strongly; the rest differs as with a fixed camera.
+
+    Returns:
+        The parameters of plate and frame, and a (2, 3) affine map from the plate's pixels to the
+        frame's (centres at + 0.5), or None.
     """
     unit, kind = min(size) / 256, rng.random()
     if kind < clean:
@@ -95,7 +101,7 @@ def _with_noise_seed(rng: np.random.Generator, params: CameraParams) -> CameraPa
 def _sample_shared_params(
     rng: np.random.Generator, size: tuple[int, int], unit: float, drift: bool
 ) -> CameraParams:
-    """Give what both pictures have in common: lens, sensor, coding."""
+    """Draw what both pictures have in common: lens, sensor, JPEG quality."""
     field = None
     if rng.random() < 0.35:
         field = _vignette(size, rng.uniform(0.05, 0.5))
@@ -115,7 +121,7 @@ def _sample_shared_params(
 def _sample_picture_params(
     rng: np.random.Generator, shared: CameraParams, unit: float, drift: bool
 ) -> CameraParams:
-    """One picture's own: exposure, white balance, a light that changed, focus."""
+    """Draw what differs between the pictures: exposure, white balance, light, focus."""
     exposure = rng.normal(0, 0.075 if drift else 0.022) + (
         rng.uniform(-0.16, 0.16) if drift and rng.random() < 0.3 else 0
     )
@@ -142,7 +148,7 @@ def _sample_picture_params(
 
 
 def _vignette(size: tuple[int, int], strength: float) -> npt.NDArray[np.float32]:
-    """Light falling off towards the corners, on a grid of 17 x 17."""
+    """Light falloff towards the corners, on a grid of 17 x 17."""
     height, width = size
     y, x = np.mgrid[-1:1:17j, -1:1:17j]
     radius = (y * y * height**2 + x * x * width**2) / (height**2 + width**2)
@@ -150,7 +156,7 @@ def _vignette(size: tuple[int, int], strength: float) -> npt.NDArray[np.float32]
 
 
 def _low_frequency_gain(rng: np.random.Generator, strength: float) -> npt.NDArray[np.float32]:
-    """Draw a smooth change of light over the picture: a cloud, a door, a screen; or bands."""
+    """Draw a smooth change of light over the picture (cloud, door, screen), or horizontal bands."""
     if rng.random() < 0.2:
         phase, count = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 3)
         rows = np.sin(phase + 2 * np.pi * count * np.linspace(0, 1, 17))
@@ -180,7 +186,7 @@ def _sample_motion(
 
 
 def sample_crop_motion(rng: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """Draw a motion of the plate as a crop and zoom apart from the frame, by up to 1 %."""
+    """Draw a shift and zoom of up to 1 %, as a motion of `sample_camera_params`."""
     height, width = size
     grow = 1 + rng.uniform(-0.01, 0.01)
     motion = np.array([[grow, 0.0, 0.0], [0.0, grow, 0.0]])
@@ -191,11 +197,13 @@ def sample_crop_motion(rng: np.random.Generator, size: tuple[int, int]) -> npt.N
 
 
 def apply_camera(picture: Picture | Bytes, params: CameraParams) -> Bytes:
-    """Send a picture through a pass: (H, W, 3) uint8 sRGB.
+    """Apply camera parameters to a picture; give (H, W, 3) uint8 sRGB.
 
-    The picture is float32 linear light or uint8 codes; codes are decoded only where the pass has
-    to. Field and defocus act on linear light; gain does too, by way of the codes' curve, so that
-    what was white stays at the gain's white; noise and JPEG act on codes.
+    Args:
+        picture: (H, W, 3) float32 linear light or uint8 codes; codes are linearised only where
+            the parameters need it.
+        params: gain field and defocus act on linear light, as does the gain (through the tone
+            curve, so that clipped white becomes the gain's white); noise and JPEG act on codes.
     """
     if params.gain_field is not None or params.blur_sigma > 0:
         light = np.asarray(picture, np.float32)
@@ -203,7 +211,7 @@ def apply_camera(picture: Picture | Bytes, params: CameraParams) -> Bytes:
             light = linear_from_uint8(np.asarray(picture, np.uint8))
         height, width = light.shape[:2]
         if params.gain_field is not None:
-            # For three channels while it is small: merging it afterwards costs more.
+            # Merged to three channels before resizing, which is faster than after.
             field = cv2.merge([params.gain_field] * 3)
             factor = cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR)
             light = np.asarray(cv2.multiply(light, factor, dst=factor), np.float32)
@@ -227,7 +235,7 @@ def apply_camera(picture: Picture | Bytes, params: CameraParams) -> Bytes:
             coded, np.sqrt(params.read_noise**2 + params.shot_noise**2 * _shot_noise_variance())
         )
         noise = cv2.multiply(_crop_noise(params, coded.shape[:2]), deviation, dst=deviation)
-        out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds, and stops at 0 and 255
+        out = cv2.add(value, noise, dtype=cv2.CV_8U)  # rounds and clips to [0, 255]
     else:
         out = cv2.convertScaleAbs(np.maximum(value, 0, out=value))
     if params.jpeg_quality is not None:
@@ -236,7 +244,7 @@ def apply_camera(picture: Picture | Bytes, params: CameraParams) -> Bytes:
 
 
 def camera_tone_curve(params: CameraParams) -> npt.NDArray[np.float32]:
-    """Give the pass's curve (256, 3): codes after gain, white balance and gamma, in [0, 255]."""
+    """Give the curve (256, 3) of codes after gain, white balance and gamma, in [0, 255]."""
     light = linear_from_uint8(_CODES)[:, None] * params.gain
     coded = linear_to_srgb(np.minimum(light, 1))
     return np.asarray(255 * coded ** np.float32(params.gamma), np.float32)
@@ -244,10 +252,10 @@ def camera_tone_curve(params: CameraParams) -> npt.NDArray[np.float32]:
 
 @cache
 def _shot_noise_variance() -> npt.NDArray[np.float32]:
-    """Square of the shot noise (256,) at each code, relative to that at full light.
+    """Variance of shot noise (256,) at each code, relative to that at full light.
 
-    In linear light shot noise goes as light's root; the slope of the sRGB curve turns it into
-    codes: nearly even over the range, less in the dark, where the curve is straight.
+    In linear light the standard deviation of shot noise is proportional to the square root of the
+    light; the slope of the sRGB curve converts it to codes.
     """
     light = linear_from_uint8(_CODES)
     slope = np.minimum(12.92, 0.44 * np.maximum(light, 1e-4) ** -0.583) / 0.44
@@ -255,7 +263,7 @@ def _shot_noise_variance() -> npt.NDArray[np.float32]:
 
 
 def jpeg_round_trip(picture: Bytes, quality: int) -> Bytes:
-    """Give the picture after coding and decoding as JPEG, 4:2:0."""
+    """Encode as JPEG 4:2:0 and decode again."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     again = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
@@ -263,7 +271,7 @@ def jpeg_round_trip(picture: Bytes, quality: int) -> Bytes:
 
 
 def _crop_noise(params: CameraParams, shape: tuple[int, ...]) -> Picture:
-    """Cut unit noise (H, W, 3) from a pool, at a place that the pass's seed gives."""
+    """Crop unit noise (H, W, 3) from the pool at the position given by the seed."""
     kind = int(np.abs(np.array(_COARSE_SHARES) - params.coarse_share).argmin())
     return _crop_pool(_noise_pool(kind), params.noise_seed, shape)
 
@@ -280,7 +288,7 @@ def _crop_pool(pool: Picture, seed: int, shape: tuple[int, ...]) -> Picture:
 
 @cache
 def _noise_pool(kind: int) -> Picture:
-    """Noise (640, 640, 3) of unit deviation, periodic; `kind` is an index of `_COARSE_SHARES`."""
+    """Periodic noise (640, 640, 3) of unit deviation, with the share of `_COARSE_SHARES[kind]`."""
     rng = np.random.default_rng(0xCA11)
     grey = rng.standard_normal((_POOL_SIZE, _POOL_SIZE, 1), np.float32)
     own = rng.standard_normal((_POOL_SIZE, _POOL_SIZE, 3), np.float32)

@@ -1,8 +1,7 @@
-"""Other cloth on a subject: stripes, checks, spots, letters, and prints of the plate behind it.
+"""Clothing changes: part of a subject gets another pattern, or the colours of the plate behind it.
 
-A part of the subject is covered by a pattern and keeps its folds: the pattern is shaded as the
-cloth was. Where one of the pattern's colours is the plate behind, pixel by pixel, comparing
-pixels cannot tell the subject; the truth stays that of a whole subject.
+The pattern is shaded like the original cloth, so that folds remain. Where it has the plate's own
+colours, comparing pixels cannot find the subject; its alpha stays unchanged.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from cleanplate.synthesis.procedural.textures import muted_colour, sample_textur
 
 _LETTERS = "ABCDEFGHKLMNPRSTUVXYZ0123456789"
 _MIN_PIXELS = 24
-"""Pixels of cloth below which nothing is drawn on it."""
+"""Smallest cloth area in pixels that is changed."""
 
 
 def replace_cloth(rng: np.random.Generator, layer: Layer, colour: Picture) -> Picture:
-    """Cover a part of the subject with another cloth. Linear light (h, w, 3) in and out."""
+    """Cover part of the subject with another pattern. Linear light (h, w, 3) in and out."""
     part = _cloth_mask(rng, layer)
     if part is None:
         return colour
@@ -32,20 +31,20 @@ def replace_cloth(rng: np.random.Generator, layer: Layer, colour: Picture) -> Pi
 def print_plate_colours(
     rng: np.random.Generator, layer: Layer, colour: Picture, behind: Picture
 ) -> Picture:
-    """Print the plate's own colours on a part of the subject.
+    """Give part of the subject the plate's own colours.
 
-    `behind` (h, w, 3) is what the subject hides, in linear light: its colour there becomes that
-    of the plate, as a whole or in a pattern's one half.
+    `behind` (h, w, 3) is the plate under the subject in linear light: it replaces the colour of
+    the whole part, or of one half of a pattern.
     """
     part = _cloth_mask(rng, layer)
     if part is None:
         return colour
-    # The plate as it is, or its colours without its edges: cloth that happens to match a wall.
+    # The plate as it is, or blurred: cloth of the wall's colours without its edges.
     sigma = rng.uniform(0.02, 0.15) * max(part.shape)
     seen = behind if rng.random() < 0.3 else cv2.GaussianBlur(behind, (0, 0), sigma)
     near = np.asarray(seen, np.float32) * np.exp(rng.normal(0, 0.03, 3)).astype(np.float32)
     kind = rng.random()
-    if kind < 0.35:  # all of it
+    if kind < 0.35:  # the whole part
         return _apply_cover(rng, colour, part, near, folds=rng.uniform(0, 0.35))
     ink = _pattern(rng, part.shape)
     if kind < 0.7:  # a print on the cloth that is there
@@ -56,9 +55,9 @@ def print_plate_colours(
 
 
 def _cloth_mask(rng: np.random.Generator, layer: Layer) -> Plane | None:
-    """Choose a part of the subject: (h, w) in [0, 1]; None if it is too small to be seen.
+    """Choose part of the subject: (h, w) in [0, 1]; None if it is too small.
 
-    A stretch of its height, and there mostly what has one colour, as a shirt or a door has.
+    A range of its height, mostly limited to one colour, as of a shirt or a door.
     """
     solid = layer.alpha > 0.5
     _, top, _, bottom = layer.placement.rectangle
@@ -93,7 +92,7 @@ def _cloth_mask(rng: np.random.Generator, layer: Layer) -> Plane | None:
 def _apply_cover(
     rng: np.random.Generator, colour: Picture, part: Plane, cover: Picture, *, folds: float
 ) -> Picture:
-    """Mix `cover` over `colour` where `part` is; `folds` of the shading there stays on it."""
+    """Blend `cover` over `colour` by `part`, keeping the share `folds` of the shading."""
     light = np.asarray(cv2.transform(colour, LUMINANCE[None]), np.float32)
     mean = float(cv2.mean(light, (part > 0.5).astype(np.uint8))[0]) + 0.02
     shading = (light + np.float32(0.02)) / np.float32(mean)
@@ -103,7 +102,7 @@ def _apply_cover(
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, ...]) -> Picture:
-    """Cloth of one of many kinds (h, w, 3), linear light."""
+    """Draw a cloth texture (h, w, 3), linear light."""
     height, width = shape
     if rng.random() < 0.5:
         tile = sample_texture(rng, "cloth" if rng.random() < 0.6 else "wall").levels[0]

@@ -1,17 +1,15 @@
-"""From a seed and an index to a sample: the same bytes whoever makes it, wherever, in any order."""
+"""Composer: sample i is a function of seed, settings, assets, index and size alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Bytes, Picture, Plane
+from cleanplate.arrays import Bytes
 from cleanplate.errors import CleanplateError
 from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets.asset_cache import with_cache
@@ -31,8 +29,8 @@ from cleanplate.synthesis.compositor.harmonisation import linear_by_curve, sampl
 from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.low_light import low_light_curve, with_low_light_noise
 from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
-from cleanplate.synthesis.compositor.placement import Placement
 from cleanplate.synthesis.compositor.reflection import add_colour_bleed, add_reflection
+from cleanplate.synthesis.compositor.sample import Composition, Sample
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 from cleanplate.synthesis.compositor.shadow import shadow_factors
 from cleanplate.synthesis.compositor.subject_sampling import (
@@ -45,47 +43,8 @@ from cleanplate.synthesis.compositor.view import SceneView, sample_view
 from cleanplate.synthesis.procedural.asset_pool import ProceduralCutouts, ProceduralPlates
 
 
-class Sample(TypedDict):
-    """What training eats. All of one size (H, W)."""
-
-    plate: Bytes
-    frame: Bytes
-    foreground: Bytes
-    alpha: Plane
-    shadow: Plane
-    plate_disparity: Plane
-    disparity: Plane
-    subject_disparity: Plane
-    index: int
-
-
-@dataclass(frozen=True)
-class Composition:
-    """A sample before the camera. Pictures are linear light, (H, W, 3) float32.
-
-    `frame = alpha * foreground + (1 - alpha) * background` exactly; `background` is the plate
-    times `shadow_colour`, but for faint reflections and new light. `name` is the plate's;
-    `tone_curve` (256, 3) is the curve of codes that its picture went through, `plate_srgb` the
-    result (H, W, 3) uint8. `placements` from far to near.
-    """
-
-    name: str
-    view: SceneView
-    plate_srgb: Bytes
-    plate: Picture
-    background: Picture
-    subjects: MergedSubjects
-    frame: Picture
-    shadow: Plane
-    shadow_colour: Picture | None
-    tone_curve: npt.NDArray[np.float32]
-    placements: tuple[Placement, ...]
-    dark: bool = False
-    """Whether it is in low light, and wants the noise of that."""
-
-
 class Composer:
-    """Makes pairs of plate and frame with exact truth from plates and cutouts.
+    """Composes pairs of plate and frame with exact ground truth from plates and cutouts.
 
     `composer.sample(index, (H, W))` is a function of (seed, settings, assets, index, size) alone.
     Can be pickled; each process then reads the assets it needs by itself.
@@ -101,7 +60,16 @@ class Composer:
         plate_shares: Sequence[float] | None = None,
         cutout_shares: Sequence[float] | None = None,
     ):
-        """`plate_shares`, `cutout_shares`: weights of the collections, by default their lengths."""
+        """Compose from collections of plates and cutouts.
+
+        Args:
+            plates: collections of plates.
+            cutouts: collections of cutouts.
+            seed: of everything that is drawn.
+            settings: by default those of `CompositorSettings()`.
+            plate_shares: weights of the collections, by default their lengths.
+            cutout_shares: likewise.
+        """
         self.plates, self.cutouts, self.seed = list(plates), list(cutouts), abs(int(seed))
         self.settings = settings or CompositorSettings()
         self.plate_shares = np.array(plate_shares or [len(p) for p in self.plates], float)
@@ -120,13 +88,17 @@ class Composer:
     ) -> Composer:
         """Open folders of plates and cutouts; None stands for procedural ones.
 
-        Of several folders each counts by its number of assets. `subset` takes those alone that
-        train or that validate (see `assets.split`). `cache` is a folder for decoded assets, which
-        every process and run shares (see `assets.asset_cache`); the samples are the same with
-        and without it.
+        Args:
+            plates: one folder or several, each weighted by its number of assets.
+            cutouts: likewise.
+            seed: of everything that is drawn.
+            settings: of the compositor.
+            subset: all assets, or those of training or validation (see `assets.split`).
+            cache: folder for decoded assets that all processes share (see `assets.asset_cache`);
+                samples are the same with and without it.
 
         Raises:
-            CleanplateError: if a folder is missing or holds nothing usable. Faulty files are
+            CleanplateError: if a folder is missing or holds nothing usable. Damaged files are
                 found when they are first used, and then named.
         """
         settings = settings or CompositorSettings()
@@ -149,11 +121,15 @@ class Composer:
         )
 
     def sample(self, index: int, size: tuple[int, int]) -> Sample:
-        """Make sample `index` at `size` = (H, W), at least 16 x 16."""
+        """Compose sample `index` at `size` = (H, W), at least 16 x 16.
+
+        Raises:
+            CleanplateError: if the size is too small, or an asset cannot be read.
+        """
         return self.sample_with_truth(index, size)[0]
 
     def sample_with_truth(self, index: int, size: tuple[int, int]) -> tuple[Sample, Composition]:
-        """Make sample `index`, and give what it was composed of besides."""
+        """Compose sample `index`, and give its composition before the camera too."""
         rng = self._rng(index, size)
         composition = self._compose(rng, size)
         plate_pass, frame_pass, motion = CameraParams(np.ones(3, np.float32)), None, None
@@ -199,7 +175,7 @@ class Composer:
         return sample, composition
 
     def compose(self, index: int, size: tuple[int, int]) -> Composition:
-        """Sample `index` before the camera."""
+        """Compose sample `index` before the camera."""
         return self._compose(self._rng(index, size), size)
 
     def _layers(self, rng: np.random.Generator, view: SceneView) -> list[Layer]:
@@ -214,7 +190,7 @@ class Composer:
         return layers
 
     def _cutout(self, rng: np.random.Generator) -> Cutout:
-        """Draw any cutout, for its shadow."""
+        """Draw any cutout, for the shadow of an object out of view."""
         found = self._cutouts(rng)
         return found[int(rng.integers(len(found)))]
 
@@ -289,7 +265,7 @@ class Composer:
 
 
 def _chance(rng: np.random.Generator, share: float) -> bool:
-    """Draw whether something happens; a share of 0 draws nothing."""
+    """Draw True with probability `share`; a share of 0 draws no number."""
     return bool(share and rng.random() < share)
 
 
@@ -300,7 +276,7 @@ def _as_folders(given: Path | str | Sequence[Path | str] | None) -> list[Path]:
 
 
 def _collection_weights(folders: Sequence[Sized], procedural: float) -> list[float]:
-    """Share out weights: by number of assets among folders, and `procedural` for the rest."""
+    """Weights of collections: folders by number of assets, and `procedural` for the last one."""
     count = sum(len(folder) for folder in folders)
     if not count:
         return [1.0]
@@ -319,12 +295,12 @@ def straight_colour(subjects: MergedSubjects) -> Bytes:
 
 
 def _lookup_table(curve: npt.NDArray[np.float32]) -> Bytes:
-    """Make a curve (256, 3) of codes as a table that OpenCV applies."""
+    """Round a curve (256, 3) of codes to a table for `cv2.LUT`."""
     return np.rint(curve).astype(np.uint8)[:, None, :]
 
 
 def _limit_to_plate_depth(subjects: MergedSubjects, view: SceneView) -> None:
-    """Bring subjects no further away than the plate, where they are seen: the picture says so."""
+    """Move visible subjects no farther away than the plate."""
     assert subjects.disparity is not None
     assert view.disparity is not None
     box = subjects.box
@@ -334,7 +310,7 @@ def _limit_to_plate_depth(subjects: MergedSubjects, view: SceneView) -> None:
 
 
 class ProceduralComposer(Composer):
-    """A composer that needs no data: plates and cutouts are procedural, as everything else is."""
+    """A composer that needs no data: plates and cutouts are procedural too."""
 
     def __init__(self, seed: int, settings: CompositorSettings | None = None):
         settings = settings or CompositorSettings()

@@ -1,4 +1,4 @@
-"""Edges that a cutout does not bring: hair, holes, defocus, motion."""
+"""Edge effects on a subject's alpha: hair, displacement, holes, defocus, motion blur."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cleanplate.synthesis.compositor.settings import CompositorSettings
 def apply_edge_effects(
     rng: np.random.Generator, layer: Layer, settings: CompositorSettings
 ) -> None:
-    """Draw what happens to the layer's alpha (and its colour, where the lens does it), in place."""
+    """Draw edge effects and apply them to the layer's alpha and colour in place."""
     if settings.edge_share and rng.random() < settings.edge_share:
         effect = int(np.searchsorted((0.36, 0.7, 0.9), rng.random(), "right"))
         (fringe, defocus, motion, holes)[effect](rng, layer)
@@ -24,7 +24,7 @@ def apply_edge_effects(
 
 
 def fringe(rng: np.random.Generator, layer: Layer) -> None:
-    """Fray the edge by a fine displacement, and let strands stand out from it."""
+    """Displace the edge finely, or add strands that stand out from it."""
     h, w = layer.alpha.shape
     reach = float(np.exp(rng.uniform(np.log(0.4), np.log(1.8)))) * max(1.0, h / 160)
     if rng.random() < 0.6:
@@ -48,7 +48,7 @@ def _strands(rng: np.random.Generator, layer: Layer) -> None:
     contour = max(found, key=len)[:, 0, :].astype(np.float32)
     h, w = solid.shape
     count = int(rng.integers(20, 120))
-    # Strands grow from one stretch of the outline, mostly near its top, as hair does.
+    # Roots on one part of the outline, mostly near its top, like hair.
     start = int(contour[:, 1].argmin()) + int(rng.normal(0, 0.15) * len(contour))
     at = (start + rng.normal(0, rng.uniform(0.03, 0.2) * len(contour), count)).astype(int)
     root = contour[at % len(contour)]
@@ -67,7 +67,7 @@ def _strands(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def defocus(rng: np.random.Generator, layer: Layer) -> None:
-    """Give the subject out of focus: alpha and colour spread alike."""
+    """Blur alpha and colour of the subject alike."""
     sigma = float(rng.uniform(0.4, 0.6 + 0.012 * max(layer.alpha.shape)))
     edge = cv2.BORDER_REPLICATE
     layer.alpha = np.asarray(cv2.GaussianBlur(layer.alpha, (0, 0), sigma, borderType=edge))
@@ -75,7 +75,7 @@ def defocus(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def motion(rng: np.random.Generator, layer: Layer) -> None:
-    """Give the subject moved while the shutter was open: a straight smear."""
+    """Blur the subject along a straight line, as a moving subject during the exposure."""
     length = int(rng.integers(3, 5 + max(layer.alpha.shape) // 24))
     kernel = np.zeros((length, length), np.float32)
     angle, half = rng.uniform(0, np.pi), (length - 1) / 2
@@ -91,7 +91,7 @@ def motion(rng: np.random.Generator, layer: Layer) -> None:
 
 
 def holes(rng: np.random.Generator, layer: Layer) -> None:
-    """Give the plate seen through the subject: a grid, a fence, or a few round openings."""
+    """Cut openings through which the plate is seen: a grid, a fence or a few ellipses."""
     h, w = layer.alpha.shape
     if rng.random() < 0.6:
         pitch, angle = rng.uniform(5, 8 + 0.1 * h), rng.uniform(0, np.pi)
@@ -112,7 +112,7 @@ def holes(rng: np.random.Generator, layer: Layer) -> None:
 
 @cache
 def _displacement_noise() -> Plane:
-    """(256, 256, 2) fine noise of unit deviation that joins at its borders."""
+    """(256, 256, 2) periodic fine noise of unit deviation."""
     noise = np.random.default_rng(0x0F12).standard_normal((256, 256, 2), np.float32)
     wide = cv2.copyMakeBorder(noise, 8, 8, 8, 8, cv2.BORDER_WRAP)
     fine = cv2.GaussianBlur(wide, (0, 0), 0.9) * 3 + cv2.GaussianBlur(wide, (0, 0), 2.5) * 5

@@ -1,7 +1,7 @@
-"""Light that differs in the frame alone: shadows of things out of view, lamps, patches of sun.
+"""Lighting changes in the frame alone: shadows of objects out of view, lamps, patches of sun.
 
-None of it belongs to a subject: alpha stays what it is without. What darkens is part of the
-shadow's truth; what brightens is not.
+They do not belong to a subject, so alpha is unchanged. Darkening is part of the `shadow` ground
+truth; brightening is not.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _TRIES = 3
 class FrameLight:
     """Factors of light (H, W, 3) by which the frame differs from the plate.
 
-    `shadow` lies in (0, 1] and falls on the scene; `lamp` darkens or brightens, subjects too.
+    `shadow` in (0, 1] acts on the scene; `lamp` darkens or brightens scene and subjects.
     """
 
     shadow: Picture | None
     lamp: Picture | None
 
     def relit(self, background: Picture) -> Picture:
-        """Give the scene (H, W, 3) in this light, at most 1."""
+        """Apply the factors to the scene (H, W, 3); clipped at 1."""
         for factor in (self.shadow, self.lamp):
             if factor is not None:
                 background = np.minimum(background * factor, 1)
@@ -44,7 +44,7 @@ class FrameLight:
 
     @property
     def darkening(self) -> Picture:
-        """How much darker it gets: (H, W, 3) in (0, 1]."""
+        """The darkening part of the factors: (H, W, 3) in (0, 1]."""
         both = [np.minimum(one, 1) for one in (self.shadow, self.lamp) if one is not None]
         return both[0] if len(both) == 1 else np.asarray(both[0] * both[1], np.float32)
 
@@ -60,7 +60,7 @@ def sample_frame_light(
     sample_cutout: Callable[[np.random.Generator], Cutout],
     settings: CompositorSettings,
 ) -> FrameLight | None:
-    """Draw what is new in the frame's light; None = nothing."""
+    """Draw the lighting change of a frame; None = no change."""
     shadow, lamp = None, None
     if settings.foreign_shadow_share and rng.random() < settings.foreign_shadow_share:
         shadow = foreign_shadows(rng, view, sample_cutout)
@@ -74,9 +74,9 @@ def foreign_shadows(
     view: SceneView,
     sample_cutout: Callable[[np.random.Generator], Cutout],
 ) -> Picture:
-    """Shadows of one to three things that stand out of view, (H, W, 3) in (0, 1].
+    """Draw the shadows of one to three objects out of view, (H, W, 3) in (0, 1].
 
-    Over the plate's depth where there is one and a camera, else as flat shapes from a border.
+    Cast over the plate's depth where it has depth and camera, else as flat shapes from a border.
     """
     height, width = view.size
     total = np.ones((height, width, 3), np.float32)
@@ -94,7 +94,7 @@ def foreign_shadows(
 
 
 def _sample_low_light(rng: np.random.Generator, azimuth: float) -> Light:
-    """Draw a light low enough for long shadows."""
+    """Draw a light of low elevation, for long shadows."""
     tint = 1 + rng.normal(0, 0.04, 3)
     return Light(
         azimuth,
@@ -108,19 +108,19 @@ def _sample_low_light(rng: np.random.Generator, azimuth: float) -> Light:
 def _cast_into_view(
     rng: np.random.Generator, view: SceneView, cutout: Cutout, light: Light
 ) -> Plane | None:
-    """Cast the shadow of a thing beside or behind the camera; None if none reaches the view."""
+    """Cast the shadow of an object beside or behind the camera; None if none reaches the view."""
     camera = view.camera
     assert camera is not None
     width = view.size[1]
     for _ in range(_TRIES):
-        if rng.random() < 0.65:  # beside the view, at the depth of what is in it
+        if rng.random() < 0.65:  # beside the view, at the depth of the scene
             z = rng.uniform(0.8, 4.5)
             scale = scale_at(cutout, camera, z)
             half = 0.5 * scale * cutout.alpha.shape[1]
             left = rng.random() < 0.5
             away = half + rng.uniform(2, 0.4 * width)
             x = -away if left else width + away
-            # From the side on which it stands, a little from before or behind.
+            # From the object's side, slightly from the front or back.
             azimuth = (-np.pi / 2 if left else np.pi / 2) + rng.normal(0, 0.5)
         else:
             z = -rng.uniform(0.2, 2.5)
@@ -139,7 +139,7 @@ def _cast_into_view(
 
 
 def _flat_silhouette(rng: np.random.Generator, cutout: Cutout, size: tuple[int, int]) -> Plane:
-    """Lay a silhouette over the picture from one of its borders: turned, stretched, soft."""
+    """Lay a silhouette over the picture from one of its borders: rotated, stretched, blurred."""
     height, width = size
     level, _, _ = cutout.level(64 / max(cutout.alpha.shape))
     alpha = np.asarray(cv2.extractChannel(level.rgba, 3))
@@ -148,7 +148,7 @@ def _flat_silhouette(rng: np.random.Generator, cutout: Cutout, size: tuple[int, 
     turn = rng.uniform(0, 2 * np.pi)
     squeeze = rng.uniform(0.4, 1.2)
     cos, sin = np.cos(turn), np.sin(turn)
-    # The foot lies on an ellipse around the picture, the body points inwards, more or less.
+    # The foot lies on an ellipse around the picture; the body points roughly inwards.
     foot = np.array([width / 4 * (1 + 1.3 * sin), height / 4 * (1 - 1.3 * cos)])
     lean = turn + rng.normal(0, 0.35)
     along = np.array([np.sin(lean), -np.cos(lean)]) * (-tall / h)
@@ -166,15 +166,15 @@ def _flat_silhouette(rng: np.random.Generator, cutout: Cutout, size: tuple[int, 
 
 
 def lamp_light(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
-    """One to three lamps switched on or off, or windows' patches of sun: factors (H, W, 3).
+    """Draw one to three lamps switched on or off, or patches of sun: factors (H, W, 3).
 
-    A lamp that goes out darkens to no less than a third.
+    A lamp switched off darkens to no less than a third.
     """
     height, width = size
     total = np.ones((height, width, 3), np.float32)
     for _ in range(1 + int(rng.random() < 0.35) + int(rng.random() < 0.15)):
         strength = rng.uniform(0.15, 1.1)
-        if rng.random() < 0.3:  # the sun comes; a patch of sun that goes would be in the plate
+        if rng.random() < 0.3:  # sun appears; sun that disappears would have to be in the plate
             pool = _sun_patch(rng, size)
         else:
             pool, strength = _lamp_falloff(rng, size), strength * rng.choice([-0.95, 1, 1])
@@ -184,7 +184,7 @@ def lamp_light(rng: np.random.Generator, size: tuple[int, int]) -> Picture:
 
 
 def _lamp_falloff(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
-    """Light around a place, falling off as it does before a wall."""
+    """Light of a lamp near a wall: falls off with the distance from a point."""
     height, width = size
     y, x = np.ogrid[:height, :width]
     cx, cy = rng.uniform(-0.1, 1.1) * width, rng.uniform(-0.2, 1.1) * height
@@ -195,7 +195,7 @@ def _lamp_falloff(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
 
 
 def _sun_patch(rng: np.random.Generator, size: tuple[int, int]) -> Plane:
-    """Draw a window's patch of sun: a slanted quadrangle with soft borders, at times with bars."""
+    """Draw a patch of sun: a slanted quadrangle with soft borders, at times with bars."""
     height, width = size
     centre = np.array([rng.uniform(0, 1) * width, rng.uniform(0, 1) * height])
     wide, tall = rng.uniform(0.1, 0.6, 2) * max(size)

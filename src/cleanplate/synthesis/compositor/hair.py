@@ -1,4 +1,4 @@
-"""Loose hair: locks of fine strands that stand out from a subject's upper outline."""
+"""Loose hair: locks of fine strands along a subject's upper outline."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cleanplate.synthesis.compositor.layer import Layer, expand_layer
 Floats = npt.NDArray[np.float32]
 
 _FINE = 4
-"""Bits of a strand's places below the pixel."""
+"""Fractional bits of strand coordinates (OpenCV's `shift`)."""
 
 
 def add_hair(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> None:
-    """Let locks stand out, in place: curved, crossing, half clear, of the outline's colours.
+    """Add locks of semi-transparent curved strands in the outline's colours, in place.
 
-    The layer's box grows where they reach beyond it, within the picture of `size` (H, W).
+    The layer's box grows as needed, within the picture of `size` (H, W).
     """
     solid = (layer.alpha > 0.5).astype(np.uint8)
     found, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -44,7 +44,7 @@ def _hair_lock(
     wide: float,
     shape: tuple[int, ...],
 ) -> Floats:
-    """Draw strands that grow from one place and share a direction: coverage (h, w)."""
+    """Draw strands that share root and direction: coverage (h, w)."""
     count, t = int(rng.integers(4, 20)), np.linspace(0, 1, 9)[None, :, None]
     near = int(rng.integers(len(crown))) + rng.integers(-3, 4, count)
     root = crown[near % len(crown)]

@@ -1,4 +1,4 @@
-"""The subject's colours under the plate's light, and edges as cameras and hair make them."""
+"""Colour harmonisation: adapt a subject's colours to the plate's light, and tone curves."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ _CODES = np.arange(256, dtype=np.float32)
 def harmonised_light(
     rng: np.random.Generator, layer: Layer, plate: Bytes, settings: CompositorSettings
 ) -> Picture:
-    """Give the layer's colour in linear light (h, w, 3) float32 as this scene shows it.
+    """Give the layer's colour in linear light (h, w, 3) float32, adapted to the plate.
 
-    `plate` (H, W, 3) uint8 is the view that the subject is placed in. Mostly the subject takes on
-    the brightness and tint of what is around it, in part; sometimes it is coloured like the plate
-    on purpose.
+    Mostly the subject takes on part of the brightness and tint around it; at times it is
+    camouflaged in the plate's colours.
+
+    Args:
+        rng: drawn from.
+        layer: the placed subject.
+        plate: (H, W, 3) uint8, the view.
+        settings: strengths and shares.
     """
     colour = layer.colour
     if settings.camouflage_share and rng.random() < settings.camouflage_share:
@@ -53,7 +58,7 @@ def harmonised_light(
 
 
 def linear_by_curve(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
-    """Linear light (h, w, 3) of codes sent through a curve (256, 3) of codes in [0, 255]."""
+    """Give linear light (h, w, 3) of codes after a curve (256, 3) of codes in [0, 255]."""
     table = srgb_to_linear(np.asarray(curve, np.float32) / np.float32(255))
     return np.asarray(cv2.LUT(colour, np.ascontiguousarray(table)[:, None, :]), np.float32)
 
@@ -61,10 +66,10 @@ def linear_by_curve(colour: Bytes, curve: npt.NDArray[np.float32]) -> Picture:
 def sample_tone_curve(
     rng: np.random.Generator, picture: Bytes, strength: float
 ) -> npt.NDArray[np.float32]:
-    """Make a curve (256, 3) of codes: exposure, tint and tone that plate and frame share.
+    """Draw a curve (256, 3) of codes that plate and frame share: exposure, tint and gamma.
 
-    Exposure is drawn towards the middle, so that dark plates are seen lit as well, and bright ones
-    are not all burnt out.
+    Exposure is drawn towards mid-grey, so that dark plates are also seen bright and bright ones
+    are not all clipped.
     """
     if not strength:
         return np.repeat(_CODES[:, None], 3, 1)
@@ -74,7 +79,7 @@ def sample_tone_curve(
     gain = np.exp(strength * (exposure + rng.normal(0, 0.05, 3)))
     gamma = np.exp(strength * rng.normal(0, 0.14))
     curve = 255 * (_CODES[:, None] / 255) ** np.float32(gamma) * np.float32(gain)
-    # A shoulder instead of a cliff where light is raised.
+    # A soft shoulder instead of clipping where light is raised.
     high = np.maximum(curve - 190, 0)
     curve = np.minimum(curve, 190) + 65 * (1 - np.exp(-high / 65))
     return np.asarray(np.clip(curve, 0, 255), np.float32)
@@ -83,7 +88,7 @@ def sample_tone_curve(
 def _hue_saturation_matrix(
     rng: np.random.Generator, strength: float, *, person: bool
 ) -> npt.NDArray[np.float32]:
-    """Turn the hue and change the saturation, about the grey axis; people's hue only slightly."""
+    """Rotate hue and scale saturation about the grey axis; hue of people only slightly."""
     turn = rng.normal(0, 0.12) if person else rng.uniform(-np.pi, np.pi)
     turn, rich = turn * min(strength, 1), np.exp(strength * rng.normal(0, 0.35))
     cos, sin = rich * np.cos(turn), rich * np.sin(turn) / np.sqrt(3)
@@ -99,7 +104,7 @@ def _hue_saturation_matrix(
 
 
 def _gradient(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Make a slope of light over the subject, from one side."""
+    """Linear gradient of light over the subject, from one side."""
     low, high = np.exp(rng.normal(0, 0.3, 2))
     corner = rng.uniform(0, 1)
     small = np.asarray(
@@ -111,7 +116,7 @@ def _gradient(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[n
 
 
 def _camouflage(rng: np.random.Generator, layer: Layer, plate: Bytes) -> Picture:
-    """Give the subject in the plate's own colours, or covered by another part of the plate."""
+    """Colour the subject like the plate behind it, or cover it with another part of the plate."""
     colour, solid = layer.colour, (layer.alpha > 0.5).astype(np.uint8)
     behind = plate[layer.box]
     if rng.random() < 0.35:

@@ -1,4 +1,4 @@
-"""A placed subject drawn at the sample's size: colour, alpha and depth within its box."""
+"""A placed subject rendered at the sample's size: colour, alpha and disparity within its box."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cleanplate.synthesis.compositor.placement import Placement
 
 @dataclass
 class Layer:
-    """What one subject brings to the picture, in the box `rows`, `columns` of it.
+    """One subject's contribution to the picture, in the box `rows`, `columns`.
 
-    `colour` (h, w, 3) uint8 straight sRGB; `alpha` (h, w) float32, not yet hidden by anything;
-    `disparity` (h, w) float32 in 1/m, or None where the view has no depth.
+    `colour` (h, w, 3) uint8 straight sRGB; `alpha` (h, w) float32 before occlusion; `disparity`
+    (h, w) float32 in 1/m, or None where the view has no depth.
     """
 
     placement: Placement
@@ -35,7 +35,7 @@ class Layer:
 
 
 def render_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
-    """Draw a subject into a picture of `size` (H, W); None if it lies outside."""
+    """Render a subject into a picture of `size` (H, W); None if it lies outside."""
     height, width = size
     left, top, right, bottom = placement.rectangle
     x0, x1 = max(0, int(np.floor(left)) - 2), min(width, int(np.ceil(right)) + 2)
@@ -65,10 +65,10 @@ def render_layer(placement: Placement, size: tuple[int, int]) -> Layer | None:
 def level_and_affine(
     placement: Placement, origin: tuple[float, float] = (0, 0), step: float = 1.0
 ) -> tuple[PyramidLevel, npt.NDArray[np.float64]]:
-    """Give the cutout's level to draw from, and the affine map from output to level pixels.
+    """Give the cutout's pyramid level to draw from, and the affine map from output to level pixels.
 
-    Output pixel (i, j) shows the picture's place `origin + step * (i + .5, j + .5)`; both sides
-    of the map are OpenCV's, with pixel centres at integers.
+    Output pixel (i, j) shows the picture's point `origin + step * (i + .5, j + .5)`; the map has
+    OpenCV's convention, pixel centres at integers.
     """
     cutout = placement.cutout
     level, lx, ly = cutout.level(placement.scale / step)
@@ -85,10 +85,12 @@ def level_and_affine(
 
 
 def expand_layer(layer: Layer, margin: int, size: tuple[int, int]) -> tuple[int, int]:
-    """Widen a layer's box by `margin` pixels, as far as the picture of `size` (H, W) goes.
+    """Expand a layer's box by `margin` pixels within the picture of `size` (H, W).
 
-    Colour and depth are carried outwards, alpha is 0 there. Returns by how many columns and rows
-    the box's upper left corner has moved outwards.
+    Colour and disparity are replicated outwards, alpha is 0 there.
+
+    Returns:
+        Columns and rows by which the box's upper left corner has moved outwards.
     """
     rows, columns = layer.rows, layer.columns
     left, above = min(margin, columns.start), min(margin, rows.start)
@@ -101,8 +103,3 @@ def expand_layer(layer: Layer, margin: int, size: tuple[int, int]) -> tuple[int,
     layer.rows = slice(rows.start - above, rows.stop + below)
     layer.columns = slice(columns.start - left, columns.stop + right)
     return left, above
-
-
-def solid_share(layer: Layer) -> float:
-    """Pixels that the subject covers within the picture."""
-    return float(layer.alpha.sum())

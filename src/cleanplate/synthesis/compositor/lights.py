@@ -1,4 +1,4 @@
-"""The lights that subjects keep from the scene, drawn from the seed."""
+"""Directional lights and contact shadows, drawn from the seed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Light:
-    """A light far away.
+    """A directional light.
 
     Args:
-        azimuth: where it stands, radians; 0 = ahead of the camera, pi / 2 = to its right.
-        elevation: over the horizon, radians.
-        strength: the share of the scene's light that is its, 0 to 1.
+        azimuth: radians; 0 = ahead of the camera, pi / 2 = to its right.
+        elevation: radians over the horizon.
+        strength: its share of the scene's light, 0 to 1.
         softness: angular radius in radians (the sun has 0.005, a window 0.3).
-        colour: (3,) the relative strength of the shadow in each channel, around 1.
+        colour: (3,) relative strength of the shadow in each channel, around 1.
     """
 
     azimuth: float
@@ -28,14 +28,14 @@ class Light:
 
 @dataclass(frozen=True)
 class ContactShadow:
-    """Light kept away near the ground: `strength` 0 to 1 within about `radius` metres."""
+    """Ambient occlusion near the ground: `strength` 0 to 1 within about `radius` metres."""
 
     strength: float
     radius: float
 
 
 def sample_lights(rng: np.random.Generator) -> list[Light]:
-    """Draw the scene's lights: mostly one, from the sides or behind, hard or soft."""
+    """Draw the scene's lights: mostly one, of any direction and softness."""
     lights = []
     for k in range(1 if (draw := rng.random()) < 0.66 else 2 if draw < 0.92 else 3):
         strength = rng.beta(2.0, 1.6) * (0.92 if k == 0 else 0.5)
@@ -54,7 +54,7 @@ def sample_lights(rng: np.random.Generator) -> list[Light]:
 
 
 def sample_strong_lights(rng: np.random.Generator) -> list[Light]:
-    """Draw lights that all cast plain shadows: one that gives most of the light, or two to four."""
+    """Draw lights with visible shadows: one with most of the light, or two to four."""
     count = 1 + int(rng.random() < 0.6) * int(rng.integers(1, 4))
     shares = rng.uniform(0.6, 1.0, count)
     shares *= rng.uniform(0.55, 0.85) / shares.sum()
@@ -70,7 +70,7 @@ def sample_strong_lights(rng: np.random.Generator) -> list[Light]:
 
 
 def sample_contact_shadow(rng: np.random.Generator) -> ContactShadow:
-    """Draw how dark and how wide the ground is shaded around what stands on it."""
+    """Draw strength and radius of the contact shadow."""
     return ContactShadow(
         float(rng.uniform(0.1, 0.85)), float(np.exp(rng.uniform(np.log(0.5), 0.6)))
     )

@@ -1,4 +1,4 @@
-"""Low light: plate and frame in the dark alike, subjects as dark as what they hide, and noise."""
+"""Low light: dark plate and frame, subjects of matching brightness, and sensor noise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cleanplate.synthesis.compositor.shadow import LUMINANCE
 def match_brightness(
     rng: np.random.Generator, layer: Layer, colour: Picture, behind: Picture
 ) -> Picture:
-    """Give the subject about the brightness of what it hides: dark before dark."""
+    """Scale the subject to about the brightness of what it hides."""
     solid = (layer.alpha > 0.5).astype(np.uint8)
     own, here = (
         float(cv2.mean(np.asarray(cv2.transform(light, LUMINANCE[None])), solid)[0]) + 1e-4
@@ -31,7 +31,7 @@ def match_brightness(
 def low_light_curve(
     rng: np.random.Generator, picture: npt.NDArray[np.uint8], tone_curve: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
-    """Make a look (256, 3) that leaves little light: a room at night, seen by a good camera."""
+    """Give a tone curve (256, 3) that darkens a picture to night, from an earlier curve."""
     codes = np.rint(tone_curve).astype(np.uint8)
     mean = float(cv2.mean(cv2.LUT(picture[::4, ::4], codes[:, None, :]))[0]) / 255
     linear = float(srgb_to_linear(np.float32(mean))) + 1e-3
@@ -45,7 +45,7 @@ def low_light_curve(
 def with_low_light_noise(
     rng: np.random.Generator, plate: CameraParams, frame: CameraParams
 ) -> tuple[CameraParams, CameraParams]:
-    """Give the passes of plate and frame the noise of one sensor that is short of light."""
+    """Add the noise of one sensor in low light to the parameters of plate and frame."""
     read, coarse_share = float(np.exp(rng.uniform(np.log(1.2), np.log(6.0)))), rng.uniform(0, 0.8)
     one, other = (
         replace(params, read_noise=max(params.read_noise, read), coarse_share=float(coarse_share))

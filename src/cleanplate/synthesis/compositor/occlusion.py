@@ -1,4 +1,4 @@
-"""Subjects merged into the scene by depth, in linear light."""
+"""Occlusion: subjects merged into the scene by depth, in linear light."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.view import SceneView
 
 _DEPTH_TOLERANCE = 0.03
-"""A plate nearer than the subject by less than this share of its depth does not hide it:
-the plate's depth is quantised, and feet stand *on* the floor."""
+"""Relative depth by which a plate must be nearer than the subject to hide it: the plate's depth is
+quantised, and feet touch the floor.
+"""
 _MIN_ALPHA = np.float32(1 / 512)
-"""Alpha below which there is no subject."""
+"""Alpha below this counts as no subject."""
 _SUPPORT_MARGIN = 0.05
 """Metres over its support up to which the plate belongs to what the subject stands on."""
 
 
 @dataclass
 class MergedSubjects:
-    """All subjects of a frame together, (H, W) of the sample.
+    """All subjects of a frame merged, (H, W) of the sample.
 
-    `light` (H, W, 3) float32 linear, multiplied by `alpha`; `disparity` in 1/m of the nearest
+    `light` (H, W, 3) float32 linear, premultiplied by `alpha`; `disparity` in 1/m of the nearest
     subject where alpha > 0, NaN elsewhere and where unknown; None without depth.
     """
 
@@ -47,7 +48,7 @@ class MergedSubjects:
 
     @classmethod
     def empty(cls, size: tuple[int, int], *, depth: bool) -> MergedSubjects:
-        """No subject yet, in a picture of `size` (H, W)."""
+        """Give the state without subjects, in a picture of `size` (H, W)."""
         return cls(
             np.zeros((*size, 3), np.float32),
             np.zeros(size, np.float32),
@@ -56,10 +57,10 @@ class MergedSubjects:
 
 
 def visible_alpha(layer: Layer, view: SceneView, subjects: MergedSubjects) -> Plane:
-    """Give the layer's alpha where nothing nearer hides it, (h, w) of its box.
+    """Give the layer's alpha where no nearer surface of the plate hides it, (h, w) of its box.
 
-    Compared pixel by pixel in disparity; the hiding edge is softened over a pixel, as the
-    plate's own edges are. What the subject stands on never hides it.
+    Compared pixel by pixel in disparity; the occluding edge is softened over a pixel, like the
+    plate's own edges. The surface that a subject stands on never hides it.
     """
     if layer.disparity is None or view.disparity is None:
         return layer.alpha
@@ -84,13 +85,18 @@ def visible_alpha(layer: Layer, view: SceneView, subjects: MergedSubjects) -> Pl
 
 
 def add_layer(subjects: MergedSubjects, layer: Layer, light: Picture, alpha: Plane) -> None:
-    """Put a layer over the subjects that are there already, or behind those that are nearer.
+    """Composite a layer over the merged subjects, or behind those that are nearer.
 
-    `light` (h, w, 3) is its linear straight colour, `alpha` (h, w) its visible coverage.
-    Layers come from far to near; a nearer part of an earlier one still stays in front.
+    Layers come from far to near; a nearer part of an earlier one stays in front.
+
+    Args:
+        subjects: changed in place.
+        layer: the placed subject.
+        light: (h, w, 3) its linear straight colour.
+        alpha: (h, w) its visible coverage.
     """
     box = layer.box
-    # What no 8-bit matte shows is no subject: the tails of blurs end here.
+    # Cut the tails of blurs that no 8-bit matte can show.
     alpha = np.minimum(alpha * (alpha >= _MIN_ALPHA), np.float32(1))
     if not subjects.any:
         subjects.light[box] = cv2.multiply(light, cv2.merge([alpha, alpha, alpha]))

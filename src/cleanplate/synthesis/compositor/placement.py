@@ -1,4 +1,4 @@
-"""Where a subject stands in a view, and how large it is there."""
+"""Placement of a subject in a view: position, size and depth."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cleanplate.synthesis.assets.plate import Camera, StandingPoints
 from cleanplate.synthesis.compositor.view import SceneView
 
 _FLOOR_HEIGHT = 0.08
-"""Metres: standing points lower than this belong to the floor, higher ones to furniture."""
+"""Metres: lower standing points belong to the floor, higher ones to furniture."""
 _ANGLE_SPREAD = 0.14
-"""Radians by which the plate's view of a foot may differ from the cutout's before it looks off."""
+"""Standard deviation in radians between the plate's view of a foot point and the cutout's."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Placement:
         scale: output pixels per cutout pixel.
         x: column of the foot point in the view, centres at + 0.5; may lie outside.
         y: its row.
-        z: the foot point's depth in metres; None where the view has no depth.
-        support: metres over the floor of what it stands on; None where it stands on nothing known.
-        metres: by how much it is larger than life; its relative depth grows with it.
+        z: the foot point's depth in metres; None if the view has no depth.
+        support: metres over the floor of the surface that it stands on; None if unknown.
+        metres: factor from its true size; its relative depth scales with it.
         how: grounded, portrait or uniform.
     """
 
@@ -53,12 +53,12 @@ class Placement:
 
 
 def scale_at(cutout: Cutout, camera: Camera, z: float, metres: float = 1.0) -> float:
-    """Output pixels per cutout pixel of a subject at depth `z` metres: true to size."""
+    """Output pixels per cutout pixel of a subject at depth `z` metres, true to size."""
     return camera.intrinsics.fy / z / cutout.pixels_per_metre * metres
 
 
 def project_row(camera: Camera, z: float, height: float = 0.0) -> float:
-    """Give the row in which a point `height` metres over the floor at depth `z` is seen."""
+    """Project a point `height` metres over the floor at depth `z` to its row."""
     cos, sin = np.cos(camera.pitch), np.sin(camera.pitch)
     down = (sin + (camera.height - height) / z) / cos
     return float(camera.intrinsics.cy + camera.intrinsics.fy * down)
@@ -72,17 +72,16 @@ def place_grounded(
     mirrored: bool,
     true_size: bool = False,
 ) -> Placement | None:
-    """Stand the subject on a surface of the plate; None where there is none that fits.
+    """Place the subject on a surface of the plate; None if none fits.
 
-    People keep their size, children among them; the other kinds may be larger or smaller than
-    life (a toy car, a big mug), because what a subject *is* does not matter here. `true_size`
-    keeps all at life size.
+    People keep their size (a share are children); the other kinds may be larger or smaller than
+    in reality, because the class of a subject does not matter here. `true_size` keeps all sizes.
     """
     camera, points = view.camera, view.points
     if camera is None or points is None:
         return None
     height, _ = view.size
-    # Where the camera stands as low as over a table top, people are dolls.
+    # A camera lower than 0.6 m is over a table top, where people would be dolls.
     person = cutout.kind == "person" and (true_size or camera.height > 0.6)
     on_floor = person or cutout.kind == "vehicle" or rng.random() < 0.5
     point = _sample_standing_point(rng, cutout, camera, points, floor=on_floor, height=height)
@@ -99,7 +98,7 @@ def place_grounded(
         wanted = height * np.exp(rng.uniform(np.log(0.08), np.log(0.6)))
         natural = cutout.alpha.shape[0] * scale_at(cutout, camera, z)
         metres = float(np.clip(wanted / natural, 0.15, 10))
-        # No larger than the room has height.
+        # No higher than a room.
         metres = min(metres, 2.4 / max(cutout.size[2], 1e-3))
     scale = scale_at(cutout, camera, z, metres)
     if scale * max(cutout.alpha.shape) < 10 or scale > 6:
@@ -134,7 +133,7 @@ def _sample_standing_point(
     total = weight.sum()
     if total < 1e-9:
         return None
-    # By hand, because Generator.choice checks and copies the weights first.
+    # Not Generator.choice, which checks and copies the weights first.
     index = int(np.searchsorted(np.cumsum(weight), rng.random() * total))
     i = chosen[min(index, chosen.size - 1)]
     support = 0.0 if floor else float(points.height[i])
@@ -144,7 +143,7 @@ def _sample_standing_point(
 def _sample_point_below(
     rng: np.random.Generator, view: SceneView, camera: Camera
 ) -> tuple[float, float, float, float]:
-    """Make a place on the floor that lies below the picture or behind furniture."""
+    """Draw a point of the floor that lies below the picture or behind furniture."""
     height, width = view.size
     z = rng.uniform(0.8, 3.5)
     for _ in range(4):
@@ -157,14 +156,14 @@ def _sample_point_below(
 def place_portrait(
     rng: np.random.Generator, cutout: Cutout, view: SceneView, *, mirrored: bool
 ) -> Placement:
-    """Make a large subject, cut by the picture's lower border, nearer than what is behind it."""
+    """Place a large subject, cut by the picture's lower border, nearer than the plate behind it."""
     height, width = view.size
     h, w = cutout.alpha.shape
     sides = _mirrored_sides(cutout, mirrored)
     if cutout.half or "bottom" in cutout.cut:
         scale = height * rng.uniform(0.5, 1.1) / h
         bottom = height + 1.5 + rng.exponential(0.06) * height
-    else:  # a whole figure: its lower part stays outside
+    else:  # a full figure: its lower part is outside the picture
         scale = height * rng.uniform(1.0, 2.3) / h
         bottom = height * rng.uniform(0.1, 0.5) + scale * h
         bottom = max(bottom, height * 1.02)
@@ -185,7 +184,7 @@ def place_portrait(
 def place_uniform(
     rng: np.random.Generator, cutout: Cutout, view: SceneView, *, mirrored: bool
 ) -> Placement:
-    """Make a subject anywhere, of any size, as in the assignment; cut sides stay outside."""
+    """Place a subject anywhere at any size, as in the assignment; cut borders stay outside."""
     height, width = view.size
     h, w = cutout.alpha.shape
     if cutout.cut:
@@ -214,7 +213,7 @@ def _place_in_front(
     corner: tuple[float, float],
     how: str,
 ) -> Placement:
-    """Make a placement by the cutout's upper left corner, nearer than the plate behind it."""
+    """Place by the cutout's upper left corner, nearer than the plate behind it."""
     h, w = cutout.alpha.shape
     left, top = corner
     foot_x = w - cutout.foot[0] if mirrored else cutout.foot[0]
@@ -243,7 +242,7 @@ def _place_in_front(
 def _near_disparity(
     disparity: npt.NDArray[np.float32], box: tuple[float, float, float, float]
 ) -> float:
-    """Nearly the largest disparity within a box, over its known pixels; 0 if none."""
+    """Give the 97th percentile of known disparity within a box; 0.5 if none is known."""
     height, width = disparity.shape
     left, top, right, bottom = (round(b) for b in box)
     part = disparity[max(top, 0) : min(bottom, height) : 4, max(left, 0) : min(right, width) : 4]

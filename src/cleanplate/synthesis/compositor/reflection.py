@@ -1,4 +1,4 @@
-"""What subjects throw back on the scene: a faint mirror image in the floor, light, colour."""
+"""Reflections of subjects on the scene: mirror image in the floor, and colour bleed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def add_reflection(
 ) -> Picture:
     """Mirror a grounded subject in a glossy floor, fading downwards. Linear light in and out.
 
-    It only adds light, and only where the plate lies below the foot and is no nearer wall.
+    It only adds light, below the foot point.
     """
     put = layer.placement
     foot = round(put.y)
@@ -39,7 +39,7 @@ def add_reflection(
 def add_colour_bleed(
     rng: np.random.Generator, background: Picture, layer: Layer, colour: Picture
 ) -> Picture:
-    """Light of the subject's own colour on the scene near it: wide, weak, soft."""
+    """Multiply the scene near a subject by light of its mean colour: wide, weak, soft."""
     step = 8
     height, width = background.shape[:2]
     small = np.zeros((-(-height // step), -(-width // step)), np.float32)

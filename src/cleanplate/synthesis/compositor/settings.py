@@ -1,4 +1,4 @@
-"""What the compositor may do, and how often. Every share is a probability in [0, 1]."""
+"""Compositor settings: what is drawn, and how often. Every share is a probability in [0, 1]."""
 
 from __future__ import annotations
 
@@ -36,37 +36,38 @@ class CompositorSettings:
     animal: float = 0.12
     vehicle: float = 0.06
     shape: float = 0.06
-    """Weights of the kinds of subject; `shape` are abstract ones, drawn on the spot."""
+    """Weights of the kinds of subject; `shape` is an abstract one."""
     other: float = 0.26
-    """Weight of cutouts of any other kind, and of those that do not tell theirs."""
+    """Weight of cutouts of any other kind, and of those without a stated kind."""
 
     identical_share: float = 0.04
-    """Frames that hold no subject: the scene again, seen anew by the camera."""
+    """Frames without a subject: the plate's scene, seen again by the camera."""
     true_size: bool = False
-    """Grounded subjects of every kind keep their size; otherwise things and animals may be larger
-    or smaller than life, and some people are children."""
+    """Grounded subjects of every kind keep their size; otherwise objects and animals may be larger
+    or smaller than in reality, and some people are children.
+    """
     mirror: bool = True
     """Plates and cutouts may be mirrored left to right."""
     smallest_crop: float = 0.55
     """Least share of the plate's width and height that a view keeps."""
     tone: float = 1.0
-    """Strength of colour changes that plate and frame share: exposure, white balance, tone."""
+    """Strength of colour changes that plate and frame share: exposure, white balance, gamma."""
     relight: float = 1.0
-    """Strength of colour changes of the subject."""
+    """Strength of colour harmonisation of the subject."""
     camouflage_share: float = 0.14
     """Subjects coloured like the plate behind them."""
     veil_share: float = 0.02
-    """Subjects that are transparent as a whole."""
+    """Subjects that are semi-transparent as a whole."""
     edge_share: float = 0.4
-    """Subjects whose edge is changed: fringe of hair, defocus, motion, holes."""
+    """Subjects with an edge effect: fringe of hair, defocus, motion, holes."""
     shadow_share: float = 0.9
     """Subjects that cast shadows."""
     reflection_share: float = 0.06
-    """Grounded subjects that are mirrored faintly in the floor (no part of the shadow's truth)."""
+    """Grounded subjects reflected faintly in the floor (not part of the shadow ground truth)."""
     colour_bleed_share: float = 0.1
-    """Frames in which a subject throws light or colour on the scene, making it no darker."""
+    """Frames in which a subject's colour brightens the scene around it."""
     cloth_share: float = 0.0
-    """Subjects of which a part is covered with another cloth: plain, striped, with letters."""
+    """Subjects of which a part gets another pattern: plain, striped, with letters."""
     print_share: float = 0.0
     """Subjects of which a part has the colours of the plate behind it, plain or in a pattern."""
     hair_share: float = 0.0
@@ -76,30 +77,31 @@ class CompositorSettings:
     strong_shadow_share: float = 0.0
     """Frames whose subjects all cast shadows, of one strong light or of several."""
     foreign_shadow_share: float = 0.0
-    """Frames with shadows of things out of view (part of the shadow's truth, not of alpha)."""
+    """Frames with shadows of objects out of view (part of the shadow ground truth)."""
     lamp_share: float = 0.0
-    """Frames in which lamps or patches of sun have come or gone. What gets darker is part of the
-    shadow's truth."""
+    """Frames in which lamps or patches of sun appear or disappear. Darkening is part of the shadow
+    ground truth.
+    """
     crop_share: float = 0.0
     """Pairs whose plate is shifted by up to 1 % of the picture and zoomed by up to 1 %."""
 
     camera: bool = True
-    """Plate and frame each pass through a camera; False keeps them as composed."""
+    """Plate and frame each get camera effects; False keeps them as composed."""
     clean_share: float = 0.2
-    """Pairs of which both passes only add a little noise."""
+    """Pairs that differ by a little noise only."""
     drift_share: float = 0.28
-    """Pairs with strong differences: exposure, tone, defocus, a knocked tripod."""
+    """Pairs with strong differences: exposure, tone, defocus, a moved tripod."""
 
     procedural_share: float = 0.0
-    """Share of samples whose plate is a procedural room, beside those of the folders."""
+    """Share of samples whose plate is procedural, beside those of the folders."""
     procedural_rooms: int = 256
-    """Distinct procedural rooms of one composer; each is made when it is first needed."""
+    """Number of distinct procedural plates of one composer; each is made when first needed."""
     procedural_cutouts: int = 192
-    """Distinct procedural cutouts of one composer."""
+    """Number of distinct procedural cutouts of one composer."""
     procedural_cutout_share: float = 0.5
-    """Share of procedural subjects, as a part of `procedural_share`, beside those of a folder."""
+    """Share of procedural subjects, relative to `procedural_share`, beside those of a folder."""
     textures: Path | None = None
-    """A folder of pictures to cover procedural rooms with."""
+    """A folder of textures for procedural plates."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -130,7 +132,7 @@ class CompositorSettings:
 
     @classmethod
     def hard(cls) -> CompositorSettings:
-        """Give what networks that compare pixels fail at its share, beside all that is usual."""
+        """Give settings with the cases at which networks that compare pixels fail."""
         return cls(
             identical_share=0.08,
             reflection_share=0.12,
@@ -146,7 +148,7 @@ class CompositorSettings:
 
     @classmethod
     def exact(cls) -> CompositorSettings:
-        """Nothing drawn but where subjects stand: no changes of colour or edge, no camera."""
+        """Give settings that draw placements alone: no changes of colour or edge, no camera."""
         return cls(
             identical_share=0.0,
             tone=0.0,

@@ -1,8 +1,8 @@
-"""Shadows that subjects cast on the plate: where they touch it, and away from a light.
+"""Shadows that subjects cast on the plate: contact shadow, and cast shadow by light.
 
-A subject is a billboard that stands in its foot point. A place of the plate is in shadow where
-the ray from it towards the light meets the billboard where that is opaque; as the plate's depth
-gives each pixel's place, shadows lie on floors, bend over steps and climb walls by themselves.
+A subject is a billboard at its foot point. A point of the plate is in shadow where the ray from
+it to the light meets the opaque part of the billboard. The plate's depth gives each pixel's
+position, so shadows follow floors, steps and walls.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MIN_FACTOR = np.float32(0.02)
 
 
 def cast_shadow(view: SceneView, placement: Placement, light: Light) -> Plane:
-    """How much of `light` the subject keeps from each second pixel of the view, 0 to 1.
+    """Give the share of `light` that the subject blocks at each second pixel of the view, 0 to 1.
 
     Needs the view's depth and camera and the placement's depth.
     """
@@ -88,12 +88,12 @@ def _soft_lookup(
     spread: float,
     typical: float,
 ) -> Plane:
-    """Alpha at places of a cutout, blurred by `spread` pixels per metre of distance."""
+    """Sample alpha at positions of a cutout, blurred by `spread` pixels per metre of distance."""
     sharp = _lookup(alpha.astype(np.float32), columns, rows)
     if typical < 0.7:
         return sharp
     sigma = min(2.0 * typical, 0.25 * max(alpha.shape))
-    # Room for the blur, filled with what the cut borders hold.
+    # A transparent margin for the blur.
     margin = int(2 * sigma) + 1
     wide = cv2.copyMakeBorder(alpha, *(margin,) * 4, cv2.BORDER_CONSTANT, value=(0,))
     shrink = max(1, int(sigma / 3))
@@ -114,7 +114,7 @@ def _soft_lookup(
 
 
 def _lookup(alpha: Plane, columns: Plane, rows: Plane) -> Plane:
-    """Alpha of [0, 255] at places of a cutout, as [0, 1]; 0 outside of it."""
+    """Sample alpha in [0, 255] at positions of a cutout, as [0, 1]; 0 outside of it."""
     found = cv2.remap(
         alpha, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0,)
     )
@@ -122,10 +122,10 @@ def _lookup(alpha: Plane, columns: Plane, rows: Plane) -> Plane:
 
 
 def contact_shadow(view: SceneView, placement: Placement, contact: ContactShadow) -> Plane:
-    """How much light the subject keeps from the ground around its feet, 0 to 1.
+    """Give the share of light blocked around the subject's feet, 0 to 1, at each second pixel.
 
-    For each second pixel of the view. The further from the footprint, sideways, along the view
-    or upwards, the less; the width scales with the subject's size.
+    It decreases with the distance from the footprint, sideways, along the view and upwards; its
+    width scales with the subject's size.
     """
     right, height, ahead = (plane[::2, ::2] for plane in view.world)
     foot = _foot_in_world(view, placement)
@@ -161,7 +161,7 @@ def contact_shadow(view: SceneView, placement: Placement, contact: ContactShadow
 
 
 def _foot_in_world(view: SceneView, placement: Placement) -> tuple[float, float, float]:
-    """Give the foot point: metres to the right, over the floor, ahead."""
+    """Give the foot point in metres: right of the camera, over the floor, ahead."""
     camera = view.camera
     assert camera is not None
     assert placement.z is not None
@@ -173,9 +173,9 @@ def _foot_in_world(view: SceneView, placement: Placement) -> tuple[float, float,
 
 
 def flat_shadow(rng: np.random.Generator, layer: Layer, size: tuple[int, int]) -> Plane:
-    """Cast a shadow without depth: the alpha, shifted as on a wall or laid down as on a floor.
+    """Give a shadow without depth: alpha, shifted as on a wall or sheared as on a floor.
 
-    For each second pixel of a picture of `size` (H, W); 0 to 1.
+    At each second pixel of a picture of `size` (H, W); 0 to 1.
     """
     placement = layer.placement
     height, width = size
@@ -212,11 +212,17 @@ def shadow_factors(
     *,
     strong: bool = False,
 ) -> tuple[Picture, Plane] | None:
-    """Give the scene's factors of light under all subjects' shadows.
+    """Draw lights and give the scene's factors of light under all subjects' shadows.
 
-    Returns (H, W, 3) per channel and (H, W) luminance, both in (0, 1]; None if no subject casts
-    any. Each subject casts with probability `share`, all under the same lights, which are one
-    strong light or several where shadows shall be `strong`.
+    Args:
+        rng: drawn from.
+        view: the plate's crop.
+        layers: the subjects.
+        share: probability that a subject casts shadows.
+        strong: draw one strong light or several.
+
+    Returns:
+        (H, W, 3) per channel and (H, W) luminance, both in (0, 1]; None without shadows.
     """
     height, width = view.size
     shape = ((height + 1) // 2, (width + 1) // 2)
@@ -266,7 +272,7 @@ def _darken(kept: list[Plane], share: Plane) -> None:
 
 
 def _ambient_shadow(layer: Layer, shape: tuple[int, int]) -> Plane:
-    """Make a wide, faint patch around a subject: it stands in the way of the room's light."""
+    """Give a wide, faint patch around a subject that blocks ambient light."""
     left, top, right, bottom = layer.placement.rectangle
     y = (np.arange(shape[0], dtype=np.float32) * 2 + 1 - (top + 2 * bottom) / 3) / (bottom - top)
     x = (np.arange(shape[1], dtype=np.float32) * 2 + 1 - (left + right) / 2) / (

@@ -1,4 +1,4 @@
-"""Which subject enters a view, and where: drawn until enough of it is seen."""
+"""Which subject enters a view and where: redrawn until enough of it is visible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cleanplate.synthesis.compositor.view import SceneView
 from cleanplate.synthesis.procedural.shapes import sample_shape
 
 _ATTEMPTS = 5
-"""Placements tried for one subject; the last is anywhere."""
+"""Placements tried for one subject; the last is uniform."""
 _MIN_VISIBLE = 0.3
 """Least share of a subject's pixels within the picture that nothing hides."""
 _MIN_COVERAGE = 0.0012
@@ -39,7 +39,7 @@ class CutoutCollection(Protocol):
 
     @property
     def kinds(self) -> Mapping[str, Sequence[int]]:
-        """Indices by kind; `-half` is added to the name of those that are cut."""
+        """Indices by kind; the suffix `-half` marks those that are cut."""
         ...
 
     def __len__(self) -> int: ...
@@ -52,7 +52,7 @@ def sample_subject(
     view: SceneView,
     settings: CompositorSettings,
 ) -> Layer | None:
-    """Draw one subject and a place for it; None if no place shows enough of it."""
+    """Draw one subject and its placement; None if no placement shows enough of it."""
     ways = np.array([settings.grounded, settings.portrait, settings.uniform])
     if view.points is None:
         ways[0] = 0 if ways[1:].sum() > 0 else 1
@@ -87,7 +87,7 @@ def _sample_cutout(
     *,
     portrait: bool,
 ) -> Cutout:
-    """Draw a kind, then one of that kind; portraits take what is cut at the waist."""
+    """Draw a kind, then a cutout of it; portraits prefer cutouts that are cut at the waist."""
     kinds = cutouts.kinds
     names, weights = sorted(kinds), []
     for name in names:

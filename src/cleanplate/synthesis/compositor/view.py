@@ -1,4 +1,4 @@
-"""One view of a plate: a crop, mirrored or not, at the sample's size; the camera follows."""
+"""A view of a plate: a crop, mirrored or not, at the sample's size, with its camera."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cleanplate.synthesis.assets.plate import Camera, Plate, StandingPoints
 
 @dataclass(frozen=True)
 class SceneView:
-    """A plate at the sample's size (H, W).
+    """A plate's crop at the sample's size (H, W).
 
     Args:
         picture: (H, W, 3) uint8 sRGB.
         disparity: (H, W) float32 in 1/m or None.
         camera: with the intrinsics of this picture, or None.
-        points: where things can stand, in this picture's pixels, or None.
+        points: standing points in this picture's pixels, or None.
         source: the crop before resizing, for `warped`.
         source_disparity: its disparity.
     """
@@ -40,16 +40,18 @@ class SceneView:
 
     @cached_property
     def world(self) -> tuple[Plane, Plane, Plane]:
-        """Metres to the right, over the floor and ahead, of every second pixel; NaN = nothing."""
+        """Metres right, over the floor and ahead of every second pixel; NaN = unknown."""
         assert self.disparity is not None
         assert self.camera is not None
         return world_points(self.disparity[::2, ::2], self.camera, step=2)
 
     def warped(self, motion: npt.NDArray[np.float64]) -> tuple[Bytes, Plane | None]:
-        """Give the picture and its disparity as a camera that was knocked sees them.
+        """Give the picture and its disparity as seen by a moved camera.
 
-        `motion` (2, 3) tells, for each pixel of the result (centres at + 0.5), the place in
-        `picture` that it shows. Resampled from the source, so that it is as sharp.
+        Resampled from the source, so that it is as sharp as the picture.
+
+        Args:
+            motion: (2, 3), maps each pixel of the result (centres at + 0.5) to `picture`.
         """
         height, width = self.size
         sy, sx = self.source.shape[0] / height, self.source.shape[1] / width
@@ -71,10 +73,14 @@ class SceneView:
 
 
 def world_points(disparity: Plane, camera: Camera, step: int = 1) -> tuple[Plane, Plane, Plane]:
-    """Places of pixels: metres to the right of the camera, over the floor, and ahead of it.
+    """Back-project pixels: metres right of the camera, over the floor, and ahead of it.
 
-    `disparity` (h, w) holds every `step`-th pixel of the camera's picture. Pinhole model; the
-    camera is level left to right and pitched upwards by `camera.pitch`. NaN where nothing is hit.
+    Pinhole model without roll; NaN where disparity is 0 or unknown.
+
+    Args:
+        disparity: (h, w) every `step`-th pixel of the camera's picture, 1/m.
+        camera: with its pitch.
+        step: stride of the pixels.
     """
     fx, fy, cx, cy = camera.intrinsics
     h, w = disparity.shape
@@ -97,14 +103,19 @@ def sample_view(
     smallest_crop: float = 1.0,
     mirror: bool = False,
 ) -> SceneView:
-    """Draw a crop with the sample's aspect, at least `smallest_crop` of the largest one.
+    """Draw a crop with the sample's aspect ratio; intrinsics, disparity and points follow it.
 
-    The size is (H, W). Intrinsics, disparity and standing points follow the crop.
+    Args:
+        rng: drawn from.
+        plate: the plate.
+        size: (H, W) of the sample.
+        smallest_crop: least size of the crop, relative to the largest one.
+        mirror: mirror half of the crops.
     """
     height, width = size
     full_h, full_w = plate.picture.shape[:2]
     largest = min(full_w / width, full_h / height)
-    # Two thirds of the views keep nearly all; the rest look closer.
+    # About 0.4 of the views keep the whole; the rest are closer.
     share = 1 - (1 - smallest_crop) * max(0.0, rng.random() * 1.6 - 0.6)
     w = int(np.clip(round(width * largest * share), 2, full_w))
     h = int(np.clip(round(height * largest * share), 2, full_h))
@@ -116,7 +127,7 @@ def sample_view(
 def crop_view(
     plate: Plate, crop: tuple[int, int, int, int], size: tuple[int, int], *, flip: bool = False
 ) -> SceneView:
-    """Give the plate's crop (x, y, w, h), mirrored if `flip`, at `size` = (H, W)."""
+    """Crop the plate to (x, y, w, h) at `size` = (H, W), mirrored if `flip`."""
     x, y, w, h = crop
     height, width = size
     sx, sy = width / w, height / h

@@ -1,4 +1,4 @@
-"""Assets from what people have: photographs, clips, pictures with alpha.
+"""Ingest of a user's own material: plates from photographs, cutouts from mattes and clips.
 
 Takes photographs and mattes; gives plates with depth and intrinsics, and cutouts with a size.
 """

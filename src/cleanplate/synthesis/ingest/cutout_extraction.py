@@ -1,4 +1,4 @@
-"""From a matted picture to a cutout: cleaned, trimmed, measured, or refused with the reason."""
+"""Extraction of a cutout from a matted picture: clean, trim, measure, or refuse with a reason."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from cleanplate.synthesis.ingest.matte_geometry import (
 )
 
 _DEFAULT_THICKNESS = 0.2
-"""Metres from front to back of a subject whose depth is not known, or its width if that is less."""
+"""Metres from front to back of a subject without known depth, or its width if that is less."""
 _MAX_RELATIVE_DEPTH = 4.9
-"""Metres by which a depth file reaches to either side of the foot point."""
+"""Metres on either side of the foot point that a cutout's depth file can hold."""
 
 
 @dataclass(frozen=True)
 class MattedPicture:
-    """A subject in its picture.
+    """A picture with the matte of its subject.
 
     Args:
         colour: (H, W, 3) uint8 straight sRGB.
         alpha: (H, W) in [0, 1].
         depth: (H, W) metres along the optical axis, or None.
-        focal: in pixels of this size; needed to make use of depth.
+        focal: in pixels of this size; depth is used only with it.
         camera: `camera_height_m` and `pitch`, as far as they are known.
     """
 
@@ -53,14 +53,14 @@ class ExtractionSettings:
     Args:
         height: of the whole subject in metres; None = unknown.
         kind: person, animal, vehicle, object or any other word; None = unknown.
-        cut: which borders cut the subject; None = measured.
-        margin: clear pixels left around it.
-        smallest: pixels of the longer side that a subject has at least.
-        smallest_part: parts smaller than this share of the largest are specks.
-        long_side: cutouts are made no larger than this, in pixels; None = as they are.
-        relief: keep the subject's own depth too, not only its distance. Predicted by the shipped
-            model it is farther from the truth (0.35 m on rendered pairs) than a flat subject is
-            (0.15 m), while the distance is right to 3 %.
+        cut: borders that cut the subject; None = measured.
+        margin: transparent pixels kept around it.
+        smallest: least length in pixels of the subject's longer side.
+        smallest_part: components smaller than this share of the largest are removed.
+        long_side: longest side of a cutout in pixels; None = unchanged.
+        relief: keep the subject's relative depth, not only its distance. As predicted by the
+            shipped model it is farther from the truth (0.35 m on rendered pairs) than a flat
+            subject is (0.15 m), while the distance is right to 3 %.
     """
 
     height: float | None = None
@@ -74,11 +74,11 @@ class ExtractionSettings:
 
 
 class Refused(Exception):
-    """A picture that makes no cutout; the message says why."""
+    """A picture from which no cutout can be made; the message is the reason."""
 
 
 class ExtractedCutout(NamedTuple):
-    """A cutout: (h, w, 4) uint8 straight RGBA, relative depth (h, w) in metres, and its facts."""
+    """A cutout: (h, w, 4) uint8 straight RGBA, relative depth (h, w) in metres, metadata."""
 
     rgba: Bytes
     depth: Plane | None
@@ -118,12 +118,12 @@ def extract_cutout(matted: MattedPicture, settings: ExtractionSettings) -> Extra
 
 
 def _trim(matted: MattedPicture, alpha: Plane, box: Box, long_side: int | None) -> MattedPicture:
-    """Cut the box out, and bring it down to the wanted size."""
+    """Crop to the box, and reduce to the wanted size."""
     colour, alpha = matted.colour[box.slices], alpha[box.slices]
     depth = None if matted.depth is None else matted.depth[box.slices]
     if long_side is None or max(alpha.shape) <= long_side:
         return replace(matted, colour=colour, alpha=alpha, depth=depth)
-    # Colour of clear pixels must not leak in when pixels are averaged.
+    # The colour of transparent pixels must not enter the average.
     colour = np.asarray(fill_outside(colour, alpha > 0.2), np.uint8)
     scale = long_side / max(alpha.shape)
     size = (max(1, round(alpha.shape[0] * scale)), max(1, round(alpha.shape[1] * scale)))
@@ -156,7 +156,7 @@ def _measure(
     if settings.kind:
         metadata["kind"] = settings.kind
     relative = None
-    # Where the feet are not in the picture, the height of what is seen is not the subject's.
+    # Without the feet, the visible height is not the subject's.
     height = None if "bottom" in cut else settings.height
     distance = _foot_distance(matted)
     if distance is not None and matted.focal is not None and matted.depth is not None:
@@ -193,7 +193,7 @@ def _known_depth(depth: Plane, alpha: Plane) -> npt.NDArray[np.bool_]:
 
 
 def _foot_distance(matted: MattedPicture) -> float | None:
-    """Metres to the lowest part of the subject; None if depth or lens is not known."""
+    """Metres to the lowest part of the subject; None without depth or focal length."""
     if matted.depth is None or matted.focal is None:
         return None
     known = _known_depth(matted.depth, matted.alpha)
@@ -208,11 +208,11 @@ def _foot_distance(matted: MattedPicture) -> float | None:
 def _relative_depth(
     depth: Plane, alpha: Plane, distance: float, size: tuple[float, float]
 ) -> tuple[Plane, float]:
-    """Depth in metres from the foot point, and how far it reaches from front to back."""
+    """Depth in metres relative to the foot point, and its extent from front to back."""
     known = _known_depth(depth, alpha)
     relative = np.where(known, depth, np.float32(0))
     relative = np.asarray(fill_outside(relative, known), np.float32) - np.float32(distance)
-    # Single pixels stray; nothing is thicker than it is long.
+    # Clip outliers: no subject is thicker than it is long.
     bound = min(_MAX_RELATIVE_DEPTH, max(size))
     relative = np.clip(relative, -bound, bound).astype(np.float32)
     near, far = np.percentile(relative[known], [2, 98])

@@ -1,4 +1,4 @@
-"""Where cutouts come from in files: pictures with alpha, and photographs with a mask."""
+"""Sources of cutouts in files: pictures with alpha, and photographs with a mask."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from cleanplate.synthesis.ingest.decontamination import decontaminate, unmix_bac
 
 
 class UnlicensedError(CleanplateError):
-    """Nothing says a picture's licence or source."""
+    """A picture without a stated licence or source."""
 
 
 def from_rgba(path: Path) -> tuple[MattedPicture, dict[str, Any]]:
-    """Read a picture with alpha; colour that is mixed with black or white is made straight.
+    """Read a picture with alpha; colour mixed with black or white is made straight.
 
     Returns:
-        the subject, and what was done to its colour.
+        The subject, and how its colour was changed.
 
     Raises:
         CleanplateError: if the file cannot be read.
@@ -42,7 +42,10 @@ def from_rgba(path: Path) -> tuple[MattedPicture, dict[str, Any]]:
 
 
 def from_photo(path: Path, mask: Path) -> tuple[MattedPicture, dict[str, Any]]:
-    """Read a photograph and its mask; the scene's share is taken out of soft edges.
+    """Read a photograph and its mask; the background's share is removed from soft edges.
+
+    Returns:
+        The subject, and the mask's name.
 
     Raises:
         CleanplateError: if a file cannot be read.
@@ -72,8 +75,8 @@ def find_credit(
     """Give licence, source and attribution of a picture: its own, else its folder's, else given.
 
     Raises:
-        Unlicensed: if licence or source is nowhere to be found, unless `unlicensed`.
-        CleanplateError: if the json beside it is damaged.
+        UnlicensedError: if licence or source is missing, unless `unlicensed`.
+        CleanplateError: if the JSON beside it is damaged.
     """
     own = read_credits([path])[0]
     stated = {"license": own.licenses, "source": own.sources, "attribution": own.attributions}

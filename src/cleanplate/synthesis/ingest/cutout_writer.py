@@ -1,4 +1,4 @@
-"""Cutouts as files of a catalogue: under names of their own, and never one over another."""
+"""Writer of cutouts into a folder: unique names, and no file of others is replaced."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from cleanplate.synthesis.ingest.cutout_extraction import ExtractedCutout
 
 
 class CutoutFolderWriter:
-    """A folder that takes cutouts in.
+    """A folder to which cutouts are written.
 
-    A cutout is known by the digest of what it was made of: made of the same again it is there
-    already; made of something else it gets the next free name, `NAME-2`, `NAME-3`, ...
+    A cutout is identified by the digest of its sources: from the same sources it is written once;
+    from others it gets the next free name, `NAME-2`, `NAME-3`, ...
 
     Args:
-        folder: made when the first cutout comes.
-        rebuild: make again what was made of the same; what is not ours is kept even so.
+        folder: created with the first cutout.
+        rebuild: write cutouts of the same sources again; files of others are kept even then.
+
+    Raises:
+        CleanplateError: if `folder` is a file.
     """
 
     def __init__(self, folder: Path, *, rebuild: bool = False):
@@ -46,17 +49,17 @@ class CutoutFolderWriter:
             elif path.name == f"{stem}.png":
                 self._taken.add(_name_key(stem))
                 self._made[origin] = stem
-            # Else ours without its picture: what a killed run left, and nobody's.
+            # Else a JSON of ours without its picture, left by a killed run: its name is free.
 
     def find(self, digest: str) -> str | None:
-        """Name of the cutout that was made of this; None if there is none, or to rebuild."""
+        """Name of the cutout made of these sources; None if there is none, or with `rebuild`."""
         return None if self.rebuild else self._made.get(digest)
 
     def read_rgba8(self, name: str) -> Bytes:
         """Read a cutout of the folder: (h, w, 4) uint8 straight RGBA.
 
         Raises:
-            CleanplateError: if it cannot be read or has no alpha any more.
+            CleanplateError: if it cannot be read or has no alpha.
         """
         file = self.folder / f"{name}.png"
         coded, alpha = read_rgba(file)
@@ -67,10 +70,10 @@ class CutoutFolderWriter:
     def write(
         self, cutout: ExtractedCutout, name: str, digest: str, metadata: Mapping[str, Any]
     ) -> str:
-        """Write a cutout's picture, depth and json; the picture comes last and makes it whole.
+        """Write a cutout's depth and JSON, and last its picture, which marks it as complete.
 
         Returns:
-            the name it got.
+            The name it got.
 
         Raises:
             CleanplateError: if something cannot be written.
@@ -81,7 +84,7 @@ class CutoutFolderWriter:
         known["made_from"] = {**metadata.get("made_from", {}), "sha256": digest}
         depth = self.folder / f"{stem}_depth.png"
         if cutout.depth is None:
-            depth.unlink(missing_ok=True)  # of an earlier making of the same
+            depth.unlink(missing_ok=True)  # of an earlier version of this cutout
         else:
             coded = np.rint((cutout.depth.astype(np.float64) + 5) * 10000)
             clear = cutout.rgba[..., 3] == 0
@@ -94,7 +97,7 @@ class CutoutFolderWriter:
         return stem
 
     def _free_name(self, name: str) -> str:
-        # "_depth" at its end would make it another cutout's depth.
+        # A name ending in "_depth" would be read as another cutout's depth.
         base = name.removesuffix("_depth") or "cutout"
         number, stem = 1, base
         while _name_key(stem) in self._taken:
@@ -108,7 +111,7 @@ def _name_key(stem: str) -> str:
 
 
 def _source_digest(path: Path) -> str | None:
-    """Digest of what a cutout was made of; None if it does not say."""
+    """Digest of a cutout's sources; None if its JSON has none."""
     try:
         metadata = read_json(path)
         return str(metadata["made_from"]["sha256"])

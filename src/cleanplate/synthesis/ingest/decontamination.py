@@ -1,4 +1,4 @@
-"""The colour of soft edges: what was mixed into it before, and the subject's own."""
+"""Edge colour decontamination: remove the background's share from soft pixels of a cutout."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from cleanplate.matte.fill import fill_outside
 
 _SOFT_RANGE = (0.1, 0.9)
 _MIN_SOFT_PIXELS = 40
-"""Fewer soft pixels tell nothing, and matter to nobody."""
+"""With fewer soft pixels nothing is decided."""
 _MAX_MISFIT_RATIO = 0.7
-"""A mixed-in colour must explain the rims by so much better than straight colour does,"""
+"""A background colour must explain soft pixels better than straight colour by this ratio,"""
 _MIN_MISFIT_GAIN = 3.0
-"""by at least so many levels of 255,"""
+"""and by at least this many levels of 255,"""
 _MIN_POSSIBLE_SHARE = 0.97
 """and be possible at all in this share of the soft pixels."""
 _TRUSTED_ALPHA = np.float32(0.3)
-"""Alpha from which on the division alone decides, as in `matte.solve_foreground`."""
+"""Alpha from which the division alone decides, as in `matte.solve_foreground`."""
 
 BACKGROUNDS = {"black": 0.0, "white": 255.0}
-"""What colour is mixed with in files. Mixed with black is what others call premultiplied."""
+"""Background colours that files are mixed with; black is called premultiplied."""
 
 
 class StraightColour(NamedTuple):
-    """Straight colour (H, W, 3) uint8, and what had been mixed into it: a key of `BACKGROUNDS`."""
+    """Straight colour (H, W, 3) uint8, and what was removed from it: a key of `BACKGROUNDS`."""
 
     colour: Bytes
     background: str | None
 
 
 def unmix_background(colour: Bytes, alpha: Plane) -> StraightColour:
-    """Find out whether colour is already mixed with black or white, and undo that.
+    """Detect whether colour is mixed with black or white, and undo it.
 
     At a soft pixel, straight colour resembles the nearest opaque colour F; mixed colour resembles
-    `alpha F + (1 - alpha) K` and can be no darker than its share of K alone. Both must hold over
+    `alpha F + (1 - alpha) K` and cannot be darker than its share of K alone. Both are tested over
     the soft pixels, in coded values, which is how such files are made.
 
     Args:
@@ -71,10 +71,10 @@ def unmix_background(colour: Bytes, alpha: Plane) -> StraightColour:
 
 
 def decontaminate(photo: Bytes, alpha: Plane) -> Bytes:
-    """Take the scene's share out of a subject's rims, given a photograph and its matte.
+    """Remove the background's share from a subject's soft edge, given a photograph and its matte.
 
-    The scene right behind a soft pixel is unknown; the nearest pixel outside the matte stands in
-    for it, and the compositing equation is solved with that (`matte.solve_foreground`).
+    The background behind a soft pixel is unknown and taken from the nearest pixel outside the
+    matte; then the compositing equation is solved (`matte.solve_foreground`).
 
     Args:
         photo: (H, W, 3) uint8.
@@ -89,8 +89,8 @@ def decontaminate(photo: Bytes, alpha: Plane) -> Bytes:
 
 
 def _opaque_colour(colour: Bytes, solid: npt.NDArray[np.bool_]) -> Bytes:
-    """Mean colour of the opaque pixels around, and outside of them that of the nearest."""
-    # Right at the rim opaque pixels are often tainted too: a pixel further in is asked.
+    """Mean colour of the opaque pixels around; outside of them that of the nearest."""
+    # Opaque pixels at the edge are often mixed too: take those one pixel further in.
     inner = cv2.erode(solid.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     known = inner if inner.any() else solid
     weight = cv2.blur(known.astype(np.float32), (5, 5))
@@ -100,12 +100,12 @@ def _opaque_colour(colour: Bytes, solid: npt.NDArray[np.bool_]) -> Bytes:
 
 
 def _misfit(stored: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
-    """Mean distance in levels; what is off by far is off for other reasons and counts as 64."""
+    """Mean absolute difference in levels, clipped at 64, so that outliers do not dominate."""
     return float(np.minimum(np.abs(stored - expected), 64).mean())
 
 
 def _unmix(colour: Bytes, alpha: Plane, background: float, near: Bytes) -> Bytes:
-    """Solve `stored = alpha F + (1 - alpha) ground` for F; where alpha is small, lean on `near`."""
+    """Solve `stored = alpha F + (1 - alpha) background` for F; `near` where alpha is small."""
     a = alpha[..., None].astype(np.float32)
     solved = (colour.astype(np.float32) - (1 - a) * np.float32(background)) / np.maximum(a, 1e-3)
     np.clip(solved, 0, 255, out=solved)

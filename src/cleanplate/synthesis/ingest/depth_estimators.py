@@ -1,4 +1,4 @@
-"""Depth networks of others: what they promise, and the one kind that a plain ONNX file is."""
+"""Monocular depth estimators: the protocol, and networks in one ONNX file."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import resize, to_float
 
 Convention = Literal["metric", "disparity", "relative-depth"]
-"""What a network's numbers mean. `metric`: metres along the optical axis. `disparity`: larger is
-nearer, with unknown scale and shift. `relative-depth`: larger is farther, likewise."""
+"""What an estimator's numbers mean. `metric`: metres along the optical axis. `disparity`: larger is
+nearer, up to scale and shift. `relative-depth`: larger is farther, likewise.
+"""
 
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
@@ -29,15 +30,15 @@ COLOURS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "bytes": ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 }
-"""Mean and standard deviation of the input's colours, taken of [0, 1], by name."""
+"""Mean and standard deviation of the input's colours in [0, 1], by name."""
 
 _SIDE = 384
 _MULTIPLE = 32
-"""Short side, and what both sides are multiples of, where a graph leaves its size open."""
+"""Short side, and divisor of both sides, if a graph leaves its size open."""
 
 
 class DepthEstimator(Protocol):
-    """A network that gives one picture a depth."""
+    """A network that estimates the depth of one picture."""
 
     @property
     def convention(self) -> Convention:
@@ -46,22 +47,25 @@ class DepthEstimator(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Name of the model and how it was asked, for the record."""
+        """Name of the model and its settings, for the plate's JSON."""
         ...
 
     def estimate(self, picture: Coded) -> Plane:
-        """Look at (H, W, 3) sRGB, uint8 or uint16; give (H, W) float32 in `convention`."""
+        """Estimate depth of (H, W, 3) sRGB, uint8 or uint16: (H, W) float32 in `convention`."""
         ...
 
 
 @dataclass(frozen=True)
 class OnnxInput:
-    """How an ONNX graph wants its picture.
+    """Input format of an ONNX graph.
 
     Args:
         colours: a key of `COLOURS`.
-        side: short side in pixels, where the graph leaves its size open.
-        multiple: of what both sides are multiples then.
+        side: short side in pixels, if the graph leaves its size open.
+        multiple: both sides are then multiples of this.
+
+    Raises:
+        CleanplateError: if a value is not possible.
     """
 
     colours: str = "imagenet"
@@ -71,7 +75,8 @@ class OnnxInput:
     def __post_init__(self) -> None:
         if self.colours not in COLOURS:
             raise CleanplateError(
-                f"no colours are called {self.colours!r}", cure=f"One of: {', '.join(COLOURS)}."
+                f"there is no colour normalisation {self.colours!r}",
+                cure=f"One of: {', '.join(COLOURS)}.",
             )
         if self.side < 1 or self.multiple < 1:
             raise CleanplateError("the side and its multiple are at least 1 pixel")
@@ -81,15 +86,15 @@ class OnnxDepthEstimator:
     """A depth network in one ONNX file: one picture in, one map out.
 
     The input is (1, 3, H, W) or (1, H, W, 3) of floats or bytes; of several outputs the first
-    counts, and all its sides but two must be 1. What is not given is looked for in the file's
+    is used, and all its sides but two must be 1. What is not given is read from the file's
     metadata, under the keys `convention`, `colours`, `side` and `multiple`.
 
     Args:
         path: the .onnx file.
-        convention: of its output; None = as the metadata says.
-        colours: a key of `COLOURS`; None = as the metadata says, else "imagenet".
+        convention: of its output; None = from the metadata.
+        colours: a key of `COLOURS`; None = from the metadata, else "imagenet".
         side: short side in pixels if the graph leaves its size open; None = metadata, else 384.
-        multiple: what both sides are multiples of then; None = metadata, else 32.
+        multiple: both sides are then multiples of this; None = metadata, else 32.
         threads: CPU threads; None = ONNX Runtime's choice.
 
     Raises:
@@ -135,7 +140,7 @@ class OnnxDepthEstimator:
 
     @cached_property
     def metadata(self) -> dict[str, Any]:
-        """Name and SHA-256 of the file, its convention and the colours it was fed."""
+        """Name and SHA-256 of the file, its convention and colour normalisation."""
         return {
             "model": self.path.name,
             "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
@@ -144,10 +149,10 @@ class OnnxDepthEstimator:
         }
 
     def size_for(self, height: int, width: int) -> tuple[int, int]:
-        """At which (height, width) the graph looks at a picture of this size.
+        """Give the (height, width) at which the graph sees a picture of this size.
 
-        A graph of fixed size stretches the picture; an open one keeps its shape as near as the
-        multiple allows.
+        A graph of fixed size stretches the picture; an open one keeps its aspect ratio as near as
+        the multiple allows.
         """
         scale = self.input.side / min(height, width)
         wanted = (
@@ -158,10 +163,10 @@ class OnnxDepthEstimator:
         return rows, columns
 
     def estimate(self, picture: Coded) -> Plane:
-        """Look at (H, W, 3) sRGB, uint8 or uint16; give (H, W) float32 in `convention`.
+        """Estimate depth of (H, W, 3) sRGB, uint8 or uint16: (H, W) float32 in `convention`.
 
         Raises:
-            CleanplateError: if the graph fails on it or gives something else than one map.
+            CleanplateError: if the graph fails or does not give one map.
         """
         height, width = picture.shape[:2]
         mean, deviation = np.asarray(COLOURS[self.input.colours], np.float32)

@@ -1,4 +1,4 @@
-"""The floor in a depth map, and from it where the camera stands over it."""
+"""Ground plane in a depth map, by RANSAC, and the camera's height and pitch over it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from cleanplate.depth import Intrinsics
 
 _RANSAC_ITERATIONS = 400
 _INLIER_TOLERANCE = 0.02
-"""A pixel lies on the plane if its disparity is within this share of the plane's there."""
+"""A pixel lies on the plane if its disparity is within this relative distance of the plane's."""
 _GRID_ROWS = 96
-"""The map is looked at on a grid of about so many rows."""
+"""The map is sampled on a grid of about this many rows."""
 _MIN_INLIER_SHARE = 0.08
-"""Of all pixels, those on the floor must be at least this share,"""
+"""Least share of pixels on the floor,"""
 _MAX_SHARE_BELOW = 0.10
-"""those under the floor at most this share of those on it,"""
+"""most pixels below the floor, relative to those on it,"""
 _MAX_ROLL = math.radians(6)
-"""and the camera's roll at most this: the compositor takes cameras to be level."""
+"""and largest roll of the camera: the compositor assumes cameras without roll."""
 _MAX_PITCH = math.radians(55)
 _MIN_DEPTH_RATIO = 1.35
-"""The floor must reach at least so many times as far as it begins: else it is a table's edge."""
+"""Least ratio of the floor's farthest to nearest depth: else it is a table's edge."""
 
 
 @dataclass(frozen=True)
 class GroundPlane:
-    """A horizontal surface seen from above, with nothing much under it.
+    """A horizontal surface seen from above, with little below it.
 
     Args:
         height: of the camera over it, metres (or the depth's unit).
         pitch: of the camera, radians, up is positive.
         roll: of the camera, radians.
         share: of the map's known pixels that lie on it.
-        error: median share by which disparity there differs from the plane's.
+        error: median relative difference of disparity from the plane's.
     """
 
     height: float
@@ -49,11 +49,11 @@ class GroundPlane:
 def fit_ground_plane(
     disparity: Plane, intrinsics: Intrinsics, *, seed: int = 0
 ) -> GroundPlane | None:
-    """Fit the floor of a scene; None where there is none that can be trusted.
+    """Fit the floor of a scene; None if there is no reliable one.
 
     In a pinhole picture the disparity of a plane is an affine function of column and row, so
-    that three pixels define it: RANSAC over triples of the lower half (Fischler & Bolles 1981),
-    then least squares over what agrees.
+    three pixels define it: RANSAC over triples of the lower half (Fischler & Bolles 1981), then
+    least squares over the inliers.
 
     Args:
         disparity: (H, W), 1/m; 0 and NaN are left out.
@@ -113,7 +113,7 @@ def _candidates(
 def _camera_pose(
     plane: npt.NDArray[np.float64], intrinsics: Intrinsics
 ) -> tuple[float, float, float] | None:
-    """Height, pitch and roll of the camera over a plane of disparity; None if it is under it."""
+    """Height, pitch and roll of the camera over a plane of disparity; None if it is below it."""
     a, b, c = plane
     normal = np.array(
         [a * intrinsics.fx, b * intrinsics.fy, c + a * intrinsics.cx + b * intrinsics.cy]
@@ -142,7 +142,7 @@ def _below_plane(
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.bool_]:
-    """Pixels clearly farther than the plane where it is seen: a hole in the floor, or no floor."""
+    """Pixels clearly farther than the plane where it is visible: a hole, or no floor."""
     expected = place @ plane
     return np.asarray((expected > 0) & (values < expected * (1 - 4 * _INLIER_TOLERANCE)))
 
@@ -152,7 +152,7 @@ def _support_score(
     values: npt.NDArray[np.float64],
     plane: npt.NDArray[np.float64],
 ) -> int:
-    """How many pixels speak for a floor, less those under it, which speak against it."""
+    """Count inliers, less twice the number of pixels below the plane."""
     on = int(_inliers(place, values, plane).sum())
     return on - 2 * int(_below_plane(place, values, plane).sum())
 

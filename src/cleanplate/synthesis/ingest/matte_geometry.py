@@ -1,4 +1,4 @@
-"""What a matte shows: its parts, their box, their foot, and which borders cut them."""
+"""Geometry of a matte: components, bounding box, foot point, and borders that cut the subject."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from cleanplate.arrays import Plane
 SIDES = ("left", "right", "bottom", "top")
 
 NOISE_ALPHA = 0.02
-"""Alpha below this is the noise of a network or of a JPEG, not a subject."""
+"""Alpha below this is noise of a network or of JPEG."""
 _CORE_ALPHA = 0.1
 _MIN_CONTACT = 0.06
 _MIN_CONTACT_RATIO = 0.8
-"""Of a trimmed picture: a border cuts the subject if it holds so large a share of that side, and
-if the subject is hardly wider a little further in. Chosen on rendered cutouts, whose cuts are
-known: of 60 cut borders it finds 52, of 692 others it takes 5 for cut."""
+"""In a trimmed picture a border cuts the subject if it holds this share of that side, and if the
+subject is hardly wider a little further in. Chosen on rendered cutouts with known cuts: of 60 cut
+borders it finds 52, of 692 others it takes 5 for cut.
+"""
 
 
 class Box(NamedTuple):
-    """A part of a picture, in pixels; the stops lie outside."""
+    """A rectangle of a picture, in pixels; the stops are exclusive."""
 
     row: int
     stop_row: int
@@ -36,7 +37,7 @@ class Box(NamedTuple):
         return slice(self.row, self.stop_row), slice(self.column, self.stop_column)
 
     def grown(self, margin: int, shape: tuple[int, ...]) -> Box:
-        """With `margin` more on each side, as far as the picture goes."""
+        """Expand by `margin` on each side, within the picture."""
         return Box(
             max(0, self.row - margin),
             min(shape[0], self.stop_row + margin),
@@ -45,7 +46,7 @@ class Box(NamedTuple):
         )
 
     def ended(self, inner: Box, sides: frozenset[str]) -> Box:
-        """With no room at `sides`, where the solid part just ends."""
+        """Without margin at `sides`, where the solid part ends."""
         return Box(
             inner.row if "top" in sides else self.row,
             inner.stop_row if "bottom" in sides else self.stop_row,
@@ -55,16 +56,16 @@ class Box(NamedTuple):
 
 
 def box_of(mask: npt.NDArray[np.bool_]) -> Box:
-    """Find the smallest box around what is True, of which there is some."""
+    """Find the bounding box of what is True, of which there is some."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
 def remove_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
-    """Clear haze and small parts away: (H, W) in [0, 1], and the number of parts that are left.
+    """Remove noise and small components: (H, W) in [0, 1], and the number of components left.
 
-    Parts are connected where alpha is above 0.1, and weighed by the alpha they hold; one that is
-    nowhere half opaque is haze.
+    Components are connected where alpha is above 0.1, and weighed by their sum of alpha; one
+    that is nowhere half opaque is noise.
     """
     alpha = np.where(alpha < NOISE_ALPHA, np.float32(0), alpha).astype(np.float32)
     core = (alpha > _CORE_ALPHA).astype(np.uint8)
@@ -77,7 +78,7 @@ def remove_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
     kept &= np.bincount(labels[alpha > 0.5], minlength=count) > 0
     kept[0] = False
     subject = kept[labels]
-    # What is fainter belongs to the part it fringes.
+    # Fainter pixels belong to the component next to them.
     apart = cv2.distanceTransform((~subject).astype(np.uint8), cv2.DIST_L2, 3)
     fringe = apart <= max(2, 0.01 * max(alpha.shape))
     fringe &= (core == 0) | subject
@@ -85,11 +86,11 @@ def remove_specks(alpha: Plane, smallest_part: float) -> tuple[Plane, int]:
 
 
 def cut_sides(alpha: Plane) -> frozenset[str]:
-    """Which borders of the picture cut the subject.
+    """Find the picture borders that cut the subject.
 
-    In a picture with room around the subject, those that it touches. A picture that was trimmed
-    to its subject is touched everywhere; there a border cuts where the subject's outline runs
-    into it at full width.
+    In a picture with room around the subject, those that it touches. A picture trimmed to its
+    subject is touched everywhere; there a border cuts where the subject's outline meets it at
+    full width.
     """
     views = {"top": alpha, "bottom": alpha[::-1], "left": alpha.T, "right": alpha.T[::-1]}
     touched = {side for side, view in views.items() if (view[0] > _CORE_ALPHA).any()}
@@ -108,7 +109,7 @@ def cut_sides(alpha: Plane) -> frozenset[str]:
 
 
 def foot_of(alpha: Plane) -> tuple[float, float]:
-    """Middle of the lowest contact: (x, y) in pixels, on the lower edge of the lowest row."""
+    """Give the foot point (x, y) in pixels: middle of the lowest contact, on its lower edge."""
     solid = alpha > 0.5
     rows = np.flatnonzero(solid.any(1))
     top, bottom = int(rows[0]), int(rows[-1]) + 1

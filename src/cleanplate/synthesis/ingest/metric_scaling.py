@@ -1,4 +1,4 @@
-"""A teacher's numbers as metres."""
+"""Metric scaling of an estimator's output: relative disparity or depth to metres."""
 
 from __future__ import annotations
 
@@ -12,49 +12,51 @@ from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.ingest.depth_estimators import Convention
 
 DEFAULT_NEAR, DEFAULT_FAR = 1.5, 8.0
-"""Assumed metres of the nearest and the farthest part of a scene whose depth is relative. Medians
-of rendered rooms, halls and corridors, whose true depth is known."""
+"""Assumed metres of the nearest and the farthest part of a scene with relative depth. Medians of
+rendered rooms, halls and corridors with known depth.
+"""
 
 DEFAULT_CAMERA_HEIGHT = 1.5
-"""Assumed metres of a camera over its floor, where a floor is seen and neither bound was given: a
-person holds a camera at much the same height everywhere, while scenes differ in depth by tens."""
+"""Assumed metres of a camera over its floor, if a floor is found and neither bound is given: the
+height of a held camera varies little, the depth of scenes by tens of metres.
+"""
 
 _PERCENTILES = (1.0, 99.0)
-"""Between these the nearest and the farthest part lie: single pixels err."""
+"""Percentiles taken as nearest and farthest part, because single pixels are wrong."""
 
 
 def to_metres(
     estimate: Plane, convention: Convention, near: float, far: float
 ) -> tuple[Plane, dict[str, float] | None]:
-    """Turn a teacher's map into depth: (H, W) metres, +inf = infinitely far, NaN = unknown.
+    """Convert an estimate to depth: (H, W) metres, +inf = infinitely far, NaN = unknown.
 
-    Relative disparity is true disparity up to a scale and a shift (Ranftl et al. 2020). Those two
-    are fixed by two distances: `near` is where the 99th percentile of nearness lies and `far`
-    where the first does. Beyond them the same line goes on; disparity below 0 is infinitely far.
+    Relative disparity is true disparity up to scale and shift (Ranftl et al. 2020). They are
+    fixed by two distances: `near` at the 99th percentile of nearness and `far` at the first.
+    Beyond them the line is extrapolated; disparity below 0 is infinitely far.
 
     Args:
         estimate: (H, W) in `convention`.
-        convention: of the teacher.
+        convention: of the estimator.
         near: metres; ignored for metric depth.
         far: metres, may be inf for disparity.
 
     Returns:
-        the depth, and which values of the estimate lie at `near` and `far`; None if metric.
+        The depth, and the estimate's values at `near` and `far`; None if metric.
 
     Raises:
-        CleanplateError: if the estimate is nowhere a number, or the same everywhere.
+        CleanplateError: if the estimate is nowhere a number, or constant.
     """
     known = np.isfinite(estimate)
     if convention == "metric":
         depth = np.where(estimate > 0, estimate, np.float32(np.nan)).astype(np.float32)
         if np.isnan(depth).all():
-            raise CleanplateError("the teacher sees no depth in it")
+            raise CleanplateError("the depth network finds no depth in it")
         return depth, None
     if not known.any():
-        raise CleanplateError("the teacher's answer is nowhere a number")
+        raise CleanplateError("the depth network's output is nowhere a number")
     low, high = (float(p) for p in np.percentile(estimate[known], _PERCENTILES))
     if high - low <= 1e-6 * max(abs(low), abs(high), 1e-6):
-        raise CleanplateError("the teacher sees the same depth everywhere in it")
+        raise CleanplateError("the depth network's output is constant")
     place = (estimate.astype(np.float64) - low) / (high - low)
     if convention == "disparity":
         disparity = 1 / far + place * (1 / near - 1 / far)
@@ -63,9 +65,7 @@ def to_metres(
             "at_near": high,
         }
     if math.isinf(far):
-        raise CleanplateError(
-            "relative depth has no place for infinity", cure="Give --far in metres."
-        )
-    # Nothing is nearer than half of `near`: the line would go through the camera.
+        raise CleanplateError("relative depth cannot be infinite", cure="Give --far in metres.")
+    # At least half of `near`: the extrapolated line would go through the camera.
     metres = np.maximum(near + place * (far - near), near / 2)
     return metres.astype(np.float32), {"at_near": low, "at_far": high}

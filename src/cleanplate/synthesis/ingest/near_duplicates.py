@@ -1,4 +1,4 @@
-"""Whether two cutouts show nearly the same, as neighbouring frames of a clip do."""
+"""Near duplicates among cutouts, such as neighbouring frames of a clip."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ CutoutThumbnail = npt.NDArray[np.float32]
 """(32, 32, 4): a cutout scaled to a square, colour times alpha and alpha, in [0, 1]."""
 
 DUPLICATE_DISTANCE = 0.05
-"""Looks that differ by less on average are of one posture. Renderings of one person in two postures
-differ by at least 0.10; one frame and the same with noise of 3 levels, both predicted, by 0.024."""
+"""Thumbnails with a smaller distance are duplicates. Renderings of one person in two poses differ
+by at least 0.10; one frame and the same with noise of 3 levels, both predicted, by 0.024.
+"""
 
 _SIDE = 32
 
 
 def cutout_thumbnail(rgba: Bytes) -> CutoutThumbnail:
-    """Make a cutout, (h, w, 4) uint8 straight, comparable with others of any size."""
+    """Scale a cutout, (h, w, 4) uint8 straight, to a thumbnail."""
     values = to_float(rgba)
     alpha = values[..., 3:]
     small: CutoutThumbnail = resize(
@@ -29,7 +30,7 @@ def cutout_thumbnail(rgba: Bytes) -> CutoutThumbnail:
 
 
 def thumbnail_distance(one: CutoutThumbnail, other: CutoutThumbnail) -> float:
-    """Mean absolute difference where either shows something: 0 = the same, 1 = nothing alike."""
+    """Mean absolute difference where either has alpha: 0 = equal, 1 = largest."""
     there = np.maximum(one[..., 3], other[..., 3]) > 0.05
     if not there.any():
         return 0.0

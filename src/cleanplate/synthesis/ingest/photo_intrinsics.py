@@ -1,4 +1,4 @@
-"""A photograph's intrinsics, from what its camera wrote into it or from a given angle."""
+"""Camera intrinsics of a photograph, from EXIF or from a given field of view."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from cleanplate.depth import Intrinsics
 
 _FILM_DIAGONAL = math.hypot(36, 24)
 """Diagonal of the 35 mm frame in millimetres. Equivalent focal lengths compare diagonals
-(CIPA DCG-001-2018)."""
+(CIPA DCG-001-2018).
+"""
 
 
 class PhotoIntrinsics(NamedTuple):
-    """Intrinsics, and in words where they come from."""
+    """Intrinsics, and a text that says where they come from."""
 
     intrinsics: Intrinsics
     origin: str
 
 
 def intrinsics_from_exif(path: str | Path, width: int, height: int) -> PhotoIntrinsics | None:
-    """Read the focal length that a photograph's EXIF gives in terms of 35 mm film.
+    """Read the 35 mm equivalent focal length of a photograph's EXIF.
 
-    None where there is none, where it is no possible one, or where the picture was cropped since
-    (its shape is not the one that EXIF tells), because then the angle is another.
+    None if there is none, if it is impossible, or if the picture was cropped since (its aspect
+    ratio differs from EXIF's), because the field of view is then another.
 
     Args:
         path: of the photograph; only its header is read.
@@ -36,7 +37,7 @@ def intrinsics_from_exif(path: str | Path, width: int, height: int) -> PhotoIntr
     try:
         with Image.open(path) as image:
             details = image.getexif().get_ifd(ExifTags.IFD.Exif)
-    except Exception:  # damaged EXIF never spoils the picture; its parser raises anything
+    except Exception:  # damaged EXIF is ignored; Pillow's parser raises any exception
         return None
     film = _positive(details.get(ExifTags.Base.FocalLengthIn35mmFilm))
     if film is None or not 4 <= film <= 2000:
@@ -56,7 +57,7 @@ def intrinsics_from_exif(path: str | Path, width: int, height: int) -> PhotoIntr
 
 
 def intrinsics_from_fov(degrees: float, width: int, height: int) -> PhotoIntrinsics:
-    """Give the intrinsics of a picture that shows `degrees` along its longer side.
+    """Give the intrinsics of a picture with a field of view of `degrees` along its longer side.
 
     Raises:
         ValueError: if the angle is not between 0 and 180.

@@ -1,4 +1,4 @@
-"""From a plain photograph to a plate: its depth by a teacher, its lens, and where its floor is."""
+"""Plate from a photograph: depth by an estimator, intrinsics, and the camera over the floor."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cleanplate.synthesis.ingest.photo_intrinsics import (
 )
 
 _MAX_ESTIMATOR_SIDE = 2048
-"""No teacher looks at a longer side than this; the picture is made smaller for it."""
+"""Longest side in pixels given to an estimator; larger pictures are reduced."""
 _DEPTH_ENDINGS = (".png", ".npy", ".exr", ".tif", ".tiff")
 _WRITTEN_KEYS = (
     "width",
@@ -51,15 +51,18 @@ _WRITTEN_KEYS = (
 
 @dataclass(frozen=True)
 class PhotoSettings:
-    """What a person knows of the photographs.
+    """What is known of the photographs.
 
     Args:
         near: metres to the nearest part of the scene; only for relative depth.
-        far: metres to the farthest; inf where there is sky.
-        fov: degrees that a photograph shows along its longer side; None = from EXIF.
-        camera_height: metres over the floor; the depth is scaled so that its floor lies there.
-        long_side: make plates no larger than this, in pixels; None = keep the photograph.
+        far: metres to the farthest; inf if there is sky.
+        fov: field of view in degrees along the longer side; None = from EXIF.
+        camera_height: metres over the floor; the depth is scaled to it.
+        long_side: longest side of plates in pixels; None = keep the photograph.
         credit: `license`, `source` and `attribution`, as far as they are known.
+
+    Raises:
+        CleanplateError: if a value is not possible.
     """
 
     near: float | None = None
@@ -90,13 +93,13 @@ class PhotoSettings:
 
     @property
     def assumed(self) -> list[str]:
-        """Which bounds of the scene were not given."""
+        """Names of the bounds that were not given."""
         bounds = {"near_m": self.near, "far_m": self.far}
         return [name for name, given in bounds.items() if given is None]
 
 
 def existing_depth(photo: Path) -> Path | None:
-    """Find the depth that lies beside a plate; None if there is none."""
+    """Find the depth file beside a plate; None if there is none."""
     for ending in _DEPTH_ENDINGS:
         candidate = photo.with_name(f"{photo.stem}_depth{ending}")
         if candidate.exists():
@@ -105,7 +108,7 @@ def existing_depth(photo: Path) -> Path | None:
 
 
 def plate_path(photo: Path, folder: Path | None, settings: PhotoSettings) -> Path:
-    """Where the plate of a photograph lies: beside it, or in `folder`."""
+    """Give the path of a photograph's plate: beside it, or in `folder`."""
     if folder is None:
         return photo
     return folder / (photo.stem + (photo.suffix.lower() if settings.long_side is None else ".jpg"))
@@ -114,17 +117,17 @@ def plate_path(photo: Path, folder: Path | None, settings: PhotoSettings) -> Pat
 def write_plate_from_photo(
     photo: Path, estimator: DepthEstimator, folder: Path | None, settings: PhotoSettings
 ) -> dict[str, Any]:
-    """Write a plate's depth and json beside the photograph, or the whole plate to `folder`.
+    """Write a plate's depth and JSON beside the photograph, or the whole plate to `folder`.
 
-    The depth comes last: where it is, all is. What the json beside the photograph says already
-    stays: a measured camera is not replaced by an estimated one.
+    The depth is written last and marks the plate as complete. Values in an existing JSON are
+    kept: a measured camera is not replaced by an estimated one.
 
     Returns:
-        what the json holds, and under `files` the names of what was written.
+        The contents of the JSON, and under `files` the names of the written files.
 
     Raises:
-        CleanplateError: if the photograph cannot be read, shows no depth to the teacher, has no
-            floor where `camera_height` wants one, or something cannot be written.
+        CleanplateError: if the photograph cannot be read, the estimator finds no depth, there is
+            no floor though `camera_height` is given, or something cannot be written.
     """
     target = plate_path(photo, folder, settings)
     _check_target(photo, target)
@@ -158,7 +161,7 @@ def write_plate_from_photo(
         assumed = ["camera_height"] if wanted is None else []
         wanted = wanted or DEFAULT_CAMERA_HEIGHT
     if wanted is not None and ground is not None:
-        # A height, even an assumed one, says more of the scale than bounds or a network do.
+        # A height, even an assumed one, fixes the scale better than bounds or a network.
         depth = (depth * np.float32(wanted / ground.height)).astype(np.float32)
         ground = replace(ground, height=float(wanted))
     metadata = _plate_metadata((height, width), lens, ground, settings)
@@ -166,7 +169,7 @@ def write_plate_from_photo(
     provenance["scaled_to_camera_height"] = wanted is not None and ground is not None
     provenance["assumed"] = assumed
     provenance["estimated"] = [key for key in metadata if key in _WRITTEN_KEYS and key not in known]
-    # Of the depth that is written here, whatever the json said of another.
+    # The convention is that of the depth written here.
     known = {key: value for key, value in known.items() if key not in (RECORD, OLDER_RECORD)}
     metadata = {**metadata, **known, "depth_from": provenance}
     _write_picture(photo, target, picture, settings)
@@ -178,10 +181,10 @@ def write_plate_from_photo(
 
 
 def read_photo_metadata(photo: Path, *, estimated: bool = False) -> dict[str, Any]:
-    """Read what stands beside a photograph; what was estimated only if it is wanted.
+    """Read the JSON beside a photograph, without estimated values unless `estimated`.
 
     Raises:
-        CleanplateError: if the json is damaged.
+        CleanplateError: if the JSON is damaged.
     """
     metadata = read_sidecar(photo.with_suffix(".json"))
     if estimated:
@@ -218,7 +221,7 @@ def _plate_metadata(
     ground: GroundPlane | None,
     settings: PhotoSettings,
 ) -> dict[str, Any]:
-    """Give the plate's json, as the catalogue reads it."""
+    """Give the plate's JSON, as the catalogue reads it."""
     metadata: dict[str, Any] = {"width": size[1], "height": size[0], RECORD: DATASET.name}
     if lens is not None:
         metadata |= {key: round(value, 3) for key, value in lens.intrinsics._asdict().items()}
@@ -234,7 +237,7 @@ def _depth_provenance(
     anchors: Mapping[str, float] | None,
     settings: PhotoSettings,
 ) -> dict[str, Any]:
-    """Say where each number of the plate comes from."""
+    """Record how each number of the plate was obtained."""
     provenance: dict[str, Any] = {**estimator.metadata}
     if anchors is not None:
         near, far = settings.depth_range
@@ -255,7 +258,7 @@ def _depth_provenance(
 
 
 def _scale_intrinsics(metadata: dict[str, Any], scale: float) -> dict[str, Any]:
-    """Give what is measured in pixels for the picture resized by `scale`."""
+    """Scale values in pixels to the picture resized by `scale`."""
     if scale == 1:
         return metadata
     for key in ("fx", "fy", "cx", "cy"):
@@ -276,7 +279,7 @@ def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSet
 
 
 def _check_target(photo: Path, target: Path) -> None:
-    """Refuse to put a plate over a picture that is neither this photo nor an earlier plate of it.
+    """Refuse to replace a picture that is neither this photograph nor an earlier plate of it.
 
     Raises:
         CleanplateError: naming the picture.
@@ -302,7 +305,7 @@ def _limit_size(picture: Coded, long_side: int) -> Coded:
 
 
 def _resize_depth(depth: Plane, size: tuple[int, int]) -> Plane:
-    """Bring depth to another size, by way of disparity, where infinity is a number."""
+    """Resize depth by way of disparity, in which infinity is a number."""
     if depth.shape == size:
         return depth
     return disparity_to_depth(resize(depth_to_disparity(depth), size))

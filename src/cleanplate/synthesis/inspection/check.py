@@ -1,4 +1,4 @@
-"""Whether a set is whole: every fault by name, and never only the first."""
+"""Check of a data set: lists every fault, not only the first."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from cleanplate.synthesis.inspection.shard_checks import check_chunk
 from cleanplate.synthesis.inspection.stored_set import Chunk, StoredSet, open_set
 
 _TEMPORARY_NAME = re.compile(r"^\..+-[0-9a-f]{8}(\.\w+)?$")
-"""The temporary names of `files.replacing`, of which a killed process leaves some behind."""
+"""Temporary names of `files.replacing`, which killed processes leave behind."""
 
 
 @dataclass
 class CheckResult:
-    """What was found: no faults = whole. `notes` tell what could not be looked at, and why."""
+    """Result of a check; no faults = the set is whole. `notes` say what could not be checked."""
 
     samples: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -46,17 +46,17 @@ def check_set(
     on_start: Callable[[int | None], object] = lambda samples: None,
     on_progress: Callable[[int], object] = lambda samples: None,
 ) -> CheckResult:
-    """Check a set in either form: records, checksums, presence, and every picture's contents.
+    """Check a set of either form: manifests, checksums, presence, and every picture's contents.
 
     Args:
         folder: of the set.
         fast: checksums and presence only; nothing is decoded.
-        workers: processes that share the work; 0 = this one.
-        begins: told how many samples there are, None where that is not known before.
-        tick: told how many samples have been checked since it was told last.
+        workers: processes; 0 = this one.
+        on_start: called with the number of samples, None if not known before.
+        on_progress: called with the number of samples checked since the last call.
 
     Raises:
-        CleanplateError: if there is no set at all.
+        CleanplateError: if there is no set.
     """
     folder = Path(folder)
     result = CheckResult()
@@ -84,7 +84,7 @@ def check_set(
 
 
 def _expected_chunks(stored: StoredSet) -> list[Chunk]:
-    """Give all portions that are there or should be, with all names that should be in them."""
+    """Give all chunks that exist or should, with all names that should be in them."""
     plan, there = stored.plan, {chunk.number: chunk for chunk in stored.chunks}
     if plan is None:
         return list(stored.chunks)
@@ -102,7 +102,7 @@ def _expected_chunks(stored: StoredSet) -> list[Chunk]:
 
 
 def _check_totals(folder: Path, plan: Plan) -> Iterator[Fault]:
-    """Hold `dataset.json` to the plan and the records, of which it is the sum."""
+    """Compare `dataset.json` with the plan and with the sum of the manifests."""
     if not (folder / CARD).exists():
         yield Fault("", CARD, "is missing")
     try:
@@ -118,19 +118,19 @@ def _check_totals(folder: Path, plan: Plan) -> Iterator[Fault]:
         yield Fault("", PLAN, f"has changed: its sha256 is not that of {DATASET}")
     try:
         expected = dataset_totals(folder, plan)
-    except (CleanplateError, KeyError, TypeError):  # told of the record that is at fault
+    except (CleanplateError, KeyError, TypeError):  # reported for the shard's own manifest
         return
     for key in sorted(expected.keys() | stored_totals.keys()):
         if expected.get(key) != stored_totals.get(key):
             yield Fault(
                 "",
                 DATASET,
-                f"{key} is {stored_totals.get(key)}, by plan and records {expected.get(key)}",
+                f"{key} is {stored_totals.get(key)}, by plan and manifests {expected.get(key)}",
             )
 
 
 def _find_leftovers(stored: StoredSet) -> Iterator[Fault]:
-    """Find what a killed process has left behind, and plates that belong to no sample."""
+    """Find temporary files of killed processes, and plates that belong to no sample."""
     for place in ("", MANIFEST_FOLDER, *(FOLDERS if stored.form == "folders" else ())):
         folder = stored.folder / place
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():

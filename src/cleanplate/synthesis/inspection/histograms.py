@@ -1,4 +1,4 @@
-"""Counts of alpha and depth over many pictures, added up exactly in any order."""
+"""Histograms of alpha and depth over many pictures, exact in any order of addition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COVERAGE_BINS = 20
 
 
 class AlphaHistogram:
-    """How much of the pictures subjects cover, and how: (H, W) uint8 or uint16 mattes."""
+    """Coverage of subjects over many (H, W) uint8 or uint16 mattes."""
 
     def __init__(self) -> None:
         self.pixels = self.clear = self.solid = self.empty = 0
@@ -33,7 +33,7 @@ class AlphaHistogram:
         self.coverage[min(COVERAGE_BINS - 1, total * COVERAGE_BINS // (top * alpha.size))] += 1
 
     def merge(self, other: AlphaHistogram) -> None:
-        """Count what `other` has counted."""
+        """Add the counts of `other`."""
         self.pixels += other.pixels
         self.clear += other.clear
         self.solid += other.solid
@@ -56,7 +56,7 @@ class AlphaHistogram:
 
 
 class DepthHistogram:
-    """How many pixels have each depth: in whole millimetres, from 1 mm to 65.534 m.
+    """Number of pixels of each depth: in whole millimetres, from 1 mm to 65.534 m.
 
     Codes of relative disparity, whose metres are not known, are counted as codes.
     """
@@ -76,7 +76,7 @@ class DepthHistogram:
     ) -> None:
         """Count 8-bit disparity, (H, W): code c means `low + c / 255 * (high - low)`, in 1/m.
 
-        None, None: nobody knows what it means.
+        None, None: their meaning is unknown.
         """
         count = np.bincount(codes.ravel(), minlength=256)
         self.codes += count
@@ -84,24 +84,24 @@ class DepthHistogram:
             np.add.at(self.millimetres, _millimetres_of_codes(low, high), count)
 
     def merge(self, other: DepthHistogram) -> None:
-        """Count what `other` has counted."""
+        """Add the counts of `other`."""
         self.millimetres += other.millimetres
         self.codes += other.codes
 
     @property
     def known(self) -> int:
-        """Pixels with a finite depth in metres."""
+        """Number of pixels with a finite depth in metres."""
         return int(self.millimetres[1:FARTHEST].sum())
 
     def quantile(self, share: float) -> float | None:
-        """Give the depth in metres that `share` of the known pixels do not exceed; None if none."""
+        """Give the depth in metres that `share` of known pixels do not exceed; None if none."""
         if not self.known:
             return None
         running = np.cumsum(self.millimetres[1:FARTHEST])
         return float(np.searchsorted(running, max(1, share * running[-1])) + 1) / 1000
 
     def as_json(self) -> dict[str, Any]:
-        """Give the range, quantiles and a histogram over bins that grow evenly by ratio."""
+        """Give the range, quantiles and a histogram with logarithmic bins."""
         pixels = int(self.millimetres.sum())
         if not pixels:
             return {"codes": self.codes.tolist()}

@@ -1,8 +1,8 @@
-"""Mean and standard deviation of many pictures, per pixel and per channel, in one pass.
+"""Running mean and standard deviation of pictures, per pixel and per channel, in one pass.
 
-Pictures hold integers, so their sums and sums of squares are integers too and are kept exactly:
-however the pictures are shared out among processes and in whatever order they come, the result
-is the same to the last bit. Rounding happens once, in the division at the end.
+Pictures hold integers, so their sums and sums of squares are integers too and are kept exactly.
+The result is the same to the last bit for any number of processes and any order; rounding
+happens once, in the final division.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ class RunningMoments:
     Args:
         shape: (H, W) or (H, W, C), at most four channels.
         dtype: uint8 or uint16.
-        zero_unknown: whether 0 says that a pixel is not known, as in depth. It is then left out
-            of everything.
+        zero_unknown: whether 0 marks an unknown pixel, as in depth; such pixels are left out.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, *, zero_unknown: bool = False):
@@ -48,10 +47,10 @@ class RunningMoments:
         self._waiting = 0
 
     def add(self, picture: npt.NDArray[Any], times: int = 1) -> None:
-        """Count a picture, (H, W) or (H, W, C), as often as it occurs.
+        """Count a picture, (H, W) or (H, W, C), `times` times.
 
         Raises:
-            ValueError: if its shape or type is another.
+            ValueError: if its shape or type differs.
         """
         shape = (*picture.shape, 1) if picture.ndim == 2 else picture.shape
         if shape != self.shape or picture.dtype != self.dtype:
@@ -92,10 +91,10 @@ class RunningMoments:
         self._fresh, self._waiting = None, 0
 
     def merge(self, other: RunningMoments) -> None:
-        """Count everything that `other` has counted.
+        """Add everything that `other` has counted.
 
         Raises:
-            ValueError: if it counts pictures of another kind.
+            ValueError: if its shape or type differs.
         """
         mine = (self.shape, self.dtype, self.zero_unknown)
         if mine != (other.shape, other.dtype, other.zero_unknown):
@@ -116,7 +115,7 @@ class RunningMoments:
 
     @property
     def known(self) -> Sums:
-        """Pictures in which each pixel is known, (H, W, C)."""
+        """Number of pictures in which each pixel is known, (H, W, C)."""
         if not self.zero_unknown:
             return np.full(self.shape, self.pictures, np.uint64)
         return self._known
@@ -150,10 +149,10 @@ class RunningMoments:
         )
 
     def std_of_means(self) -> Values:
-        """Give the standard deviation of the pictures' own means, (C,), divisor n.
+        """Give the standard deviation of the pictures' means, (C,), divisor n.
 
-        Some reports give this as "std". NaN where pixels may be unknown: such pictures' means
-        stand on different pixels.
+        Some reports call this "std". NaN if pixels may be unknown, because the means are then over
+        different pixels.
         """
         if self.zero_unknown or not self.pictures:
             return np.full(self.shape[2], np.nan)

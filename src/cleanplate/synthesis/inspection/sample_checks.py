@@ -1,4 +1,4 @@
-"""What can be wrong with a sample, found by looking at it alone."""
+"""Checks of one sample: missing parts, undecodable parts, sizes, alpha range, depth order."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Array = npt.NDArray[Any]
 
 _GREY = frozenset({"alpha", "mask", "shadow", "depth", "plate_depth"})
 _DEPTH_ROUNDING = 1
-"""Millimetres by which two depths may differ that were rounded apart."""
+"""Millimetres by which two depths that were rounded separately may differ."""
 _JPEG_RINGING = 64
-"""Codes by which JPEG may move a mask's 0 and 255."""
+"""Codes by which JPEG may change a mask's 0 and 255."""
 _MAX_SHIFT = 8 / 256
-"""Most that the plate's camera is moved against the frame's, as a share of the shorter side."""
+"""Largest motion of the plate's camera against the frame's, relative to the shorter side."""
 _MAX_OUTLIERS = 1 / 200
-"""Share of the pixels that may differ then; one in a thousand do in the worst of 400 samples."""
+"""Share of pixels that may then differ; the worst of 400 samples had 0.001."""
 
 
 class Fault(NamedTuple):
@@ -46,10 +46,10 @@ class Fault(NamedTuple):
 
 
 class SampleRules(NamedTuple):
-    """What samples of a set are held to.
+    """What samples of a set must satisfy.
 
-    `size` is (H, W), None where no plan says it; `hard`: alpha is 0 or 1; `moved`: the plate's
-    camera may have been knocked, so its depth need not lie pixel on pixel with the frame's.
+    `size` is (H, W), None without a plan; `hard`: alpha is 0 or 1; `moved`: the plate's camera may
+    have moved, so that its depth need not match the frame's pixel by pixel.
     """
 
     form: Form
@@ -59,7 +59,7 @@ class SampleRules(NamedTuple):
 
 
 def missing_parts(sample: StoredSample, form: Form) -> Iterator[Fault]:
-    """Find parts that every sample has and this one lacks, or that are empty."""
+    """Find required parts that are missing or empty."""
     for kind in REQUIRED_PARTS[form]:
         if kind not in sample.parts:
             yield Fault(sample.name, kind, "is missing")
@@ -74,11 +74,11 @@ def missing_parts(sample: StoredSample, form: Form) -> Iterator[Fault]:
 def check_contents(
     sample: StoredSample, rules: SampleRules, known: Mapping[str, tuple[StoredPart, Array]]
 ) -> Iterator[Fault]:
-    """Decode all parts and find what is wrong with them.
+    """Decode all parts and list their faults.
 
     Args:
-        sample: with the parts that are there.
-        rules: what it is held to.
+        sample: with the parts that exist.
+        rules: what it must satisfy.
         known: parts that are decoded already, by kind.
     """
     decoded: dict[str, Array] = {}
@@ -132,20 +132,19 @@ def depth_faults(
     *,
     moved: bool,
 ) -> Iterator[str]:
-    """Say where the frame's depth cannot be true beside the plate's.
+    """Compare the frame's depth with the plate's.
 
-    Where alpha is 1 it must not be behind the plate, where alpha is 0 it must be the plate's.
+    Where alpha is 1 the frame must not be behind the plate, where alpha is 0 it must be equal.
 
-    If the plate's camera may have `moved`, and the depths show that it has, the plate's pixels all
-    around are taken in its pixel's place, the borders are left out, and a few pixels may differ:
-    the two depths are samples of one scene at different points, of which one can hit a wire that
-    the other misses.
+    If the plate's camera may have `moved`, and the depths show that it has, each pixel is
+    compared with the plate's neighbourhood, borders are left out, and a few pixels may differ:
+    one of two shifted samplings can hit a thin structure that the other misses.
 
     Args:
         alpha: (H, W) uint8 or uint16.
         depth: (H, W) of the frame, millimetres, 0 = unknown.
         plate: likewise of the plate.
-        moved: whether depth and plate may lie beside each other.
+        moved: whether the plate's camera may have moved.
     """
     known = (depth > 0) & (plate > 0)
     solid, clear = known & (alpha == np.iinfo(alpha.dtype).max), known & (alpha == 0)
@@ -155,7 +154,7 @@ def depth_faults(
     if moved and outliers.any():
         reach = math.ceil(_MAX_SHIFT * min(alpha.shape)) + 1
         window = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-        # What is not known may be anything: as near as can be, and as far.
+        # Unknown depth may be anything: 0 for the nearest, FARTHEST for the farthest.
         near = cv2.erode(plate, window).astype(np.int32)
         far = cv2.dilate(np.where(plate == 0, np.uint16(FARTHEST), plate), window).astype(np.int32)
         inner = np.zeros(alpha.shape, np.bool_)

@@ -1,4 +1,4 @@
-"""The contact sheet of a set: samples spread over it, their parts side by side."""
+"""Contact sheet of a set: evenly spaced samples, their parts side by side."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 def draw_sheet(stored: StoredSet, count: int = 8, tile_width: int = 224) -> Tile:
-    """Draw `count` samples spread evenly over a set, one in a row; depth near = bright.
+    """Draw `count` evenly spaced samples, one in a row; depth near = bright.
 
-    A part that cannot be decoded leaves its tile empty, so that the rest can be looked at.
+    A part that cannot be decoded leaves its tile empty.
 
-    Returns (H, W, 3) uint8 RGB.
+    Returns:
+        (H, W, 3) uint8 RGB.
 
     Raises:
         CleanplateError: if no sample can be read.
@@ -50,7 +51,7 @@ def _title(sample: StoredSample) -> str:
         sidecar = metadata.read_metadata()
         subjects = ", ".join(f"{one['cutout']} ({one['how']})" for one in sidecar["subjects"])
         return f"{sample.name}   {sidecar['plate']}: {subjects or 'no subject'}"
-    except (CleanplateError, KeyError, TypeError):  # facts of another program
+    except (CleanplateError, KeyError, TypeError):  # metadata of another program
         return sample.name
 
 
@@ -68,7 +69,7 @@ def _tile(sample: StoredSample, kind: str) -> Tile | None:
 
 
 def _depth(part: StoredPart) -> Tile:
-    """Paint depth by disparity; what is not known is grey."""
+    """Colour depth by disparity; unknown depth is grey."""
     stored = part.decode()
     if stored.dtype == np.uint8:
         return colour_map(np.asarray(stored, np.float32))

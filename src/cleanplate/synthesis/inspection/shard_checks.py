@@ -1,4 +1,4 @@
-"""What can be wrong with a shard, or a chunk of the folders' form, beside its record."""
+"""Checks of one shard, or chunk of the folders' form, against its manifest."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from cleanplate.synthesis.inspection.stored_set import Chunk, Form, StoredSample
 
 
 def check_chunk(stored: StoredSet, fast: bool, chunk: Chunk) -> tuple[int, list[Fault]]:
-    """Check the samples of one portion, and its record if the set has a plan.
+    """Check the samples of one chunk, and its manifest if the set has a plan.
 
-    Returns how many samples there are, and what is wrong.
+    Returns:
+        The number of samples, and the faults.
     """
     faults: list[Fault] = []
     manifest = _read_manifest(stored, chunk, faults)
@@ -41,7 +42,7 @@ def check_chunk(stored: StoredSet, fast: bool, chunk: Chunk) -> tuple[int, list[
     shared_plate = _SharedPlate()
     try:
         for sample in stored.samples(chunk, salvage=True):
-            if not sample.parts:  # of a planned name there is nothing
+            if not sample.parts:  # none of the planned sample's files exists
                 continue
             seen[sample.name] += 1
             if expected is not None and sample.name not in expected:
@@ -59,7 +60,7 @@ def check_chunk(stored: StoredSet, fast: bool, chunk: Chunk) -> tuple[int, list[
 
 
 class _SharedPlate:
-    """The plate that neighbours share as one file: digested and decoded once."""
+    """The plate that consecutive samples share as one file: hashed and decoded once."""
 
     def __init__(self) -> None:
         self.part: StoredPart | None = None
@@ -80,7 +81,7 @@ class _SharedPlate:
         if self.picture is None:
             try:
                 self.picture = part.decode()
-            except CleanplateError:  # told where it is decoded again
+            except CleanplateError:  # reported when its contents are checked
                 return {}
         return {"bg": (part, self.picture)}
 
@@ -101,13 +102,13 @@ def _read_manifest(stored: StoredSet, chunk: Chunk, faults: list[Fault]) -> dict
     try:
         _check_against_plan(manifest, plan, chunk.number)
     except (KeyError, TypeError, ValueError) as error:
-        faults.append(Fault("", name, f"does not have the form of a record ({error!r})"))
+        faults.append(Fault("", name, f"does not have the form of a manifest ({error!r})"))
         return None
     return manifest
 
 
 def _check_against_plan(manifest: Mapping[str, Any], plan: Plan, number: int) -> None:
-    """Raise KeyError, TypeError or ValueError if a record is not that of a shard of the plan."""
+    """Raise KeyError, TypeError or ValueError if a manifest does not match the plan's shard."""
     indices = plan.samples_of(number)
     if (manifest["first"], manifest["count"]) != (indices.start, len(indices)):
         raise ValueError(f"{manifest['count']} samples from {manifest['first']}")
@@ -128,7 +129,7 @@ def _check_against_plan(manifest: Mapping[str, Any], plan: Plan, number: int) ->
 def _expected_names(
     plan: Plan | None, chunk: Chunk, manifest: Mapping[str, Any] | None
 ) -> dict[str, None] | None:
-    """Give the names that a portion should have, in order; None if nobody knows."""
+    """Give the names that a chunk should have, in order; None without a plan."""
     if plan is None:
         return None
     if chunk.number >= plan.shards:
@@ -146,15 +147,15 @@ def _shard_digest(file: Path, manifest: Mapping[str, Any] | None) -> Iterator[Fa
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
-        yield Fault(file.name, "", "is missing, though its record says that it was finished")
+        yield Fault(file.name, "", "is missing, though its manifest says that it was finished")
         return
     except OSError as error:
         yield Fault(file.name, "", f"cannot be read ({error.strerror})")
         return
     if size != manifest["bytes"]:
-        yield Fault(file.name, "", f"has {size} bytes, its record says {manifest['bytes']}")
+        yield Fault(file.name, "", f"has {size} bytes, its manifest says {manifest['bytes']}")
     elif digest != manifest["sha256"]:
-        yield Fault(file.name, "", "has changed: its sha256 is not the record's")
+        yield Fault(file.name, "", "has changed: its sha256 is not the manifest's")
 
 
 def _file_digests(
@@ -167,7 +168,7 @@ def _file_digests(
         shared = kind == "bg" and part.link is not None
         found = shared_plate.sha256(part) if shared else hashlib.sha256(part.data).hexdigest()
         if found != digest:
-            yield Fault(sample.name, kind, "has changed: its sha256 is not the record's")
+            yield Fault(sample.name, kind, "has changed: its sha256 is not the manifest's")
 
 
 def _sample_rules(form: Form, plan: Plan | None) -> SampleRules:

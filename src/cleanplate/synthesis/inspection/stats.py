@@ -1,7 +1,6 @@
-"""What a set holds, measured in one pass: counts, moments, coverage, depth.
+"""Statistics of a set in one pass: counts, moments, coverage, depth.
 
-Everything is added up in integers, so the figures are the same however many processes share the
-work.
+Everything is added up in integers, so the figures are the same for any number of processes.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Decoded = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 
 class SkippedSample(NamedTuple):
-    """A sample that was left out, where its fault is, and what."""
+    """A sample that was left out, the place of its fault, and the reason."""
 
     sample: str
     place: str
@@ -44,11 +43,11 @@ class SkippedSample(NamedTuple):
 
 @dataclass
 class Stats:
-    """Figures of samples; those of parts of a set merge into those of the whole.
+    """Statistics of samples; those of chunks merge into those of the set.
 
-    `files` counts by kind, `bytes` are contents under every name, `disk` what files of one name
-    take on the disk and `links` what those of several do. Depth as pictures of millimetres is in
-    `moments` too, with what is unknown or farther than 65 m left out.
+    `files` counts by kind, `bytes` are contents under every name, `disk` the bytes on disk of files
+    with one name and `links` of those with several. Depth in millimetres is in `moments` too,
+    without unknown depth and depth beyond 65 m.
     """
 
     samples: int = 0
@@ -62,14 +61,14 @@ class Stats:
     bad: list[SkippedSample] = field(default_factory=list)
 
     def on_disk(self, kind: str) -> int:
-        """Give the bytes that files of a kind take, each once whatever its names."""
+        """Give the bytes that files of a kind take on disk, hard links counted once."""
         return self.disk[kind] + sum(size for named, size in self.links.values() if named == kind)
 
     def merge(self, other: Stats) -> None:
-        """Count what `other` has counted.
+        """Add the counts of `other`.
 
         Raises:
-            CleanplateError: if its pictures are of other sizes.
+            CleanplateError: if its pictures have other sizes.
         """
         for kind, theirs in other.moments.items():
             mine = self.moments.setdefault(kind, theirs)
@@ -103,12 +102,12 @@ def measure_set(
 
     Args:
         stored: the set, in either form.
-        workers: processes that share the work; 0 = this one.
-        skip_bad: leave out samples with a part that cannot be used, and list them in `Stats.bad`.
-        tick: told how many samples have been measured since it was told last.
+        workers: processes; 0 = this one.
+        skip_bad: leave out samples with an unusable part, and list them in `Stats.bad`.
+        on_progress: called with the number of samples measured since the last call.
 
     Raises:
-        CleanplateError: if no sample is left, or, without `skip_bad`, a part is missing or damaged
+        CleanplateError: if no sample is left, or, without `skip_bad`, a part is missing, damaged
             or of another size than the others, naming it.
     """
     whole = Stats()
@@ -123,7 +122,7 @@ def measure_set(
 
 
 def measure_chunk(stored: StoredSet, skip_bad: bool, chunk: Chunk) -> Stats:
-    """Measure the samples of one portion.
+    """Measure the samples of one chunk.
 
     Raises:
         CleanplateError: as `measure_set`.
@@ -255,7 +254,7 @@ def _count(
 
 
 def _without_infinity(picture: Decoded, role: str) -> Decoded:
-    """Take what is infinitely far out of depth, as if it were not known."""
+    """Mark infinite depth as unknown, so that it is left out of the moments."""
     if picture.dtype == np.uint16 and "depth" in role:
         return np.where(picture == FARTHEST, np.uint16(0), picture)
     return picture
@@ -271,7 +270,7 @@ def _moments_of(known: dict[str, RunningMoments], kind: str, picture: Decoded) -
 def _disparity_ranges(
     stored: StoredSet, chunk: Chunk
 ) -> dict[str, tuple[float | None, float | None]]:
-    """Disparity of the darkest and the brightest code of each sample's depth, from the record."""
+    """Disparity of code 0 and code 255 of each sample's depth, from the manifest."""
     manifest = stored.shard_manifest(chunk) if stored.plan and stored.form == "folders" else None
     samples = manifest.get("samples", []) if manifest else []
     return {one["name"]: (one.get("disparity_low"), one.get("disparity_high")) for one in samples}

@@ -1,4 +1,4 @@
-"""One part of a stored sample: its bytes, and what they decode to."""
+"""One part of a stored sample: its bytes, decoded on demand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cleanplate.formats.sixteen_bits import refuse_planar_tiff
 class StoredPart:
     """One part of a sample, as bytes.
 
-    `place` names it for messages. `disk` is what it takes on the disk, in bytes; `link` tells
-    files apart that have several names, None for those with one.
+    `place` names it in messages. `disk` is its size on the disk, in bytes; `link` identifies files
+    with several names (hard links), None for others.
     """
 
     place: str
@@ -31,7 +31,7 @@ class StoredPart:
     link: tuple[int, int] | None = None
 
     def decode(self) -> npt.NDArray[Any]:
-        """Decode a picture to (H, W) or (H, W, C) RGB(A) uint8 or uint16; an .npy as it is.
+        """Decode a picture to (H, W) or (H, W, C) RGB(A) uint8 or uint16; an .npy to its array.
 
         Raises:
             CleanplateError: if it is damaged, naming it.
@@ -65,7 +65,7 @@ class StoredPart:
         """Decode a JSON object.
 
         Raises:
-            CleanplateError: if it is none.
+            CleanplateError: if it is not one.
         """
         try:
             stored = parse_json(self.data)
@@ -77,9 +77,9 @@ class StoredPart:
 
 
 def as_millimetres(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Take depth as it is stored, (H, W), as 16-bit millimetres of the convention `dataset`.
+    """Convert stored depth (H, W) to 16-bit millimetres of the convention `dataset`.
 
-    uint16 is so already; floats are metres.
+    uint16 is in millimetres already; floats are metres.
 
     Raises:
         ValueError: on another type or shape.

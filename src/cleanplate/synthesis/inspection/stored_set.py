@@ -1,8 +1,8 @@
-"""A set read back, sample by sample, in the order in which it lies on the disk.
+"""Reader of a stored set, sample by sample, in the order on the disk.
 
-Both forms that `cleanplate synth build` writes, and sets of the same forms from elsewhere:
-WebDataset shards (`*.tar`, parts of a sample under one key), and the assignment's folders
-(`bg/ fg_bg/ mask/ depth/`, files of one name). Every file is read once.
+Reads both forms that `cleanplate synth build` writes, also from other programs: WebDataset shards
+(`*.tar`, parts of a sample under one key), and the assignment's folders (`bg/ fg_bg/ mask/
+depth/`, files of one name). Every file is read once.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ REQUIRED_PARTS: Mapping[Form, tuple[str, ...]] = {
     "shards": ("plate", "frame", "alpha"),
     "folders": FOLDERS,
 }
-"""What every sample has."""
+"""Parts that every sample has."""
 PICTURE_PARTS: Mapping[Form, tuple[str, ...]] = {
     "shards": ("plate", "frame", "foreground", "alpha", "shadow", "plate_depth", "depth"),
     "folders": FOLDERS,
 }
-"""What a sample may have, in the order of reports."""
+"""Picture parts that a sample may have, in the order of reports."""
 ROLES = {"bg": "plate", "fg_bg": "frame", "mask": "alpha"}
-"""The assignment's word -> ours, where they differ."""
+"""Names of parts in the folders' form -> in shards, where they differ."""
 
 _CHUNK_SIZE = 1000
 """Samples read at a time from folders that have no plan."""
@@ -46,7 +46,7 @@ _CHUNK_SIZE = 1000
 
 @dataclass(frozen=True)
 class StoredSample:
-    """The parts of a sample by name: those that are there, complete or not."""
+    """The existing parts of a sample, by name."""
 
     name: str
     parts: Mapping[str, StoredPart]
@@ -54,10 +54,10 @@ class StoredSample:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples that are read together: a shard, or a run of the folders' samples.
+    """Samples that are read together: a shard, or a range of the folders' samples.
 
-    `names` are those of the folders' form; a shard tells its own when it is read. `count` is the
-    number of samples, None where it is not known before.
+    `names` are those of the folders' form; a shard's are known when it is read. `count` is the
+    number of samples, None if not known before.
     """
 
     number: int
@@ -70,8 +70,8 @@ class Chunk:
 class StoredSet:
     """A set on the disk.
 
-    `plan` is None of a set that was not built by Cleanplate. `endings` are those met in each of
-    the assignment's folders.
+    `plan` is None for a set of another program. `endings` are the file endings in each of the
+    assignment's folders.
     """
 
     folder: Path
@@ -82,36 +82,36 @@ class StoredSet:
 
     @property
     def count(self) -> int | None:
-        """Samples in all; None if that is not known before they are read."""
+        """Number of samples; None if not known before they are read."""
         counts = [chunk.count for chunk in self.chunks]
         return None if None in counts else sum(count or 0 for count in counts)
 
     def without_chunks(self) -> StoredSet:
-        """Give what other processes need of it, which are handed one portion at a time."""
+        """Give a copy for worker processes, which get one chunk at a time."""
         return replace(self, chunks=())
 
     def samples(self, chunk: Chunk, *, salvage: bool = False) -> Iterator[StoredSample]:
-        """Read the samples of a portion.
+        """Read the samples of a chunk.
 
         Args:
-            portion: of this set.
-            salvage: leap over damage in a shard, and give what is left of its samples.
+            chunk: of this set.
+            salvage: skip damage in a shard, and give the remaining samples.
 
         Raises:
-            CleanplateError: if the shard is damaged; with `salvage` only where it is cut short,
-                after all that is left of it.
+            CleanplateError: if the shard is damaged; with `salvage` only if it is truncated, after
+                all that remains of it.
         """
         if self.form == "shards":
             return _from_shard(self.folder / chunk.title, salvage)
         return self._from_folders(chunk)
 
     def spaced_samples(self, count: int) -> Iterator[StoredSample]:
-        """Read up to `count` samples, spread evenly over the set.
+        """Read up to `count` evenly spaced samples.
 
         Raises:
             CleanplateError: as `samples`.
         """
-        # Where the number of samples is not known before, portions are taken to be alike.
+        # Chunks of unknown size are assumed to be equal.
         guess = -(-count // len(self.chunks))
         sizes = [chunk.count or guess for chunk in self.chunks]
         ends = np.cumsum(sizes)
@@ -128,7 +128,7 @@ class StoredSet:
                 yield from (sample for place, sample in enumerate(start) if place in places)
 
     def shard_manifest(self, chunk: Chunk) -> dict[str, Any] | None:
-        """Read the record of a portion; None if it has none.
+        """Read the manifest of a chunk; None if it has none.
 
         Raises:
             CleanplateError: if it is damaged.
@@ -148,7 +148,7 @@ class StoredSet:
             yield StoredSample(name, parts)
 
     def _file(self, kind: str, name: str, known: StoredPart | None) -> StoredPart | None:
-        """Read a file of the folders' form; a link to what is `known` is not read again."""
+        """Read a file of the folders' form; a hard link to `known` is not read again."""
         stem = name
         while True:
             for ending in self.endings[kind]:
@@ -163,11 +163,11 @@ class StoredSet:
 
 
 def open_set(folder: str | Path, *, use_plan: bool = True) -> StoredSet:
-    """Find out what a folder holds; no sample is read yet.
+    """Open a set without reading a sample.
 
     Args:
         folder: of the set.
-        believe_plan: False takes the set as one that has no plan.
+        use_plan: False ignores the set's plan.
 
     Raises:
         CleanplateError: if it holds no set, or its plan is damaged.
@@ -199,7 +199,7 @@ def _open_folders(folder: Path, plan: Plan | None) -> StoredSet:
     for kind in FOLDERS:
         files = _list_visible(folder / kind) if (folder / kind).is_dir() else []
         endings[kind] = tuple(sorted({os.path.splitext(file)[1] for file in files}))
-        if kind != "bg":  # whose files may each serve many samples
+        if kind != "bg":  # plates may be shared by many samples
             stems.update(os.path.splitext(file)[0] for file in files)
     if not stems:
         raise CleanplateError("holds no samples yet", file=folder)
@@ -238,7 +238,7 @@ def _read_part(file: Path, place: str, known: StoredPart | None) -> StoredPart |
 
 
 def _from_shard(file: Path, salvage: bool) -> Iterator[StoredSample]:
-    """Read a tar file from its beginning to its end; the parts of a sample follow one another."""
+    """Read a tar file sequentially; the parts of a sample are consecutive."""
     current: str | None = None
     parts: dict[str, StoredPart] = {}
     try:

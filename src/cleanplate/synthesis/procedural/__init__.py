@@ -1,5 +1,5 @@
-"""Scenes and subjects made from nothing but numbers: rooms, yards, table tops, figures, things.
+"""Procedural assets: plates (rooms, yards, table tops) and cutouts, generated from a seed.
 
-textures -> solids (ray casting, exact depth) -> furniture -> scenes -> shading -> `Plate`;
-figures -> `Cutout`. They have the same form as those of the catalogues.
+textures -> solids (ray casting, exact depth) -> furniture -> procedural_scenes -> shading ->
+`Plate`; figure_bodies -> procedural_figures -> `Cutout`. Same form as assets of the catalogue.
 """

@@ -1,4 +1,4 @@
-"""Collections of procedural plates and cutouts, made when they are first asked for."""
+"""Collections of procedural plates and cutouts, generated when first used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Asset = TypeVar("Asset", Plate, Cutout)
 
 
 class _AssetPool(Generic[Asset]):
-    """`count` assets; the number alone decides how each looks."""
+    """`count` assets; each depends on its number alone. The last `keep` ones are kept in memory."""
 
     def __init__(self, make: Callable[[int], Asset], count: int, keep: int):
         self.make: Callable[[int], Asset] = make
@@ -40,7 +40,7 @@ class _AssetPool(Generic[Asset]):
 
 
 class ProceduralPlates(_AssetPool[Plate]):
-    """Rooms, yards and table tops."""
+    """Procedural plates: rooms, yards and table tops."""
 
     def __init__(self, seed: int, count: int, textures: Path | None = None, keep: int = 1024):
         make: Callable[[int], Plate] = partial(render_plate, seed, textures=textures)
@@ -48,7 +48,7 @@ class ProceduralPlates(_AssetPool[Plate]):
 
 
 class ProceduralCutouts(_AssetPool[Cutout]):
-    """People, animals and things."""
+    """Procedural cutouts: people, animals and objects."""
 
     def __init__(self, seed: int, count: int, keep: int = 1024):
         super().__init__(partial(render_cutout, seed), count, keep)

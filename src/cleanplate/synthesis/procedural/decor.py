@@ -1,4 +1,4 @@
-"""What hangs on walls: pictures, screens, and what windows show."""
+"""Textures of wall decoration: pictures, screens, and the view through windows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cleanplate.synthesis.procedural.textures import (
 
 
 def wall_picture(rng: np.random.Generator, *, dark: bool = False) -> Texture:
-    """Something to hang on a wall: fields of colour, shapes, a landscape of noise."""
+    """Draw a picture or, if `dark`, a screen: fields of colour, shapes, a noise landscape."""
     side = SIDE
     base = muted_colour(rng) * np.float32(0.1 if dark else 1)
     colour = np.broadcast_to(base, (side, side, 3)).astype(np.float32).copy()
@@ -38,7 +38,7 @@ def wall_picture(rng: np.random.Generator, *, dark: bool = False) -> Texture:
 
 
 def window_view(rng: np.random.Generator) -> Texture:
-    """Give what is seen through a window: bright, with bars."""
+    """Draw the view through a window: bright, with bars."""
     bright = 0.5 + 0.5 * fractal_noise(rng)[..., None] * np.asarray([0.9, 1.0, 1.1], np.float32)
     bar = (np.abs((np.arange(SIDE) / SIDE * rng.integers(1, 4)) % 1 - 0.5) > 0.46).astype(float)
     bars = np.maximum(bar[:, None], bar[None, :])[..., None]

@@ -1,7 +1,7 @@
-"""Furniture and props as lists of solids in their own frame: y up, front towards -z.
+"""Furniture and objects as lists of solids in their own frame: y up, front towards -z.
 
-Each maker takes a generator and a `MaterialSampler`, from which it draws its materials, and gives
-solids around the origin on the floor. `transformed` moves them into a scene.
+Each maker takes a generator and a `MaterialSampler`, and gives solids around the origin on the
+floor. `transformed` moves them into a scene.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Solids = list[Solid]
 
 
 class MaterialSampler(Protocol):
-    """Gives materials by use; each call draws a new one and returns its index."""
+    """Draws materials by use; each call adds a new one to the scene."""
 
     def __call__(self, use: str) -> int:
         """Draw a material for a use; returns its index."""
@@ -54,7 +54,7 @@ def ball(x: float, y: float, z: float, radius: float, material: int) -> Solid:
 
 
 def transformed(solids: Solids, x: float, z: float, yaw: float, y: float = 0.0) -> Solids:
-    """Give the solids turned by `yaw` about the origin, then moved to (x, y, z)."""
+    """Rotate solids by `yaw` about the origin, then move them to (x, y, z)."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     out = []
     for s in solids:
@@ -66,7 +66,7 @@ def transformed(solids: Solids, x: float, z: float, yaw: float, y: float = 0.0) 
 
 
 def bounds(solids: Solids) -> tuple[float, float, float]:
-    """Half width, height and half depth of what stands around the origin."""
+    """Half width, height and half depth of solids around the origin, in metres."""
     half = [
         max(abs(s.centre[i]) + max(s.half[i], s.half[2 - i] if s.yaw else 0) for s in solids)
         for i in (0, 2)
@@ -75,7 +75,7 @@ def bounds(solids: Solids) -> tuple[float, float, float]:
 
 
 def table(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Make a table with four legs or one, with things on it."""
+    """Make a table with four legs or one, with objects on it."""
     w, d = rng.uniform(0.3, 1.0), rng.uniform(0.25, 0.5)
     h = rng.choice([rng.uniform(0.68, 0.8), rng.uniform(0.35, 0.5)])
     top, leg, thick = material_for("furniture"), material_for("furniture"), rng.uniform(0.02, 0.06)
@@ -184,7 +184,7 @@ def cabinet(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
 
 
 def shelf(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Boards with books and boxes; open at the back now and then."""
+    """Make shelves with books and boxes; at times without a back."""
     m = material_for("furniture")
     w, d, h = rng.uniform(0.35, 0.9), rng.uniform(0.12, 0.25), rng.uniform(0.9, 2.2)
     boards, t = int(rng.integers(3, 6)), 0.012
@@ -210,7 +210,7 @@ def shelf(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
 
 
 def lamp(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Make a standing lamp."""
+    """Make a floor lamp."""
     m, h = material_for("furniture"), rng.uniform(1.2, 1.8)
     shade = material_for("lamp") if rng.random() < 0.6 else material_for("cloth")
     top: Solid = (
@@ -238,7 +238,7 @@ def plant(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
 
 
 def carton(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Make a heap of boxes."""
+    """Make a stack of boxes."""
     out: Solids = []
     y, w = 0.0, rng.uniform(0.15, 0.5)
     m = material_for("furniture")
@@ -251,7 +251,7 @@ def carton(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
 
 
 def drum(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Drums, bins, bollards, columns."""
+    """Make a drum, bin, bollard or column."""
     r, h = rng.uniform(0.08, 0.4), rng.uniform(0.3, 1.3)
     m = material_for("furniture")
     out = [rod(0, 0, (0, h), r, m)]
@@ -278,7 +278,7 @@ def stairs(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
 
 
 def toys(rng: np.random.Generator, material_for: MaterialSampler) -> Solids:
-    """Small things on the floor."""
+    """Make small objects on the floor."""
     return _things_on(rng, material_for, (0.5, 0.5), 0.0) + _things_on(
         rng, material_for, (0.3, 0.3), 0.0
     )

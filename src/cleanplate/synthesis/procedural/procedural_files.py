@@ -1,7 +1,7 @@
-"""Procedural plates and cutouts written once into a folder, in the catalogue's form.
+"""Procedural plates and cutouts as files, in the form of the catalogue.
 
-Making one takes about a quarter of a second, reading it back a few milliseconds; so a folder of
-them serves every process of every later run.
+Making one takes about a quarter of a second, reading it a few milliseconds, so a folder of them
+serves all processes of all later runs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ AssetType = Literal["plates", "cutouts"]
 Metadata = Mapping[str, Any]
 
 OWN_LICENSE = "CC0-1.0"
-"""Of what is drawn from numbers alone: nobody else's work is in it."""
+"""Licence of procedural assets, which contain no work of others."""
 _OWN_SOURCE = "Cleanplate, procedural"
 
 
@@ -57,18 +57,18 @@ def write_assets(
     assume_license: str | None = None,
     workers: int = 0,
 ) -> Iterator[bool]:
-    """Write procedural assets 0 to `count` - 1 of a seed; tell of each whether it was made now.
+    """Write procedural assets 0 to `count` - 1 of a seed; yield for each whether it was made now.
 
     A plate is `NNNNNN.jpg`, `NNNNNN_depth.png` (convention `dataset`) and `NNNNNN.json`;
     a cutout `NNNNNN.png` (straight RGBA), `NNNNNN_depth.png` ((metres from the foot point + 5) x
-    10000) and `NNNNNN.json`. The picture is written last: what has it is whole, and stays.
+    10000) and `NNNNNN.json`. The picture is written last and marks the asset as complete.
 
     Args:
-        noun: what to make.
-        folder: made if it is not there.
-        count: how many there shall be.
-        seed: with the number it decides how each looks.
-        textures: pictures to cover surfaces of plates with.
+        asset_type: what to make.
+        folder: created if missing.
+        count: number of assets.
+        seed: decides, with the number, each asset.
+        textures: texture pictures for plates.
         assume_license: of textures that state none.
         workers: processes; 0 = this one.
 
@@ -101,7 +101,7 @@ def write_assets(
 
 
 def _exists_already(folder: Path, asset_type: AssetType, number: int, origin: Metadata) -> bool:
-    """Whether this very asset is there.
+    """Tell whether this very asset exists.
 
     Raises:
         CleanplateError: if another one has its name.

@@ -1,90 +1,31 @@
-"""Rooms, yards and table tops: what stands where, from a seed."""
+"""Procedural scenes from a seed: furnished rooms, yards, and both at the scale of a table top."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cleanplate.depth import Intrinsics
 from cleanplate.synthesis.assets.plate import Camera
-from cleanplate.synthesis.procedural import decor, furniture
+from cleanplate.synthesis.procedural import furniture
 from cleanplate.synthesis.procedural.furniture import Solids, block, transformed
+from cleanplate.synthesis.procedural.scene_model import Lamp, Material, Scene, SceneMaterials
 from cleanplate.synthesis.procedural.solids import Floats, Solid
-from cleanplate.synthesis.procedural.textures import Texture, sample_texture
-
-
-@dataclass(frozen=True)
-class Material:
-    """A covering: its texture, and the light it gives by itself, linear (3,)."""
-
-    texture: Texture
-    glow: Floats | None = None
-
-
-@dataclass(frozen=True)
-class Lamp:
-    """A light in the scene at `place` (3,); `power` (3,) is its light one metre away.
-
-    Far away when `far`: then `place` is a direction and nothing falls off.
-    """
-
-    place: Floats
-    power: Floats
-    far: bool = False
-
-
-@dataclass
-class Scene:
-    """All that shading needs. `sky` is the colour of nothing, linear (2, 3): horizon, zenith."""
-
-    camera: Camera
-    size: tuple[int, int]
-    solids: Solids = field(default_factory=list)
-    materials: list[Material] = field(default_factory=list)
-    lamps: list[Lamp] = field(default_factory=list)
-    ambient: Floats = field(default_factory=lambda: np.full(3, 0.3, np.float32))
-    sky: Floats = field(default_factory=lambda: np.full((2, 3), 0.8, np.float32))
-
-
-class SceneMaterials:
-    """Draws materials into a scene."""
-
-    def __init__(self, rng: np.random.Generator, scene: Scene, folder: Path | None):
-        self.rng, self.scene, self.folder = rng, scene, folder
-
-    def __call__(self, use: str) -> int:
-        """Draw a material for a use; returns its index."""
-        rng, glow = self.rng, None
-        if use == "lamp":
-            texture = sample_texture(rng, "cloth")
-            glow = np.asarray([1.0, 0.85, 0.6], np.float32) * np.float32(rng.uniform(0.5, 1.5))
-        elif use == "window":
-            texture = decor.window_view(rng)
-            glow = np.asarray([0.9, 0.95, 1.0], np.float32) * np.float32(rng.uniform(0.3, 1.6))
-        elif use == "screen":
-            texture = decor.wall_picture(rng, dark=True)
-            glow = np.full(3, rng.choice([0.0, 0.25]), np.float32)
-        elif use == "picture":
-            texture = decor.wall_picture(rng)
-        elif use == "leaf":
-            texture = replace(sample_texture(rng, "furniture"))
-            green = np.asarray([0.08, 0.2, 0.05], np.float32) * np.exp(
-                rng.normal(0, 0.3, 3)
-            ).astype(np.float32)
-            levels = tuple(level * 0.4 + green for level in texture.levels)
-            texture = Texture(levels, texture.metres)
-        else:
-            texture = sample_texture(rng, use, self.folder)
-        self.scene.materials.append(Material(texture, glow))
-        return len(self.scene.materials) - 1
+from cleanplate.synthesis.procedural.textures import Texture
 
 
 def sample_scene(
     rng: np.random.Generator, size: tuple[int, int] = (288, 384), folder: Path | None = None
 ) -> Scene:
-    """Draw a scene: a furnished room, a yard, or either at the scale of a table top."""
+    """Draw a scene: a furnished room or a yard, at times reduced to the scale of a table top.
+
+    Args:
+        rng: drawn from.
+        size: (H, W) in pixels.
+        folder: of texture pictures, or None.
+    """
     kind = rng.random()
     close = rng.random() < 0.22
     height = rng.uniform(1.0, 1.75) if rng.random() < 0.75 else rng.uniform(0.5, 2.3)
@@ -165,7 +106,7 @@ def _on_walls(
     inside: Solids,
     half: tuple[float, float, float],
 ) -> list[tuple[float, float, float]]:
-    """Windows, doors and pictures; returns the windows' centres in the room's frame."""
+    """Add windows, doors and pictures; returns the windows' centres in the room's frame."""
     w, length, h = half
     windows = []
     for _ in range(int(rng.integers(1, 8))):
@@ -207,7 +148,7 @@ def _on_walls(
 
 
 def _away_from_camera(solids: Solids, camera: Camera) -> Solids:
-    """Without what stands in the camera's way."""
+    """Leave out solids in the camera's way."""
     near = 0.45
     return [
         s
@@ -248,7 +189,7 @@ def _room_light(
 
 
 def _yard(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) -> None:
-    """Open ground with walls, sheds, trees and things; sky above."""
+    """Open ground with walls, sheds, trees and objects, under a sky."""
     ground = material_for("ground")
     scene.solids = [Solid("box", (0, -0.5, 100), (400, 0.5, 400), 0, ground)]
     if rng.random() < 0.6:  # a path
@@ -307,7 +248,7 @@ def _yard(rng: np.random.Generator, scene: Scene, material_for: SceneMaterials) 
 
 
 def _scaled_scene(scene: Scene, factor: float) -> Scene:
-    """Give the same picture at another scale: a model of the scene, with its camera."""
+    """Scale the scene with its camera: the picture stays the same."""
     f = float(factor)
 
     def scaled(v: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Scenes to plates: texture, lamps with shadows, dark corners, exposure."""
+"""Rendering of procedural scenes to plates: textures, lamps with shadows, occlusion, exposure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from cleanplate.arrays import Picture
 from cleanplate.depth import depth_to_disparity
 from cleanplate.light import coded_from_linear
 from cleanplate.synthesis.assets.plate import Plate
-from cleanplate.synthesis.procedural.procedural_scenes import Lamp, Scene, sample_scene
+from cleanplate.synthesis.procedural.procedural_scenes import sample_scene
+from cleanplate.synthesis.procedural.scene_model import Lamp, Scene
 from cleanplate.synthesis.procedural.solids import Floats, Hits, Solid, cast_rays, occluded
 from cleanplate.synthesis.procedural.textures import look_up_texture
 
 _STEP = 4
-"""Light and shadow are worked out at every fourth pixel of a row and column; they are soft."""
+"""Light and shadow are smooth, and computed at every fourth pixel of rows and columns."""
 
 
 def render_plate(
     seed: int, number: int, size: tuple[int, int] = (288, 384), textures: Path | None = None
 ) -> Plate:
-    """Plate `number` of a seed: its picture (H, W), exact disparity and camera."""
+    """Give plate `number` of a seed: its picture (H, W), exact disparity and camera."""
     rng = np.random.default_rng([0x900, seed, number])
     scene = sample_scene(rng, size, textures)
     hits = cast_rays(scene.solids, scene.camera, size)
@@ -35,9 +36,9 @@ def render_plate(
 def shade_surfaces(
     rng: np.random.Generator, scene: Scene, hits: Hits, *, alone: bool = False
 ) -> Picture:
-    """Light that comes from each pixel's surface (H, W, 3), linear, not yet exposed.
+    """Give the light from each pixel's surface (H, W, 3), linear, before exposure.
 
-    A subject `alone` casts no shadows on itself: it is made of bodies that overlap.
+    A subject `alone` casts no shadows on itself, because its solids overlap.
     """
     return _albedo(scene, hits) * (
         _unshadowed_light(scene, hits) if alone else _lighting(rng, scene, hits)
@@ -45,7 +46,7 @@ def shade_surfaces(
 
 
 def _unshadowed_light(scene: Scene, hits: Hits) -> Picture:
-    """Light on a subject without shadows; what looks down gets less from around."""
+    """Light on a subject without shadows; surfaces facing down get less ambient light."""
     total = scene.ambient * (0.7 + 0.3 * hits.normal[..., 1:2])
     for lamp in scene.lamps:
         total = total + np.maximum(hits.normal @ lamp.place, 0)[..., None] * lamp.power
@@ -53,12 +54,12 @@ def _unshadowed_light(scene: Scene, hits: Hits) -> Picture:
 
 
 def _material_of(solid: Solid, normal: Floats) -> tuple[int, int]:
-    """Materials of sides and of the face that looks up."""
+    """Materials of the sides and of the face that looks up."""
     return solid.material, solid.material if solid.top is None else solid.top
 
 
 def _albedo(scene: Scene, hits: Hits) -> Picture:
-    """Colour of each pixel's surface (H, W, 3), linear; what glows is brighter than white."""
+    """Colour of each pixel's surface (H, W, 3), linear; emitters are brighter than white."""
     table = np.array([_material_of(s, hits.normal) for s in scene.solids] + [(0, 0)], np.int16)
     up = hits.normal[..., 1] > 0.7
     index = np.where(up, table[hits.solid, 1], table[hits.solid, 0])
@@ -85,7 +86,7 @@ def _albedo(scene: Scene, hits: Hits) -> Picture:
 
 
 def _lighting(rng: np.random.Generator, scene: Scene, hits: Hits) -> Picture:
-    """Light on each pixel's surface (H, W, 3): ambient in corners less, lamps with shadows."""
+    """Light on each pixel's surface (H, W, 3): ambient with occlusion, lamps with shadows."""
     height, width = hits.depth.shape
     small = (slice(_STEP // 2, None, _STEP), slice(_STEP // 2, None, _STEP))
     depth, normal = hits.depth[small], hits.normal[small]
@@ -121,7 +122,7 @@ def _restore_edges(
     normal: Floats,
     solid: npt.NDArray[np.int16],
 ) -> Picture:
-    """Give pixels beside another face the light of coarse neighbours on their own."""
+    """At edges of surfaces, interpolate light from coarse neighbours on the same surface."""
     height, width = hits.depth.shape
     rows = np.minimum(np.arange(height) // _STEP, small.shape[0] - 1)
     columns = np.minimum(np.arange(width) // _STEP, small.shape[1] - 1)
@@ -150,7 +151,7 @@ def _is_emissive(scene: Scene, solid: Solid) -> bool:
 
 
 def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
-    """How much of the sky or room a point sees, 0 to 1: less in corners and beside bodies."""
+    """Ambient visibility of points, 0 to 1: less in corners and beside solids."""
     open_ = np.ones(points.shape[0], np.float32)
     scale = np.float32(0.3 * scene.camera.height)
     for solid in scene.solids:
@@ -172,7 +173,7 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
 
 
 def _proximity_shade(solid: Solid, points: Floats, normals: Floats, reach: float) -> Floats:
-    """Shade of a body on what lies around and under it."""
+    """Ambient shadow of a solid on points around and below it."""
     near = (
         np.abs(points - np.asarray(solid.centre, np.float32)).max(-1)
         < max(solid.half) * 1.5 + 2 * reach
@@ -206,7 +207,7 @@ def _lamp_light(
     normals: Floats,
     shape: tuple[int, ...],
 ) -> Floats:
-    """One lamp's light on points (n, 3): Lambert's law, inverse square, softened shadow."""
+    """Light of one lamp on points (n, 3): Lambert's law, inverse square, blurred shadow."""
     if lamp.far:
         toward = np.broadcast_to(lamp.place, points.shape)
         distance = np.full(points.shape[0], np.inf, np.float32)
@@ -222,7 +223,7 @@ def _lamp_light(
     start = points + normals * np.float32(0.004 * scene.camera.height)
     reach = np.full(points.shape[0], 1e4 if lamp.far else 0.97, np.float32)
     big = [s for s in scene.solids if max(s.half) > 0.03 * scene.camera.height and not s.inside]
-    if not lamp.far:  # what the lamp hangs in, and the ceiling over it, block nothing
+    if not lamp.far:  # the lamp's own fixture and the ceiling block nothing
         big = [s for s in big if s.centre[1] - s.half[1] < float(lamp.place[1]) - 0.02]
     shade = occluded(big, start, way, reach).reshape(shape)
     sigma = 0.7 if lamp.far else float(rng.uniform(0.7, 2.5))
@@ -232,7 +233,7 @@ def _lamp_light(
 
 
 def _antialiased(light: Picture, hits: Hits) -> Picture:
-    """Edges mixed over a pixel, as a lens and a sensor would: rays alone leave steps."""
+    """Blur edges of surfaces over a pixel, as a lens and a sensor would."""
     edge = np.zeros(hits.solid.shape, np.uint8)
     key = hits.solid.astype(np.int32) * 8 + np.rint(
         hits.normal @ np.asarray([1, 2, 4], np.float32)
@@ -255,7 +256,7 @@ def _add_sky(scene: Scene, hits: Hits, light: Picture) -> Picture:
 
 
 def _auto_expose(rng: np.random.Generator, light: Picture) -> Picture:
-    """Exposure as a camera's automatic would set it, with a soft shoulder at times."""
+    """Expose automatically, at times with a soft highlight shoulder."""
     mean = float(np.percentile(light, 60)) + 1e-3
     target = np.exp(rng.normal(np.log(0.2), 0.5))
     out = light * np.float32(target / mean)

@@ -1,4 +1,4 @@
-"""Abstract subjects: blobs, polygons and rods, with a texture."""
+"""Abstract subjects: textured blobs, polygons and lines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cleanplate.synthesis.assets.cutout import Cutout
 
 
 def sample_shape(rng: np.random.Generator) -> Cutout:
-    """Make an abstract subject: a blob, a polygon or a few rods, flat or rounded, with its texture.
+    """Draw an abstract subject: a blob, a polygon or a few lines, flat or rounded.
 
-    It has no kind that could be recognised; what tells it is only that the plate lacks it.
+    It has no recognisable class; only the comparison with the plate shows it.
     """
     side = 128
     alpha = _outline(rng, side)

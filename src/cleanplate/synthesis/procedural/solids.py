@@ -1,8 +1,8 @@
-"""Boxes, upright cylinders and spheres, hit by a pinhole camera's rays: exact planar depth.
+"""Ray casting of boxes, upright cylinders and spheres with a pinhole camera: exact planar depth.
 
-World axes: x to the right, y up from the floor, z ahead; the camera stands at (0, height, 0),
-looks ahead and is pitched by `Camera.pitch`. A ray's parameter is planar depth, because its
-direction has length one along the optical axis.
+World axes: x to the right, y up from the floor, z ahead; the camera is at (0, height, 0), looks
+ahead and is pitched by `Camera.pitch`. A ray's parameter is planar depth, because its direction
+has length one along the optical axis.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Solid:
-    """A body, turned by `yaw` about its upright axis.
+    """A solid, rotated by `yaw` about its upright axis.
 
     Args:
         shape: box, cylinder (upright) or sphere.
         centre: (x, y, z) in metres.
         half: half extents (x, y, z); of cylinders x and z are the radius, of spheres all.
         yaw: radians.
-        material: index of what covers it.
-        top: index of what covers its top, if that differs.
+        material: index of its material.
+        top: index of the material of its top, if different.
         inside: True for a room: its far sides are seen.
     """
 
@@ -43,7 +43,7 @@ class Solid:
 
 @dataclass
 class Hits:
-    """What each pixel's ray meets, (H, W): depth (inf = nothing), solid, face, normal, u, v."""
+    """What each pixel's ray hits, (H, W): depth (inf = nothing), solid, face, normal, u, v."""
 
     depth: Plane
     solid: npt.NDArray[np.int16]
@@ -54,7 +54,7 @@ class Hits:
 
 
 def ray_directions(camera: Camera, size: tuple[int, int]) -> Floats:
-    """Directions (H, W, 3) of unit planar depth."""
+    """Give ray directions (H, W, 3) of unit planar depth."""
     height, width = size
     fx, fy, cx, cy = camera.intrinsics
     a = ((np.arange(width) + 0.5 - cx) / fx)[None, :]
@@ -240,9 +240,9 @@ def _hit_sphere(
 
 
 def occluded(solids: list[Solid], origins: Floats, directions: Floats, reach: Floats) -> Floats:
-    """1 where something stands on the way from `origins` (n, 3) along `directions`, else 0.
+    """1 if a solid lies between `origins` (n, 3) and the light along `directions`, else 0.
 
-    `reach` (n,) is how far the light is, in lengths of the direction. Rooms block nothing.
+    `reach` (n,) is the distance of the light, in lengths of the direction. Rooms block nothing.
     """
     out = np.zeros(origins.shape[0], bool)
     px, py, pz = (np.ascontiguousarray(origins[:, i]) for i in range(3))

@@ -1,4 +1,4 @@
-"""Small seamless textures, drawn from a seed, and lookups in them."""
+"""Small seamless textures with mipmaps, drawn from a seed, and lookups in them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Texture:
-    """A seamless square of linear colour (SIDE, SIDE, 3), with its levels, and metres it spans."""
+    """A seamless texture: mipmaps of linear colour (SIDE, SIDE, 3), and its size in metres."""
 
     levels: tuple[Picture, ...]
     metres: float
 
 
 def with_mipmaps(colour: Floats, metres: float) -> Texture:
-    """Build a texture of (SIDE, SIDE, 3) linear colour and its halved levels."""
+    """Build a texture of (SIDE, SIDE, 3) linear colour with its mipmaps."""
     levels = [np.clip(colour, 0.003, 0.95).astype(np.float32)]
     while levels[-1].shape[0] > 4:
         half = levels[-1].shape[0] // 2
@@ -60,13 +60,13 @@ def _fractal(seed: int) -> Plane:
 
 
 def fractal_noise(rng: np.random.Generator) -> Plane:
-    """One of 24 noises, rolled and turned."""
+    """Draw one of 24 noises, shifted and transposed at random."""
     noise = np.roll(_fractal(int(rng.integers(24))), rng.integers(SIDE, size=2), (0, 1))
     return noise.T if rng.random() < 0.5 else noise
 
 
 def muted_colour(rng: np.random.Generator, *, bright: float | None = None) -> Floats:
-    """Make a colour of paint, wood, stone or cloth, linear light (3,)."""
+    """Draw a colour of paint, wood, stone or cloth, linear light (3,)."""
     hue, value = rng.random(), rng.uniform(0.15, 0.95) if bright is None else bright
     rich = rng.beta(1.2, 3.8) if rng.random() < 0.88 else rng.uniform(0.4, 0.95)
     if rng.random() < 0.45:  # warm, as most interiors are
@@ -215,7 +215,7 @@ _TEXTURES_BY_USE: dict[str, tuple[str, ...]] = {
 def sample_texture(rng: np.random.Generator, use: str, folder: Path | None = None) -> Texture:
     """Draw a texture for floor, wall, ceiling, furniture, cloth or ground.
 
-    With a folder, half of those of large surfaces come from its pictures, tinted.
+    With a folder, about half of those of large surfaces are its pictures, tinted.
     """
     if folder is not None and rng.random() < (0.6 if use != "furniture" else 0.35):
         files = texture_files(folder)
@@ -228,7 +228,7 @@ def sample_texture(rng: np.random.Generator, use: str, folder: Path | None = Non
 
 @cache
 def texture_files(folder: Path) -> tuple[Path, ...]:
-    """Pictures of a folder that can cover a surface: no normal or roughness maps."""
+    """List the pictures of a folder that are colour textures, no normal or roughness maps."""
     skip = ("normal", "roughness", "displacement", "height", "metal")
     files = [f for f in find_pictures(folder) if not any(s in f.stem.lower() for s in skip)]
     return tuple(files)
@@ -243,9 +243,9 @@ def _texture_image(path: Path) -> Picture:
 
 
 def look_up_texture(texture: Texture, u: Floats, v: Floats, footprint: Floats) -> Floats:
-    """Colours (n, 3) at places u, v in metres (n,); `footprint` is a pixel's size there in metres.
+    """Give colours (n, 3) at u, v in metres (n,); `footprint` is a pixel's size there in metres.
 
-    The level whose texels are as large as the pixel, bilinear within it.
+    Bilinear within the mipmap level whose texels are as large as the pixel.
     """
     lod = np.log2(np.maximum(footprint * np.float32(SIDE / texture.metres), 1e-6))
     level = np.clip(np.rint(lod), 0, len(texture.levels) - 1).astype(np.int8)

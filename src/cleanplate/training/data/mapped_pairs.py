@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.array_file import ArrayFile, Item, write_arrays
-from cleanplate.synthesis.assets.asset_cache import MAX_BYTES, decoder_version, fill
+from cleanplate.synthesis.assets.asset_cache import MAX_BYTES, decoder_version, update_cache_file
 from cleanplate.training.data import (
     pair_augmentation,
     sample_decoding,
@@ -86,7 +86,7 @@ def mapped_pairs(
             _log.info("writing the cache of %d pairs of %s", len(pairs), place)
             write_arrays(file, origin, _items(pairs, limit))
 
-        fill(cache, file, is_good, write, limit)
+        update_cache_file(cache, file, is_good, write, limit)
     except (OSError, CleanplateError) as error:
         _log.warning("pairs are decoded for every sample, without a cache: %s", error)
         return pairs
