@@ -1,12 +1,12 @@
-"""How fast sets are built, what a second worker adds, and whether memory stays where it is.
+"""Building of sets: samples per second with one and two workers, and memory over a run.
 
     python benchmarks/building.py                          # procedural plates and cutouts
     python benchmarks/building.py --plates P --cutouts C    # folders in the catalogue's form
     python benchmarks/building.py --count 50000             # memory over a long run
 
-Builds both presets with the real command, everything written, with one worker and with two, in
-turn. Prints JSON: samples a second by the clock, milliseconds of CPU per sample (which a busy
-machine disturbs less), the growth from one worker to two, and the memory of a worker over the run.
+Builds both presets by `cleanplate synth build`, with one worker and with two in turn. Prints JSON:
+samples per second of wall time, milliseconds of CPU time per sample (which other processes disturb
+less), the speed-up of two workers, and the memory of a worker over the run.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
 
 
 def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> dict[str, Any]:
-    """Build a set by the command, and give what it says of it."""
+    """Build a set by the command, and return its JSON."""
     call = [sys.executable, "-m", "cleanplate", "synth", "build", "-o", str(out), "--json", "-"]
     for noun in ("plates", "cutouts"):
         folder = getattr(given, noun)

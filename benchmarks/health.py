@@ -1,4 +1,4 @@
-"""The table of plate health in docs/prediction.md: disturbance, verdict, warnings, matte error.
+"""Table of plate health in docs/prediction.md: disturbance, verdict, warnings, alpha error.
 
     python -m benchmarks.health [PAIRS ...] [--plates FOLDER --cutouts FOLDER --scenes N]
                                 [--only TEXT] [--each] [--model NAME] [--json FILE]

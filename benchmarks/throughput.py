@@ -1,10 +1,10 @@
-"""Samples per second of one core by size: what loading assets costs, and what a cache saves.
+"""Samples per second of one core by size, with and without the cache of decoded assets.
 
     python -m benchmarks.throughput --plates P --cutouts C
 
-Prints a Markdown table. Each figure is of a process of its own: the first samples, with whatever
-has to be read or made for them, and the same ones again, with everything in memory. Seconds are
-those of the processor, so that other work on the machine disturbs less; the best of the repeats.
+Prints a Markdown table. Each value is of a process of its own: the first samples, including reading
+and making assets, and the same ones again, with everything in memory. CPU seconds, which other
+processes disturb less; the best of the repeats.
 
 - decoded: each process decodes what it needs, and makes procedural rooms and subjects in memory
   for the share of samples that the recipe `compact` gives them

@@ -72,18 +72,18 @@ def run(
     work = work or Path("out/seed") / scale
     results = results or work / "results"
     processes = processes or (available_cores() if device == "cpu" else 1)
-    bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
+    workspace = runs.Workspace(chosen, work, sets.prepare(chosen, work, processes, pairs))
     if known is not None:
-        take_over(bench, known)
+        take_over(workspace, known)
     plan = [] if gather else runs.planned(chosen, seeds)
-    done = sum(bench.is_done(one) for one in plan)
+    done = sum(workspace.is_done(one) for one in plan)
     with tqdm(total=len(plan), initial=done, unit="run", disable=True if quiet else None) as bar:
-        for _ in runs.carry_out(bench, plan, processes):
+        for _ in runs.carry_out(workspace, plan, processes):
             bar.update()
-    save(gathered(bench, students), results / f"{scale}.json")
+    save(gathered(workspace, students), results / f"{scale}.json")
     found = Results(results / f"{scale}.json")
     charts.draw_charts(found, results / "images")
-    sheets.draw_pictures(bench, found, results / "images", students)
+    sheets.draw_pictures(workspace, found, results / "images", students)
 
 
 @main.command()

@@ -30,24 +30,24 @@ _KEPT = ("seed", "figures", "course", "parameters", "cpu_seconds")
 """Of each run."""
 
 
-def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
+def gather(workspace: runs.Workspace, students: Path | None) -> dict[str, Any]:
     """Bring together what all runs found, and measure what needs no training.
 
     Args:
-        bench: of a study that is done, or partly.
+        workspace: of a study that is done, or partly.
         students: tuples of original student data in the assignment's form; None = none.
     """
     listed: dict[str, dict[str, Any]] = {}
     for row in rows():
-        done = runs.found(bench, row)
+        done = runs.found(workspace, row)
         listed.setdefault(row.part, {})[row.name] = {
             "settings": asdict(row.settings),
             "runs": [{key: one.get(key) for key in _KEPT} for one in done],
         }
-    train = sets.Pairs.load(bench.sets["assignment/train"])
-    known = sets.Pairs.load(bench.sets["assignment/known"])
+    train = sets.Pairs.load(workspace.sets["assignment/train"])
+    known = sets.Pairs.load(workspace.sets["assignment/known"])
     told = {
-        "scale": asdict(bench.scale),
+        "scale": asdict(workspace.scale),
         "rows": listed,
         "data": _statistics(train),
         "floors": {
@@ -55,17 +55,17 @@ def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
             "full": floors(targets(SOUND, train.relative)),
             "mask_constant": floors(train.mask)["constant"],
         },
-        "baselines": _without_learning(bench, train),
-        "drawing": _drawn(bench, known),
-        "costs": costs(bench.scale),
+        "baselines": _without_learning(workspace, train),
+        "drawing": _drawn(workspace, known),
+        "costs": costs(workspace.scale),
     }
     if students is not None:
-        told |= _of_students(bench, students)
+        told |= _of_student_pairs(workspace, students)
     rounded: dict[str, Any] = _rounded(told)
     return rounded
 
 
-def take_over(bench: runs.Bench, file: Path) -> int:
+def take_over(workspace: runs.Workspace, file: Path) -> int:
     """Take figures from earlier results of the same scale for trainings that are not done here.
 
     Weights are not in results: a training whose pictures are drawn is still done again.
@@ -77,9 +77,9 @@ def take_over(bench: runs.Bench, file: Path) -> int:
         CleanplateError: if the results are of another scale.
     """
     results = Results(file)
-    if results.scale.name != bench.scale.name:
+    if results.scale.name != workspace.scale.name:
         raise CleanplateError(
-            f"these results are of the scale {results.scale.name}, not {bench.scale.name}",
+            f"these results are of the scale {results.scale.name}, not {workspace.scale.name}",
             file=file,
         )
     taken = 0
@@ -88,8 +88,8 @@ def take_over(bench: runs.Bench, file: Path) -> int:
             settings = Settings(**row["settings"])
             for one in row["runs"]:
                 run = runs.Run(settings, one["seed"])
-                if not bench.figures(run).exists():
-                    bench.keep(run, one)
+                if not workspace.figures(run).exists():
+                    workspace.keep(run, one)
                     taken += 1
     return taken
 
@@ -113,11 +113,11 @@ def _statistics(pairs: sets.Pairs) -> dict[str, Any]:
     return found
 
 
-def _without_learning(bench: runs.Bench, train: sets.Pairs) -> dict[str, Any]:
+def _without_learning(workspace: runs.Workspace, train: sets.Pairs) -> dict[str, Any]:
     """Measure one constant and the mean map of the training pairs as if they were answers."""
     found: dict[str, Any] = {}
     for which in ("known", "new"):
-        pairs = sets.Pairs.load(bench.sets[f"assignment/{which}"])
+        pairs = sets.Pairs.load(workspace.sets[f"assignment/{which}"])
         maps = {
             "one constant": np.full_like(pairs.relative, train.relative.mean()),
             "mean map": np.broadcast_to(train.relative.mean(0), pairs.relative.shape),
@@ -126,25 +126,25 @@ def _without_learning(bench: runs.Bench, train: sets.Pairs) -> dict[str, Any]:
     return found
 
 
-def _drawn(bench: runs.Bench, pairs: sets.Pairs) -> dict[str, Any]:
+def _drawn(workspace: runs.Workspace, pairs: sets.Pairs) -> dict[str, Any]:
     """How much of a depth map the report's drawing shows white, for whom."""
     truth = targets(REPORT, pairs.relative)
     found: dict[str, Any] = {"a perfect prediction": drawing.white_share(drawing.logit(truth))}
     for row in rows():
         run = runs.Run(row.settings, 0)
         shown = row.part in ("anchors", "task2", "longer") and row.settings.task != "mask"
-        if shown and row.settings.target == "report" and bench.weights(run).is_file():
-            model = runs.load(row.settings, bench.scale, bench.weights(run))
-            logits = answers(row.settings, bench.scale, model, pairs).logits
+        if shown and row.settings.target == "report" and workspace.weights(run).is_file():
+            model = runs.load(row.settings, workspace.scale, workspace.weights(run))
+            logits = answers(row.settings, workspace.scale, model, pairs).logits
             assert logits is not None
             name = f"{row.name}, longer" if row.part == "longer" else row.name
             found[name] = drawing.white_share(logits)
     return found
 
 
-def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
+def _of_student_pairs(workspace: runs.Workspace, folder: Path) -> dict[str, Any]:
     """Floors of the students' own depth, and what our networks say of their pictures."""
-    pairs = sets.students(folder, bench.scale.size)
+    pairs = sets.student_pairs(folder, workspace.scale.size)
     found: dict[str, Any] = {"students": {}}
     shown = set[str]()
     for row in rows():
@@ -152,11 +152,11 @@ def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
         if (
             run.name in shown
             or row.part not in ("anchors", "others", "realistic")
-            or not bench.weights(run).is_file()
+            or not workspace.weights(run).is_file()
         ):
             continue
-        model = runs.load(row.settings, bench.scale, bench.weights(run))
-        answer = answers(row.settings, bench.scale, model, pairs)
+        model = runs.load(row.settings, workspace.scale, workspace.weights(run))
+        answer = answers(row.settings, workspace.scale, model, pairs)
         figures = mask_figures(answer.mask, pairs) if answer.mask is not None else {}
         if answer.depth is not None and answer.logits is not None:
             near = nearness(row.settings, answer.depth)

@@ -81,7 +81,7 @@ def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Workspace:
     """Where the trainings of a scale happen.
 
     Args:
@@ -127,25 +127,25 @@ def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
     return model.eval().to(scale.device)
 
 
-def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run]:
+def carry_out(workspace: Workspace, runs: Sequence[Run], processes: int) -> Iterator[Run]:
     """Do what is not done, in order, one thread each; gives each run as it ends.
 
     A run's figures are written whole or not at all: stopped or killed, the same call goes on.
     """
-    left = [run for run in runs if not bench.is_done(run)]
+    left = [run for run in runs if not workspace.is_done(run)]
     taught = teacher_run()
-    if any(run.settings.teacher == "monocular" for run in left) and not bench.is_done(taught):
-        _carry_out_one(bench, taught)  # others learn from it
+    if any(run.settings.teacher == "monocular" for run in left) and not workspace.is_done(taught):
+        _carry_out_one(workspace, taught)  # others learn from it
         left = [run for run in left if run.name != taught.name]
         yield taught
     if processes <= 1:
         for run in left:
-            _carry_out_one(bench, run)
+            _carry_out_one(workspace, run)
             yield run
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
-        waiting = {pool.submit(_carry_out_one, bench, run): run for run in left}
+        waiting = {pool.submit(_carry_out_one, workspace, run): run for run in left}
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -166,24 +166,26 @@ def teacher_run() -> Run:
     return Run(TEACHER, _TEACHER_SEED, keep=True)
 
 
-def _carry_out_one(bench: Bench, run: Run) -> None:
+def _carry_out_one(workspace: Workspace, run: Run) -> None:
     began = time.process_time()
     settings = run.settings
-    training = _part(bench.sets[f"{settings.data}/{'more' if settings.more else 'train'}"])
+    training = _part(workspace.sets[f"{settings.data}/{'more' if settings.more else 'train'}"])
     if settings.teacher == "monocular":
         training = replace(
             training,
             relative=_taught(
-                bench.scale, bench.weights(teacher_run()), bench.sets["assignment/train"]
+                workspace.scale,
+                workspace.weights(teacher_run()),
+                workspace.sets["assignment/train"],
             ),
         )
 
     def look(model: PairNetwork) -> dict[str, float]:
-        known = _part(bench.sets[f"{settings.data}/known"])
-        return figures(settings, answers(settings, bench.scale, model, known), known)
+        known = _part(workspace.sets[f"{settings.data}/known"])
+        return figures(settings, answers(settings, workspace.scale, model, known), known)
 
     model, course = train(
-        settings, bench.scale, training, run.seed, look=look if settings.more else None
+        settings, workspace.scale, training, run.seed, look=look if settings.more else None
     )
     trained = time.process_time() - began
     checks = {
@@ -192,20 +194,24 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
         "pairs/clean": "pairs/clean",
         "pairs/camera": "pairs/camera",
     }
-    sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
+    sets = {
+        name: _part(workspace.sets[file]) for name, file in checks.items() if file in workspace.sets
+    }
     found = {
         "seed": run.seed,
         "course": asdict(course),
         # A network that has blown up has no figures. That is a result, too.
-        "figures": {} if course.diverged else measure(settings, bench.scale, model, sets, run.seed),
+        "figures": {}
+        if course.diverged
+        else measure(settings, workspace.scale, model, sets, run.seed),
         "parameters": sum(p.numel() for p in model.parameters()),
         "cpu_seconds": round(trained, 2),
     }
     if run.keep:
-        bench.weights(run).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(bench.weights(run)) as path:
+        workspace.weights(run).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(workspace.weights(run)) as path:
             torch.save(model.state_dict(), path)
-    bench.keep(run, found)
+    workspace.keep(run, found)
 
 
 @lru_cache(12)
@@ -221,7 +227,7 @@ def _taught(scale: Scale, weights: Path, frames: Path) -> npt.NDArray[np.float32
     return np.stack([spread(one) for one in nearness(TEACHER, said.depth)])
 
 
-def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
+def found(workspace: Workspace, row: Row) -> list[dict[str, Any]]:
     """Give the figures of a row, one for each of its seeds that is done."""
-    done = (bench.read(Run(row.settings, seed)) for seed in range(row.seeds))
+    done = (workspace.read(Run(row.settings, seed)) for seed in range(row.seeds))
     return [one for one in done if one is not None]

@@ -75,22 +75,22 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
 
 def test_known_figures_are_taken_over_but_not_over_what_is_done(tmp_path: Path):
     small = SCALES["small"]
-    bench = runs.Bench(small, tmp_path, {})
+    workspace = runs.Workspace(small, tmp_path, {})
     anchor = runs.Run(REPORT, 0)
-    bench.keep(anchor, {"seed": 0, "figures": {"known": {"iou": 0.5}}, "course": {}})
+    workspace.keep(anchor, {"seed": 0, "figures": {"known": {"iou": 0.5}}, "course": {}})
     known = FOLDER / "small.json"
-    taken = take_over(bench, known)
-    assert taken == len(list(bench.work.glob("runs/*.json"))) - 1
-    assert take_over(bench, known) == 0
-    assert bench.read(anchor)["figures"] == {"known": {"iou": 0.5}}
+    taken = take_over(workspace, known)
+    assert taken == len(list(workspace.work.glob("runs/*.json"))) - 1
+    assert take_over(workspace, known) == 0
+    assert workspace.read(anchor)["figures"] == {"known": {"iou": 0.5}}
     other = runs.Run(SOUND, 1)
     there = Results(known).told["rows"]["anchors"]["sound"]["runs"][1]
-    assert bench.read(other)["figures"] == there["figures"]
+    assert workspace.read(other)["figures"] == there["figures"]
     # Figures alone do not do where pictures are drawn from the weights.
-    left = [run for run in runs.planned(small) if not bench.is_done(run)]
+    left = [run for run in runs.planned(small) if not workspace.is_done(run)]
     assert all(run.keep for run in left)
     with pytest.raises(CleanplateError, match="scale small, not full"):
-        take_over(runs.Bench(SCALES["full"], tmp_path / "full", {}), known)
+        take_over(runs.Workspace(SCALES["full"], tmp_path / "full", {}), known)
 
 
 def test_the_paper_is_what_the_committed_results_say(tmp_path: Path):

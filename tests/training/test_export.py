@@ -175,7 +175,7 @@ def test_figures_of_another_model_are_refused(run, tmp_path):
     with pytest.raises(CleanplateError, match="another model"):
         export(run, tmp_path / "model", facts=TINY, figures=[file])
     file.write_text("[]", encoding="utf-8")
-    with pytest.raises(CleanplateError, match="no figures"):
+    with pytest.raises(CleanplateError, match="not a file of metrics"):
         export(run, tmp_path / "model", facts=TINY, figures=[file])
     assert not (tmp_path / "model").exists()
 
@@ -272,7 +272,7 @@ def test_a_network_of_plates_alone_is_no_model(run, tmp_path):
     content = torch.load(run / "last.ckpt", weights_only=True)
     content["recipe"]["network"]["name"] = "plate-depth"
     torch.save(content, tmp_path / "x.ckpt")
-    with pytest.raises(CleanplateError, match=r"x\.ckpt: a network of the plate's depth alone"):
+    with pytest.raises(CleanplateError, match=r"x\.ckpt: a network for the plate's depth alone"):
         export(tmp_path / "x.ckpt", tmp_path / "model")
 
 

@@ -175,6 +175,6 @@ def test_a_run_trains_from_the_command_line_and_becomes_part_of_a_model(
 
 
 def test_a_recipe_that_names_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CleanplateError, match="nothing to learn from"):
+    with pytest.raises(CleanplateError, match="no subjects for training"):
         train(SubjectDepthRecipe(composites=0, validation=0), tmp_path)
     assert main(["train", "subject-depth-smok"]) == 2

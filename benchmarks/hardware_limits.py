@@ -1,4 +1,4 @@
-"""What the machine itself allows: the peak of a matrix product, and how much a graph multiplies."""
+"""Hardware limits: peak rate of a matrix product, and multiply-accumulates of a graph."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def session(graph: bytes | str, threads: int) -> Any:
 
 
 def peak(threads: int, side: int = 1024, rounds: int = 9) -> float:
-    """Floating-point operations a second: the best of some float32 matrix products.
+    """Measure the peak of floating-point operations per second by float32 matrix products.
 
-    In ONNX Runtime, with the same threads, so that it is the mark for networks that run there.
+    In ONNX Runtime with the same threads, so that it is a bound for networks that run there.
     """
     shape = [side, side]
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "abc"]
@@ -48,10 +48,9 @@ def peak(threads: int, side: int = 1024, rounds: int = 9) -> float:
 
 
 def multiplications(graph: bytes, feed: dict[str, Any]) -> int:
-    """Multiply-accumulates of a graph's convolutions and products for one feed.
+    """Count the multiply-accumulates of a graph's convolutions and matrix products for one feed.
 
-    The shapes are not inferred but seen: the graph is run once with every one of those nodes'
-    outputs added to its own.
+    The shapes are those of a run, for which the outputs of these nodes are added to the graph's.
     """
     model = onnx.load_from_string(graph)
     weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
@@ -78,7 +77,7 @@ def multiplications(graph: bytes, feed: dict[str, Any]) -> int:
 
 
 def pair_multiplications(model: Model, size: tuple[int, int]) -> tuple[int, int]:
-    """Of a model's plate graph and frame graph, for one picture of (H, W)."""
+    """Count those of a model's plate graph and frame graph, for one picture of (H, W)."""
     plate = np.full((1, 3, *size), 0.5, np.float32)
     depth = np.zeros((1, 1, *size), np.float32)
     feed = {"plate": plate, "plate_disparity": depth, "plate_valid": depth}
