@@ -109,7 +109,7 @@ def test_scale_and_shift_do_not_matter(scale, shift, near, reach, seed):
 @pytest.mark.parametrize(
     ("plane", "convention", "message"),
     [
-        (np.full((4, 4), 3.0), "disparity", "same depth everywhere"),
+        (np.full((4, 4), 3.0), "disparity", "output is constant"),
         (np.full((4, 4), np.nan), "disparity", "nowhere a number"),
         (np.full((4, 4), -1.0), "metric", "no depth"),
     ],
@@ -294,7 +294,7 @@ def test_faults_leave_nothing_behind(tmp_path: Path):
     with pytest.raises(CleanplateError, match=r"focal length is not known.*\n.*--fov"):
         write_plate_from_photo(source, wall, tmp_path / "out", PhotoSettings(camera_height=1.5))
     flat = Known(np.full((9, 9), 2.0), "disparity")
-    with pytest.raises(CleanplateError, match="same depth everywhere"):
+    with pytest.raises(CleanplateError, match="output is constant"):
         write_plate_from_photo(source, flat, tmp_path / "out", PhotoSettings())
     assert not (tmp_path / "out").exists()
     assert existing_depth(source) is None

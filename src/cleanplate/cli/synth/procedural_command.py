@@ -73,7 +73,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, things).
+    """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, objects).
 
     They have the form of any folder of assets: picture, depth, and a JSON with camera or size and
     licence, for training and `synth build`.
