@@ -1,4 +1,4 @@
-"""The dataset card names every source and licence, and what is assumed or left out."""
+"""The dataset card lists every source and licence, and what is assumed or left out."""
 
 from __future__ import annotations
 

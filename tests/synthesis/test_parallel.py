@@ -1,4 +1,4 @@
-"""Processes that share the portions of a set: killed ones, and those whose parent is killed."""
+"""Chunks of a set in several processes: killed workers, killed parents."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def linger(portion: Chunk) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_portion_is_answered_once(workers: int) -> None:
+def test_every_chunk_is_processed_once(workers: int) -> None:
     found = list(over_portions(square, PORTIONS, workers))
     assert sorted((portion.number, answer[0]) for portion, answer in found) == [
         (number, number**2) for number in range(5)
@@ -66,7 +66,7 @@ def test_a_mistake_comes_through_whole() -> None:
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     program = (
         "from cleanplate.synthesis.inspection.parallel import over_portions\n"
-        "from tests.synthesis.test_portions import PORTIONS, linger\n"
+        "from tests.synthesis.test_parallel import PORTIONS, linger\n"
         "if __name__ == '__main__':\n"
         "    list(over_portions(linger, PORTIONS, 2))\n"
     )
