@@ -108,7 +108,7 @@ def as_markdown(
 
 def _summary(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
     count = dataset["samples"] if dataset else plan.count
-    more = "" if dataset else " It is **not finished**: the same command goes on with it."
+    more = "" if dataset else " It is **not finished**: the same command resumes the build."
     return (
         f"{count:,} samples of {plan.width} x {plan.height} pixels: a plate (an empty scene) and "
         "a frame (the same scene with subjects in it), with the truth about them. Composed by "
@@ -208,7 +208,7 @@ def _license_table(credits: Sequence[Credit]) -> str:
         sources = ", ".join(f"{use.source or 'no source given'} ({use.assets})" for use in uses)
         line = "; ".join(attributions)
         if not line:
-            line = "**missing, and asked for**" if requires_attribution(license) else "none given"
+            line = "**missing, but required**" if requires_attribution(license) else "none given"
         rows.append((license or "**none**", line, sources))
     return markdown_table(("licence", "attribution", "sources (assets)"), rows)
 

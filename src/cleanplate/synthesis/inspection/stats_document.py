@@ -106,7 +106,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
                 for kind, one in document["pictures"].items()
             ],
         ),
-        f"Per pixel; the scale of each standard deviation is told over it:\n\n![]({OVERVIEW})",
+        f"Per pixel; the scale of each standard deviation is given above it:\n\n![]({OVERVIEW})",
         "## Alpha",
         _alpha_text(document["alpha"], document["samples"], document["form"]),
         *_depth_sections(document["depth"]),

@@ -1,4 +1,4 @@
-"""Arrays to files: known answers, and what the package's own readers make of them."""
+"""Encoding of arrays: known answers, and the package's own readers."""
 
 from __future__ import annotations
 
