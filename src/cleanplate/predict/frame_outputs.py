@@ -30,7 +30,7 @@ OUTPUTS = (
     "plate",
     "subjects",
 )
-"""What may be asked of a frame; `Result` says what each is. Alpha is always there."""
+"""Names of the outputs; `ResultData` describes each. Alpha is always computed."""
 
 OF_DEPTH = frozenset(("disparity", "depth", "subject_disparity", "depth_measured", "subjects"))
 """Those that need the subjects' disparity."""
@@ -65,7 +65,7 @@ class FrameSources:
     plate: aligned with the frame.
     hidden: (h, w) bool where the registered plate shows nothing; None = nowhere.
     matte: as it was measured, before controls other than a known mask.
-    shadow: (h, w) as the network says it.
+    shadow: (h, w) the network's estimate.
     depth: None where no output of depth was asked for.
     """
 

@@ -31,7 +31,7 @@ class PlateFeatureCache:
     Args:
         session: the network.
         plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1].
-        working: (height, width) at which the network sees it.
+        working: (height, width) of what the network takes.
         given: the plate's metric depth; None = not known, it is estimated from the plate.
     """
 
@@ -89,7 +89,7 @@ class PlateFeatureCache:
         return self._session.encode_plate(picture, disparity, valid), hidden
 
     def _relative(self) -> tuple[Plane, Mask]:
-        """Relative disparity of the plate where it lies, at working size, and where it is known.
+        """Give relative disparity at working size, not registered, and where it is known.
 
         Without a given depth it is estimated once, from the plate in its own exposure.
         """

@@ -1,4 +1,4 @@
-"""A plate made ready for many frames."""
+"""`Scene`: a plate prepared for many frames."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SMALLEST_SHADOW = 1e-3
 
 
 class PlateFeatures(NamedTuple):
-    """What the plate's graph made of one plate."""
+    """Outputs of the plate's graph for one plate."""
 
     plate: np.ndarray[Any, Any]  # (1, 3, h, w) float32, padded
     tensors: dict[str, np.ndarray[Any, Any]]
@@ -34,7 +34,7 @@ class PlateFeatures(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """What the frame's graph says, at working size."""
+    """Outputs of the frame's graph, at working size."""
 
     alpha: Plane  # (h, w) in [0, 1]
     subject_disparity: Plane  # (h, w) relative, in the plate's normalisation
@@ -42,13 +42,13 @@ class Compared(NamedTuple):
 
 
 class PairSession:
-    """A model ready to run.
+    """A model whose graphs are loaded.
 
     It can be pickled: another process opens the model's folder again, once per process. Threads
     may share it.
 
     Args:
-        model: what `cleanplate.models.find_model` found.
+        model: of `cleanplate.models.find_model`.
         threads: CPU threads; None = as many as the process may use, at most four.
         providers: execution providers in order of preference; None = the CPU.
 
@@ -81,10 +81,12 @@ class PairSession:
             )
         wanted = {value.name for value in self._frame.get_inputs()}
         given = [output.name for output in self._plate.get_outputs()]
-        _demand(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
-        _demand(model.plate_graph, set(given), PLATE_OUTPUTS)
-        _demand(model.frame_graph, wanted, FRAME_INPUTS[:1])
-        _demand(model.frame_graph, {v.name for v in self._frame.get_outputs()}, FRAME_OUTPUTS)
+        _require_names(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
+        _require_names(model.plate_graph, set(given), PLATE_OUTPUTS)
+        _require_names(model.frame_graph, wanted, FRAME_INPUTS[:1])
+        _require_names(
+            model.frame_graph, {v.name for v in self._frame.get_outputs()}, FRAME_OUTPUTS
+        )
         unknown = wanted - set(FRAME_INPUTS) - set(given)
         if unknown:
             raise CleanplateError(
@@ -103,7 +105,7 @@ class PairSession:
     def encode_plate(
         self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
     ) -> PlateFeatures:
-        """Everything that depends on the plate alone.
+        """Run the plate's graph: everything that depends on the plate alone.
 
         Args:
             plate: (h, w, 3) sRGB in [0, 1] at working size.
@@ -128,7 +130,12 @@ class PairSession:
         return PlateFeatures(padded, tensors, outputs["disparity"][0, 0, :height, :width].copy())
 
     def compare(self, frame: Picture, features: PlateFeatures) -> Compared:
-        """Find the subject of `frame`, (h, w, 3) sRGB in [0, 1] at the plate's working size."""
+        """Run the frame's graph.
+
+        Args:
+            frame: (h, w, 3) sRGB in [0, 1] at the plate's working size.
+            features: of `encode_plate`.
+        """
         height, width = frame.shape[:2]
         feed = {"frame": _to_network(frame), **features.tensors}
         if "plate" in self._wanted:
@@ -140,7 +147,7 @@ class PairSession:
 
 
 def providers_for(name: str) -> list[str]:
-    """Give the execution providers for one that a person names, with the CPU behind it.
+    """Give the execution providers for a name, with the CPU as the fallback.
 
     Args:
         name: in full or without "ExecutionProvider", in any case: "cuda", "CoreML", "cpu".
@@ -187,7 +194,7 @@ def _open(path: Path, threads: int, providers: list[str]) -> Any:
         ) from error
 
 
-def _demand(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
+def _require_names(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in there]
     if missing:
         raise CleanplateError(

@@ -29,7 +29,7 @@ _worker: dict[str, Any] = {}
 
 
 def threads_each(workers: int, threads: int | None) -> int:
-    """CPU threads of each worker: as told, else the cores shared out, at most four each."""
+    """CPU threads of each worker: `threads`, else the cores shared out, at most four each."""
     return threads or max(1, min(4, available_cores() // workers))
 
 
@@ -83,7 +83,7 @@ def _end_with(parent: Any) -> None:
 
 
 def _work(task: Task) -> Outcome | None:
-    """Process one frame; None if it was called off."""
+    """Process one frame; None if the run was stopped."""
     if _worker["stop"].is_set():
         return None
     job: Job = _worker["job"]

@@ -1,4 +1,4 @@
-"""The subjects' disparity in a frame: from geometry, or as the network says it."""
+"""The subjects' disparity in a frame: from geometry, or from the network."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def place_subjects(
     """Find the disparity of each subject.
 
     Args:
-        regressor: the model's; None = take what the network says.
+        regressor: the model's; None = use the network's estimate.
         alpha: (h, w) the matte at working size.
-        network: (h, w) relative disparity of the subject as the network says it.
+        network: (h, w) relative disparity of the subject, the network's estimate.
         plate: (h, w) relative disparity of the plate, registered.
         given: the plate's metric depth, not registered; None = not known.
         matrix: (3, 3) the plate's registration; None = it is used where it lies.
