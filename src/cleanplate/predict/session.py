@@ -1,4 +1,8 @@
-"""The two ONNX graphs of a model, run by ONNX Runtime."""
+"""The ONNX graphs of a model, run by ONNX Runtime.
+
+A model gives alpha and shadow; whether it gives the disparity of plate and subject too, its graphs'
+outputs tell.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,10 @@ from cleanplate.predict.size import SMALLEST_SIDE
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
-PLATE_OUTPUTS = ("disparity",)
 FRAME_INPUTS = ("frame", "plate")
-FRAME_OUTPUTS = ("alpha", "subject_disparity", "shadow")
+FRAME_OUTPUTS = ("alpha", "shadow")
+DISPARITY = "disparity"
+SUBJECT_DISPARITY = "subject_disparity"
 SMALLEST_SHADOW = 1e-3
 
 
@@ -30,14 +35,14 @@ class PlateFeatures(NamedTuple):
 
     plate: np.ndarray[Any, Any]  # (1, 3, h, w) float32, padded
     tensors: dict[str, np.ndarray[Any, Any]]
-    disparity: Plane  # (h, w) relative disparity of the plate, not padded
+    disparity: Plane | None  # (h, w) relative disparity of the plate, not padded
 
 
 class Compared(NamedTuple):
     """Outputs of the frame's graph, at working size."""
 
     alpha: Plane  # (h, w) in [0, 1]
-    subject_disparity: Plane  # (h, w) relative, in the plate's normalisation
+    subject_disparity: Plane | None  # (h, w) relative, in the plate's normalisation
     shadow: Plane  # (h, w) in (0, 1]
 
 
@@ -82,11 +87,9 @@ class PairSession:
         wanted = {value.name for value in self._frame.get_inputs()}
         given = [output.name for output in self._plate.get_outputs()]
         _require_names(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
-        _require_names(model.plate_graph, set(given), PLATE_OUTPUTS)
         _require_names(model.frame_graph, wanted, FRAME_INPUTS[:1])
-        _require_names(
-            model.frame_graph, {v.name for v in self._frame.get_outputs()}, FRAME_OUTPUTS
-        )
+        made = {value.name for value in self._frame.get_outputs()}
+        _require_names(model.frame_graph, made, FRAME_OUTPUTS)
         unknown = wanted - set(FRAME_INPUTS) - set(given)
         if unknown:
             raise CleanplateError(
@@ -95,9 +98,21 @@ class PairSession:
                 cure="export both graphs together",
             )
         self._wanted, self._given = wanted, given
+        self._made = [name for name in (*FRAME_OUTPUTS, SUBJECT_DISPARITY) if name in made]
+        self._plate_depth = _open_plate_depth(model, self.threads, chosen)
         self._chosen = tuple(chosen)
         file = model.subject_depth
         self.subject_depth = None if file is None else SubjectDepth.read(file)
+
+    @property
+    def estimates_plate(self) -> bool:
+        """Whether the model estimates a plate's disparity from its picture."""
+        return self._plate_depth is not None or DISPARITY in self._given
+
+    @property
+    def places_subjects(self) -> bool:
+        """Whether the model estimates the subjects' disparity, given the plate's."""
+        return self.subject_depth is not None or SUBJECT_DISPARITY in self._made
 
     def __reduce__(self) -> tuple[Callable[..., PairSession], tuple[Any, ...]]:
         return _reopened, (self.model.folder.resolve(), self.threads, self._chosen)
@@ -127,7 +142,25 @@ class PairSession:
         }
         outputs = dict(zip(self._given, self._plate.run(None, feed), strict=True))
         tensors = {name: tensor for name, tensor in outputs.items() if name in self._wanted}
-        return PlateFeatures(padded, tensors, outputs["disparity"][0, 0, :height, :width].copy())
+        own = outputs.get(DISPARITY)
+        relative = None if own is None else own[0, 0, :height, :width].copy()
+        return PlateFeatures(padded, tensors, relative)
+
+    def plate_disparity(self, plate: Picture) -> Plane:
+        """Estimate a plate's relative disparity, (h, w), larger = nearer, of arbitrary scale.
+
+        By the graph for it, else by the plate's graph.
+
+        Args:
+            plate: (h, w, 3) sRGB in [0, 1].
+        """
+        if self._plate_depth is None:
+            disparity = self.encode_plate(plate, None, None).disparity
+            assert disparity is not None, "see `estimates_plate`"
+            return disparity
+        height, width = plate.shape[:2]
+        (estimate,) = self._plate_depth.run([DISPARITY], {"plate": _to_network(plate)})
+        return np.asarray(estimate[0, 0, :height, :width], np.float32).copy()
 
     def compare(self, frame: Picture, features: PlateFeatures) -> Compared:
         """Run the frame's graph.
@@ -140,10 +173,14 @@ class PairSession:
         feed = {"frame": _to_network(frame), **features.tensors}
         if "plate" in self._wanted:
             feed["plate"] = features.plate
-        alpha, subject, shadow = (
-            tensor[0, 0, :height, :width] for tensor in self._frame.run(list(FRAME_OUTPUTS), feed)
+        tensors = dict(zip(self._made, self._frame.run(self._made, feed), strict=True))
+        planes = {name: tensor[0, 0, :height, :width] for name, tensor in tensors.items()}
+        subject = planes.get(SUBJECT_DISPARITY)
+        return Compared(
+            np.clip(planes["alpha"], 0, 1),
+            None if subject is None else subject.copy(),
+            np.clip(planes["shadow"], SMALLEST_SHADOW, 1),
         )
-        return Compared(np.clip(alpha, 0, 1), subject.copy(), np.clip(shadow, SMALLEST_SHADOW, 1))
 
 
 def providers_for(name: str) -> list[str]:
@@ -192,6 +229,16 @@ def _open(path: Path, threads: int, providers: list[str]) -> Any:
         raise CleanplateError(
             f"ONNX Runtime cannot load the graph: {error}", file=path, cure="export it again"
         ) from error
+
+
+def _open_plate_depth(model: Model, threads: int, providers: list[str]) -> Any:
+    path = model.plate_depth_graph
+    if path is None:
+        return None
+    graph = _open(path, threads, providers)
+    _require_names(path, {value.name for value in graph.get_inputs()}, ("plate",))
+    _require_names(path, {value.name for value in graph.get_outputs()}, (DISPARITY,))
+    return graph
 
 
 def _require_names(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:

@@ -99,12 +99,13 @@ class Job:
     def predict(self, scene: Scene, path: Path) -> Result:
         """Find the subject of one frame, controls included; nothing is written."""
         writing = self.writing.within(scene.outputs)
-        outputs = {"subjects", *writing.outputs(scene.outputs)}
+        placed = [name for name in ("subjects",) if name in scene.outputs]
+        outputs = {*placed, *writing.outputs(scene.outputs)}
         frame = _from_stdin() if path == STDIN else path
         if self.known_mask or any(self.controls.values()) or self.foreground_space != "linear":
             # The outputs are computed once, of the adjusted matte.
             result = adjust(
-                scene.predict(frame, outputs=("subjects",)),
+                scene.predict(frame, outputs=placed),
                 known_mask=self.known_mask,
                 foreground_space=self.foreground_space,
                 outputs=outputs,
