@@ -1,8 +1,9 @@
-"""From a plate and a frame to the subject's matte, colours, shadow and depth.
+"""Prediction: the subject's matte, foreground, shadow and depth from a plate and a frame.
 
-The data's way: pictures -> health, registration -> exposure -> size -> session -> upsampling ->
-foreground -> depth -> `Result` -> files. The public names stand in
-`__init__.pyi` and are loaded when they are first used, because they bring OpenCV and ONNX Runtime.
+Data flow: pictures -> `alignment` (health, registration, exposure) -> `plate_features` -> `session`
+(the network) -> `upsample` -> `geometry` (disparity) -> `frame_outputs` -> `Result` -> `output`.
+The public names are in `__init__.pyi` and loaded when they are first used, because they bring
+OpenCV and ONNX Runtime.
 """
 
 from __future__ import annotations

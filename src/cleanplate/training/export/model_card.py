@@ -14,7 +14,9 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
 from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.building.dataset_card import requires_attribution
+from cleanplate.training.export.onnx_graphs import PlateGraph
 from cleanplate.training.export.trained import Trained
+from cleanplate.training.networks import PairNetwork
 from cleanplate.training.networks.complexity import giga_macs
 from cleanplate.training.recipe_json import command_of, listed
 from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
@@ -24,6 +26,13 @@ _FIGURES_FROM = (
     "plate depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
     "docs/metrics.md defines each."
 )
+
+_OUTPUTS = {
+    "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
+    "alpha": "(N, 1, H, W) in [0, 1]",
+    "subject_disparity": "(N, 1, H, W), in the same normalisation",
+    "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
+}
 
 
 @dataclass(frozen=True)
@@ -79,13 +88,13 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
             "plate's disparity taken out, 0 where unknown",
             "plate_valid": "(N, 1, H, W) float32, 1 where the plate's disparity is known",
         },
-        "outputs": {
-            "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
-            "alpha": "(N, 1, H, W) in [0, 1]",
-            "subject_disparity": "(N, 1, H, W), in the same normalisation",
-            "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
-        },
+        "outputs": {name: _OUTPUTS[name] for name in _OUTPUTS if name in _given(trained.network)},
     }
+
+
+def _given(network: PairNetwork) -> set[str]:
+    """Name the outputs of both graphs."""
+    return {*network.frame_outputs, *PlateGraph(network).outputs}
 
 
 def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, list[str]]:
