@@ -50,7 +50,7 @@ _LISTED = 20
               show_default=True, help="Pixels that --plate-depth does not know: fill with "
               "the network's estimate, or keep unknown.")  # fmt: skip
 @click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
-              "the subject's distance.  [default: from EXIF, else of a 60 degree view]")  # fmt: skip
+              "the subject's distance.  [default: from EXIF, else 60 degrees]")  # fmt: skip
 @output_option(
     "Folder of the files, created if missing; - writes one PNG to the standard output.",
     metavar="FOLDER|-",
