@@ -17,7 +17,7 @@ class Match:
     """How N things match N others.
 
     Args:
-        count: N; with fewer than 4 all figures are 0.
+        count: pairs whose second is not flat; with fewer than 4 all figures are 0.
         own: mean correlation of pair i with i.
         others: mean correlation over random permutations.
         z: (own - others) / standard deviation over the permutations.
@@ -41,19 +41,20 @@ def match(one: Maps, other: Maps, *, seed: int = 0) -> Match:
         other: (N, H, W).
         seed: of the permutations.
     """
-    count = len(one)
+    rows_of = [normal(residual(maps)) for maps in (one, other)]
+    judged = rows_of[1].any(1)
+    first, second = (rows[judged] for rows in rows_of)
+    count = int(judged.sum())
     if count < 4:
         return Match(count, 0.0, 0.0, 0.0, 0, 0.0)
-    table = normal(residual(one)) @ normal(residual(other)).T
+    table = first @ second.T
     rng = np.random.default_rng(seed)
     rows = np.arange(count)
     draws = np.array([table[rows, rng.permutation(count)].mean() for _ in range(_DRAWS)])
     by_offset = np.array([table[rows, (rows + k) % count].mean() for k in range(count)])
     spread = float(draws.std())
     best = int(by_offset.argmax())
-    if spread < 1e-9:
-        return Match(count, float(by_offset[0]), float(draws.mean()), 0.0, 0, 0.0)
-    z = (by_offset - draws.mean()) / spread
+    z = (by_offset - draws.mean()) / max(spread, 1e-12)
     shown = best if best <= count // 2 else best - count
     return Match(
         count, float(by_offset[0]), float(draws.mean()), float(z[0]), shown, float(z[best])

@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from torch import Tensor
 
+from cleanplate.diagnosis import Diagnosis, relative_updates
 from cleanplate.training.batch import Batch
 from cleanplate.training.networks.contract import Prediction
 from cleanplate.training.recipes import Recipe
@@ -221,16 +222,38 @@ class CollapseWarning(UserWarning):
 
 
 class CollapseWatch(Callback):
-    """Warn when an output's spread within pictures collapses against its target's.
+    """Warn when an output is constant, or knows nothing of its own picture.
 
     The 2020 report ended with blank depth maps that a glance at the loss could not tell from
     learned ones. Here the ratio of standard deviations (median over the batch's pictures) is
-    logged as `spread/...` and, when it stays below `least`, said in words.
+    logged as `spread/...` and, when it stays below `least`, said in words. What
+    `cleanplate.diagnosis` finds in two windows of training batches, one after the other, is said
+    once: outputs that are no better than the mean map or copy brightness, targets of other frames,
+    frames without contrast, a learning rate that no longer changes the weights.
+
+    Args:
+        every: steps between two batches that are looked at.
+        patience: batches in which an output must stay constant; at least so many in a window.
+        least: ratio of spreads below which an output is constant.
+        start: steps before anything is said.
+        pictures: at least so many in a window.
     """
 
-    def __init__(self, every: int = 50, patience: int = 4, least: float = 0.05, start: int = 200):
+    def __init__(
+        self,
+        every: int = 50,
+        patience: int = 4,
+        least: float = 0.05,
+        start: int = 200,
+        pictures: int = 48,
+    ):
         self.every, self.patience, self.least, self.start = every, patience, least, start
+        self.pictures = pictures
         self.low: dict[str, int] = {}
+        self._windows: dict[str, Diagnosis] = {}
+        self._looks: dict[str, int] = {}
+        self._last: dict[str, set[str]] = {}
+        self._said: set[tuple[str, str]] = set()
 
     def on_train_batch_end(
         self,
@@ -240,10 +263,11 @@ class CollapseWatch(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Compare spreads every `every` steps."""
+        """Compare outputs with targets every `every` steps."""
         if trainer.global_step % self.every:
             return
-        ratios = spread_ratios(outputs["prediction"], outputs["batch"])
+        prediction, batch = outputs["prediction"], outputs["batch"]
+        ratios = spread_ratios(prediction, batch)
         for name, ratio in ratios.items():
             pl_module.log(f"spread/{name}", ratio)
             if trainer.global_step < self.start:
@@ -252,7 +276,40 @@ class CollapseWatch(Callback):
             if self.low[name] == self.patience:
                 self.low[name] = -10 * self.patience
                 warnings.warn(_collapsed(name, ratio), CollapseWarning, stacklevel=2)
+        if trainer.global_step >= self.start:
+            for name, (output, target, mask) in _compared(prediction, batch).items():
+                shown = batch.plate if name == "plate_disparity" else batch.frame
+                window = self._windows.setdefault(name, Diagnosis())
+                window.update(output, target, shown, valid=mask)
+                self._looks[name] = self._looks.get(name, 0) + 1
+                if window.pictures >= self.pictures and self._looks[name] >= self.patience:
+                    self._close_window(trainer, name)
 
+    def _close_window(self, trainer: Trainer, name: str) -> None:
+        """Warn of what this window and the one before it have in common."""
+        window = self._windows.pop(name)
+        self._looks[name] = 0
+        steps = getattr(trainer, "max_steps", -1)
+        report = window.report(
+            updates=[
+                u for one in getattr(trainer, "optimizers", ()) for u in relative_updates(one)
+            ],
+            progress=trainer.global_step / steps if steps > 0 else None,
+        )
+        found = {one.code: one for one in report.findings if one.code in _WATCHED}
+        for code in found.keys() & self._last.get(name, set()):
+            subject = "run" if code in _OF_THE_RUN else name
+            if (subject, code) not in self._said:
+                self._said.add((subject, code))
+                what = "your training" if subject == "run" else f"your {_word(name)}"
+                warnings.warn(f"{what}: {found[code]}", CollapseWarning, stacklevel=3)
+        self._last[name] = set(found)
+
+
+_WATCHED = {"mean-map", "brightness-copy", "inverted", "pairing", "input-scaling", "schedule"}
+"""Findings that a training warns of; constant outputs have a rule and words of their own."""
+_OF_THE_RUN = {"input-scaling", "schedule"}
+"""Said once, whichever output they were found beside."""
 
 _HINTS = {
     "depth": "Is the target there (look at the grids), in the order of its pictures, with its "
@@ -263,10 +320,12 @@ _HINTS = {
 }
 
 
+def _word(name: str) -> str:
+    return {"plate_disparity": "plate's depth", "disparity": "depth"}.get(name, name)
+
+
 def _collapsed(name: str, ratio: float) -> str:
-    word = {"plate_disparity": "plate's depth", "subject_disparity": "subject's depth"}.get(
-        name, {"disparity": "depth"}.get(name, name)
-    )
+    word = _word(name)
     hint = _HINTS["depth" if "depth" in word else "alpha"]
     return (
         f"your {word} is constant: its spread within a picture is {100 * ratio:.2g} % of the "
@@ -279,21 +338,24 @@ def spread_ratios(prediction: Prediction, batch: Batch) -> dict[str, float]:
 
     Pictures whose target is itself flat are left out; an output without any is left out too.
     """
-    pairs: dict[str, tuple[Tensor | None, Tensor, Tensor]] = {
-        "alpha": (prediction.alpha, batch.alpha, torch.ones_like(batch.alpha)),
-        "disparity": (prediction.disparity, batch.disparity, batch.valid),
-        "plate_disparity": (prediction.plate_disparity, batch.plate_disparity, batch.plate_valid),
-    }
     ratios: dict[str, float] = {}
-    for name, (output, target, mask) in pairs.items():
-        if output is None:
-            continue
+    for name, (output, target, mask) in _compared(prediction, batch).items():
         wanted = _spread(target, mask)
         lively = wanted > 1e-3
         if bool(lively.any()):
             ratio = _spread(output.float(), mask)[lively] / wanted[lively]
             ratios[name] = float(ratio.median())
     return ratios
+
+
+def _compared(prediction: Prediction, batch: Batch) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+    """Give output, target and mask by name, of the outputs that there are."""
+    pairs = {
+        "alpha": (prediction.alpha, batch.alpha, torch.ones_like(batch.alpha)),
+        "disparity": (prediction.disparity, batch.disparity, batch.valid),
+        "plate_disparity": (prediction.plate_disparity, batch.plate_disparity, batch.plate_valid),
+    }
+    return {name: (o, t, mask) for name, (o, t, mask) in pairs.items() if o is not None}
 
 
 def _spread(values: Tensor, mask: Tensor) -> Tensor:
