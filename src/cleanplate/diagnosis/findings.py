@@ -185,7 +185,7 @@ def _answers(m: Measures) -> Iterator[Finding]:
             f"{own.offset_z:.1f} standard deviations better than chance, as paired {own.z:.1f}.",
             "Sort both lists by name, and join them by name, not by position.",
         )
-    elif own.z < 3 or own.own < 0.1:
+    elif own.z < 3 or own.own < 0.1 or (own.own < 0.25 and _is_beaten_by_mean_map(m)):
         yield Finding(
             "mean-map",
             "The output is no better than the mean of all targets: it does not depend on what its "
@@ -210,12 +210,17 @@ def _answers(m: Measures) -> Iterator[Finding]:
         )
 
 
+def _is_beaten_by_mean_map(m: Measures) -> bool:
+    worse = bool(m.loss_floors) and m.loss > m.loss_floors["mean_map"]
+    return worse or m.correlation < m.mean_map_correlation
+
+
 def _is_brightness(m: Measures) -> bool:
     if m.brightness is None or m.target_brightness is None:
         return False
     copied = abs(m.brightness)
     return (
-        copied > 0.7
+        copied > 0.6
         and copied > abs(m.correlation) + 0.2
         and copied > abs(m.target_brightness) + 0.2
     )
