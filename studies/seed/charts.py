@@ -12,13 +12,10 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter
 
+from studies.seed.claims import PRINTED, PRINTED_FLOORS
 from studies.seed.experiments import SUSPECTS
 from studies.seed.results import Results
 
-_PRINTED = (0.634, 0.635, 0.620, 0.640, 0.629, 0.637, 0.630, 0.634, 0.624)
-"""Depth loss by epoch in the report's notebook (SEED.md, section 3)."""
-_KNOWN = {"constant": 0.655, "picture_mean": 0.640, "perfect": 0.632}
-"""Cross-entropy that answers reach on the report's targets (ibidem)."""
 INK = "#333333"
 _RIGHT, _WRONG = "#1b7f5c", "#b3412f"
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
@@ -32,7 +29,7 @@ def draw_charts(results: Results, out: Path) -> None:
         save(_suspects(results), out / "suspects.png")
         save(_fusions(results), out / "fusions.png")
         save(_costs(results), out / "costs.png")
-        if results.scale.more > 1:
+        if results.names("longer"):
             save(_longer(results), out / "longer.png")
 
 
@@ -49,10 +46,10 @@ def _courses(results: Results) -> Any:
         ours.plot(range(1, len(course) + 1), course, lw=0.8, color="#999999")
     course = results.course("anchors", "the report's", "depth")
     ours.plot(range(1, len(course) + 1), course, color=_WRONG, label="the report's settings, ours")
-    theirs.plot(range(1, len(_PRINTED) + 1), _PRINTED, color=_WRONG, label="printed in the report")
+    theirs.plot(range(1, len(PRINTED) + 1), PRINTED, color=_WRONG, label="printed in the report")
     for axis, levels, title in (
         (ours, results.told["floors"]["report"], f"our data ({results.scale.told})"),
-        (theirs, _KNOWN, "the report's data (SEED.md)"),
+        (theirs, PRINTED_FLOORS, "the report's data, one batch of each epoch"),
     ):
         for label, name, style in (
             ("one constant", "constant", ":"),
@@ -76,13 +73,20 @@ def _longer(results: Results) -> Any:
         (axes[1], "delta1", r"depth: aligned $\delta$ < 1.25"),
     ):
         for name, colour in (("the report's", _WRONG), ("sound", _RIGHT)):
-            for one in results.told["rows"]["longer"][name]["runs"]:
+            for one in results.runs("longer", name):
                 course = [seen[key] for seen in one["course"]["seen"]]
                 axis.plot(range(1, len(course) + 1), course, color=colour, lw=1, marker=".")
             axis.plot([], [], color=colour, label=f"{name} settings")
             short = results.mean("anchors", name, "known", key)
             axis.axhline(short, color=colour, lw=0.8, ls="--")
-        axis.plot([], [], color=INK, lw=0.8, ls="--", label="after the usual number of pairs")
+        axis.plot(
+            [],
+            [],
+            color=INK,
+            lw=0.8,
+            ls="--",
+            label="after the usual number of steps, mean of seeds",
+        )
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
         axis.grid(axis="y", lw=0.3)
@@ -97,8 +101,7 @@ def _longer(results: Results) -> Any:
         bbox_to_anchor=(0.5, -0.02),
     )
     figure.suptitle(
-        f"{results.scale.more} times the pairs, and the steps; {results.scale.told}; "
-        "known places, a line for each seed",
+        f"Longer trainings, a line for each seed; pairs of known places; {results.scale.told}",
         fontsize=8,
     )
     return figure
@@ -131,6 +134,9 @@ def _suspects(results: Results) -> Any:
             axis.plot(values, [place] * len(values), "o", ms=3.5, color=colour, alpha=0.8)
         axis.set_xlabel(title)
         axis.grid(axis="x", lw=0.3)
+    level = results.told["baselines"]["known"]["mean map"]["delta1"]
+    axes[0].axvline(level, color=INK, lw=0.8, ls="-.")
+    axes[0].text(level, 0.1, " mean map", fontsize=6.5, color=INK, rotation=90, va="bottom")
     axes[0].set_yticks(places, labels, fontsize=7)
     figure.legend(
         *axes[1].get_legend_handles_labels(), fontsize=7, frameon=False, loc="lower right", ncol=2
@@ -155,9 +161,9 @@ def _fusions(results: Results) -> Any:
                 axis.plot([place + shift] * len(values), values, "o", ms=3, color=colour)
             axis.plot([], [], "o", color=colour, label=fusion)
         axis.set_xticks(range(len(seen)), [s.rpartition("/")[2] for s in seen], rotation=50)
-        axis.set_title(f"{told} settings, {camera} pairs", fontsize=8)
+        axis.set_title(f"{told} settings,\ntrained on {camera} pairs", fontsize=8)
         axis.grid(axis="y", lw=0.3)
-    axes[0].set_ylabel("IoU, measured on ...")
+    axes[0].set_ylabel("IoU of the mask on pairs that\nwent through ... (known: nothing)")
     axes[0].legend(fontsize=7, frameon=False)
     figure.text(0.5, -0.2, results.told_scale, ha="center", fontsize=7, color=INK)
     return figure

@@ -53,7 +53,7 @@ class Run:
         return f"{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
 
 
-_FIRST = frozenset({"task1", "anchors", "longer"})
+_FIRST = frozenset({"task1", "anchors", "rates", "longer"})
 """Parts that all else leans on; their seeds come before the others' second ones."""
 
 
@@ -75,7 +75,7 @@ def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
     wanted = [row for row in rows() if scale.more > 1 or not row.settings.more]
     counts = {row: min(row.seeds, seeds) if seeds else seeds_of(row, scale) for row in wanted}
     for row, seed in sorted(((r, s) for r in wanted for s in range(counts[r])), key=_turn):
-        run = Run(row.settings, seed, row.keep and seed == 0)
+        run = Run(row.settings, seed, row.keep and seed < (2 if row.part in _FIRST else 1))
         known = found.get(run.name, run)
         found[run.name] = replace(run, keep=run.keep or known.keep)
     return list(found.values())
@@ -121,6 +121,35 @@ class Bench:
             path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
+class Clock:
+    """Wall-clock seconds that a study has taken, over all its calls; a killed one counts, too.
+
+    Args:
+        work: the study's folder.
+    """
+
+    def __init__(self, work: Path):
+        self.file = work / "clock.json"
+        self._began = time.monotonic()
+        self._before = self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Give seconds, and processes, threads and cores of the last call; empty before."""
+        return dict(read_json(self.file)) if self.file.is_file() else {}
+
+    def note(self, processes: int, threads: int) -> None:
+        """Write what has passed until now."""
+        told = {
+            "seconds": round(self._before.get("seconds", 0) + time.monotonic() - self._began, 1),
+            "processes": processes,
+            "threads": threads,
+            "cores": available_processes(),
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.file) as path:
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
 def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
     """Load a network whose weights were kept."""
     model = build(settings, scale.width)
@@ -128,11 +157,12 @@ def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
     return model.eval().to(scale.device)
 
 
-def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run]:
-    """Do what is not done, in order, one thread each; gives each run as it ends.
+def carry_out(bench: Bench, runs: Sequence[Run], processes: int, threads: int = 1) -> Iterator[Run]:
+    """Do what is not done, in order, `threads` threads each; gives each run as it ends.
 
     A run's figures are written whole or not at all: stopped or killed, the same call goes on.
     """
+    torch.set_num_threads(threads)
     left = [run for run in runs if not bench.is_done(run)]
     taught = teacher_run()
     if any(run.settings.teacher == "monocular" for run in left) and not bench.is_done(taught):
@@ -145,7 +175,7 @@ def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run
             yield run
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
+    with ProcessPoolExecutor(processes, context, _start, (threads,)) as pool:
         waiting = {pool.submit(_carry_out_one, bench, run): run for run in left}
         try:
             for future in as_completed(waiting):
@@ -156,10 +186,10 @@ def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run
             raise
 
 
-def _start() -> None:
+def _start(threads: int) -> None:
     """Ctrl-C is the parent's to handle; one thread each is faster than two that share."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
 
 
 def teacher_run() -> Run:
@@ -194,6 +224,7 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
         "pairs/camera": "pairs/camera",
     }
     sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
+    sets["train"] = _part(bench.sets[f"{settings.data}/train"])[: bench.scale.validation]
     found = {
         "seed": run.seed,
         "course": asdict(course),

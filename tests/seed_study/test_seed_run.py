@@ -65,8 +65,15 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
         assert results.seeds(row.part, row.name) == 1, (row.part, row.name)
     for name in ("blank", "courses", "suspects", "fusions", "costs", "depths"):
         assert (work / "results" / "images" / f"{name}.png").stat().st_size > 5000
-    for one in results.told["rows"]["longer"]["the report's"]["runs"]:
+    for one in results.runs("longer", "the report's"):
         assert len(one["course"]["seen"]) == len(one["course"]["depth"])
+    for one in results.runs("anchors", "sound"):
+        assert {"known", "known, batch statistics", "train, batch statistics"} <= set(
+            one["figures"]
+        )
+    clock = results.told["clock"]
+    assert clock["seconds"] > 0
+    assert clock["threads"] == 1
     write(results, tmp_path / "seed.md", "images")
     text = (tmp_path / "seed.md").read_text(encoding="utf-8")
     assert "32 x 32 px" in text
