@@ -75,6 +75,7 @@ def run(
     work = work or Path("out/seed") / scale
     results = results or work / "results"
     processes = processes or (runs.available_processes() if device == "cpu" else 1)
+    runs.claim_folder(chosen, work)
     clock = runs.Clock(work)
     bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
     if known is not None:

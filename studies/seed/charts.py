@@ -74,7 +74,7 @@ def _longer(results: Results) -> Any:
     ):
         for name, colour in (("the report's", _WRONG), ("sound", _RIGHT)):
             for one in results.runs("longer", name):
-                course = [seen[key] for seen in one["course"]["seen"]]
+                course = [seen.get(key, np.nan) for seen in one["course"]["seen"]]
                 axis.plot(range(1, len(course) + 1), course, color=colour, lw=1, marker=".")
             axis.plot([], [], color=colour, label=f"{name} settings")
             short = results.mean("anchors", name, "known", key)

@@ -25,6 +25,10 @@ _STRESSED = 96
 """Pairs of which each camera's effect on masks is measured."""
 
 
+class NotFiniteError(ValueError):
+    """A network answers with NaN or infinity: its training has diverged, whatever it printed."""
+
+
 class Answer(NamedTuple):
     """What a network says of N pairs, (N, S, S) float32; None where it says nothing.
 
@@ -53,7 +57,11 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
 def answers(
     settings: Settings, scale: Scale, model: nn.Module, pairs: Pairs, *, chunk: int = _CHUNK
 ) -> Answer:
-    """Ask a network about pairs, so many at a time."""
+    """Ask a network about pairs, so many at a time.
+
+    Raises:
+        NotFiniteError: if an answer is NaN or infinite.
+    """
     masks, logits = [], []
     with torch.inference_mode():
         for first in range(0, len(pairs), chunk):
@@ -62,6 +70,9 @@ def answers(
             plate, frame = (as_tensor(to_float(p), scale) for p in (shown, some.frame))
             with torch.autocast(scale.device, torch.bfloat16, enabled=scale.bfloat):
                 answer = model(plate, frame)
+            given = (answer.alpha_logits, answer.disparity_logits)
+            if not all(bool(logit.isfinite().all()) for logit in given):
+                raise NotFiniteError
             masks.append(answer.alpha_logits.float().mean(1).sigmoid().cpu().numpy())
             logits.append(answer.disparity_logits.float().mean(1).cpu())
     mask = np.concatenate(masks) if settings.task != "depth" else None

@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cleanplate.errors import CleanplateError
 from cleanplate.files import replacing
 from cleanplate.json_files import read_json
 from cleanplate.training.networks import PairNetwork
 from studies.seed.experiments import Row, rows
-from studies.seed.measures import answers, figures, measure
+from studies.seed.measures import NotFiniteError, answers, figures, measure
 from studies.seed.network import build
 from studies.seed.sets import Pairs, spread
 from studies.seed.settings import TEACHER, Scale, Settings
@@ -121,6 +122,29 @@ class Bench:
             path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
+def claim_folder(scale: Scale, work: Path) -> None:
+    """Keep a folder for one scale: what lies in it is not made again.
+
+    Raises:
+        CleanplateError: if it holds another scale's data, or some of unknown scale.
+    """
+    file = work / "scale.json"
+    told = json.loads(json.dumps({**asdict(scale), "device": "any"}))
+    if file.is_file():
+        if read_json(file) == told:
+            return
+    elif not list(work.glob("*.npz")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as path:
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        return
+    raise CleanplateError(
+        "holds the data of a scale with other sizes or numbers",
+        file=work,
+        cure="Choose another folder with --work, or remove this one.",
+    )
+
+
 class Clock:
     """Wall-clock seconds that a study has taken, over all its calls; a killed one counts, too.
 
@@ -211,7 +235,10 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
 
     def look(model: PairNetwork) -> dict[str, float]:
         known = _part(bench.sets[f"{settings.data}/known"])
-        return figures(settings, answers(settings, bench.scale, model, known), known)
+        try:
+            return figures(settings, answers(settings, bench.scale, model, known), known)
+        except NotFiniteError:
+            return {}
 
     model, course = train(
         settings, bench.scale, training, run.seed, look=look if settings.more else None
@@ -225,11 +252,17 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
     }
     sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
     sets["train"] = _part(bench.sets[f"{settings.data}/train"])[: bench.scale.validation]
+    measured: dict[str, dict[str, float]] = {}
+    if not course.diverged:
+        try:
+            measured = measure(settings, bench.scale, model, sets, run.seed)
+        except NotFiniteError:
+            course.diverged = True
     found = {
         "seed": run.seed,
         "course": asdict(course),
         # A network that has blown up has no figures. That is a result, too.
-        "figures": {} if course.diverged else measure(settings, bench.scale, model, sets, run.seed),
+        "figures": measured,
         "parameters": sum(p.numel() for p in model.parameters()),
         "cpu_seconds": round(trained, 2),
     }

@@ -76,7 +76,7 @@ def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         ("input: frame", list(some.frame)),
         ("target: mask", list(some.mask)),
         ("target: depth,\nnear is dark", _each(truth, drawing.right)),
-        ("perfect depth\ndrawn wrongly", _each(drawing.logit(truth), drawing.reported)),
+        ("perfect depth,\nreport's drawing", _each(drawing.logit(truth), drawing.reported)),
     ]
     part, name = (
         ("rates", "x 1") if _is_kept(bench, "rates", "x 1") else ("anchors", "the report's")
@@ -89,10 +89,12 @@ def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         assert said.logits is not None
         assert said.depth is not None
         masks = drawing.logit(said.mask)
-        columns.append((f"seed {seed}: mask\ndrawn wrongly", _each(masks, drawing.reported)))
-        columns.append((f"seed {seed}: depth\ndrawn wrongly", _each(said.logits, drawing.reported)))
-        columns.append((f"seed {seed}: depth\nas it is", _each(said.depth, drawing.right)))
-        columns.append((f"seed {seed}: depth\nstretched", _each(said.depth, drawing.stretched)))
+        columns.append((f"seed {seed}: mask,\nreport's drawing", _each(masks, drawing.reported)))
+        columns.append(
+            (f"seed {seed}: depth,\nreport's drawing", _each(said.logits, drawing.reported))
+        )
+        columns.append((f"seed {seed}: depth,\nas it is", _each(said.depth, drawing.right)))
+        columns.append((f"seed {seed}: depth,\nstretched", _each(said.depth, drawing.stretched)))
     told = f"{name} ({part})" if part == "anchors" else f"the report's settings, SGD .001 {name}"
     return _sheet(columns, f"network: {told}; {results.scale.told}")
 

@@ -21,7 +21,7 @@ from studies.seed.camera import jitter, through
 from studies.seed.costs import costs
 from studies.seed.floors import floors
 from studies.seed.losses import depth_loss, ssim
-from studies.seed.measures import answers, batch_statistics
+from studies.seed.measures import NotFiniteError, answers, batch_statistics
 from studies.seed.network import build
 from studies.seed.runs import Run, planned
 from studies.seed.sets import Pairs, shrunk, spread
@@ -277,6 +277,14 @@ def test_batch_statistics_are_those_of_training_and_leave_no_trace():
         assert torch.equal(value, state[name]), name
     told = answers(REPORT, SMOKE, model, some_pairs(4), chunk=2)
     assert told.logits.shape == (4, 32, 32)
+
+
+def test_a_network_that_answers_nan_has_no_figures():
+    model = build(REPORT, 0.125).eval()
+    with torch.no_grad():
+        model.head.weight.fill_(float("nan"))
+    with pytest.raises(NotFiniteError):
+        answers(REPORT, SMOKE, model, some_pairs(2))
 
 
 def test_looking_after_each_epoch_changes_nothing():

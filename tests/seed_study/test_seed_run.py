@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,23 +83,48 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
 
 
 def test_known_figures_are_taken_over_but_not_over_what_is_done(tmp_path: Path):
-    small = SCALES["small"]
-    bench = runs.Bench(small, tmp_path, {})
+    known = FOLDER / "small.json"
+    results = Results(known)
+    bench = runs.Bench(results.scale, tmp_path, {})
     anchor = runs.Run(REPORT, 0)
     bench.keep(anchor, {"seed": 0, "figures": {"known": {"iou": 0.5}}, "course": {}})
-    known = FOLDER / "small.json"
     taken = take_over(bench, known)
     assert taken == len(list(bench.work.glob("runs/*.json"))) - 1
     assert take_over(bench, known) == 0
     assert bench.read(anchor)["figures"] == {"known": {"iou": 0.5}}
     other = runs.Run(SOUND, 1)
-    there = Results(known).told["rows"]["anchors"]["sound"]["runs"][1]
+    there = results.runs("anchors", "sound")[1]
     assert bench.read(other)["figures"] == there["figures"]
     # Figures alone do not do where pictures are drawn from the weights.
-    left = [run for run in runs.planned(small) if not bench.is_done(run)]
-    assert all(run.keep for run in left)
-    with pytest.raises(CleanplateError, match="scale small, not full"):
+    assert bench.is_done(other)
+    assert not bench.is_done(replace(other, keep=True))
+    with pytest.raises(CleanplateError, match="another scale"):
         take_over(runs.Bench(SCALES["full"], tmp_path / "full", {}), known)
+
+
+def test_a_folder_is_of_one_scale(tmp_path: Path):
+    small = SCALES["small"]
+    for _ in range(2):
+        runs.claim_folder(small, tmp_path)
+    runs.claim_folder(replace(small, device="cuda"), tmp_path)
+    with pytest.raises(CleanplateError, match="another folder with --work"):
+        runs.claim_folder(replace(small, size=64), tmp_path)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "assignment-train.npz").touch()
+    with pytest.raises(CleanplateError, match="another folder with --work"):
+        runs.claim_folder(small, tmp_path / "old")
+
+
+def test_the_clock_goes_on_where_it_was(tmp_path: Path):
+    runs.Clock(tmp_path).note(2, 1)
+    (tmp_path / "clock.json").write_text(
+        json.dumps({"seconds": 1000.0, "processes": 2, "threads": 1}), encoding="utf-8"
+    )
+    clock = runs.Clock(tmp_path)
+    clock.note(4, 2)
+    told = clock.read()
+    assert 1000 <= told["seconds"] < 1100
+    assert (told["processes"], told["threads"]) == (4, 2)
 
 
 def test_the_paper_is_what_the_committed_results_say(tmp_path: Path):
