@@ -115,12 +115,17 @@ def estimate(*, scale: str, processes: int | None, steps: int) -> None:
 @_scale
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
               default=_PAPER, help="[default: docs/studies/seed.md]")  # fmt: skip
-def paper(scale: str, out: Path) -> None:
+@click.option("--charts", is_flag=True, help="Draw those figures anew that need no weights.")
+def paper(scale: str, out: Path, charts: bool) -> None:
     """Write the paper from the results that come with the project."""
+    from studies.seed.charts import draw_charts
     from studies.seed.paper import write
     from studies.seed.results import FOLDER, Results
 
-    write(Results(FOLDER / f"{scale}.json"), out, "../images/seed")
+    results = Results(FOLDER / f"{scale}.json")
+    write(results, out, "../images/seed")
+    if charts:
+        draw_charts(results, _PAPER.parents[1] / "images" / "seed")
 
 
 if __name__ == "__main__":

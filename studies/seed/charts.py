@@ -61,7 +61,9 @@ def _courses(results: Results) -> Any:
                 axis.axhline(levels[name], color=INK, lw=0.8, ls=style, label=label)
         axis.set_title(title, fontsize=8)
         axis.set_xlabel("epoch")
-        axis.legend(fontsize=6.5, frameon=False)
+        axis.legend(
+            fontsize=6.5, frameon=False, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.2)
+        )
     ours.set_ylabel("cross-entropy of depth")
     return figure
 
@@ -108,12 +110,14 @@ def _longer(results: Results) -> Any:
 
 
 def _suspects(results: Results) -> Any:
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 6.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 6.6), sharey=True)
     labels, lines = [], []
     for suspect in SUSPECTS:
         for side, names in (("right", suspect.right), ("wrong", suspect.wrong)):
             for name in names:
-                labels.append(f"{suspect.number}  {name}")
+                if not results.has(f"suspect-{suspect.number}-{side}", name):
+                    continue
+                labels.append(f"{suspect.number}  {suspect.title} → {name}")
                 lines.append((f"suspect-{suspect.number}-{side}", name, side))
     places = np.arange(len(lines))[::-1]
     for axis, figure_name, title in (
@@ -125,9 +129,11 @@ def _suspects(results: Results) -> Any:
             axis.axvline(level, color=colour, lw=1, ls="--", label=f"{anchor} settings")
         for place, (part, name, side) in zip(places, lines, strict=True):
             colour = _WRONG if side == "right" else _RIGHT
-            base = results.mean(
-                "anchors", "the report's" if side == "right" else "sound", "known", figure_name
-            )
+            anchor = ("anchors", "the report's" if side == "right" else "sound")
+            anchors = results.by_seed(*anchor, "known", figure_name)
+            own = results.by_seed(part, name, "known", figure_name)
+            common = own.keys() & anchors.keys()
+            base = np.mean([anchors[seed] for seed in common]) if common else np.nan
             mean = results.mean(part, name, "known", figure_name)
             axis.plot([base, mean], [place, place], color=colour, lw=1.2)
             values = results.values(part, name, "known", figure_name)
@@ -142,8 +148,9 @@ def _suspects(results: Results) -> Any:
         *axes[1].get_legend_handles_labels(), fontsize=7, frameon=False, loc="lower right", ncol=2
     )
     figure.suptitle(
-        "One thing changed: red from the report's settings, turned right; green from sound "
-        f"settings, turned wrong\n{results.told_scale}; known places",
+        "One thing changed (suspect → change): red from the report's settings, turned right; green "
+        "from sound settings, turned wrong.\nA dot for each seed; a line from the anchor's mean "
+        f"over the same seeds. {results.told_scale}; pairs of known places",
         fontsize=8,
     )
     return figure
