@@ -194,6 +194,19 @@ def test_a_training_that_stays_blank_warns_by_itself(tmp_path, monkeypatch):
     assert all(line["spread/disparity"] < 1e-3 for line in lines if "spread/disparity" in line)
 
 
+@pytest.mark.parametrize(("rate", "named"), [(1e-12, True), (1e-3, False)])
+def test_a_run_whose_rate_is_dead_says_so(tmp_path, monkeypatch, rate: float, named: bool):
+    watching = CollapseWatch(every=1, patience=1, start=2, pictures=4)
+    monkeypatch.setattr(fitting, "CollapseWatch", lambda: watching)
+    launch = fitting.Launch(workers=0, threads=1, accelerator="cpu", quiet=True)
+    recipe = tiny_recipe(learning_rate=rate, steps=8)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitting.fit(recipe, tmp_path, launch, sources=(Discs(), None))
+    said = [str(w.message) for w in caught if w.category is CollapseWarning]
+    assert any(one.startswith("your training: schedule") for one in said) == named
+
+
 def test_a_grid_shows_truth_beside_prediction(batch):
     grid = picture_grid(batch, truth(batch), rows=3)
     assert grid.shape == (3 * 32, len(COLUMNS) * 40, 3)
