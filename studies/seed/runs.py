@@ -187,6 +187,9 @@ def carry_out(bench: Bench, runs: Sequence[Run], processes: int, threads: int = 
     A run's figures are written whole or not at all: stopped or killed, the same call goes on.
     """
     torch.set_num_threads(threads)
+    for folder in ("runs", "weights"):
+        for half in (bench.work / folder).glob(".*"):  # left by a process that was killed
+            half.unlink()
     left = [run for run in runs if not bench.is_done(run)]
     taught = teacher_run()
     if any(run.settings.teacher == "monocular" for run in left) and not bench.is_done(taught):

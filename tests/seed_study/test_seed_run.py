@@ -44,11 +44,11 @@ def test_the_smoke_study_survives_a_kill_and_gives_every_part(tmp_path: Path):
     process = subprocess.Popen(
         command(work), cwd=tmp_path, env=environment(), start_new_session=True
     )
-    while len(list(work.glob("runs/*.json"))) < 5 and process.poll() is None:
+    while len(list(work.glob("runs/[!.]*.json"))) < 5 and process.poll() is None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    before = {file: file.stat().st_mtime_ns for file in work.glob("runs/*.json")}
+    before = {file: file.stat().st_mtime_ns for file in work.glob("runs/[!.]*.json")}
     done = subprocess.run(
         command(work),
         cwd=tmp_path,
@@ -113,6 +113,16 @@ def test_a_folder_is_of_one_scale(tmp_path: Path):
     (tmp_path / "old" / "assignment-train.npz").touch()
     with pytest.raises(CleanplateError, match="another folder with --work"):
         runs.claim_folder(small, tmp_path / "old")
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    half, whole = tmp_path / "runs" / ".abc-0-12345678.json", tmp_path / "runs" / "abc-0.json"
+    half.touch()
+    whole.touch()
+    assert list(runs.carry_out(runs.Bench(SCALES["smoke"], tmp_path, {}), [], 1)) == []
+    assert not half.exists()
+    assert whole.exists()
 
 
 def test_the_clock_goes_on_where_it_was(tmp_path: Path):
