@@ -38,14 +38,16 @@ def draw_pictures(
             save(_student_sheet(workspace, results, ten), out / "students.png")
 
 
-def _answer(workspace: runs.Workspace, part: str, name: str, pairs: sets.Pairs) -> Answer:
+def _answer(
+    workspace: runs.Workspace, part: str, name: str, pairs: sets.Pairs, seed: int = 0
+) -> Answer:
     settings = row_of(part, name).settings
-    weights = workspace.weights(runs.Run(settings, 0))
+    weights = workspace.weights(runs.Run(settings, seed))
     return answers(settings, workspace.scale, runs.load(settings, workspace.scale, weights), pairs)
 
 
-def _is_kept(workspace: runs.Workspace, part: str, name: str) -> bool:
-    return workspace.weights(runs.Run(row_of(part, name).settings, 0)).is_file()
+def _is_kept(workspace: runs.Workspace, part: str, name: str, seed: int = 0) -> bool:
+    return workspace.weights(runs.Run(row_of(part, name).settings, seed)).is_file()
 
 
 def _sheet(columns: Sequence[tuple[str, Sequence[Picture]]], note: str) -> Any:
@@ -72,27 +74,33 @@ def _each(pictures: Sequence[Picture] | Picture, how: Callable[[Any], Picture]) 
 
 
 def _blank(workspace: runs.Workspace, results: Results, some: sets.Pairs) -> Any:
+    """Input and targets, a perfect answer drawn the report's way, then two seeds' answers."""
     truth = targets(REPORT, some.relative)
-    ours = _answer(workspace, "anchors", "the report's", some)
-    assert ours.logits is not None
-    assert ours.depth is not None
     columns: list[tuple[str, Sequence[Picture]]] = [
-        ("frame", list(some.frame)),
-        ("target, as stored", _each(truth, drawing.right)),
-        ("perfect answer,\nreport's way", _each(drawing.logit(truth), drawing.reported)),
-        ("report's network,\nreport's way", _each(ours.logits, drawing.reported)),
-        ("same weights,\nas they are", _each(ours.depth, drawing.right)),
-        ("same weights,\nstretched", _each(ours.depth, drawing.stretched)),
+        ("input: frame", list(some.frame)),
+        ("target: mask", list(some.mask)),
+        ("target: depth,\nnear is dark", _each(truth, drawing.right)),
+        ("perfect depth,\nreport's drawing", _each(drawing.logit(truth), drawing.reported)),
     ]
-    if results.scale.more > 1:
-        longer = _answer(workspace, "longer", "the report's", some)
-        assert longer.logits is not None
-        assert longer.depth is not None
-        times = f"{results.scale.more} x the pairs,\n"
-        columns.append((f"{times}report's way", _each(longer.logits, drawing.reported)))
-        columns.append((f"{times}as they are", _each(longer.depth, drawing.right)))
-        columns.append((f"{times}stretched", _each(longer.depth, drawing.stretched)))
-    return _sheet(columns, f"{results.scale.told}; first seed")
+    part, name = (
+        ("rates", "x 1") if _is_kept(workspace, "rates", "x 1") else ("anchors", "the report's")
+    )
+    for seed in (0, 1):
+        if not _is_kept(workspace, part, name, seed):
+            continue
+        said = _answer(workspace, part, name, some, seed)
+        assert said.mask is not None
+        assert said.logits is not None
+        assert said.depth is not None
+        masks = drawing.logit(said.mask)
+        columns.append((f"seed {seed}: mask,\nreport's drawing", _each(masks, drawing.reported)))
+        columns.append(
+            (f"seed {seed}: depth,\nreport's drawing", _each(said.logits, drawing.reported))
+        )
+        columns.append((f"seed {seed}: depth,\nas it is", _each(said.depth, drawing.right)))
+        columns.append((f"seed {seed}: depth,\nstretched", _each(said.depth, drawing.stretched)))
+    told = f"{name} ({part})" if part == "anchors" else f"the report's settings, SGD .001 {name}"
+    return _sheet(columns, f"network: {told}; {results.scale.told}")
 
 
 def _depths(workspace: runs.Workspace, results: Results, some: sets.Pairs) -> Any:
@@ -104,8 +112,8 @@ def _depths(workspace: runs.Workspace, results: Results, some: sets.Pairs) -> An
         ("others", "SeedNet without the plate", "without\nthe plate"),
     ]
     columns: list[tuple[str, Sequence[Picture]]] = [
-        ("frame", list(some.frame)),
-        ("truth", _each(some.relative, drawing.right)),
+        ("input: frame", list(some.frame)),
+        ("target", _each(some.relative, drawing.right)),
     ]
     for part, name, title in shown:
         if not _is_kept(workspace, part, name):

@@ -21,6 +21,7 @@ COMMANDS = {
     "synth": "Make training samples from plates and cutouts.",
     "train": "Train a network from a recipe.",
     "export": "Turn a trained network into ONNX files.",
+    "diagnose": "Say why a network's maps are blank, constant or no better than a mean map.",
     "bench": "Measure speed and memory on this machine.",
     "doctor": "Show what is installed and what is missing.",
 }
