@@ -57,11 +57,11 @@ def measure(predictor: Predictor, name: str, disturbance: Disturbance, sample: S
     plate, frame, alpha = disturbance.make(sample, other)
     result = predictor.scene(plate).predict(frame, "alpha")
     health = result.report["health"]
-    said = [health["refusal"]] if health["refusal"] else []
+    first = [health["refusal"]] if health["refusal"] else []
     mad = metrics.alpha_errors(result.alpha, alpha)["mad"]
     iou = metrics.iou(result.alpha, alpha)
     return Measured(
-        disturbance.name, name, health["verdict"], said + health["warnings"], mad, iou, health
+        disturbance.name, name, health["verdict"], first + health["warnings"], mad, iou, health
     )
 
 
@@ -109,11 +109,11 @@ def as_markdown(rows: Sequence[Measured]) -> str:
     for name in dict.fromkeys(row.disturbance for row in rows):
         mine = [row for row in rows if row.disturbance == name]
         verdicts = Counter(row.verdict for row in mine)
-        said = Counter(_general(row.warnings[0]) for row in mine if row.warnings)
+        messages = Counter(_general(row.warnings[0]) for row in mine if row.warnings)
         mad, iou = (float(np.median([getattr(row, key) for row in mine])) for key in ("mad", "iou"))
         lines.append(
             f"| {name} | {verdicts['good']} / {verdicts['usable']} / {verdicts['wrong']} "
-            f"| {said.most_common(1)[0][0] if said else ''} | {1000 * mad:.1f} | {iou:.3f} "
+            f"| {messages.most_common(1)[0][0] if messages else ''} | {1000 * mad:.1f} | {iou:.3f} "
             f"| {sum((name, row.pair) in broken for row in mine)} |"
         )
     return "\n".join(lines)

@@ -87,8 +87,8 @@ def main() -> None:
                     work = {"size": size, "count": given.count}
                     runs = [pool.apply(measure, way, work) for _ in range(given.repeats)]
                     best += [max(one) for one in zip(*runs, strict=True)]
-                told = " | ".join(f"{rate:.0f}" for rate in best)
-                print(f"| {size[1]} x {size[0]} | {told} |", flush=True)
+                values = " | ".join(f"{rate:.0f}" for rate in best)
+                print(f"| {size[1]} x {size[0]} | {values} |", flush=True)
 
 
 def with_procedural(
