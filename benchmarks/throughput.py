@@ -22,6 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cleanplate.markdown_table import markdown_table
+
 SIZES = ((96, 128), (144, 192), (192, 256), (288, 384))
 SHARE = 0.35
 """Of procedural scenes, as in the recipe `compact`."""
@@ -79,16 +81,16 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with context.Pool(1, maxtasksperchild=1) as pool:
             pool.apply(measure, ways["mapped"], {"size": SIZES[0], "count": 1})  # fills the cache
-            print("| size | " + " | ".join(f"{way}, {n}" for way in ways for n in Rates._fields))
-            print("|---" * (1 + 2 * len(ways)) + "|")
+            titles = ["size", *(f"{way}, {name}" for way in ways for name in Rates._fields)]
+            rows = []
             for size in SIZES:
                 best = []
                 for way in ways.values():
                     work = {"size": size, "count": given.count}
                     runs = [pool.apply(measure, way, work) for _ in range(given.repeats)]
                     best += [max(one) for one in zip(*runs, strict=True)]
-                values = " | ".join(f"{rate:.0f}" for rate in best)
-                print(f"| {size[1]} x {size[0]} | {values} |", flush=True)
+                rows.append([f"{size[1]} x {size[0]}", *(f"{rate:.0f}" for rate in best)])
+            print(markdown_table(titles, rows))
 
 
 def with_procedural(

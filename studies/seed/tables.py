@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
+from cleanplate.markdown_table import markdown_table
 from studies.seed.experiments import SUSPECTS
 from studies.seed.results import Results
 from studies.seed.settings import REPORT
@@ -57,7 +58,7 @@ class Tables:
                     self.value("task1", name, "iou", "new"),
                 ]
             )
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def task_2(self) -> str:
         """Show the report's trials: what was printed, what was drawn, what was there."""
@@ -90,7 +91,7 @@ class Tables:
                     self.value(part, name, "iou"),
                 ]
             )
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def steps(self, *, longer: bool = False) -> int:
         """Count the steps of a training with both tasks."""
@@ -133,7 +134,7 @@ class Tables:
                 told = (self.one(name, f, seed, w, d) for f, w, d in figures)
                 count = f"{pairs * self.results.scale.more:,}"
                 lines.append([f"{name}, seed {seed}", count, _percent(drawn), *told])
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def floors(self) -> str:
         """Cross-entropy without learning, for each kind of target."""
@@ -146,7 +147,7 @@ class Tables:
             kinds["ten tuples of student data"] = told["students_floors"]
         head = ["targets", "1 % to 99 %", "one constant", "mean map", "each picture's mean"]
         head += ["perfect", "all there is to learn"]
-        return _table(
+        return markdown_table(
             head,
             (
                 [
@@ -174,7 +175,7 @@ class Tables:
         if side == "right":
             for name in self.results.names("together"):
                 lines.append(["", "together", name, *self._changes("together", name, base)])
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def _absolute(self, part: str, name: str) -> list[str]:
         depth = [self.value(part, name, figure, digits=digits) for figure, digits in _DEPTH]
@@ -243,13 +244,13 @@ class Tables:
                         self.value(part, name, "iou", "new"),
                     ]
                 )
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def losses(self) -> str:
         """Depth losses in sound settings."""
         head = ["loss", "delta < 1.25", "AbsRel", "ordinal", "correlation", "subject's delta"]
         head += ["mask IoU", "delta, new places"]
-        return _table(
+        return markdown_table(
             head,
             (
                 [
@@ -289,12 +290,12 @@ class Tables:
                     self.value(part, name, "iou", "pairs/camera"),
                 ]
             )
-        return _table(head, lines)
+        return markdown_table(head, lines)
 
     def students(self) -> str:
         """Show what our networks say of original student data."""
         head = ["training", "mask IoU", "depth: correlation with theirs", "drawn white"]
-        return _table(
+        return markdown_table(
             head,
             (
                 [
@@ -310,7 +311,7 @@ class Tables:
     def data(self) -> str:
         """Means and spreads of the training pictures, as the report gives its own."""
         head = ["pictures", "mean", "std of pixels", "std of picture means"]
-        return _table(
+        return markdown_table(
             head,
             (
                 [name, *(_list(one[k]) for k in ("mean", "std", "std_of_picture_means"))]
@@ -336,8 +337,3 @@ def _percent(share: float | None) -> str:
 
 def _list(values: Sequence[float]) -> str:
     return " ".join(f"{value:.4f}" for value in values)
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

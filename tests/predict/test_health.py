@@ -12,7 +12,7 @@ from cleanplate import CleanplateError
 from cleanplate.matte import over
 from cleanplate.predict.alignment.agreement import agreement, structure
 from cleanplate.predict.alignment.health import Health
-from cleanplate.predict.alignment.health_measurement import examine
+from cleanplate.predict.alignment.health_measurement import measure_health
 from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.thumbnail import PlateThumbnail, blockiness, thumbnail
 
@@ -21,7 +21,7 @@ from .test_exposure import in_other_light
 
 
 def measured(plate: np.ndarray, frame: np.ndarray) -> Health:
-    return examine(PlateThumbnail(thumbnail(plate)), thumbnail(frame), plate.shape[:2])
+    return measure_health(PlateThumbnail(thumbnail(plate)), thumbnail(frame), plate.shape[:2])
 
 
 def test_a_good_plate_is_called_good() -> None:
@@ -268,11 +268,11 @@ def test_a_strongly_compressed_picture_is_told() -> None:
     assert blockiness(frame) < 1.3
     small = PlateThumbnail.of(plate)
     for health in (
-        examine(small, blocky, (240, 320), blockiness(blocky)),
-        examine(PlateThumbnail.of(blocky), frame, (240, 320)),
+        measure_health(small, blocky, (240, 320), blockiness(blocky)),
+        measure_health(PlateThumbnail.of(blocky), frame, (240, 320)),
     ):
         assert any("heavily compressed" in one for one in health.warnings)
-    assert examine(small, frame, (240, 320), blockiness(frame)).verdict == "good"
+    assert measure_health(small, frame, (240, 320), blockiness(frame)).verdict == "good"
 
 
 def test_a_matte_over_what_agrees_is_told() -> None:

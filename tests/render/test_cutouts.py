@@ -1,4 +1,4 @@
-"""Cutouts: who is shown and how, where the camera stands, and what becomes of the pixels."""
+"""Cutouts: subjects, poses, cameras, and trimming."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plates, cutouts and a pair from a tiny asset folder, with Blender; skipped where it is not."""
+"""Plates, cutouts and a pair from a tiny asset folder, with Blender; skipped without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small assets on disk, sets built of them, and the real command in a process of its own."""
+"""Small assets on disk, sets built of them, and the command in a subprocess."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets with planted faults: how to make them, and what the check says."""
+"""Sets with planted faults, and the faults that the check reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets that several modules check: built once, copied to be spoilt."""
+"""Sets for several modules: built once, copied to be damaged."""
 
 from __future__ import annotations
 

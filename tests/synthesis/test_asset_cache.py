@@ -1,4 +1,4 @@
-"""Decoded assets shared by processes: the samples are the same, and nothing stale is served."""
+"""Cache of decoded assets: same samples, and no outdated entries."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_a_full_cache_leaves_the_rest_to_be_read(made: Path, tmp_path: Path):
     assert file.stat().st_ino == stamp, "what is left out is not tried again at each start"
 
 
-def test_the_longest_unused_files_make_room(made: Path, tmp_path: Path):
+def test_the_least_recently_used_files_are_deleted(made: Path, tmp_path: Path):
     for age, name in ((10, "older"), (20, "newer")):
         path = tmp_path / f"{name}.assets"
         path.write_bytes(bytes(2_500_000))

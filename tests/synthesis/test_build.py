@@ -1,4 +1,4 @@
-"""Sets that are built: what is in them, that they go on, and what stops them."""
+"""Building a set: contents, resuming, and errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_shard_holds_what_the_composer_makes(stock: Path, tmp_path: Path):
     assert subjects > 5
 
 
-def test_records_and_totals_are_those_of_the_files(stock: Path, tmp_path: Path):
+def test_manifests_and_totals_match_the_files(stock: Path, tmp_path: Path):
     out = tmp_path / "set"
     outcome = build(order(stock, out), run_here)
     files = digests(out)
@@ -144,9 +144,7 @@ def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
-def test_data_whose_record_cannot_be_written_does_not_stay(
-    stock: Path, tmp_path: Path, preset: str
-):
+def test_data_whose_manifest_cannot_be_written_is_removed(stock: Path, tmp_path: Path, preset: str):
     """A disk may be full just then. A folder in the record's place refuses it as surely."""
     out = tmp_path / "set"
     (out / "records" / "000000.json" / "in the way").mkdir(parents=True)

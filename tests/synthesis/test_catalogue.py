@@ -1,4 +1,4 @@
-"""Folders of plates and cutouts: their forms, and what is said of faulty files."""
+"""Folders of plates and cutouts: formats, and errors of damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Healthy sets have no fault; each planted fault is found, by name."""
+"""Intact sets have no fault; each planted fault is found and named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes that changed, or went missing: each is found and named, and none hides another."""
+"""Changed and missing bytes: each is found and named, and none hides another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_flipped_bit_anywhere_is_found(copied: Callable[[str], Path]) -> None:
     assert found(folder) == []
 
 
-def test_flipped_bits_of_records_and_totals_are_found(copied: Callable[[str], Path]) -> None:
+def test_flipped_bits_of_manifests_and_totals_are_found(copied: Callable[[str], Path]) -> None:
     folder = copied("folders")
     for name in ("records/000002.json", "dataset.json", "plan.json"):
         rng = random.Random(name)

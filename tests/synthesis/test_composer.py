@@ -1,4 +1,4 @@
-"""Samples: what must hold of every one, whoever makes it."""
+"""Properties of every sample, and reproducibility."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cleanplate.matte import over
 from cleanplate.synthesis import Composer, CompositorSettings, ProceduralComposer
 from cleanplate.synthesis.assets.plate import Plate
 from cleanplate.synthesis.compositor.composer import straight_colour
-from tests.synthesis.worlds import One, board, room
+from tests.synthesis.known_scenes import One, board, room
 
 FEW = CompositorSettings(procedural_rooms=2, procedural_cutouts=4)
 EXACT = CompositorSettings.exact()

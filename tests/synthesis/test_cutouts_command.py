@@ -1,4 +1,4 @@
-"""`cleanplate synth cutouts`, from what people have to a catalogue."""
+"""`cleanplate synth cutouts`, from pictures to a catalogue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cleanplate.cli import main
 from cleanplate.formats.pictures import read_image, read_rgba, resize, write_alpha, write_image
 from cleanplate.synthesis.assets.catalogue import CutoutFolder
 from cleanplate.synthesis.assets.licensing import read_credits
-from synthesis.test_cutting import disc, figure, mixed, stripes
+from synthesis.test_cutout_extraction import disc, figure, mixed, stripes
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CREDIT = ["--license", "CC0-1.0", "--source", "a drawer", "--attribution", "by me"]
@@ -219,7 +219,7 @@ def test_mistakes(tmp_path: Path, options: list[str], message: str, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_depth_without_a_lens_is_a_mistake(tmp_path: Path, capsys):
+def test_depth_without_intrinsics_is_an_error(tmp_path: Path, capsys):
     call = ["synth", "cutouts", str(EXAMPLES / "frame.jpg"), "--plate", str(EXAMPLES / "plate.jpg")]
     call += ["--plate-depth", str(EXAMPLES / "plate_depth.png"), "-o", str(tmp_path), *CREDIT]
     assert main(call) == 2

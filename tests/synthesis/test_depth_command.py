@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 from cleanplate.cli import main
 from cleanplate.depth import read_depth
 from cleanplate.synthesis.assets.catalogue import PlateFolder
-from synthesis.test_teaching import mean_colour, ramp
+from synthesis.test_depth_estimators import mean_colour, ramp
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_bad_photo(photos: Path, model: str, capsys):
     said = json.loads(capsys.readouterr().out)
     assert (len(said["plates"]), len(said["kept"])) == (0, 2)
     assert [Path(one["photo"]).name for one in said["failed"]] == ["aaa.jpg", "flat.png"]
-    assert "same depth everywhere" in said["failed"][1]["error"]
+    assert "output is constant" in said["failed"][1]["error"]
     assert sorted(p.name for p in photos.glob("*_depth.png")) == [
         "plain_depth.png", "turned_depth.png",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What teaches the hard cases: cloth like the plate, the dark, foreign shadows, lamps, crops."""
+"""Hard samples: cloth like the plate, low light, foreign shadows, lamps, crops."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cleanplate.synthesis.compositor.composer import straight_colour
 from cleanplate.synthesis.compositor.lights import sample_strong_lights
 from cleanplate.synthesis.procedural.procedural_figures import render_cutout
 from cleanplate.synthesis.procedural.shading import render_plate
+from tests.synthesis.known_scenes import One, board, room
 from tests.synthesis.test_composer import digest
-from tests.synthesis.worlds import One, board, room
 
 SIZE = (72, 96)
 EXACT = replace(CompositorSettings.exact(), subjects=(1,), true_size=True, mirror=False)

@@ -1,4 +1,4 @@
-"""Files of others in the folders that the data engine writes to: they stay."""
+"""Files of others in output folders are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds that die in the middle: killed, stopped, out of disk. Real processes, real signals."""
+"""Builds that are killed, stopped or out of disk: real processes, real signals."""
 
 from __future__ import annotations
 

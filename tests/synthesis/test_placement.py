@@ -1,4 +1,4 @@
-"""Where subjects stand and how large they are, against pinhole geometry worked out by hand."""
+"""Placement and size of subjects against pinhole geometry by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cleanplate.synthesis.compositor import placement as place
 from cleanplate.synthesis.compositor.layer import render_layer
 from cleanplate.synthesis.compositor.view import SceneView, crop_view, world_points
-from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WALL, WIDTH, board, camera, room
+from tests.synthesis.known_scenes import EYE, FOCAL, HEIGHT, PITCH, WALL, WIDTH, board, camera, room
 
 WHOLE = (0, 0, WIDTH, HEIGHT)
 SIZE = (HEIGHT, WIDTH)

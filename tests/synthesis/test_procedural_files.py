@@ -1,4 +1,4 @@
-"""`synth procedural`: assets from numbers, in files that read back as what was drawn."""
+"""`synth procedural`: procedural assets as files that read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards as tasks of a real, local Ray of two workers, one of which is killed in the middle."""
+"""Shards as tasks of a local Ray cluster, one worker of which is killed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from cleanplate.synthesis.compositor.layer import render_layer
 from cleanplate.synthesis.compositor.lights import ContactShadow, Light, sample_lights
 from cleanplate.synthesis.compositor.shadow import cast_shadow, contact_shadow, shadow_factors
 from cleanplate.synthesis.compositor.view import SceneView, crop_view
-from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
+from tests.synthesis.known_scenes import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
 
 SIZE = (HEIGHT, WIDTH)
 

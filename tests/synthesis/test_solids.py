@@ -1,4 +1,4 @@
-"""Ray casting against one ray at a time in plain Python, and procedural plates' own consistency."""
+"""Ray casting against a slow reference, and consistency of procedural plates."""
 
 from __future__ import annotations
 

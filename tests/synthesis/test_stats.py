@@ -1,4 +1,4 @@
-"""Figures of whole sets against slow references, and what their report shows."""
+"""Statistics of sets against slow references, and their report."""
 
 from __future__ import annotations
 

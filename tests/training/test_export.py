@@ -360,3 +360,24 @@ def test_seednet_fits_the_same_two_graphs(tmp_path):
     result = Predictor(folder).scene(made["plate"]).predict(made["frame"])
     assert result.alpha.shape == (64, 80)
     assert np.isfinite(result.disparity).all()
+
+
+def test_a_network_without_depth_is_exported_and_predicts(tmp_path, capsys):
+    """DualResolutionNet: two graphs without disparity; the plate's depth makes it metric."""
+    recipe = tiny_recipe(network=NetworkRecipe("dual"), steps=1)
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    fit(recipe, tmp_path / "run", options, sources=(Discs(), None))
+    folder = tmp_path / "model"
+    assert main(["export", str(tmp_path / "run"), "-o", str(folder), "--license", "MIT"]) == 0
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    assert list(card["outputs"]) == ["alpha", "shadow"]
+    from cleanplate.predict import Predictor
+
+    made = Discs().sample(0, (64, 80))
+    predictor = Predictor(folder, threads=1, force=True)
+    result = predictor.scene(made["plate"]).predict(made["frame"])
+    assert result.outputs == ("alpha", "foreground", "shadow", "plate")
+    assert result.alpha.shape == (64, 80)
+    assert np.isfinite(result.shadow).all()
+    with pytest.raises(CleanplateError, match="does not estimate the plate's depth"):
+        predictor.scene(made["plate"]).predict(made["frame"], outputs="disparity")

@@ -120,7 +120,8 @@ def test_a_recipe_saved_by_an_older_version_is_the_same():
     settings["look"] = settings.pop("tone")
     settings["shine_share"] = settings.pop("colour_bleed_share")
     assert recipes.changes(saved, recipe) == []
-    assert recipes.command_of(saved) == recipes.command_of(recipes.to_json(recipe))
+    words = recipes.command_of(recipes.to_json(recipe)).split()
+    assert sorted(recipes.command_of(saved).split()) == sorted(words)
 
 
 def test_the_command_of_a_recipe_gives_the_recipe_again():

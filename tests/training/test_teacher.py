@@ -261,7 +261,7 @@ def test_the_command_takes_a_folder(tmp_path: Path, capsys):
     call = ["synth", "depth", str(tmp_path / "photo.png"), "--model", str(folder)]
     assert main([*call, "--near", "2", "--far", "6"]) == 0
     said = capsys.readouterr()
-    assert "model gives disparity without a scale: the scene is taken to reach from 2 m" in said.err
+    assert "without a scale: the scene is assumed to reach from 2 m" in said.err
     depth = TransformersDepthEstimator(folder).estimate(PICTURE)
     low, high = np.percentile(depth, [1, 99])
     expected = 1 / (1 / 6 + (depth - low) / (high - low) * (1 / 2 - 1 / 6))

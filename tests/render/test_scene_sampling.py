@@ -1,4 +1,4 @@
-"""What is decided before Blender starts: assets, scenes, light, shots, subjects."""
+"""What is drawn before Blender starts: assets, scenes, light, cameras, subjects."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_scenes_use_only_what_the_library_has(library, seed):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000), st.sampled_from(["world", "room", "outdoor", "tabletop"]))
-def test_shots_stand_and_look_as_their_mode_says(seed, kind):
+def test_cameras_follow_their_mode(seed, kind):
     setting = SceneDescription("here", kind, ground=0.8 if kind == "tabletop" else 0.0)
     shot = camera_sampling.sample_camera(setting, EXTENT, np.random.default_rng(seed))
     x, y, z = shot.position

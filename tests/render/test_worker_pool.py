@@ -1,4 +1,4 @@
-"""The crew with workers that are real processes, killed for real; Blender is played by a script."""
+"""The worker pool with real processes, killed for real; a script replaces Blender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trains never validates, whatever else lies in the folders."""
+"""No asset is used for both training and validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth networks as ONNX files, whose right answer is known."""
+"""Depth networks as ONNX files with known answers."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_half_precision_and_bytes(tmp_path: Path):
     assert np.allclose(answer, picture.mean(-1) / 255, atol=2e-3)
 
 
-def test_what_stands_in_the_record(tmp_path: Path):
+def test_the_contents_of_the_manifest(tmp_path: Path):
     path = mean_colour(tmp_path / "m.onnx", convention="metric")
     metadata = OnnxDepthEstimator(path).metadata
     assert metadata["model"] == "m.onnx", "no machine's folders"

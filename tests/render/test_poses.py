@@ -1,4 +1,4 @@
-"""Poses: where limbs point, worked out by hand, and what bodies can do."""
+"""Poses: directions of limbs, worked out by hand, and joint limits."""
 
 from __future__ import annotations
 

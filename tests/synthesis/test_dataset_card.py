@@ -1,4 +1,4 @@
-"""The dataset card names every source and licence, and what is assumed or left out."""
+"""The dataset card lists every source and licence, and what is assumed or left out."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_every_source_stands_under_its_licence_with_its_line() -> None:
     card = as_markdown(plan_of(), DATASET)
     assert "| MIT-0 | Amazon.com, Inc. | house (1) |" in card
     assert "| MIT | VALID | anna.glb (1), bert.glb (1) |" in card
-    assert "| CC-BY-4.0 | **missing, and asked for** | lion.glb (1) |" in card
+    assert "| CC-BY-4.0 | **missing, but required** | lion.glb (1) |" in card
     assert "photo (CC0-1.0)" in card.split("## Assumed")[1]
 
 

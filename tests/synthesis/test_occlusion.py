@@ -1,4 +1,4 @@
-"""Merging by depth in linear light."""
+"""Merging of subjects by depth in linear light."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cleanplate.synthesis.compositor.composer import straight_colour
 from cleanplate.synthesis.compositor.layer import render_layer
 from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
 from cleanplate.synthesis.compositor.view import SceneView, crop_view
-from tests.synthesis.worlds import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
+from tests.synthesis.known_scenes import EYE, FOCAL, HEIGHT, PITCH, WIDTH, board, camera, room
 
 SIZE = (HEIGHT, WIDTH)
 

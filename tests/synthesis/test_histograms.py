@@ -1,4 +1,4 @@
-"""Counts of alpha and depth against slow references."""
+"""Histograms of alpha and depth against slow references."""
 
 from __future__ import annotations
 

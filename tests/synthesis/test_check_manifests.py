@@ -1,4 +1,4 @@
-"""Records, totals and plans that lie or are missing are told."""
+"""Wrong and missing manifests, totals and plans are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cleanplate.synthesis.inspection.check import check_set
 from tests.synthesis.checking import found
 
 
-def test_unfinished_sets_are_told(copied: Callable[[str], Path]) -> None:
+def test_unfinished_sets_are_marked(copied: Callable[[str], Path]) -> None:
     folder = copied("shards")
     (folder / "records" / "000001.json").unlink()
     (folder / "000002.tar").unlink()
@@ -43,7 +43,7 @@ def test_unfinished_sets_are_told(copied: Callable[[str], Path]) -> None:
         (lambda told: told.update(skipped=7), "not iterable"),
     ],
 )
-def test_records_that_are_none_are_told(
+def test_files_that_are_no_manifests_are_named(
     copied: Callable[[str], Path], change: Callable[[dict[str, Any]], None], said: str
 ) -> None:
     folder = copied("shards")
@@ -56,7 +56,7 @@ def test_records_that_are_none_are_told(
     assert said in faults[0].what
 
 
-def test_totals_that_lie_are_told(copied: Callable[[str], Path]) -> None:
+def test_wrong_totals_are_named(copied: Callable[[str], Path]) -> None:
     folder = copied("shards")
     file = folder / "dataset.json"
     told = json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Archives of assets: small, exact where it counts, the same bytes each time."""
+"""Archives of assets: size, exactness, the same bytes each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credits: read from the asset's json or the folder's, grouped, and missed where they lack."""
+"""Credits: read from the asset's JSON or the folder's, grouped, and required."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of a rendering: what is seen of the ground, exposure, rejection, shadow, files."""
+"""Arrays of a rendering: ground level, exposure, rejection, shadow, files."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_axes_are_those_of_a_camera():
     npt.assert_allclose([right, down, forward], [[1, 0, 0], [0, 0, -1], [0, 1, 0]], atol=1e-12)
 
 
-def test_spots_lie_on_what_is_seen_and_visibility_is_counted():
+def test_standing_points_lie_on_visible_surfaces_and_visibility_is_counted():
     shot = CameraPose("eye", (0, 0, 1.5), 0.3, -0.4, 0.9)
     depth = floor(shot, wall=6.0)
     mask = standing_points.ground_mask(depth, shot, 0.0)

@@ -1,4 +1,4 @@
-"""Procedural cutouts: in the catalogue's form, soft-edged, standing on their foot."""
+"""Procedural cutouts: the catalogue's form, soft edges, foot points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan: what it counts, that it survives the disk, and that it says what differs."""
+"""The plan: counts, storage, and differences."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path):
         ({"plates": (Path("nowhere"),)}, "no folder of plates"),
     ],
 )
-def test_an_order_that_cannot_be(tmp_path: Path, changes: dict, message: str):
+def test_an_impossible_request(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(CleanplateError, match=message):
         plan_of(write_stock(tmp_path), tmp_path / "out", **{"preset": "realistic", **changes})
 

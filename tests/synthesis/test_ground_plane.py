@@ -1,4 +1,4 @@
-"""The floor of a scene, found where there is one and only there."""
+"""The floor of a scene: found where there is one, and only there."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import pytest
 
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.synthesis.ingest.ground_plane import fit_ground_plane
-from synthesis import worlds
+from synthesis import known_scenes
 
-LENS = Intrinsics(worlds.FOCAL, worlds.FOCAL, worlds.WIDTH / 2, worlds.HEIGHT / 2)
+LENS = Intrinsics(
+    known_scenes.FOCAL, known_scenes.FOCAL, known_scenes.WIDTH / 2, known_scenes.HEIGHT / 2
+)
 
 
 def plane(height: float, pitch: float, roll: float = 0.0) -> np.ndarray:
     """Disparity of an endless floor, ray by ray."""
-    u, v = np.meshgrid(np.arange(worlds.WIDTH) + 0.5, np.arange(worlds.HEIGHT) + 0.5)
+    u, v = np.meshgrid(np.arange(known_scenes.WIDTH) + 0.5, np.arange(known_scenes.HEIGHT) + 0.5)
     x, y = (u - LENS.cx) / LENS.fx, (v - LENS.cy) / LENS.fy
     x, y = x * np.cos(roll) + y * np.sin(roll), y * np.cos(roll) - x * np.sin(roll)
     down = y * np.cos(pitch) - np.sin(pitch)  # by so much a ray falls per metre of depth
@@ -25,18 +27,18 @@ def plane(height: float, pitch: float, roll: float = 0.0) -> np.ndarray:
 
 @pytest.mark.parametrize("box", [None, (3.0, 0.5, 1.0)])
 def test_a_known_room(box):
-    found = fit_ground_plane(worlds.room(box=box).disparity, LENS)
-    assert found.height == pytest.approx(worlds.EYE, rel=1e-3)
-    assert found.pitch == pytest.approx(worlds.PITCH, abs=1e-3)
+    found = fit_ground_plane(known_scenes.room(box=box).disparity, LENS)
+    assert found.height == pytest.approx(known_scenes.EYE, rel=1e-3)
+    assert found.pitch == pytest.approx(known_scenes.PITCH, abs=1e-3)
     assert abs(found.roll) < 1e-3
 
 
 def test_a_noisy_room_nearly_as_well():
-    disparity = worlds.room().disparity
+    disparity = known_scenes.room().disparity
     noise = np.random.default_rng(3).normal(1, 0.01, disparity.shape)
     found = fit_ground_plane((disparity * noise).astype(np.float32), LENS)
-    assert found.height == pytest.approx(worlds.EYE, rel=0.02)
-    assert found.pitch == pytest.approx(worlds.PITCH, abs=0.01)
+    assert found.height == pytest.approx(known_scenes.EYE, rel=0.02)
+    assert found.pitch == pytest.approx(known_scenes.PITCH, abs=0.01)
 
 
 @pytest.mark.parametrize(("height", "pitch"), [(0.4, -0.5), (6.0, -0.1), (1.5, 0.05)])
@@ -53,7 +55,7 @@ def test_a_floor_that_the_camera_sees_aslant_is_not_given():
 
 
 def test_where_there_is_no_floor():
-    size = (worlds.HEIGHT, worlds.WIDTH)
+    size = (known_scenes.HEIGHT, known_scenes.WIDTH)
     wall = np.full(size, 0.25, np.float32)
     assert fit_ground_plane(wall, LENS) is None
     assert fit_ground_plane(np.zeros(size, np.float32), LENS) is None
@@ -73,7 +75,7 @@ def test_a_table_with_the_floor_under_it_is_not_the_floor():
 
 
 def test_the_same_picture_gives_the_same_floor():
-    disparity = worlds.room().disparity
+    disparity = known_scenes.room().disparity
     assert fit_ground_plane(disparity, LENS) == fit_ground_plane(disparity.copy(), LENS)
 
 

@@ -1,4 +1,4 @@
-"""The camera's effects, each alone, against what it should do."""
+"""Camera effects, each alone, against known answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cleanplate.synthesis.compositor.camera_effects import (
     sample_camera_params,
 )
 from cleanplate.synthesis.compositor.view import crop_view
-from tests.synthesis.worlds import HEIGHT, WIDTH, room
+from tests.synthesis.known_scenes import HEIGHT, WIDTH, room
 
 ONES = np.ones(3, np.float32)
 
@@ -22,7 +22,7 @@ def grey(code: int, size: tuple[int, int] = (64, 64)) -> np.ndarray:
     return np.full((*size, 3), code, np.uint8)
 
 
-def test_a_pass_without_effects_changes_nothing():
+def test_parameters_without_effects_change_nothing():
     ramp = np.tile(np.arange(256, dtype=np.uint8)[None, :, None], (4, 1, 3))
     assert np.array_equal(apply_camera(ramp, CameraParams(ONES)), ramp)
     assert np.array_equal(apply_camera(linear_from_uint8(ramp), CameraParams(ONES)), ramp)
@@ -54,7 +54,7 @@ def test_shot_noise_vanishes_in_the_dark():
     assert dark < 0.8 * bright
 
 
-def test_passes_with_other_seeds_have_other_noise():
+def test_other_noise_seeds_give_other_noise():
     a, b = (
         apply_camera(grey(90), CameraParams(ONES, read_noise=3.0, noise_seed=s)).astype(float)
         for s in (1, 123457)
@@ -128,7 +128,7 @@ def test_motion_shows_the_place_it_names(shift: tuple[float, float]):
     assert np.array_equal(disparity[inner], np.roll(plate.disparity, (-dy, -dx), (0, 1))[inner])
 
 
-def test_drawn_passes_stay_within_what_cameras_do():
+def test_drawn_parameters_stay_within_range():
     gains, shifts, kinds = [], [], []
     for seed in range(400):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Sets read back: those that are built, those from elsewhere, and damaged ones."""
+"""Reading sets: built ones, those of other programs, and damaged ones."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_spread_is_even_and_without_repeats(
         assert numbers[-1] >= stored.count * 2 / 3
 
 
-def test_what_is_no_set_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(CleanplateError, match="is no folder"):
         open_set(tmp_path / "none")
     with pytest.raises(CleanplateError, match="holds no set"):
@@ -153,7 +153,7 @@ def test_what_is_no_set_is_told(tmp_path: Path) -> None:
         open_set(tmp_path)
 
 
-def test_a_shard_that_is_cut_short_is_told(shards: Path, tmp_path: Path) -> None:
+def test_a_truncated_shard_is_named(shards: Path, tmp_path: Path) -> None:
     file = tmp_path / "a.tar"
     whole = (shards / "000000.tar").read_bytes()
     with tarfile.open(shards / "000000.tar") as tar:

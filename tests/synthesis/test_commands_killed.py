@@ -1,4 +1,4 @@
-"""`synth cutouts` and `synth depth` killed for real, again and again: the same command goes on."""
+"""`synth cutouts` and `synth depth` killed again and again: the same command resumes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
-from synthesis.test_cutting import figure, stripes
-from synthesis.test_teaching import mean_colour
+from synthesis.test_cutout_extraction import figure, stripes
+from synthesis.test_depth_estimators import mean_colour
 
 COUNT = 24
 

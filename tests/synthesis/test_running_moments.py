@@ -1,4 +1,4 @@
-"""Moments: equal to numpy on the whole stack, exact, and indifferent to how work is shared."""
+"""Running moments: equal to numpy on the whole stack, exact, in any order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures in Blender itself; skipped where the extra `render` is not installed."""
+"""Subjects in Blender itself; skipped without the extra `render`."""
 
 from __future__ import annotations
 

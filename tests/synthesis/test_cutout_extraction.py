@@ -1,4 +1,4 @@
-"""Subjects out of their pictures: shapes whose place, size and colour are known by hand."""
+"""Extraction of cutouts: shapes with known place, size and colour."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_black_subjects_and_hard_edges_tell_nothing():
     assert unmix_background(mixed(stripes((90, 90)), hard, 0), hard).background is None
 
 
-def test_the_scene_leaves_the_rim_of_a_masked_photograph():
+def test_the_background_is_removed_from_the_edge_of_a_masked_photograph():
     """A red disc before a green wall: rims are yellowish in the photograph, red in the cutout."""
     alpha = disc((100, 100), (50, 50), 30, soft=8)
     red, green = (np.full((100, 100, 3), c, np.uint8) for c in ((200, 30, 20), (20, 180, 40)))
@@ -113,7 +113,7 @@ def test_rendered_cutouts_mixed_on_purpose(shared: Path):
 # Mattes
 
 
-def test_specks_and_haze_go_and_faint_rims_stay():
+def test_specks_and_noise_are_removed_and_faint_edges_kept():
     alpha = disc((100, 100), (40, 50), 25, soft=10)
     dirty = alpha.copy()
     dirty[5:8, 90:93] = 1.0

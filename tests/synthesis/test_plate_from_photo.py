@@ -1,4 +1,4 @@
-"""From a photograph to a plate: numbers that can be followed from pixel to millimetre."""
+"""Plates from photographs: values followed from pixel to millimetre."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cleanplate.synthesis.ingest.plate_from_photo import (
     existing_depth,
     write_plate_from_photo,
 )
-from synthesis import worlds
+from synthesis import known_scenes
 
 
 class Known:
@@ -48,7 +48,7 @@ class Known:
         return self.plane[np.ix_(rows, columns)]
 
 
-def photo(path: Path, size: tuple[int, int] = (worlds.HEIGHT, worlds.WIDTH)) -> Path:
+def photo(path: Path, size: tuple[int, int] = (known_scenes.HEIGHT, known_scenes.WIDTH)) -> Path:
     path.parent.mkdir(exist_ok=True)
     picture = np.random.default_rng(5).integers(0, 256, (*size, 3)).astype(np.uint8)
     write_image(path, picture)
@@ -109,7 +109,7 @@ def test_scale_and_shift_do_not_matter(scale, shift, near, reach, seed):
 @pytest.mark.parametrize(
     ("plane", "convention", "message"),
     [
-        (np.full((4, 4), 3.0), "disparity", "same depth everywhere"),
+        (np.full((4, 4), 3.0), "disparity", "output is constant"),
         (np.full((4, 4), np.nan), "disparity", "nowhere a number"),
         (np.full((4, 4), -1.0), "metric", "no depth"),
     ],
@@ -168,11 +168,11 @@ def test_focal_length_from_an_angle():
 
 # The plate
 
-FOV = math.degrees(2 * math.atan(worlds.WIDTH / 2 / worlds.FOCAL))
+FOV = math.degrees(2 * math.atan(known_scenes.WIDTH / 2 / known_scenes.FOCAL))
 
 
-def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
-    room = worlds.room()
+def test_a_metric_estimate_of_a_known_room(tmp_path: Path):
+    room = known_scenes.room()
     teacher = Known(1 / room.disparity, "metric")
     made = write_plate_from_photo(
         photo(tmp_path / "in" / "a.png"), teacher, tmp_path / "out", PhotoSettings(fov=FOV)
@@ -180,9 +180,9 @@ def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
     assert made["files"] == ["a.png", "a.json", "a_depth.png"]
     plate = PlateFolder.open(tmp_path / "out")[0]
     assert np.abs(1 / plate.disparity - 1 / room.disparity).max() <= 0.00051, "half a millimetre"
-    assert plate.camera.height == pytest.approx(worlds.EYE, rel=2e-3)
-    assert plate.camera.pitch == pytest.approx(worlds.PITCH, abs=2e-3)
-    assert plate.camera.intrinsics.fx == pytest.approx(worlds.FOCAL, abs=1e-3)
+    assert plate.camera.height == pytest.approx(known_scenes.EYE, rel=2e-3)
+    assert plate.camera.pitch == pytest.approx(known_scenes.PITCH, abs=2e-3)
+    assert plate.camera.intrinsics.fx == pytest.approx(known_scenes.FOCAL, abs=1e-3)
     assert plate.points is not None, "subjects can stand in it"
     metadata = json.loads((tmp_path / "out" / "a.json").read_text(encoding="utf-8"))
     assert metadata["depth_from"]["assumed"] == []
@@ -192,13 +192,13 @@ def test_a_metric_teacher_of_a_known_room(tmp_path: Path):
 
 def test_relative_disparity_of_a_known_room(tmp_path: Path):
     """With its two true distances given, a room comes out true; with a height too."""
-    room = worlds.room()
+    room = known_scenes.room()
     low, high = np.percentile(room.disparity, [1, 99])
     teacher = Known(room.disparity * 7 - 3, "disparity")
     given_both = PhotoSettings(near=1 / high, far=1 / low, fov=FOV)
     source = photo(tmp_path / "in" / "a.png")
     made = write_plate_from_photo(source, teacher, tmp_path / "both", given_both)
-    assert made["camera_height"] == pytest.approx(worlds.EYE, rel=2e-3)
+    assert made["camera_height"] == pytest.approx(known_scenes.EYE, rel=2e-3)
     assert made["depth_from"]["assumed"] == []
     assert made["depth_from"]["near_m"] == 1 / high
     tall = PhotoSettings(near=1 / high, far=1 / low, fov=FOV, camera_height=3.0)
@@ -206,11 +206,11 @@ def test_relative_disparity_of_a_known_room(tmp_path: Path):
     assert made["camera_height"] == 3.0
     doubled = read_depth(tmp_path / "tall" / "a_depth.png")
     once = read_depth(tmp_path / "both" / "a_depth.png")
-    assert np.allclose(doubled, once * 3 / worlds.EYE, rtol=3e-3)
+    assert np.allclose(doubled, once * 3 / known_scenes.EYE, rtol=3e-3)
 
 
 def test_what_was_assumed_is_said(tmp_path: Path):
-    room = worlds.room()
+    room = known_scenes.room()
     teacher = Known(room.disparity, "disparity")
     source = photo(tmp_path / "in" / "a.png")
     unseen = write_plate_from_photo(source, teacher, tmp_path / "a", PhotoSettings())
@@ -241,7 +241,7 @@ def test_what_a_person_wrote_stays(tmp_path: Path):
     mine = {"fx": 300.0, "fy": 300.0, "cx": 160.0, "cy": 120.0, "pitch": -0.2, "license": "MIT",
             "camera_height": 3.0, "note": "measured"}  # fmt: skip
     (tmp_path / "a.json").write_text(json.dumps(mine), encoding="utf-8")
-    teacher = Known(1 / worlds.room().disparity, "metric")
+    teacher = Known(1 / known_scenes.room().disparity, "metric")
     credit = {"license": "CC0-1.0", "source": "a drawer"}
     made = write_plate_from_photo(source, teacher, None, PhotoSettings(fov=20, credit=credit))
     metadata = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
@@ -250,18 +250,18 @@ def test_what_a_person_wrote_stays(tmp_path: Path):
     assert metadata["depth_from"]["estimated"] == ["width", "height", "depth_convention"]
     assert made["depth_from"]["scaled_to_camera_height"], "a measured height beats a network"
     assert read_depth(tmp_path / "a_depth.png").min() == pytest.approx(
-        2 / worlds.room().disparity.max(), rel=5e-3
+        2 / known_scenes.room().disparity.max(), rel=5e-3
     )
 
 
-def test_a_second_teacher_replaces_what_the_first_estimated(tmp_path: Path):
+def test_a_second_estimator_replaces_the_first_estimate(tmp_path: Path):
     source = photo(tmp_path / "a.png")
-    depth = 1 / worlds.room().disparity
+    depth = 1 / known_scenes.room().disparity
     for scale in (2, 1):
         made = write_plate_from_photo(
             source, Known(depth * scale, "metric"), None, PhotoSettings(fov=FOV)
         )
-        assert made["camera_height"] == pytest.approx(worlds.EYE * scale, rel=2e-3)
+        assert made["camera_height"] == pytest.approx(known_scenes.EYE * scale, rel=2e-3)
 
 
 def test_large_photographs(tmp_path: Path):
@@ -269,7 +269,7 @@ def test_large_photographs(tmp_path: Path):
     source = photo(tmp_path / "in" / "big.PNG", (1200, 2400))
     lens = {"width": 2400, "height": 1200, "fx": 2e3, "fy": 2e3, "cx": 1200, "cy": 600}
     (tmp_path / "in" / "big.json").write_text(json.dumps(lens), encoding="utf-8")
-    teacher = Known(1 / worlds.room().disparity, "metric")
+    teacher = Known(1 / known_scenes.room().disparity, "metric")
     whole = write_plate_from_photo(source, teacher, tmp_path / "whole", PhotoSettings())
     assert teacher.saw == [(1024, 2048, 3)]
     assert whole["files"][0] == "big.png"
@@ -294,7 +294,7 @@ def test_faults_leave_nothing_behind(tmp_path: Path):
     with pytest.raises(CleanplateError, match=r"focal length is not known.*\n.*--fov"):
         write_plate_from_photo(source, wall, tmp_path / "out", PhotoSettings(camera_height=1.5))
     flat = Known(np.full((9, 9), 2.0), "disparity")
-    with pytest.raises(CleanplateError, match="same depth everywhere"):
+    with pytest.raises(CleanplateError, match="output is constant"):
         write_plate_from_photo(source, flat, tmp_path / "out", PhotoSettings())
     assert not (tmp_path / "out").exists()
     assert existing_depth(source) is None

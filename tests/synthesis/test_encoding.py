@@ -1,4 +1,4 @@
-"""Arrays to files: known answers, and what the package's own readers make of them."""
+"""Encoding of arrays: known answers, and the package's own readers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cleanplate.depth.depth_codec import DATASET, encode_disparity
+from cleanplate.formats.encoding import encode_jpeg, encode_png
 from cleanplate.formats.pictures import read_alpha, read_image
-from cleanplate.synthesis.building.encoding import jpeg, levels, png, relative
+from cleanplate.synthesis.building.quantisation import alpha_levels, disparity_levels
 
 DISPARITY = arrays.arrays(
     np.float32,
@@ -44,7 +45,7 @@ def test_millimetres_are_rounded_depth(disparity: np.ndarray):
 @settings(deadline=None, max_examples=50)
 @given(DISPARITY.map(np.nan_to_num))
 def test_relative_disparity_can_be_had_back(disparity: np.ndarray):
-    codes, low, high = relative(disparity)
+    codes, low, high = disparity_levels(disparity)
     assert low == disparity.min()
     assert high == disparity.max()
     back = low + codes / 255 * (high - low)
@@ -52,37 +53,41 @@ def test_relative_disparity_can_be_had_back(disparity: np.ndarray):
 
 
 def test_near_is_bright():
-    codes, low, high = relative(np.array([[0.1, 0.6, 1.1]], np.float32))
+    codes, low, high = disparity_levels(np.array([[0.1, 0.6, 1.1]], np.float32))
     assert codes.tolist() in ([[0, 127, 255]], [[0, 128, 255]])
     assert (low, high) == pytest.approx((0.1, 1.1))
-    flat, _, _ = relative(np.full((2, 2), 0.7, np.float32))
+    flat, _, _ = disparity_levels(np.full((2, 2), 0.7, np.float32))
     assert (flat == 0).all()
 
 
 def test_levels_round():
     plane = np.array([[0, 1, 0.5, 0.1, 0.998, 0.9981]], np.float32)
-    assert levels(plane).tolist() == [[0, 255, 128, 26, 254, 255]]
+    assert alpha_levels(plane).tolist() == [[0, 255, 128, 26, 254, 255]]
 
 
 def test_files_read_back_in_the_right_order_of_colours():
     picture = np.zeros((16, 24, 3), np.uint8)
     picture[:, :8] = (250, 10, 30)
     picture[:, 8:] = (20, 200, 90)
-    assert np.array_equal(read_image(io.BytesIO(png(picture))), picture)
+    assert np.array_equal(read_image(io.BytesIO(encode_png(picture, "fastest"))), picture)
     for full in (False, True):
-        again = read_image(io.BytesIO(jpeg(picture, 95, full_colour=full))).astype(int)
+        again = read_image(io.BytesIO(encode_jpeg(picture, 95, full_colour=full))).astype(int)
         assert np.abs(again - picture)[:, [0, 20]].max() < 6
     deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 109
-    assert np.array_equal(cv2.imdecode(np.frombuffer(png(deep), np.uint8), -1), deep)
+    assert np.array_equal(
+        cv2.imdecode(np.frombuffer(encode_png(deep, "fastest"), np.uint8), -1), deep
+    )
     grey = deep.astype(np.uint8)
-    assert np.array_equal(np.rint(read_alpha(io.BytesIO(png(grey))) * 255), grey)
+    assert np.array_equal(np.rint(read_alpha(io.BytesIO(encode_png(grey, "fastest"))) * 255), grey)
 
 
 def test_full_colour_keeps_thin_lines_of_colour():
     picture = np.full((32, 32, 3), 60, np.uint8)
     picture[:, 15] = (255, 0, 0)
     errors = [
-        np.abs(read_image(io.BytesIO(jpeg(picture, 95, full_colour=full))).astype(int) - picture)
+        np.abs(
+            read_image(io.BytesIO(encode_jpeg(picture, 95, full_colour=full))).astype(int) - picture
+        )
         for full in (False, True)
     ]
     assert errors[1].mean() < 0.6 * errors[0].mean()
@@ -97,5 +102,5 @@ def test_a_mask_is_had_back_from_its_jpeg(seed: int):
     for _ in range(5):
         centre, axes = rng.integers(0, 64, 2).tolist(), rng.integers(1, 20, 2).tolist()
         cv2.ellipse(mask, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
-    again = cv2.imdecode(np.frombuffer(jpeg(mask, 95), np.uint8), -1)
+    again = cv2.imdecode(np.frombuffer(encode_jpeg(mask, 95), np.uint8), -1)
     assert np.array_equal(again > 127, mask > 127)

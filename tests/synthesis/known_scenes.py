@@ -1,4 +1,4 @@
-"""Plates and cutouts whose every pixel is known by hand, without the package's own formulas."""
+"""Plates and cutouts with every pixel known, without the package's own formulas."""
 
 from __future__ import annotations
 
