@@ -54,8 +54,8 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
             out = scratch / f"{preset}-{workers}-{number}"
             rounds[workers].append(built(preset, given, workers, out))
     rates = {
-        workers: statistics.median(one["made"] / one["seconds"] for one in told)
-        for workers, told in rounds.items()
+        workers: statistics.median(one["made"] / one["seconds"] for one in values)
+        for workers, values in rounds.items()
     }
     return {
         "size": given.size,
@@ -64,9 +64,9 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
         "growth from 1 to 2": round(rates[2] / rates[1], 2),
         "CPU ms a sample": {
             f"{workers} workers": round(
-                statistics.median(1000 * one["cpu_seconds"] / one["made"] for one in told), 2
+                statistics.median(1000 * one["cpu_seconds"] / one["made"] for one in values), 2
             )
-            for workers, told in rounds.items()
+            for workers, values in rounds.items()
         },
         "kB a sample": round(rounds[1][0]["bytes"] / rounds[1][0]["samples"] / 1000, 1),
         "memory": rounds[1][0]["memory"],
@@ -88,8 +88,8 @@ def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> di
     call += ["--preset", preset, "--size", given.size, "--workers", str(workers)]
     call += ["--assume-license", "measured, not passed on"]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_what_builders_write_goes_the_quick_way(tmp_path, monkeypatch, form, mti
     entries = [(f"{n:09}.{part}", bytes([n]) * n * 200) for n in range(9) for part in "abc"]
     file = write_tar(tmp_path / "a.tar", entries, form=form, mtime=mtime)
     monkeypatch.setattr(tar_index, "_by_tarfile", None)  # not reached
-    monkeypatch.setattr(tar_index, "_AT_ONCE", 4)  # several rounds
+    monkeypatch.setattr(tar_index, "_HEADERS_AT_ONCE", 4)  # several rounds
     assert contents(file, members(file)) == entries
 
 

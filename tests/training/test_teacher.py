@@ -170,8 +170,8 @@ def test_a_model_from_a_folder(tmp_path: Path, make, size):
         expected[np.ix_(r1, c0)] * (1 - fc) + expected[np.ix_(r1, c1)] * fc
     ) * fr
     assert np.allclose(depth, linear, atol=0.01 * np.ptp(expected))
-    assert estimator.facts["model"] == "model", "no machine's folders"
-    assert estimator.facts["kind"] in {"depth_anything", "dpt"}
+    assert estimator.metadata["model"] == "model", "no machine's folders"
+    assert estimator.metadata["kind"] in {"depth_anything", "dpt"}
 
 
 def test_16_bits_are_seen_as_8(tmp_path: Path):
@@ -222,7 +222,7 @@ def test_conventions_by_configuration():
 def test_the_convention_can_be_given(tmp_path: Path):
     estimator = TransformersDepthEstimator(dpt(tmp_path / "model"), convention="metric")
     assert estimator.convention == "metric"
-    assert estimator.facts["convention"] == "metric"
+    assert estimator.metadata["convention"] == "metric"
 
 
 def test_weights_that_do_not_belong(tmp_path: Path):
