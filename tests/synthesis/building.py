@@ -21,7 +21,9 @@ HEIGHT, WIDTH = 90, 120
 LICENCE = {"license": "CC0-1.0", "source": "drawn by a test"}
 
 
-def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool = True) -> Path:
+def write_assets_folder(
+    folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool = True
+) -> Path:
     """Write `plates/` and `cutouts/`: noise over a slope, and blobs of one colour each."""
     rng = np.random.default_rng(5)
     (folder / "plates").mkdir(parents=True)
@@ -54,12 +56,18 @@ def write_stock(folder: Path, plates: int = 3, cutouts: int = 2, *, depth: bool 
     return folder
 
 
-def order(stock: Path, out: Path, preset: str = "realistic", **changes: Any) -> BuildRequest:
-    """An order for a set of few and small samples."""
+def small_request(
+    asset_folder: Path, out: Path, preset: str = "realistic", **changes: Any
+) -> BuildRequest:
+    """A build request for a set of few and small samples."""
     few: dict[str, Any] = {"count": 12, "shard_size": 5}
     if preset == "assignment":
         few = {"placements": 2, "shard_size": 5}
-    given = {"plates": (stock / "plates",), "cutouts": (stock / "cutouts",), "size": (48, 64)}
+    given = {
+        "plates": (asset_folder / "plates",),
+        "cutouts": (asset_folder / "cutouts",),
+        "size": (48, 64),
+    }
     return BuildRequest(out, preset, **{**given, **few, **changes})
 
 
@@ -77,9 +85,9 @@ def unfinished(out: Path) -> list[str]:
     return [f.name for f in out.rglob(".*") if f.name != ".lock"]
 
 
-def command(stock: Path, out: Path, *more: str) -> list[str]:
-    """The real command, on the stock's folders."""
-    own = ["--plates", str(stock / "plates"), "--cutouts", str(stock / "cutouts")]
+def command(asset_folder: Path, out: Path, *more: str) -> list[str]:
+    """The real command, on the asset_folder's folders."""
+    own = ["--plates", str(asset_folder / "plates"), "--cutouts", str(asset_folder / "cutouts")]
     return [sys.executable, "-m", "cleanplate", "synth", "build", "-o", str(out), *own, *more]
 
 

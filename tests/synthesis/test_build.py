@@ -27,14 +27,21 @@ from cleanplate.synthesis.building.local_engine import run_here, run_local
 from cleanplate.synthesis.building.plan import read_plan
 from cleanplate.synthesis.building.presets import PRESETS
 from cleanplate.synthesis.building.shard_job import Job, make_shard, sampler_of
-from tests.synthesis.building import command, digests, order, run, unfinished, write_stock
+from tests.synthesis.building import (
+    command,
+    digests,
+    run,
+    small_request,
+    unfinished,
+    write_assets_folder,
+)
 
 SIZE = (48, 64)
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stock(tmp_path_factory.mktemp("stock"))
+def asset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_assets_folder(tmp_path_factory.mktemp("asset_folder"))
 
 
 def members(out: Path) -> dict[str, dict[str, bytes]]:
@@ -49,11 +56,15 @@ def members(out: Path) -> dict[str, dict[str, bytes]]:
     return found
 
 
-def test_a_shard_holds_what_the_composer_makes(stock: Path, tmp_path: Path):
+def test_a_shard_holds_what_the_composer_makes(asset_folder: Path, tmp_path: Path):
     settings = CompositorSettings(identical_share=0.2)
-    outcome = build(order(stock, tmp_path / "set", settings=settings, seed=9), run_here)
+    outcome = build(
+        small_request(asset_folder, tmp_path / "set", settings=settings, seed=9), run_here
+    )
     assert (outcome.samples, outcome.made, outcome.shards) == (12, 12, 3)
-    composer = Composer.from_folders(stock / "plates", stock / "cutouts", seed=9, settings=settings)
+    composer = Composer.from_folders(
+        asset_folder / "plates", asset_folder / "cutouts", seed=9, settings=settings
+    )
     found = members(tmp_path / "set")
     assert sorted(found) == [f"{index:09}" for index in range(12)]
     subjects = 0
@@ -81,9 +92,9 @@ def test_a_shard_holds_what_the_composer_makes(stock: Path, tmp_path: Path):
     assert subjects > 5
 
 
-def test_manifests_and_totals_match_the_files(stock: Path, tmp_path: Path):
+def test_manifests_and_totals_match_the_files(asset_folder: Path, tmp_path: Path):
     out = tmp_path / "set"
-    outcome = build(order(stock, out), run_here)
+    outcome = build(small_request(asset_folder, out), run_here)
     files = digests(out)
     total = 0
     for shard in range(3):
@@ -102,20 +113,26 @@ def test_manifests_and_totals_match_the_files(stock: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
-def test_many_workers_make_the_same_bytes_as_one_process(stock: Path, tmp_path: Path, preset: str):
-    build(order(stock, tmp_path / "one", preset), run_here)
+def test_many_workers_make_the_same_bytes_as_one_process(
+    asset_folder: Path, tmp_path: Path, preset: str
+):
+    build(small_request(asset_folder, tmp_path / "one", preset), run_here)
     made: list[int] = []
     watch = BuildProgress(on_progress=made.append)
-    outcome = build(order(stock, tmp_path / "three", preset), partial(run_local, workers=3), watch)
+    outcome = build(
+        small_request(asset_folder, tmp_path / "three", preset),
+        partial(run_local, workers=3),
+        watch,
+    )
     assert digests(tmp_path / "one") == digests(tmp_path / "three")
     assert made[-1] <= outcome.samples
     assert outcome.memory[-1]["samples"] == outcome.samples
     assert outcome.cpu_seconds > 0
 
 
-def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
+def test_an_assignment_on_disk(asset_folder: Path, tmp_path: Path):
     out = tmp_path / "set"
-    build(order(stock, out, "assignment"), run_here)
+    build(small_request(asset_folder, out, "assignment"), run_here)
     names = [f"{index:06}.jpg" for index in range(3 * 2 * 2 * 2)]
     for folder in ("bg", "fg_bg", "mask", "depth"):
         assert sorted(file.name for file in (out / folder).iterdir()) == names
@@ -144,11 +161,15 @@ def test_an_assignment_on_disk(stock: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
-def test_data_whose_manifest_cannot_be_written_is_removed(stock: Path, tmp_path: Path, preset: str):
+def test_data_whose_manifest_cannot_be_written_is_removed(
+    asset_folder: Path, tmp_path: Path, preset: str
+):
     """A disk may be full just then. A folder in the record's place refuses it as surely."""
     out = tmp_path / "set"
     (out / "records" / "000000.json" / "in the way").mkdir(parents=True)
-    plan, plates, cutouts = make_plan(order(stock, out, preset), None, lambda numbers: numbers)
+    plan, plates, cutouts = make_plan(
+        small_request(asset_folder, out, preset), None, lambda numbers: numbers
+    )
     job = Job(out, plan, plates.files, cutouts.files)
     with pytest.raises(CleanplateError, match=r"000000\.json"):
         make_shard(job, 0, lambda _: None)
@@ -158,10 +179,12 @@ def test_data_whose_manifest_cannot_be_written_is_removed(stock: Path, tmp_path:
     assert make_shard(job, 0, lambda _: None).samples == 5
 
 
-def test_an_assignments_pictures_fit_together(stock: Path, tmp_path: Path):
+def test_an_assignments_pictures_fit_together(asset_folder: Path, tmp_path: Path):
     """Against the sampler's own arrays: the frame is the plate but for the mask, code by code."""
     plan, plates, cutouts = make_plan(
-        order(stock, tmp_path, "assignment", size=(72, 72)), None, lambda numbers: numbers
+        small_request(asset_folder, tmp_path, "assignment", size=(72, 72)),
+        None,
+        lambda numbers: numbers,
     )
     sampler = sampler_of(Job(tmp_path, plan, plates.files, cutouts.files))
     for index in range(plan.count):
@@ -186,10 +209,10 @@ def test_an_assignments_pictures_fit_together(stock: Path, tmp_path: Path):
             assert np.abs(metres[inside] - metadata["z"]).max() < 0.15 * metadata["z"]
 
 
-def test_finished_is_finished(stock: Path, tmp_path: Path):
-    build(order(stock, tmp_path), run_here)
+def test_finished_is_finished(asset_folder: Path, tmp_path: Path):
+    build(small_request(asset_folder, tmp_path), run_here)
     before = {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*") if f.name != ".lock"}
-    outcome = build(order(stock, tmp_path), run_here)
+    outcome = build(small_request(asset_folder, tmp_path), run_here)
     assert outcome.made == 0
     assert outcome.samples == 12
     assert {f: f.stat().st_mtime_ns for f in tmp_path.rglob("*") if f.name != ".lock"} == before
@@ -197,8 +220,8 @@ def test_finished_is_finished(stock: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
 @pytest.mark.parametrize("harm", ["shard", "record", "short", "end", "leftover"])
-def test_what_is_missing_is_made_again(stock: Path, tmp_path: Path, preset: str, harm: str):
-    build(order(stock, tmp_path, preset), run_here)
+def test_what_is_missing_is_made_again(asset_folder: Path, tmp_path: Path, preset: str, harm: str):
+    build(small_request(asset_folder, tmp_path, preset), run_here)
     whole = digests(tmp_path)
     record = tmp_path / "records" / "000001.json"
     if harm == "shard" and preset == "realistic":
@@ -216,22 +239,22 @@ def test_what_is_missing_is_made_again(stock: Path, tmp_path: Path, preset: str,
         if preset == "assignment":
             (tmp_path / "mask" / "000006.jpg").write_bytes(b"half")
             (tmp_path / "bg" / "000007.jpg").unlink()
-    outcome = build(order(stock, tmp_path, preset), run_here)
+    outcome = build(small_request(asset_folder, tmp_path, preset), run_here)
     assert outcome.made == (0 if harm in ("leftover", "end") else 5)
     assert digests(tmp_path) == whole
     assert unfinished(tmp_path) == []
 
 
-def test_another_plan_in_the_same_folder(stock: Path, tmp_path: Path):
-    build(order(stock, tmp_path), run_here)
+def test_another_plan_in_the_same_folder(asset_folder: Path, tmp_path: Path):
+    build(small_request(asset_folder, tmp_path), run_here)
     with pytest.raises(CleanplateError, match=r"seed: 0 there, 3 here\n.*\n?.*count|count.*\n.*"):
-        build(order(stock, tmp_path, seed=3, count=13), run_here)
+        build(small_request(asset_folder, tmp_path, seed=3, count=13), run_here)
     with pytest.raises(CleanplateError, match="preset: realistic there, assignment here"):
-        build(order(stock, tmp_path, "assignment"), run_here)
+        build(small_request(asset_folder, tmp_path, "assignment"), run_here)
 
 
 def test_an_asset_that_changes_on_the_way(tmp_path: Path):
-    stock, out = write_stock(tmp_path / "stock"), tmp_path / "set"
+    asset_folder, out = write_assets_folder(tmp_path / "asset_folder"), tmp_path / "set"
 
     def fresh(job, shards, watch):
         """As if each shard were made by a process of its own."""
@@ -242,37 +265,37 @@ def test_an_asset_that_changes_on_the_way(tmp_path: Path):
     def engine(job, shards, watch):
         made = fresh(job, shards, watch)
         yield next(made)
-        for file in (stock / "plates").glob("room?.png"):
+        for file in (asset_folder / "plates").glob("room?.png"):
             file.write_bytes(file.read_bytes() + b" ")
         yield from made
 
     with pytest.raises(CleanplateError, match=r"room\d\.png: has changed since the set"):
-        build(order(stock, out), engine)
+        build(small_request(asset_folder, out), engine)
     assert sorted(f.name for f in out.glob("*.tar")) == ["000000.tar"]
     with pytest.raises(CleanplateError, match="the files of plates/room0 have changed"):
-        build(order(stock, out), run_here)
+        build(small_request(asset_folder, out), run_here)
 
 
 def harmed(folder: Path) -> Path:
-    stock = write_stock(folder)
-    (stock / "plates" / "room1.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
-    (stock / "plates" / "room2_depth.png").unlink()
-    write_image(stock / "cutouts" / "solid.png", np.full((30, 30, 3), 9, np.uint8))
-    (stock / "cutouts" / "blob1.json").write_text(
+    asset_folder = write_assets_folder(folder)
+    (asset_folder / "plates" / "room1.png").write_bytes(b"\x89PNG\r\n\x1a\n no more")
+    (asset_folder / "plates" / "room2_depth.png").unlink()
+    write_image(asset_folder / "cutouts" / "solid.png", np.full((30, 30, 3), 9, np.uint8))
+    (asset_folder / "cutouts" / "blob1.json").write_text(
         json.dumps({"size_m": "tall", "license": "MIT"}), encoding="utf-8"
     )
-    (stock / "cutouts" / "catalogue.json").write_text(
+    (asset_folder / "cutouts" / "catalogue.json").write_text(
         json.dumps({"license": "CC0-1.0"}), encoding="utf-8"
     )
-    return stock
+    return asset_folder
 
 
 def test_unusable_assets_are_named_before_anything_is_made(tmp_path: Path):
-    stock, out = harmed(tmp_path / "stock"), tmp_path / "set"
+    asset_folder, out = harmed(tmp_path / "asset_folder"), tmp_path / "set"
     told = []
     for _ in range(4):
         with pytest.raises(CleanplateError) as caught:
-            build(order(stock, out, "assignment"), run_here)
+            build(small_request(asset_folder, out, "assignment"), run_here)
         told.append(f"{caught.value.file.name}: {caught.value.what}")
         assert [f.name for f in out.iterdir()] == [".lock"]
         for file in caught.value.file.parent.glob(f"{caught.value.file.stem}*"):
@@ -281,13 +304,15 @@ def test_unusable_assets_are_named_before_anything_is_made(tmp_path: Path):
     assert "room2.png: has no depth" in told[1]
     assert "blob1.json: does not have the form" in told[2]
     assert "solid.png: has no alpha" in told[3]
-    assert build(order(stock, out, "assignment"), run_here).samples == 1 * 1 * 2 * 2
+    assert build(small_request(asset_folder, out, "assignment"), run_here).samples == 1 * 1 * 2 * 2
 
 
 def test_bad_ones_are_left_out_on_request(tmp_path: Path):
-    stock, out = harmed(tmp_path / "stock"), tmp_path / "set"
+    asset_folder, out = harmed(tmp_path / "asset_folder"), tmp_path / "set"
     arguments = ["--preset", "assignment", "--size", "64x48", "--placements", "2"]
-    done = run([*command(stock, out, *arguments), "--skip-bad", "--json", "-", "--workers", "0"])
+    done = run(
+        [*command(asset_folder, out, *arguments), "--skip-bad", "--json", "-", "--workers", "0"]
+    )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["samples"] == 1 * 1 * 2 * 2
@@ -300,17 +325,19 @@ def test_bad_ones_are_left_out_on_request(tmp_path: Path):
     for name in names:
         assert f"skipped {name}: " in done.stderr
     assert "no alpha channel" in done.stderr
-    again = build(order(stock, out, "assignment", skip_bad=True, shard_size=8), run_here)
+    again = build(
+        small_request(asset_folder, out, "assignment", skip_bad=True, shard_size=8), run_here
+    )
     assert again.made == 0
 
 
 def test_plain_photos_and_plain_cutouts(tmp_path: Path):
     """A plate without depth is as good as any for the realistic preset; its samples have none."""
-    stock = write_stock(tmp_path / "stock", depth=False)
-    for file in stock.glob("*/*.json"):
+    asset_folder = write_assets_folder(tmp_path / "asset_folder", depth=False)
+    for file in asset_folder.glob("*/*.json"):
         file.unlink()
     out = tmp_path / "set"
-    build(order(stock, out, assume_license="CC0-1.0"), run_here)
+    build(small_request(asset_folder, out, assume_license="CC0-1.0"), run_here)
     for parts in members(out).values():
         assert "plate.jpg" in parts
         assert "alpha.png" in parts
@@ -318,14 +345,14 @@ def test_plain_photos_and_plain_cutouts(tmp_path: Path):
         assert "plate_depth.png" not in parts
 
 
-def test_a_folder_that_is_no_set_is_not_written_into(stock: Path, tmp_path: Path):
+def test_a_folder_that_is_no_set_is_not_written_into(asset_folder: Path, tmp_path: Path):
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     with pytest.raises(CleanplateError, match="is not empty, and holds no set"):
-        build(order(stock, tmp_path), run_here)
+        build(small_request(asset_folder, tmp_path), run_here)
     assert {f.name for f in tmp_path.iterdir()} == {"thesis.txt", ".lock"}
 
 
-def test_one_build_at_a_time(stock: Path, tmp_path: Path):
+def test_one_build_at_a_time(asset_folder: Path, tmp_path: Path):
     with held_alone(tmp_path):
         with shared(tmp_path):
             pass

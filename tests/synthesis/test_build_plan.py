@@ -24,7 +24,7 @@ from cleanplate.synthesis.building.plan import (
     write_plan,
 )
 from cleanplate.synthesis.building.presets import PRESETS
-from tests.synthesis.building import order, write_stock
+from tests.synthesis.building import small_request, write_assets_folder
 
 
 def asset(name: str, sha256: str = "00", kind: str = "") -> PlannedAsset:
@@ -148,12 +148,12 @@ def test_what_differs_is_said(change: dict, told: list[str]):
 
 
 def plan_of(*arguments, **changes) -> Plan:
-    return make_plan(order(*arguments, **changes), None, lambda numbers: numbers)[0]
+    return make_plan(small_request(*arguments, **changes), None, lambda numbers: numbers)[0]
 
 
 def test_a_plan_holds_no_place_of_a_machine_and_does_not_depend_on_one(tmp_path: Path):
-    first = write_stock(tmp_path / "one")
-    second = write_stock(tmp_path / "two" / "deep")
+    first = write_assets_folder(tmp_path / "one")
+    second = write_assets_folder(tmp_path / "two" / "deep")
     plan = plan_of(first, tmp_path / "out")
     assert str(tmp_path) not in plan.text
     assert plan == plan_of(second, tmp_path / "elsewhere")
@@ -162,11 +162,11 @@ def test_a_plan_holds_no_place_of_a_machine_and_does_not_depend_on_one(tmp_path:
 
 
 def test_which_assets_are_taken_follows_from_the_seed(tmp_path: Path):
-    stock = write_stock(tmp_path, plates=9)
+    asset_folder = write_assets_folder(tmp_path, plates=9)
     taken = {}
     for seed in range(6):
-        plan = plan_of(stock, tmp_path, "assignment", plate_count=4, seed=seed)
-        assert plan == plan_of(stock, tmp_path, "assignment", plate_count=4, seed=seed)
+        plan = plan_of(asset_folder, tmp_path, "assignment", plate_count=4, seed=seed)
+        assert plan == plan_of(asset_folder, tmp_path, "assignment", plate_count=4, seed=seed)
         assert plan.count == 4 * 2 * 2 * 2
         taken[seed] = tuple(one.name for one in plan.plates)
         assert taken[seed] == tuple(sorted(taken[seed]))
@@ -174,8 +174,10 @@ def test_which_assets_are_taken_follows_from_the_seed(tmp_path: Path):
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path: Path):
-    stocks = [write_stock(tmp_path / name, plates=2) for name in "ab"]
-    plan = plan_of(stocks[0], tmp_path, plates=tuple(stock / "plates" for stock in stocks))
+    folders = [write_assets_folder(tmp_path / name, plates=2) for name in "ab"]
+    plan = plan_of(
+        folders[0], tmp_path, plates=tuple(asset_folder / "plates" for asset_folder in folders)
+    )
     names = [one.name for one in plan.plates]
     assert names == ["plates/room0", "plates/room1", "plates-2/room0", "plates-2/room1"]
 
@@ -196,18 +198,20 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path):
 )
 def test_an_impossible_request(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(CleanplateError, match=message):
-        plan_of(write_stock(tmp_path), tmp_path / "out", **{"preset": "realistic", **changes})
+        plan_of(
+            write_assets_folder(tmp_path), tmp_path / "out", **{"preset": "realistic", **changes}
+        )
 
 
 def test_a_licence_is_asked_for_and_an_assumed_one_is_marked(tmp_path: Path):
-    stock = write_stock(tmp_path)
-    bare = stock / "plates" / "room1.json"
+    asset_folder = write_assets_folder(tmp_path)
+    bare = asset_folder / "plates" / "room1.json"
     metadata = {
         k: v for k, v in json.loads(bare.read_text(encoding="utf-8")).items() if k != "license"
     }
     bare.write_text(json.dumps(metadata), encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"1 of 3 assets have no licence: .*room1"):
-        plan_of(stock, tmp_path)
-    plan = plan_of(stock, tmp_path, assume_license="CC-BY-4.0")
+        plan_of(asset_folder, tmp_path)
+    plan = plan_of(asset_folder, tmp_path, assume_license="CC-BY-4.0")
     assert [one.credit.assumed for one in plan.plates] == [False, True, False]
     assert plan.plates[1].credit.licenses == ("CC-BY-4.0",)

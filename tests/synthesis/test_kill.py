@@ -24,10 +24,10 @@ from tests.synthesis.building import (
     command,
     digests,
     environment,
-    order,
     run,
+    small_request,
     unfinished,
-    write_stock,
+    write_assets_folder,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
@@ -36,7 +36,7 @@ SHAPE = {
     "realistic": (["--count", "150"], {"count": 150}),
     "assignment": (["--preset", "assignment", "--placements", "40"], {"placements": 40}),
 }
-"""Sets of about a second's work in ten pieces: as the command says it, and as an order does."""
+"""Sets of about a second's work in ten shards: as the command and as a build request."""
 SIZE = (["--size", "160x128", "--shard-size", "15"], {"size": (128, 160), "shard_size": 15})
 PIECES = {"realistic": 10, "assignment": 32}
 
@@ -46,25 +46,27 @@ def arguments(preset: str, *more: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stock(tmp_path_factory.mktemp("stock"))
+def asset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_assets_folder(tmp_path_factory.mktemp("asset_folder"))
 
 
 @pytest.fixture(scope="module")
-def whole(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def whole(
+    asset_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, str]]:
     """Digests of sets that nothing interrupted, made in this process."""
     found = {}
     for preset, (_, shape) in SHAPE.items():
         out = tmp_path_factory.mktemp(preset)
-        build(order(stock, out, preset, **{**shape, **SIZE[1]}), run_here)
+        build(small_request(asset_folder, out, preset, **{**shape, **SIZE[1]}), run_here)
         found[preset] = digests(out)
     return found
 
 
-def started(stock: Path, out: Path, *more: str) -> subprocess.Popen[str]:
+def started(asset_folder: Path, out: Path, *more: str) -> subprocess.Popen[str]:
     """The command at the head of a process group of its own, as under a shell."""
     return subprocess.Popen(
-        command(stock, out, *more),
+        command(asset_folder, out, *more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -103,7 +105,7 @@ def wait_for_life(process: subprocess.Popen[str], out: Path) -> bool:
 
 @pytest.mark.parametrize(("preset", "workers"), [("realistic", "3"), ("assignment", "1")])
 def test_killed_again_and_again(
-    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, workers: str
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, workers: str
 ):
     """The whole group by SIGKILL, at random moments; then the same command, left alone."""
     out, draw = tmp_path / "set", random.Random(7)
@@ -115,7 +117,7 @@ def test_killed_again_and_again(
         if (out / "dataset.json").exists():  # it was faster than the kills: from the beginning
             shutil.rmtree(out)
             out.mkdir()
-        process = started(stock, out, *arguments(preset, "--workers", workers))
+        process = started(asset_folder, out, *arguments(preset, "--workers", workers))
         if wait_for_life(process, out):
             time.sleep(draw.uniform(0, 0.25))
         if process.poll() is None:
@@ -133,7 +135,7 @@ def test_killed_again_and_again(
         assert not (out / "dataset.json").exists() or records == PIECES[preset]
     assert killed >= 3
     assert halves, "no kill met a file that was being written"
-    done = run(command(stock, out, *arguments(preset, "--workers", workers)))
+    done = run(command(asset_folder, out, *arguments(preset, "--workers", workers)))
     assert done.returncode == 0, done.stderr
     assert digests(out) == whole[preset]
     assert unfinished(out) == []
@@ -141,12 +143,12 @@ def test_killed_again_and_again(
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
 def test_a_worker_killed_alone_is_replaced(
-    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path
 ):
     """As a system short of memory does; the build neither hangs nor fails."""
     out = tmp_path / "set"
     out.mkdir()
-    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    process = started(asset_folder, out, *arguments("realistic", "--workers", "2"))
     kills = 0
     while kills < 3 and process.poll() is None:
         workers, made = children(process), len(list(out.glob("records/[0-9]*.json")))
@@ -164,9 +166,11 @@ def test_a_worker_killed_alone_is_replaced(
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
-def test_workers_that_always_die_are_given_up(stock: Path, tmp_path: Path):
+def test_workers_that_always_die_are_given_up(asset_folder: Path, tmp_path: Path):
     out = tmp_path / "set"
-    process = started(stock, out, *arguments("realistic", "--workers", "1", "--shard-size", "150"))
+    process = started(
+        asset_folder, out, *arguments("realistic", "--workers", "1", "--shard-size", "150")
+    )
     while process.poll() is None:
         for worker in children(process):
             with suppress(ProcessLookupError):
@@ -183,8 +187,8 @@ def test_workers_that_die_before_they_have_begun_are_given_up(tmp_path: Path):
 
     With a plan larger than a pipe holds (64 KB), the build once waited for ever.
     """
-    stock = write_stock(tmp_path / "stock")
-    metadata = stock / "plates" / "room0.json"
+    asset_folder = write_assets_folder(tmp_path / "asset_folder")
+    metadata = asset_folder / "plates" / "room0.json"
     metadata.write_text(
         json.dumps({**json.loads(metadata.read_text(encoding="utf-8")), "source": "x" * 300_000}),
         encoding="utf-8",
@@ -195,8 +199,8 @@ from pathlib import Path
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_local
-from tests.synthesis.building import order
-wanted = order(Path({str(stock)!r}), Path({str(tmp_path / "set")!r}))
+from tests.synthesis.building import small_request
+wanted = small_request(Path({str(asset_folder)!r}), Path({str(tmp_path / "set")!r}))
 try:
     build(wanted, partial(run_local, workers=2))
 except CleanplateError as error:
@@ -220,17 +224,17 @@ except CleanplateError as error:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
 def test_orphans_end_with_their_build(
-    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path
 ):
     """The build alone is killed; a new one waits until the last worker has gone."""
     out = tmp_path / "set"
     out.mkdir()
-    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    process = started(asset_folder, out, *arguments("realistic", "--workers", "2"))
     assert wait_for_life(process, out)
     while not (orphans := children(process)):
         time.sleep(0.01)
     process.kill()
-    done = run(command(stock, out, *arguments("realistic", "--workers", "2")))
+    done = run(command(asset_folder, out, *arguments("realistic", "--workers", "2")))
     assert done.returncode == 0, done.stderr
     assert digests(out) == whole["realistic"]
     assert not any(alive(orphan) for orphan in orphans)
@@ -254,10 +258,12 @@ def interrupt(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("preset", ["realistic", "assignment"])
-def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str):
+def test_control_c(
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str
+):
     out = tmp_path / "set"
     out.mkdir()
-    process = started(stock, out, *arguments(preset, "--workers", "2"))
+    process = started(asset_folder, out, *arguments(preset, "--workers", "2"))
     while not list(out.glob("records/[0-9]*.json")) and process.poll() is None:
         time.sleep(0.005)
     interrupt(process)
@@ -266,15 +272,15 @@ def test_control_c(stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
     if preset == "assignment":
         chunks = len(list(out.glob("records/*.json")))
         assert len(list(out.glob("mask/*"))) == chunks * 15, "nothing of an unfinished chunk"
-    assert run(command(stock, out, *arguments(preset, "--workers", "0"))).returncode == 0
+    assert run(command(asset_folder, out, *arguments(preset, "--workers", "0"))).returncode == 0
     assert digests(out) == whole[preset]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds workers in /proc")
-def test_control_c_while_workers_still_import(stock: Path, tmp_path: Path):
+def test_control_c_while_workers_still_import(asset_folder: Path, tmp_path: Path):
     out = tmp_path / "set"
     out.mkdir()
-    process = started(stock, out, *arguments("realistic", "--workers", "2"))
+    process = started(asset_folder, out, *arguments("realistic", "--workers", "2"))
     while not children(process):
         time.sleep(0.001)
     interrupt(process)
@@ -287,10 +293,10 @@ def small_files() -> None:
 
 
 def test_a_file_that_the_disk_does_not_take(
-    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path
 ):
     out = tmp_path / "set"
-    call = command(stock, out, *arguments("realistic", "--workers", "0"))
+    call = command(asset_folder, out, *arguments("realistic", "--workers", "0"))
     done = run(call, preexec_fn=small_files)
     assert done.returncode == 2
     assert "000000.tar: is larger than the disk allows" in done.stderr
@@ -317,13 +323,13 @@ def small_disk(folder: Path, size: str) -> bool:
     ("preset", "size"), [("realistic", "size=2m"), ("assignment", "size=900k")]
 )
 def test_a_full_disk(
-    stock: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, size: str
+    asset_folder: Path, whole: dict[str, dict[str, str]], tmp_path: Path, preset: str, size: str
 ):
     """A real, small file system: the build says what is full, keeps what it has, and goes on."""
     disk = tmp_path / "disk"
     disk.mkdir()
     out = disk / "set"
-    call = command(stock, out, *arguments(preset, "--workers", "2"))
+    call = command(asset_folder, out, *arguments(preset, "--workers", "2"))
     script = f"""
 import json, sys
 from pathlib import Path

@@ -13,13 +13,16 @@ from cleanplate.errors import CleanplateError, MissingExtraError
 from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
 from cleanplate.synthesis.building.ray_engine import run_ray
-from tests.synthesis.building import digests, order, unfinished, write_stock
+from tests.synthesis.building import digests, small_request, unfinished, write_assets_folder
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"\[ray\]"):
-        build(order(write_stock(tmp_path / "s"), tmp_path / "o"), partial(run_ray, workers=1))
+        build(
+            small_request(write_assets_folder(tmp_path / "s"), tmp_path / "o"),
+            partial(run_ray, workers=1),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +60,9 @@ def descends(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers in /proc")
 def test_a_cluster_makes_the_same_bytes_though_a_worker_is_killed(cluster, tmp_path: Path):
-    stock = write_stock(tmp_path / "stock")
+    asset_folder = write_assets_folder(tmp_path / "asset_folder")
     few = {"count": 160, "shard_size": 40, "size": (128, 160)}
-    build(order(stock, tmp_path / "here", **few), run_here)
+    build(small_request(asset_folder, tmp_path / "here", **few), run_here)
     out, killed = tmp_path / "there", []
 
     def killing(job, shards, watch):
@@ -69,7 +72,7 @@ def test_a_cluster_makes_the_same_bytes_though_a_worker_is_killed(cluster, tmp_p
                 os.kill(killed[0], signal.SIGKILL)
             yield report
 
-    outcome = build(order(stock, out, **few), killing)
+    outcome = build(small_request(asset_folder, out, **few), killing)
     assert killed
     assert outcome.made == 160
     assert digests(out) == digests(tmp_path / "here")
@@ -78,12 +81,12 @@ def test_a_cluster_makes_the_same_bytes_though_a_worker_is_killed(cluster, tmp_p
 
 
 def test_a_persons_mistake_comes_back_as_one(cluster, tmp_path: Path):
-    stock = write_stock(tmp_path / "stock")
+    asset_folder = write_assets_folder(tmp_path / "asset_folder")
 
     def spoiling(job, shards, watch):
-        (stock / "cutouts" / "blob0.png").unlink()
+        (asset_folder / "cutouts" / "blob0.png").unlink()
         return run_ray(job, shards, watch, workers=2)
 
     with pytest.raises(CleanplateError, match=r"blob0\.png"):
-        build(order(stock, tmp_path / "set"), spoiling)
+        build(small_request(asset_folder, tmp_path / "set"), spoiling)
     assert unfinished(tmp_path / "set") == []

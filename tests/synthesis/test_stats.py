@@ -22,27 +22,27 @@ from cleanplate.synthesis.inspection.stats import SkippedSample, measure_set
 from cleanplate.synthesis.inspection.stats_document import as_document, as_markdown
 from cleanplate.synthesis.inspection.stats_report import JSON, write_report
 from cleanplate.synthesis.inspection.stored_set import open_set
-from tests.synthesis.building import order, run, write_stock
+from tests.synthesis.building import run, small_request, write_assets_folder
 from tests.synthesis.test_build import members
 
 FOLDERS = ("bg", "fg_bg", "mask", "depth")
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stock(tmp_path_factory.mktemp("stock"))
+def asset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_assets_folder(tmp_path_factory.mktemp("asset_folder"))
 
 
 @pytest.fixture(scope="module")
-def shards(stock: Path) -> Path:
-    build(order(stock, stock / "shards"), run_here)
-    return stock / "shards"
+def shards(asset_folder: Path) -> Path:
+    build(small_request(asset_folder, asset_folder / "shards"), run_here)
+    return asset_folder / "shards"
 
 
 @pytest.fixture(scope="module")
-def folders(stock: Path) -> Path:
-    build(order(stock, stock / "folders", "assignment"), run_here)
-    return stock / "folders"
+def folders(asset_folder: Path) -> Path:
+    build(small_request(asset_folder, asset_folder / "folders", "assignment"), run_here)
+    return asset_folder / "folders"
 
 
 def stacks(folder: Path) -> dict[str, np.ndarray]:

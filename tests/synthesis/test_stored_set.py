@@ -19,24 +19,24 @@ from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
 from cleanplate.synthesis.inspection.stored_part import StoredPart, as_millimetres
 from cleanplate.synthesis.inspection.stored_set import StoredSample, StoredSet, open_set
-from tests.synthesis.building import order, write_stock
+from tests.synthesis.building import small_request, write_assets_folder
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stock(tmp_path_factory.mktemp("stock"))
+def asset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_assets_folder(tmp_path_factory.mktemp("asset_folder"))
 
 
 @pytest.fixture(scope="module")
-def shards(stock: Path) -> Path:
-    build(order(stock, stock / "shards"), run_here)
-    return stock / "shards"
+def shards(asset_folder: Path) -> Path:
+    build(small_request(asset_folder, asset_folder / "shards"), run_here)
+    return asset_folder / "shards"
 
 
 @pytest.fixture(scope="module")
-def folders(stock: Path) -> Path:
-    build(order(stock, stock / "folders", "assignment"), run_here)
-    return stock / "folders"
+def folders(asset_folder: Path) -> Path:
+    build(small_request(asset_folder, asset_folder / "folders", "assignment"), run_here)
+    return asset_folder / "folders"
 
 
 def every(stored: StoredSet) -> list[StoredSample]:
