@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate.markdown_table import markdown_table
-from cleanplate.training.networks.seed_net import Decoder, SeedNet
+from cleanplate.training.networks.seed_net import DecoderBlock, SeedNet
 
 
 def network_rows(size: int = 128) -> list[tuple[str, tuple[int, ...], int]]:
@@ -19,7 +19,7 @@ def network_rows(size: int = 128) -> list[tuple[str, tuple[int, ...], int]]:
         rows.append((type(module).__name__, tuple(output.shape[1:]), own))
 
     for module in model.modules():
-        if not isinstance(module, nn.Sequential | Decoder | SeedNet):
+        if not isinstance(module, nn.Sequential | DecoderBlock | SeedNet):
             module.register_forward_hook(note)
     with torch.inference_mode():
         model(torch.rand(1, 3, size, size), torch.rand(1, 3, size, size))

@@ -17,10 +17,9 @@ from cleanplate.models import PLATE_DEPTH, SUBJECT_DEPTH, find_model
 from cleanplate.predict.output.writing import Writing
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
-
-from .conftest import Pair
-from .test_subject_depth import both
-from .tiny_model import write_model
+from tests.predict.conftest import Pair
+from tests.predict.geometry.test_subject_depth import both
+from tests.predict.tiny_model import write_model
 
 OF_NO_DEPTH = ("alpha", "foreground", "shadow", "plate")
 

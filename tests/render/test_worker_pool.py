@@ -20,8 +20,7 @@ from cleanplate.cli.synth.render_command import command
 from cleanplate.errors import install_command
 from cleanplate.render import worker_pool
 from cleanplate.render.worker_pool import RenderRequest
-
-from .library import OUTDOORS, THINGS, write_catalogues
+from tests.render.library import OUTDOORS, THINGS, write_catalogues
 
 SOURCE = Path(worker_pool.__file__).parent.parent.parent
 PLAYED = """\

@@ -21,7 +21,7 @@ from studies.seed.paper import write
 from studies.seed.results import FOLDER, Results, take_over
 from studies.seed.settings import REPORT, SCALES, SOUND
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "studies" / "seed.md"
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")

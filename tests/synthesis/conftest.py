@@ -11,7 +11,7 @@ import pytest
 from cleanplate.synthesis import CompositorSettings
 from cleanplate.synthesis.building.build import build
 from cleanplate.synthesis.building.local_engine import run_here
-from tests.synthesis.building import small_request, write_assets_folder
+from tests.synthesis.small_sets import small_request, write_assets_folder
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from cleanplate.training.data.batch import collate, relative
 from cleanplate.training.image_logging import COLUMNS, picture_grid
 from cleanplate.training.json_log import read_log
 from cleanplate.training.networks import NETWORKS, NetworkRecipe, PairNetwork, Prediction
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.training import recipe_json, recipes
 from cleanplate.training.data import sample_schedule
 from cleanplate.training.recipes import RECIPES, Stage
-from training.discs import tiny_recipe
+from tests.training.discs import tiny_recipe
 
 
 def chosen(*fields: str) -> recipes.Recipe:

@@ -24,7 +24,7 @@ from cleanplate.synthesis.procedural.procedural_files import write_assets
 from cleanplate.training.checkpoint import read_checkpoint
 from cleanplate.training.json_log import read_log
 from cleanplate.training.recipes import RECIPES, DataRecipe
-from training.test_stored import write_shards
+from tests.training.data.test_stored_samples import write_shards
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
 
