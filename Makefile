@@ -17,7 +17,7 @@ PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 .DEFAULT_GOAL := help
 .PHONY: help demo test render lint types contracts surface bench mutation study hero docs diagram data size clean python
 
-help:  ## This list
+help:  ## List the targets
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,11 +34,11 @@ test: $(FULL)/.ready  ## Install everything and run the tests; ARGS go to pytest
 render: $(RENDER)/.ready  ## Install Blender (Python 3.11, 400 MB) and run the tests of rendering
 	$(RENDER)/bin/python -m pytest tests/render $(ARGS)
 
-lint: $(FULL)/.ready  ## Style of the code
+lint: $(FULL)/.ready  ## Check style and format of the code
 	$(FULL)/bin/ruff check .
 	$(FULL)/bin/ruff format --check .
 
-types: $(FULL)/.ready  ## Types, strictly
+types: $(FULL)/.ready  ## Check types (mypy --strict)
 	$(FULL)/bin/mypy $(ARGS)
 
 contracts: $(FULL)/.ready  ## Check the import contracts: which package may import which
@@ -47,16 +47,16 @@ contracts: $(FULL)/.ready  ## Check the import contracts: which package may impo
 surface: $(FULL)/.ready  ## Write the inventory of public names, after an intended change
 	$(FULL)/bin/python tests/test_api_surface.py
 
-bench: $(FULL)/.ready  ## Speed and memory on this machine, as ratios within one run
+bench: $(FULL)/.ready  ## Measure speed and memory on this machine, as ratios within one run
 	$(FULL)/bin/python -m benchmarks --json out/bench.json $(ARGS)
 
 mutation: $(FULL)/.ready  ## Read 10,000 damaged pictures and as many depth files; each must be read or refused
 	$(FULL)/bin/python -m tests.mutation $(ARGS)
 
-study: $(FULL)/.ready  ## The study of the 2020 report on two cores, in hours; killed, it goes on
+study: $(FULL)/.ready  ## Run the study of the 2020 report on two cores, in hours; can be resumed
 	$(FULL)/bin/python -m studies.seed run --scale small $(ARGS)
 
-hero: $(BASE)/.ready  ## Draw the README's first picture with the shipped model
+hero: $(BASE)/.ready  ## Make the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
 
 docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site, site/; checks links
@@ -66,19 +66,19 @@ docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site,
 diagram: $(DOCS)/.ready  ## Draw the packages and the data flow anew, docs/images/packages.svg
 	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram
 
-data:  ## Unpack the rendered plates and cutouts that come with the project, into data/generated/
+data:  ## Unpack the rendered plates and cutouts of the repository into data/generated/
 	mkdir -p data/generated
 	for archive in data/*.tar.gz; do tar -xzf "$$archive" -C data/generated || exit 1; done
 	@ls -d data/generated/*
 
-size: $(BASE)/.ready  ## Megabytes that the base install brings
+size: $(BASE)/.ready  ## Print the size of the base install in megabytes
 	$(BASE)/bin/python benchmarks/size.py
 
 clean:  ## Remove what these targets made
 	rm -rf $(BASE) $(FULL) $(RENDER) $(DOCS) demo site build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# A stamp per environment: it is made anew when the requirements change. The installs are
-# editable, so that changes of the code need none.
+# A stamp per environment: it is made again when the requirements change. The installs are
+# editable, so that code changes need no new install.
 
 $(BASE)/.ready: pyproject.toml | python
 	$(PYTHON) -m venv $(BASE)
@@ -91,7 +91,7 @@ $(FULL)/.ready: pyproject.toml constraints.txt | python
 	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[ray,depth-estimator,train]" --group test --group lint --group study
 	@touch $@
 
-# Blender as a module is built for one Python alone, and wants numpy 1: an environment of its own.
+# Blender as a module is built for one Python version and needs numpy 1: a separate environment.
 $(RENDER)/.ready: pyproject.toml | python
 	$(PYTHON) -m venv $(RENDER)
 	$(RENDER)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"

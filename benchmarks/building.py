@@ -1,12 +1,12 @@
-"""How fast sets are built, what a second worker adds, and whether memory stays where it is.
+"""Building of sets: samples per second with one and two workers, and memory over a run.
 
     python benchmarks/building.py                          # procedural plates and cutouts
     python benchmarks/building.py --plates P --cutouts C    # folders in the catalogue's form
     python benchmarks/building.py --count 50000             # memory over a long run
 
-Builds both presets with the real command, everything written, with one worker and with two, in
-turn. Prints JSON: samples a second by the clock, milliseconds of CPU per sample (which a busy
-machine disturbs less), the growth from one worker to two, and the memory of a worker over the run.
+Builds both presets by `cleanplate synth build`, with one worker and with two in turn. Prints JSON:
+samples per second of wall time, milliseconds of CPU time per sample (which other processes disturb
+less), the speed-up of two workers, and the memory of a worker over the run.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
             out = scratch / f"{preset}-{workers}-{number}"
             rounds[workers].append(built(preset, given, workers, out))
     rates = {
-        workers: statistics.median(one["made"] / one["seconds"] for one in told)
-        for workers, told in rounds.items()
+        workers: statistics.median(one["made"] / one["seconds"] for one in values)
+        for workers, values in rounds.items()
     }
     return {
         "size": given.size,
@@ -64,9 +64,9 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
         "growth from 1 to 2": round(rates[2] / rates[1], 2),
         "CPU ms a sample": {
             f"{workers} workers": round(
-                statistics.median(1000 * one["cpu_seconds"] / one["made"] for one in told), 2
+                statistics.median(1000 * one["cpu_seconds"] / one["made"] for one in values), 2
             )
-            for workers, told in rounds.items()
+            for workers, values in rounds.items()
         },
         "kB a sample": round(rounds[1][0]["bytes"] / rounds[1][0]["samples"] / 1000, 1),
         "memory": rounds[1][0]["memory"],
@@ -74,7 +74,7 @@ def measured(preset: str, given: argparse.Namespace, scratch: Path) -> dict[str,
 
 
 def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> dict[str, Any]:
-    """Build a set by the command, and give what it says of it."""
+    """Build a set by the command, and return its JSON."""
     call = [sys.executable, "-m", "cleanplate", "synth", "build", "-o", str(out), "--json", "-"]
     for noun in ("plates", "cutouts"):
         folder = getattr(given, noun)
@@ -88,8 +88,8 @@ def built(preset: str, given: argparse.Namespace, workers: int, out: Path) -> di
     call += ["--preset", preset, "--size", given.size, "--workers", str(workers)]
     call += ["--assume-license", "measured, not passed on"]
     done = subprocess.run(call, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    values: dict[str, Any] = json.loads(done.stdout)
+    return values
 
 
 if __name__ == "__main__":

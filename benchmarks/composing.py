@@ -1,4 +1,4 @@
-"""The compositor, on one core: samples with exact truth and camera effects."""
+"""Compositing on one core: samples with exact truth and camera effects."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ read before long."""
 
 
 def composing(rounds: int) -> list[Row]:
-    """Procedural scenes, so that every machine measures the same work; seconds of one thread.
+    """Measure procedural scenes, the same on every machine, in seconds of one thread.
 
-    `benchmarks/compositor.py` says where they go, and measures folders.
+    `benchmarks/compositor.py` measures the stages, and folders of assets.
     """
     mix = "one mix in linear light (matte.over)"
     threads = cv2.getNumThreads()

@@ -1,11 +1,11 @@
-"""How many samples a second one core composes, and where the time goes.
+"""Compositor profile: samples per second of one core, and the share of each stage.
 
     python benchmarks/compositor.py                        # procedural plates and cutouts
     python benchmarks/compositor.py --plates P --cutouts C  # folders in the catalogue's form
 
 Prints JSON: samples per second of CPU time on one core (median of the repeats, their quartiles),
-and each stage's share. CPU time, not wall time, so that a busy machine disturbs less; assets are
-in memory before the first repeat, as they are in a training run.
+and each stage's share. CPU time, not wall time, because other processes disturb it less; assets
+are in memory before the first repeat, as in a training run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STAGES = {
 
 
 class Stages:
-    """Adds up the time of functions, each less what it spends in another that is counted."""
+    """Sums the time of functions, each without the time in another one that is counted."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""What can go wrong between a plate and its frame, made on purpose, with the truth known."""
+"""Disturbances between a plate and its frame, such as exposure, shift and noise, with truth."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Disturbance(NamedTuple):
 
 
 def disturbances() -> Iterator[Disturbance]:
-    """Yield every row of the table, the undisturbed pair first."""
+    """Yield the disturbances of the table, the undisturbed pair first."""
     yield Disturbance("undisturbed", lambda one, other: one)
     yield from _of_the_light()
     yield from _of_the_camera()
@@ -105,7 +105,7 @@ def _both(one: Sample, change: Callable[[Eight], Eight]) -> Sample:
 
 
 def exposed(picture: Eight, gain: float | tuple[float, float, float]) -> Eight:
-    """Multiply the light, clip and code again in 8 bits, as a camera would."""
+    """Multiply linear light, clip and encode in 8 bits, as a camera does."""
     light = srgb_to_linear(to_float(picture)) * np.asarray(gain, np.float32)
     return to_uint8(linear_to_srgb(np.clip(light, 0, 1)))
 
@@ -118,7 +118,7 @@ def shifted(picture: Eight, pixels: float) -> Eight:
 
 
 def turned(picture: Eight, degrees: float) -> Eight:
-    """Turn about the centre; the edge is repeated."""
+    """Rotate about the centre; the edge is repeated."""
     height, width = picture.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
     return np.asarray(warp(picture, np.vstack([matrix, [0, 0, 1]])), np.uint8)
@@ -184,7 +184,7 @@ def _placed(array: npt.NDArray[Any], scale: float, size: tuple[int, ...]) -> Any
 
 
 def composed(plate: Eight, cutout: Eight, matte: Plane, seed: int) -> Sample:
-    """Stand a cutout in a plate, three quarters as high as it, both with noise of a camera."""
+    """Composite a cutout of three quarters of the plate's height, with camera noise."""
     height, width = plate.shape[:2]
     scale = 0.75 * height / cutout.shape[0]
     scale = min(scale, 0.8 * width / cutout.shape[1])

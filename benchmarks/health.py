@@ -1,4 +1,4 @@
-"""The table of plate health in docs/prediction.md: disturbance, verdict, warnings, matte error.
+"""Table of plate health in docs/prediction.md: disturbance, verdict, warnings, alpha error.
 
     python -m benchmarks.health [PAIRS ...] [--plates FOLDER --cutouts FOLDER --scenes N]
                                 [--only TEXT] [--each] [--model NAME] [--json FILE]
@@ -28,6 +28,7 @@ from benchmarks.disturbances import Disturbance, Sample, composed, disturbances
 from cleanplate import metrics
 from cleanplate.evaluation import find_pairs
 from cleanplate.formats.pictures import read_image, read_rgba, resize, to_float, to_uint8
+from cleanplate.markdown_table import markdown_table
 from cleanplate.predict.predictor import Predictor
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "pairs"
@@ -101,22 +102,24 @@ def composed_pairs(plates: Path, cutouts: Path, count: int) -> Iterator[tuple[st
 def as_markdown(rows: Sequence[Measured]) -> str:
     """One line per disturbance."""
     broken = {(row.disturbance, row.pair) for row in broken_promises(rows)}
-    lines = [
-        "| disturbance | good / usable / wrong | said first, most often | MAD x 1000 | IoU "
-        "| good, but below .8 |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = []
     for name in dict.fromkeys(row.disturbance for row in rows):
         mine = [row for row in rows if row.disturbance == name]
         verdicts = Counter(row.verdict for row in mine)
         said = Counter(_general(row.warnings[0]) for row in mine if row.warnings)
         mad, iou = (float(np.median([getattr(row, key) for row in mine])) for key in ("mad", "iou"))
         lines.append(
-            f"| {name} | {verdicts['good']} / {verdicts['usable']} / {verdicts['wrong']} "
-            f"| {said.most_common(1)[0][0] if said else ''} | {1000 * mad:.1f} | {iou:.3f} "
-            f"| {sum((name, row.pair) in broken for row in mine)} |"
+            (
+                name,
+                f"{verdicts['good']} / {verdicts['usable']} / {verdicts['wrong']}",
+                said.most_common(1)[0][0] if said else "",
+                f"{1000 * mad:.1f}",
+                f"{iou:.3f}",
+                str(sum((name, row.pair) in broken for row in mine)),
+            )
         )
-    return "\n".join(lines)
+    titles = "disturbance", "good / usable / wrong", "said first, most often", "MAD x 1000", "IoU"
+    return markdown_table((*titles, "good, but below .8"), lines)
 
 
 def _general(warning: str) -> str:

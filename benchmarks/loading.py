@@ -1,4 +1,4 @@
-"""Reading sets for training: samples as arrays, beside the bare bytes and beside what others do."""
+"""Loading of stored sets for training, compared with reading bytes, webdataset and Pillow."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ Part = Callable[[int, int], Iterable[object]]
 
 
 def loading(rounds: int, scratch: Path) -> list[Row]:
-    """Sets of procedural samples, so that every machine measures the same work; wall seconds.
+    """Measure sets of procedural samples, the same on every machine, in seconds of wall time.
 
-    Ours are read in shuffled order, each sample to all its arrays; the others in the files' order.
+    Cleanplate reads them in shuffled order, each sample to all its arrays; the others in the order
+    of the files.
     """
     require("torch", "train")
     logging.getLogger("cleanplate").setLevel(logging.ERROR)
@@ -92,10 +93,10 @@ def _group(group: str, parts: dict[str, Part], workers: int, rounds: int) -> lis
 
 
 class _Epoch:
-    """A piece of work: worker processes, which stay, read the whole set once.
+    """Read the whole set once in persistent worker processes.
 
-    `cpu_ms` is what a sample cost the workers' processors in the quickest epoch, which others'
-    work on the machine changes less than the time that passed.
+    `cpu_ms` is the workers' CPU time per sample in the fastest epoch, which other processes
+    disturb less than wall time.
     """
 
     def __init__(self, part: Part, workers: int):
@@ -117,7 +118,7 @@ def _reading(part: Part) -> Any:
     from torch.utils.data import IterableDataset, get_worker_info
 
     class Reading(IterableDataset[int]):
-        """Gives the nanoseconds of a processor that each sample cost."""
+        """Yields the nanoseconds of CPU time of each sample."""
 
         def __iter__(self) -> Iterator[int]:
             torch.set_num_threads(1)

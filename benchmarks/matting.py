@@ -1,4 +1,4 @@
-"""One frame against its plate: the shipped network, the seed's network and the baselines."""
+"""Time of one frame: the shipped network, SeedNet and the baselines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks import floors
+from benchmarks import hardware_limits
 from benchmarks.timing import Row, rows, side_by_side
 from cleanplate.evaluation import BASELINES
 from cleanplate.formats.pictures import read_image, resize, to_float
@@ -26,10 +26,10 @@ Work = dict[str, Callable[[], object]]
 
 
 def matting(pair: tuple[Path, Path], model: Model, threads: int, rounds: int) -> list[Row]:
-    """Rows at 256 x 256, 512 x 384 and 128 x 128, where SeedNet takes part."""
+    """Measure at 256 x 256, 512 x 384 and, with SeedNet too, 128 x 128."""
     cv2.setNumThreads(threads)
     plate, frame = (read_image(path) for path in pair)
-    flops = floors.peak(threads)
+    flops = hardware_limits.peak(threads)
     made: list[Row] = []
     for height, width in ((256, 256), (384, 512), (128, 128)):
         size = (height, width)
@@ -42,7 +42,7 @@ def matting(pair: tuple[Path, Path], model: Model, threads: int, rounds: int) ->
             f"One frame at {width} x {height}, {threads} threads",
             taken,
             CACHED,
-            floors={
+            lower_bounds={
                 name: (2 * count / flops, f"{count / 1e9:.2f} GMAC at a matrix product's peak")
                 for name, count in counts.items()
                 if count
@@ -66,14 +66,14 @@ def _work(plate: Any, frame: Any, model: Model, threads: int) -> Work:
 
 
 def _counts(model: Model, size: tuple[int, int]) -> dict[str, int]:
-    plate, frame = floors.pair_multiplications(model, size)
+    plate, frame = hardware_limits.pair_multiplications(model, size)
     return {CACHED: frame, WHOLE: plate + frame}
 
 
 def _seednet(size: tuple[int, int], threads: int) -> tuple[Callable[[], object], int]:
-    """The seed's network, both branches for every frame as the report ran it, and its GMAC.
+    """Return SeedNet without a plate cache, as the report ran it, and its multiply-accumulates.
 
-    Random weights, exported by the package as any network is.
+    Random weights, exported as any network.
     """
     from torch import Tensor
 
@@ -89,10 +89,10 @@ def _seednet(size: tuple[int, int], threads: int) -> tuple[Callable[[], object],
             return ()
 
         def compare(self, frame: Tensor, plate: Tensor, _: tuple[Tensor, ...]) -> Prediction:
-            answer: Prediction = self.network(plate, frame)
-            return answer
+            prediction: Prediction = self.network(plate, frame)
+            return prediction
 
     _, graph = build_graphs(Uncached().eval(), {})
     feed = {name: np.full((1, 3, *size), 0.5, np.float32) for name in ("plate", "frame")}
-    running = floors.session(graph, threads)
-    return (lambda: running.run(["alpha"], feed)), floors.multiplications(graph, feed)
+    running = hardware_limits.session(graph, threads)
+    return (lambda: running.run(["alpha"], feed)), hardware_limits.multiplications(graph, feed)

@@ -1,10 +1,10 @@
-"""The evaluation's table for other people's models, on the same pairs by the same code.
+"""Evaluation of other projects' models on the same pairs by the same metrics.
 
     python -m benchmarks.peers PEERS PAIRS [--variant clean ...] [--limit N] [--json FILE]
 
 PEERS is a folder with a `peers.py` whose classes `RVM`, `MediaPipeSelfie` and `TCMonoDepth` have
 `predict(plate, frame) -> {"alpha", "disparity"}` on (H, W, 3) uint8 RGB; their weights lie there
-and are no part of this project. None of them looks at the plate.
+and are no part of this project. None of them uses the plate.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PEERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass
 class Peer:
-    """A peer in the form that `evaluate` asks for."""
+    """Adapter of a peer to `PairPredictor`."""
 
     name: str
     network: Any
@@ -55,7 +55,7 @@ class Peer:
 
 @dataclass
 class PeerScene:
-    """A plate beside a network that ignores it."""
+    """A plate and a network that ignores it."""
 
     network: Any
     plate: Coded

@@ -1,4 +1,4 @@
-"""What a person waits for: fresh processes, from the first instruction to the last file."""
+"""Whole processes: import, help, first prediction, and `predict` at 1080p and 4K."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ LAUNCHER = """
 import json, os, subprocess, sys
 for line in sys.stdin:
     child = subprocess.Popen(json.loads(line), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    told = child.stderr.read().decode()
+    errors = child.stderr.read().decode()
     status, usage = os.wait4(child.pid, 0)[1:]
-    print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss, told]), flush=True)
+    print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss, errors]), flush=True)
 """
 
 
 class Launcher:
-    """A small process that starts the others.
+    """A small process that starts the measured ones.
 
-    A process's peak memory, as the system counts it, begins with that of the one that started
-    it; this one has none to speak of.
+    The system counts the peak memory of a process from that of its parent on; this parent's is
+    small.
     """
 
     def __enter__(self) -> Launcher:
@@ -80,15 +80,15 @@ class Launcher:
         assert pipe_out is not None
         pipe_in.write(json.dumps([sys.executable, *arguments]).encode() + b"\n")
         pipe_in.flush()
-        code, peak, told = json.loads(pipe_out.readline())
+        code, peak, errors = json.loads(pipe_out.readline())
         if code:
-            raise RuntimeError(f"{arguments} ended with {code}:\n{told}")
+            raise RuntimeError(f"{arguments} ended with {code}:\n{errors}")
         return float(peak) * (1 if sys.platform == "darwin" else 1024) / MEGABYTE
 
 
 @dataclass
 class Child:
-    """A process that is started anew each time; keeps the peak memory of each run."""
+    """A command that is started in a new process each time; keeps the peak memory of each run."""
 
     launcher: Launcher
     arguments: list[str]
@@ -99,7 +99,7 @@ class Child:
 
 
 class Codecs:
-    """OpenCV reads the same inputs and writes the same pictures: no more than that."""
+    """Lower bound: OpenCV reads the same inputs and writes the same pictures."""
 
     def __init__(self, inputs: list[Path], folder: Path, scratch: Path):
         self.inputs = inputs
@@ -127,7 +127,7 @@ def _raw(path: Path) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def starting(pair: tuple[Path, Path], model: Model, threads: int, rounds: int) -> list[Row]:
-    """Import, help and the first prediction, against Python and bare ONNX Runtime."""
+    """Measure import, help and the first prediction, against Python and ONNX Runtime alone."""
     python = "Python that does nothing"
     first = {
         python: ["-c", "pass"],
@@ -168,7 +168,7 @@ def _timed(group: str, work: dict[str, list[str]], reference: str, rounds: int) 
 def predicting(
     examples: Path, model: Model, threads: int, rounds: int, scratch: Path
 ) -> tuple[list[Row], dict[str, dict[str, float]]]:
-    """The whole `cleanplate predict` at 1080p and 4K: rows, and seconds by stage."""
+    """Measure `cleanplate predict` at 1080p and 4K: rows, and seconds by stage."""
     ours = "cleanplate predict, every file"
     made: list[Row] = []
     stages: dict[str, dict[str, float]] = {}
@@ -198,7 +198,7 @@ def predicting(
 
 
 def enlarged(examples: Path, folder: Path, size: tuple[int, int]) -> None:
-    """The example pair, cut and enlarged to (H, W), with the grain that a real picture has."""
+    """Crop and enlarge the example pair to (H, W), with added noise as in a real picture."""
     folder.mkdir()
     height, width = size
     for number, name in enumerate(("plate.jpg", "frame.jpg")):

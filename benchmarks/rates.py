@@ -1,4 +1,4 @@
-"""Frames a second, end to end: what a person with a folder of frames gets."""
+"""End-to-end frames per second of `predict` on a folder of frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STARTED = "cleanplate predict --save alpha, once started"
 
 
 def rates(examples: Path, model: Model, threads: int, rounds: int, scratch: Path) -> list[Row]:
-    """Rows at three sizes: seconds for one frame, and frames a second."""
+    """Measure at three sizes: seconds per frame, and frames per second."""
     made: list[Row] = []
     for size, count in SIZES.items():
         folder = scratch / f"{size[1]}x{size[0]}"
@@ -77,10 +77,10 @@ def _rates_of(
 
 
 def by_frame(taken: dict[str, list[float]], count: int) -> dict[str, list[float]]:
-    """Seconds for one frame, of pieces of work over `count` frames each.
+    """Convert seconds of `count` frames to seconds per frame.
 
-    What a process takes once started is what it takes longer for all frames than for the first
-    alone, so that neither its start nor the plate counts.
+    The time without the start is the difference between all frames and the first one alone, so
+    that neither the start nor the plate is counted.
     """
     seconds = {name: [one / count for one in all_] for name, all_ in taken.items()}
     del seconds["first"]
@@ -94,7 +94,7 @@ def by_frame(taken: dict[str, list[float]], count: int) -> dict[str, list[float]
 def footage(
     examples: Path, folder: Path, size: tuple[int, int], count: int
 ) -> tuple[Path, list[Path]]:
-    """The example pair at (H, W) as JPEG: the plate, and frames that differ in their grain."""
+    """Write the example pair at (H, W) as JPEG: the plate, and frames with different noise."""
     (folder / "frames").mkdir(parents=True)
     height, width = size
     random = np.random.default_rng(0)
@@ -131,7 +131,7 @@ class Command:
 
 @dataclass
 class Floor:
-    """Reads each frame and writes a matte of its size: no more than that."""
+    """Lower bound: reads each frame and writes an alpha of its size."""
 
     frames: list[Path]
     out: Path
@@ -147,7 +147,7 @@ class Floor:
 
 
 class Bare:
-    """The network at its working size between a decoder, two resizings and an encoder."""
+    """Decoding, resizing, the network at its working size, resizing and encoding, by OpenCV."""
 
     def __init__(self, plate: Path, frames: list[Path], out: Path, session: PairSession):
         height, width = _decoded(plate).shape[:2]

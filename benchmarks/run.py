@@ -1,4 +1,4 @@
-"""One table of ratios from one run: what is fast, against what, and how sure that is.
+"""Run of all benchmarks: one table of ratios with their spread.
 
     python -m benchmarks                      the table
     python -m benchmarks --json FILE          and all of it as JSON
@@ -6,8 +6,8 @@
                                               compositor loading matting starting predicting
                                               rates
 
-Ratios are what to read: both sides of each were measured in turn in the same run. Absolute times
-belong to the machine, whose make the JSON names.
+Read the ratios: both sides of each were measured in turn in the same run. Absolute times depend on
+the machine, which the JSON names.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 def measured(
     parts: tuple[str, ...] | list[str], model_name: str | None, threads: int, rounds: int, log: Any
 ) -> dict[str, Any]:
-    """Run the parts, print their tables as they come, give all of it as a document."""
+    """Run the parts, print the table of each, return everything as a document."""
     model = find_model(model_name)
     pair = (EXAMPLES / "plate.jpg", EXAMPLES / "frame.jpg")
     found: list[Row] = []
@@ -99,8 +99,8 @@ def measured(
         found += new
         print(as_table(new), end="\n\n")
         for title, seconds in stages.items() if part == "predicting" else ():
-            told = ", ".join(f"{name} {taken:.2f}" for name, taken in seconds.items())
-            print(f"Stages at {title}, seconds: {told}")
+            parts_text = ", ".join(f"{name} {taken:.2f}" for name, taken in seconds.items())
+            print(f"Stages at {title}, seconds: {parts_text}")
     return document(found, stages, threads, model.card.get("name", model.folder.name))
 
 

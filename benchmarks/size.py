@@ -1,4 +1,4 @@
-"""Megabytes (2^20 bytes) of what is installed beside this Python, by distribution.
+"""Install size in megabytes (2^20 bytes) by distribution.
 
     .venv/bin/python benchmarks/size.py [--limit MEGABYTES]
 

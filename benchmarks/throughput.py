@@ -1,10 +1,10 @@
-"""Samples per second of one core by size: what loading assets costs, and what a cache saves.
+"""Samples per second of one core by size, with and without the cache of decoded assets.
 
     python -m benchmarks.throughput --plates P --cutouts C
 
-Prints a Markdown table. Each figure is of a process of its own: the first samples, with whatever
-has to be read or made for them, and the same ones again, with everything in memory. Seconds are
-those of the processor, so that other work on the machine disturbs less; the best of the repeats.
+Prints a Markdown table. Each value is of a process of its own: the first samples, including reading
+and making assets, and the same ones again, with everything in memory. CPU seconds, which other
+processes disturb less; the best of the repeats.
 
 - decoded: each process decodes what it needs, and makes procedural rooms and subjects in memory
   for the share of samples that the recipe `compact` gives them
@@ -21,6 +21,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+
+from cleanplate.markdown_table import markdown_table
 
 SIZES = ((96, 128), (144, 192), (192, 256), (288, 384))
 SHARE = 0.35
@@ -79,16 +81,16 @@ def main() -> None:
         context = multiprocessing.get_context("spawn")
         with context.Pool(1, maxtasksperchild=1) as pool:
             pool.apply(measure, ways["mapped"], {"size": SIZES[0], "count": 1})  # fills the cache
-            print("| size | " + " | ".join(f"{way}, {n}" for way in ways for n in Rates._fields))
-            print("|---" * (1 + 2 * len(ways)) + "|")
+            titles = ["size", *(f"{way}, {name}" for way in ways for name in Rates._fields)]
+            rows = []
             for size in SIZES:
                 best = []
                 for way in ways.values():
                     work = {"size": size, "count": given.count}
                     runs = [pool.apply(measure, way, work) for _ in range(given.repeats)]
                     best += [max(one) for one in zip(*runs, strict=True)]
-                told = " | ".join(f"{rate:.0f}" for rate in best)
-                print(f"| {size[1]} x {size[0]} | {told} |", flush=True)
+                rows.append([f"{size[1]} x {size[0]}", *(f"{rate:.0f}" for rate in best)])
+            print(markdown_table(titles, rows))
 
 
 def with_procedural(

@@ -1,4 +1,4 @@
-"""Seconds, taken side by side, and what is said about them."""
+"""Timing of alternatives in turn within one run: rows, ratios, and the table."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Times are seconds for one piece of work."""
+    """One line of the table. Times are seconds of one call."""
 
     group: str
     name: str
     seconds: list[float] = field(repr=False)
     reference: str | None = None
-    """Name of the row of the same group that `ratio` compares with; None: it is that row."""
+    """Name of the row of the group that `ratio` refers to; None = this is that row."""
     ratio: float = 1.0
-    """How many times the reference's time, taken round by round."""
+    """Median over the rounds of the time divided by the reference's."""
     floor: float | None = None
-    """Seconds under which it cannot go on this machine, in this run."""
+    """Lower bound of the seconds on this machine, in this run."""
     floor_is: str = ""
-    """What that floor is."""
+    """Description of the lower bound."""
     extra: dict[str, float] = field(default_factory=dict)
-    """Further figures, their units in their names."""
+    """Further values, with units in their names."""
 
     @property
     def median(self) -> float:
@@ -41,10 +41,10 @@ class Row:
         return high - low
 
     def as_json(self) -> dict[str, Any]:
-        told = asdict(self)
-        del told["seconds"]
+        fields = asdict(self)
+        del fields["seconds"]
         return {
-            **told,
+            **fields,
             "unit": "s",
             "median": self.median,
             "spread": self.spread,
@@ -59,11 +59,11 @@ def side_by_side(
     at_least: float = 0.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Time each piece of work once a round, in an order that changes from round to round.
+    """Time each callable once per round, in an order that changes from round to round.
 
-    So a machine that slows down or is shared slows all of them. One round before the first is
-    not counted. A piece shorter than `at_least` seconds is repeated within its round, and the
-    mean is taken.
+    A machine that slows down or is shared then slows all of them. One warm-up round is not
+    counted. A call shorter than `at_least` seconds is repeated within its round, and the mean is
+    taken.
     """
     repeats = {}
     for name, piece in work.items():
@@ -87,14 +87,14 @@ def rows(
     seconds: Mapping[str, list[float]],
     reference: str,
     *,
-    floors: Mapping[str, tuple[float, str]] | None = None,
+    lower_bounds: Mapping[str, tuple[float, str]] | None = None,
     extra: Mapping[str, dict[str, float]] | None = None,
 ) -> list[Row]:
-    """The group's rows: ratios are medians over the rounds, against the reference's same round."""
+    """Make a group's rows; ratios are medians over the rounds, each with its reference."""
     made = []
     for name, taken in seconds.items():
         ratios = [one / other for one, other in zip(taken, seconds[reference], strict=True)]
-        floor, floor_is = (floors or {}).get(name, (None, ""))
+        floor, floor_is = (lower_bounds or {}).get(name, (None, ""))
         made.append(
             Row(
                 group,
@@ -111,7 +111,7 @@ def rows(
 
 
 def as_table(all_rows: list[Row]) -> str:
-    """Text for a terminal; one block per group."""
+    """Format as plain text, one block per group."""
     lines = []
     for group in dict.fromkeys(row.group for row in all_rows):
         mine = [row for row in all_rows if row.group == group]

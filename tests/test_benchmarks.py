@@ -1,4 +1,4 @@
-"""The benchmark's arithmetic on known times, and the form of every committed result."""
+"""Ratios and spreads of known times, and the schema of every committed result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROW = {
 
 
 def faults(document: dict) -> list[str]:
-    """What is wrong with a result, in words."""
+    """List what is wrong with a result."""
     wanted = {"schema", "when", "commit", "machine", "versions", "threads", "model", "rows"}
     found = [f"no {key!r}" for key in sorted(wanted - document.keys())]
     if found:
@@ -56,7 +56,7 @@ def faults(document: dict) -> list[str]:
 
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
-def test_every_committed_result_has_the_form(path: Path) -> None:
+def test_every_committed_result_has_the_schema(path: Path) -> None:
     text = path.read_text("utf-8")
     if path.stem.startswith(("bench", "speed")):
         assert faults(json.loads(text)) == []
@@ -65,7 +65,7 @@ def test_every_committed_result_has_the_form(path: Path) -> None:
 
 
 class Clock:
-    """Seconds that pass only when somebody says so."""
+    """A clock that is advanced by the test."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -93,7 +93,7 @@ def test_times_are_means_within_a_round_and_taken_in_turn() -> None:
 
 def test_ratios_are_medians_over_rounds() -> None:
     taken = {"ours": [2.0, 9.0, 6.0], "theirs": [1.0, 3.0, 6.0]}
-    ours, theirs = rows("g", taken, "theirs", floors={"ours": (0.5, "light")})
+    ours, theirs = rows("g", taken, "theirs", lower_bounds={"ours": (0.5, "light")})
     assert (ours.ratio, ours.median, ours.reference, ours.floor) == (2.0, 6.0, "theirs", 0.5)
     assert (theirs.ratio, theirs.reference) == (1.0, None)
 
@@ -107,11 +107,11 @@ def test_table_has_every_row_and_its_units() -> None:
     made = rows("Group", {"a": [0.0025], "b": [5e-6], "c": [3.0]}, "a", extra={"c": {"MB": 7.0}})
     table = as_table(made)
     assert table.splitlines()[0] == "Group"
-    for told in ("2.50 ms", "5.00 µs", "3.00 s", "1200.00 of a", "MB 7", "reference"):
-        assert told in table
+    for text in ("2.50 ms", "5.00 µs", "3.00 s", "1200.00 of a", "MB 7", "reference"):
+        assert text in table
 
 
-def test_the_form_is_held_to() -> None:
+def test_faults_of_a_result_are_found() -> None:
     row = Row("g", "n", [1.0, 2.0]).as_json()
     document = {
         "schema": 1,
@@ -132,7 +132,7 @@ def test_the_form_is_held_to() -> None:
     assert faults({})
 
 
-def test_what_a_started_command_takes_is_without_its_start_and_the_plate() -> None:
+def test_the_time_per_frame_is_without_start_and_plate() -> None:
     rates = pytest.importorskip("benchmarks.rates")
     # 2 s and 3 s of start, .5 s and 1 s for each of 5 frames
     taken = {"first": [2.5, 4.0], rates.WHOLE: [4.5, 8.0], rates.FLOOR: [1.0, 2.0]}
@@ -146,7 +146,7 @@ def test_what_a_started_command_takes_is_without_its_start_and_the_plate() -> No
 def test_products_of_a_graph_are_counted() -> None:
     onnx = pytest.importorskip("onnx")
     np = pytest.importorskip("numpy")
-    from benchmarks.floors import multiplications
+    from benchmarks.hardware_limits import multiplications
 
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     weights = [

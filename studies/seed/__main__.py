@@ -15,8 +15,9 @@ from studies.seed.settings import SCALES
 
 _EPILOG = """\b
 Examples:
-  python -m studies.seed run --scale smoke                 a minute or two; says nothing of depth
-  python -m studies.seed run --scale small                 hours on two cores
+  python -m studies.seed run --scale smoke                 under two minutes; says nothing of depth
+  python -m studies.seed run --scale small --threads 1     under two hours on two idle cores
+  python -m studies.seed estimate --scale small            how long that takes here
   python -m studies.seed run --scale full --device cuda    a GPU
   python -m studies.seed paper --scale small
 """
@@ -40,6 +41,8 @@ def main() -> None:
               "and the figures go.  [default: WORK/results]")  # fmt: skip
 @click.option("--processes", type=click.IntRange(1), help="Trainings at a time.  "
               "[default: one for each core; 1 on a GPU]")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
+              help="Of each training.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), help="Of each training.  [default: the scale's]")
 @click.option("--device", default="cpu", show_default=True, help="Of torch.")
 @click.option("--pairs", type=_existing, help="Full-scene pairs with exact truth, to measure on.")
@@ -55,6 +58,7 @@ def run(
     work: Path | None,
     results: Path | None,
     processes: int | None,
+    threads: int,
     seeds: int | None,
     device: str,
     pairs: Path | None,
@@ -72,30 +76,56 @@ def run(
     work = work or Path("out/seed") / scale
     results = results or work / "results"
     processes = processes or (available_cores() if device == "cpu" else 1)
-    bench = runs.Bench(chosen, work, sets.prepare(chosen, work, processes, pairs))
+    runs.claim_folder(chosen, work)
+    clock = runs.Clock(work)
+    workspace = runs.Workspace(chosen, work, sets.prepare(chosen, work, processes, pairs))
     if known is not None:
-        take_over(bench, known)
+        take_over(workspace, known)
     plan = [] if gather else runs.planned(chosen, seeds)
-    done = sum(bench.is_done(one) for one in plan)
+    done = sum(workspace.is_done(one) for one in plan)
     with tqdm(total=len(plan), initial=done, unit="run", disable=True if quiet else None) as bar:
-        for _ in runs.carry_out(bench, plan, processes):
+        for _ in runs.carry_out(workspace, plan, processes, threads):
+            clock.note(processes, threads)
             bar.update()
-    save(gathered(bench, students), results / f"{scale}.json")
+    save(gathered(workspace, students), results / f"{scale}.json")
     found = Results(results / f"{scale}.json")
     charts.draw_charts(found, results / "images")
-    sheets.draw_pictures(bench, found, results / "images", students)
+    sheets.draw_pictures(workspace, found, results / "images", students)
+
+
+@main.command()
+@_scale
+@click.option("--processes", type=click.IntRange(1), help="Trainings at a time.  "
+              "[default: one for each core]")  # fmt: skip
+@click.option("--steps", type=click.IntRange(1), default=5, show_default=True, help="Timed of each "
+              "kind of training.")  # fmt: skip
+def estimate(*, scale: str, processes: int | None, steps: int) -> None:
+    """Time a few steps of each kind of training, and tell how long the scale would take here."""
+    from studies.seed.estimate import estimated
+
+    found = estimated(SCALES[scale], steps)
+    for line in found.lines():
+        click.echo(line)
+    count = processes or available_cores()
+    hours = found.seconds / 3600
+    click.echo(f"{hours:.2f} core-hours: {hours / count:.2f} hours in {count} processes")
 
 
 @main.command()
 @_scale
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
               default=_PAPER, help="[default: docs/studies/seed.md]")  # fmt: skip
-def paper(scale: str, out: Path) -> None:
+@click.option("--charts", is_flag=True, help="Draw those figures anew that need no weights.")
+def paper(scale: str, out: Path, charts: bool) -> None:
     """Write the paper from the results that come with the project."""
+    from studies.seed.charts import draw_charts
     from studies.seed.paper import write
     from studies.seed.results import FOLDER, Results
 
-    write(Results(FOLDER / f"{scale}.json"), out, "../images/seed")
+    results = Results(FOLDER / f"{scale}.json")
+    write(results, out, "../images/seed")
+    if charts:
+        draw_charts(results, _PAPER.parents[1] / "images" / "seed")
 
 
 if __name__ == "__main__":

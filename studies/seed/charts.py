@@ -12,13 +12,10 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.ticker import NullFormatter
 
+from studies.seed.claims import PRINTED, PRINTED_FLOORS
 from studies.seed.experiments import SUSPECTS
 from studies.seed.results import Results
 
-_PRINTED = (0.634, 0.635, 0.620, 0.640, 0.629, 0.637, 0.630, 0.634, 0.624)
-"""Depth loss by epoch in the report's notebook (SEED.md, section 3)."""
-_KNOWN = {"constant": 0.655, "picture_mean": 0.640, "perfect": 0.632}
-"""Cross-entropy that answers reach on the report's targets (ibidem)."""
 INK = "#333333"
 _RIGHT, _WRONG = "#1b7f5c", "#b3412f"
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
@@ -32,7 +29,7 @@ def draw_charts(results: Results, out: Path) -> None:
         save(_suspects(results), out / "suspects.png")
         save(_fusions(results), out / "fusions.png")
         save(_costs(results), out / "costs.png")
-        if results.scale.more > 1:
+        if results.names("longer"):
             save(_longer(results), out / "longer.png")
 
 
@@ -49,10 +46,10 @@ def _courses(results: Results) -> Any:
         ours.plot(range(1, len(course) + 1), course, lw=0.8, color="#999999")
     course = results.course("anchors", "the report's", "depth")
     ours.plot(range(1, len(course) + 1), course, color=_WRONG, label="the report's settings, ours")
-    theirs.plot(range(1, len(_PRINTED) + 1), _PRINTED, color=_WRONG, label="printed in the report")
+    theirs.plot(range(1, len(PRINTED) + 1), PRINTED, color=_WRONG, label="printed in the report")
     for axis, levels, title in (
         (ours, results.told["floors"]["report"], f"our data ({results.scale.told})"),
-        (theirs, _KNOWN, "the report's data (SEED.md)"),
+        (theirs, PRINTED_FLOORS, "the report's data, one batch of each epoch"),
     ):
         for label, name, style in (
             ("one constant", "constant", ":"),
@@ -64,7 +61,9 @@ def _courses(results: Results) -> Any:
                 axis.axhline(levels[name], color=INK, lw=0.8, ls=style, label=label)
         axis.set_title(title, fontsize=8)
         axis.set_xlabel("epoch")
-        axis.legend(fontsize=6.5, frameon=False)
+        axis.legend(
+            fontsize=6.5, frameon=False, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.2)
+        )
     ours.set_ylabel("cross-entropy of depth")
     return figure
 
@@ -76,13 +75,20 @@ def _longer(results: Results) -> Any:
         (axes[1], "delta1", r"depth: aligned $\delta$ < 1.25"),
     ):
         for name, colour in (("the report's", _WRONG), ("sound", _RIGHT)):
-            for one in results.told["rows"]["longer"][name]["runs"]:
-                course = [seen[key] for seen in one["course"]["seen"]]
+            for one in results.runs("longer", name):
+                course = [seen.get(key, np.nan) for seen in one["course"]["seen"]]
                 axis.plot(range(1, len(course) + 1), course, color=colour, lw=1, marker=".")
             axis.plot([], [], color=colour, label=f"{name} settings")
             short = results.mean("anchors", name, "known", key)
             axis.axhline(short, color=colour, lw=0.8, ls="--")
-        axis.plot([], [], color=INK, lw=0.8, ls="--", label="after the usual number of pairs")
+        axis.plot(
+            [],
+            [],
+            color=INK,
+            lw=0.8,
+            ls="--",
+            label="after the usual number of steps, mean of seeds",
+        )
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
         axis.grid(axis="y", lw=0.3)
@@ -97,20 +103,21 @@ def _longer(results: Results) -> Any:
         bbox_to_anchor=(0.5, -0.02),
     )
     figure.suptitle(
-        f"{results.scale.more} times the pairs, and the steps; {results.scale.told}; "
-        "known places, a line for each seed",
+        f"Longer trainings, a line for each seed; pairs of known places; {results.scale.told}",
         fontsize=8,
     )
     return figure
 
 
 def _suspects(results: Results) -> Any:
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 6.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 6.6), sharey=True)
     labels, lines = [], []
     for suspect in SUSPECTS:
         for side, names in (("right", suspect.right), ("wrong", suspect.wrong)):
             for name in names:
-                labels.append(f"{suspect.number}  {name}")
+                if not results.has(f"suspect-{suspect.number}-{side}", name):
+                    continue
+                labels.append(f"{suspect.number}  {suspect.title} → {name}")
                 lines.append((f"suspect-{suspect.number}-{side}", name, side))
     places = np.arange(len(lines))[::-1]
     for axis, figure_name, title in (
@@ -122,22 +129,28 @@ def _suspects(results: Results) -> Any:
             axis.axvline(level, color=colour, lw=1, ls="--", label=f"{anchor} settings")
         for place, (part, name, side) in zip(places, lines, strict=True):
             colour = _WRONG if side == "right" else _RIGHT
-            base = results.mean(
-                "anchors", "the report's" if side == "right" else "sound", "known", figure_name
-            )
+            anchor = ("anchors", "the report's" if side == "right" else "sound")
+            anchors = results.by_seed(*anchor, "known", figure_name)
+            own = results.by_seed(part, name, "known", figure_name)
+            common = own.keys() & anchors.keys()
+            base = np.mean([anchors[seed] for seed in common]) if common else np.nan
             mean = results.mean(part, name, "known", figure_name)
             axis.plot([base, mean], [place, place], color=colour, lw=1.2)
             values = results.values(part, name, "known", figure_name)
             axis.plot(values, [place] * len(values), "o", ms=3.5, color=colour, alpha=0.8)
         axis.set_xlabel(title)
         axis.grid(axis="x", lw=0.3)
+    level = results.told["baselines"]["known"]["mean map"]["delta1"]
+    axes[0].axvline(level, color=INK, lw=0.8, ls="-.")
+    axes[0].text(level, 0.1, " mean map", fontsize=6.5, color=INK, rotation=90, va="bottom")
     axes[0].set_yticks(places, labels, fontsize=7)
     figure.legend(
         *axes[1].get_legend_handles_labels(), fontsize=7, frameon=False, loc="lower right", ncol=2
     )
     figure.suptitle(
-        "One thing changed: red from the report's settings, turned right; green from sound "
-        f"settings, turned wrong\n{results.told_scale}; known places",
+        "One thing changed (suspect → change): red from the report's settings, turned right; green "
+        "from sound settings, turned wrong.\nA dot for each seed; a line from the anchor's mean "
+        f"over the same seeds. {results.told_scale}; pairs of known places",
         fontsize=8,
     )
     return figure
@@ -155,9 +168,9 @@ def _fusions(results: Results) -> Any:
                 axis.plot([place + shift] * len(values), values, "o", ms=3, color=colour)
             axis.plot([], [], "o", color=colour, label=fusion)
         axis.set_xticks(range(len(seen)), [s.rpartition("/")[2] for s in seen], rotation=50)
-        axis.set_title(f"{told} settings, {camera} pairs", fontsize=8)
+        axis.set_title(f"{told} settings,\ntrained on {camera} pairs", fontsize=8)
         axis.grid(axis="y", lw=0.3)
-    axes[0].set_ylabel("IoU, measured on ...")
+    axes[0].set_ylabel("IoU of the mask on pairs that\nwent through ... (known: nothing)")
     axes[0].legend(fontsize=7, frameon=False)
     figure.text(0.5, -0.2, results.told_scale, ha="center", fontsize=7, color=INK)
     return figure

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from studies.seed.settings import REPORT, SOUND, TEACHER, Settings
+from studies.seed.settings import EXACT, REPORT, SOUND, TEACHER, Settings
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,10 @@ SUSPECTS = (
     Suspect(
         2,
         "schedule: x 0.01 every 2 epochs",
-        {"constant rate": {"schedule": "constant"}},
+        {
+            "constant rate": {"schedule": "constant"},
+            "cosine, SGD alone": {"schedule": "cosine"},
+        },
         {"the report's schedule": {"schedule": "report"}},
     ),
     Suspect(
@@ -97,7 +100,7 @@ SUSPECTS = (
     Suspect(
         10,
         "the network",
-        {"CompactNet": {"network": "compact"}},
+        {"CompactNet, SGD x 15.6": {"network": "compact"}},
         {"CompactNet": {"network": "compact"}},
     ),
     Suspect(
@@ -123,6 +126,28 @@ TOGETHER = {
     },
 }
 """Suspects turned right together, from the report's settings."""
+
+REPORTED_STEPS = 2500
+"""Of an epoch in the report: 40,000 pairs in batches of 16."""
+
+RATES = {"x 15.6": 15.625, "x 4": 4.0, "x 1": 1.0}
+"""Factor on SGD's .001, by row. Steps are as many as keep the report's product of rate and steps;
+all draw from the same pairs."""
+
+_SPENT = 2.25
+"""Epochs of the report's schedule after which 99 % of rate x steps is spent, and BatchNorm's
+averages have caught up with the weights: a training at another rate ends there."""
+
+
+def at_rate(settings: Settings, factor: float) -> Settings:
+    """Give a training of the report's schedule at another rate, with its rate x steps kept."""
+    slower = 15.625 / factor
+    return replace(settings, more=True, stretch=slower, sgd=1 / slower, stop=_SPENT)
+
+
+LONGER = 3.0
+"""Factor on the steps of an epoch in the longer trainings. SGD's rate falls to two thirds of its
+usual one, so that rate x steps is twice the report's."""
 
 TRIALS: dict[str, dict[str, Any]] = {
     "1: depth alone, RGB": {"task": "depth", "channels": 3},
@@ -155,12 +180,19 @@ def rows() -> Iterator[Row]:
     """Give all trainings, those that everything else leans on first."""
     yield Row("anchors", "the report's", REPORT, keep=True)
     yield Row("anchors", "sound", SOUND, keep=True)
+    yield Row("anchors", "sound, the report's architecture", EXACT, keep=True)
     yield Row("others", "a single picture (the monocular teacher)", TEACHER, keep=True)
     yield from _task_1()
     for name, changes in TRIALS.items():
         yield Row("task2", name, _changed(REPORT, changes), keep=True)
-    yield Row("longer", "the report's", replace(REPORT, more=True), keep=True, seeds=2)
-    yield Row("longer", "sound", replace(SOUND, more=True), keep=True, seeds=1)
+    for name, factor in RATES.items():
+        yield Row("rates", name, at_rate(REPORT, factor), keep=True)
+    yield Row("rates", "x 1, CompactNet", at_rate(replace(REPORT, network="compact"), 1.0), seeds=2)
+    longer = {"more": True, "stretch": LONGER}
+    yield Row(
+        "longer", "the report's", _changed(REPORT, {**longer, "sgd": 2 / LONGER, "stop": 4}), True
+    )
+    yield Row("longer", "sound", _changed(SOUND, longer), keep=True)
     for suspect in SUSPECTS:
         for base, side, changed in (
             (REPORT, "right", suspect.right),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 from cleanplate import metrics
+from cleanplate.diagnosis import cross_entropy
 from cleanplate.formats.pictures import to_float
 from studies.seed.camera import through
 from studies.seed.sets import Pairs
@@ -21,6 +23,10 @@ CAMERAS: tuple[Camera, ...] = ("exposure", "noise", "shift", "jpeg", "all")
 _CHUNK = 32
 _STRESSED = 96
 """Pairs of which each camera's effect on masks is measured."""
+
+
+class NotFiniteError(ValueError):
+    """A network answers with NaN or infinity: its training has diverged, whatever it printed."""
 
 
 class Answer(NamedTuple):
@@ -34,16 +40,39 @@ class Answer(NamedTuple):
     depth: npt.NDArray[np.float32] | None
 
 
-def answers(settings: Settings, scale: Scale, model: nn.Module, pairs: Pairs) -> Answer:
-    """Ask a network about pairs."""
+@contextmanager
+def batch_statistics(model: nn.Module) -> Iterator[None]:
+    """Let BatchNorm use the mean and variance of each batch, as in training, and keep neither."""
+    layers = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    kept = [(layer.running_mean, layer.running_var) for layer in layers]
+    for layer in layers:
+        layer.running_mean = layer.running_var = None
+    try:
+        yield
+    finally:
+        for layer, (mean, variance) in zip(layers, kept, strict=True):
+            layer.running_mean, layer.running_var = mean, variance
+
+
+def answers(
+    settings: Settings, scale: Scale, model: nn.Module, pairs: Pairs, *, chunk: int = _CHUNK
+) -> Answer:
+    """Ask a network about pairs, so many at a time.
+
+    Raises:
+        NotFiniteError: if an answer is NaN or infinite.
+    """
     masks, logits = [], []
     with torch.inference_mode():
-        for first in range(0, len(pairs), _CHUNK):
-            some = pairs[first : first + _CHUNK]
+        for first in range(0, len(pairs), chunk):
+            some = pairs[first : first + chunk]
             shown = some.frame if settings.blind else some.plate
             plate, frame = (as_tensor(to_float(p), scale) for p in (shown, some.frame))
             with torch.autocast(scale.device, torch.bfloat16, enabled=scale.bfloat):
                 answer = model(plate, frame)
+            given = (answer.alpha_logits, answer.disparity_logits)
+            if not all(bool(logit.isfinite().all()) for logit in given):
+                raise NotFiniteError
             masks.append(answer.alpha_logits.float().mean(1).sigmoid().cpu().numpy())
             logits.append(answer.disparity_logits.float().mean(1).cpu())
     mask = np.concatenate(masks) if settings.task != "depth" else None
@@ -54,11 +83,12 @@ def answers(settings: Settings, scale: Scale, model: nn.Module, pairs: Pairs) ->
 
 
 def mask_figures(mask: npt.NDArray[np.float32], pairs: Pairs) -> dict[str, float]:
-    """Mean over pictures of IoU at 0.5 and MAD."""
+    """Mean over pictures of IoU at 0.5 and MAD, and the cross-entropy as training prints it."""
     each = list(zip(mask, pairs.mask, strict=True))
     return {
         "iou": _mean(metrics.iou, each),
         "mad": _mean(metrics.mad, each),
+        "mask_bce": cross_entropy(mask, pairs.mask),
     }
 
 
@@ -100,14 +130,22 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Every figure of a trained network, by validation set; masks also by camera.
 
+    "known, batch statistics" and "train, batch statistics" are of BatchNorm in training mode, in
+    batches as large as the training's: what the printed losses were computed with.
+
     Args:
-        sets: `known`, `new` and, where there are any, `pairs/clean` and `pairs/camera`.
+        sets: `known`, `new`, `train` (pairs that were learned from, without jitter) and, where
+            there are any, `pairs/clean` and `pairs/camera`.
         seed: of the cameras' draws.
     """
     found = {}
     for name, pairs in sets.items():
         answer = answers(settings, scale, model, pairs)
         found[name] = figures(settings, answer, pairs)
+    with batch_statistics(model):
+        for name in ("known", "train"):
+            answer = answers(settings, scale, model, sets[name], chunk=scale.batch)
+            found[f"{name}, batch statistics"] = figures(settings, answer, sets[name])
     if settings.task != "depth":
         some = sets["known"][:_STRESSED]
         for camera in CAMERAS:

@@ -7,6 +7,8 @@ from pathlib import Path
 import jinja2
 
 from cleanplate.files.atomic import replacing
+from studies.seed.claims import Claims
+from studies.seed.network_rows import network_table
 from studies.seed.results import Results
 from studies.seed.tables import Tables
 
@@ -29,9 +31,15 @@ def write(results: Results, file: Path, images: str) -> None:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    tables = Tables(results)
+    tables, claims = Tables(results), Claims(results)
     text = environment.get_template(_TEMPLATE.name).render(
-        results=results, told=results.told, t=tables, v=tables.value, images=images
+        results=results,
+        told=results.told,
+        t=tables,
+        v=tables.value,
+        c=claims,
+        network_table=network_table(),
+        images=images,
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as path:

@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from studies.seed.costs import costs
 from studies.seed.experiments import Row, rows
 from studies.seed.floors import floors
 from studies.seed.measures import answers, depth_figures, mask_figures
-from studies.seed.settings import REPORT, SCALES, SOUND, Settings
+from studies.seed.settings import REPORT, SOUND, Scale, Settings
 from studies.seed.training import nearness, targets
 
 FOLDER = Path(__file__).parent / "results"
@@ -30,24 +30,24 @@ _KEPT = ("seed", "figures", "course", "parameters", "cpu_seconds")
 """Of each run."""
 
 
-def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
+def gather(workspace: runs.Workspace, students: Path | None) -> dict[str, Any]:
     """Bring together what all runs found, and measure what needs no training.
 
     Args:
-        bench: of a study that is done, or partly.
+        workspace: of a study that is done, or partly.
         students: tuples of original student data in the assignment's form; None = none.
     """
     listed: dict[str, dict[str, Any]] = {}
     for row in rows():
-        done = runs.found(bench, row)
+        done = runs.found(workspace, row)
         listed.setdefault(row.part, {})[row.name] = {
             "settings": asdict(row.settings),
             "runs": [{key: one.get(key) for key in _KEPT} for one in done],
         }
-    train = sets.Pairs.load(bench.sets["assignment/train"])
-    known = sets.Pairs.load(bench.sets["assignment/known"])
+    train = sets.Pairs.load(workspace.sets["assignment/train"])
+    known = sets.Pairs.load(workspace.sets["assignment/known"])
     told = {
-        "scale": asdict(bench.scale),
+        "scale": asdict(workspace.scale),
         "rows": listed,
         "data": _statistics(train),
         "floors": {
@@ -55,17 +55,19 @@ def gather(bench: runs.Bench, students: Path | None) -> dict[str, Any]:
             "full": floors(targets(SOUND, train.relative)),
             "mask_constant": floors(train.mask)["constant"],
         },
-        "baselines": _without_learning(bench, train),
-        "drawing": _drawn(bench, known),
-        "costs": costs(bench.scale),
+        "baselines": _without_learning(workspace, train),
+        "drawing": _drawn(workspace, known),
+        "costs": costs(workspace.scale),
+        "clock": runs.Clock(workspace.work).read(),
+        "pictures": ["input", "target", "masks", "two seeds"],
     }
     if students is not None:
-        told |= _of_students(bench, students)
+        told |= _of_student_pairs(workspace, students)
     rounded: dict[str, Any] = _rounded(told)
     return rounded
 
 
-def take_over(bench: runs.Bench, file: Path) -> int:
+def take_over(workspace: runs.Workspace, file: Path) -> int:
     """Take figures from earlier results of the same scale for trainings that are not done here.
 
     Weights are not in results: a training whose pictures are drawn is still done again.
@@ -77,9 +79,10 @@ def take_over(bench: runs.Bench, file: Path) -> int:
         CleanplateError: if the results are of another scale.
     """
     results = Results(file)
-    if results.scale.name != bench.scale.name:
+    here, there = (replace(scale, device="cpu") for scale in (workspace.scale, results.scale))
+    if here != there:
         raise CleanplateError(
-            f"these results are of the scale {results.scale.name}, not {bench.scale.name}",
+            f"these results are of another scale ({there.told}), not of {here.name} ({here.told})",
             file=file,
         )
     taken = 0
@@ -88,8 +91,8 @@ def take_over(bench: runs.Bench, file: Path) -> int:
             settings = Settings(**row["settings"])
             for one in row["runs"]:
                 run = runs.Run(settings, one["seed"])
-                if not bench.figures(run).exists():
-                    bench.keep(run, one)
+                if not workspace.figures(run).exists():
+                    workspace.keep(run, one)
                     taken += 1
     return taken
 
@@ -113,11 +116,15 @@ def _statistics(pairs: sets.Pairs) -> dict[str, Any]:
     return found
 
 
-def _without_learning(bench: runs.Bench, train: sets.Pairs) -> dict[str, Any]:
+def _without_learning(workspace: runs.Workspace, train: sets.Pairs) -> dict[str, Any]:
     """Measure one constant and the mean map of the training pairs as if they were answers."""
     found: dict[str, Any] = {}
-    for which in ("known", "new"):
-        pairs = sets.Pairs.load(bench.sets[f"assignment/{which}"])
+    files = {which: f"assignment/{which}" for which in ("known", "new")}
+    files["pairs/clean"] = "pairs/clean"
+    for which, file in files.items():
+        if file not in workspace.sets:
+            continue
+        pairs = sets.Pairs.load(workspace.sets[file])
         maps = {
             "one constant": np.full_like(pairs.relative, train.relative.mean()),
             "mean map": np.broadcast_to(train.relative.mean(0), pairs.relative.shape),
@@ -126,25 +133,29 @@ def _without_learning(bench: runs.Bench, train: sets.Pairs) -> dict[str, Any]:
     return found
 
 
-def _drawn(bench: runs.Bench, pairs: sets.Pairs) -> dict[str, Any]:
+def _drawn(workspace: runs.Workspace, pairs: sets.Pairs) -> dict[str, Any]:
     """How much of a depth map the report's drawing shows white, for whom."""
     truth = targets(REPORT, pairs.relative)
     found: dict[str, Any] = {"a perfect prediction": drawing.white_share(drawing.logit(truth))}
+    shown = ("anchors", "task2", "longer", "rates")
     for row in rows():
-        run = runs.Run(row.settings, 0)
-        shown = row.part in ("anchors", "task2", "longer") and row.settings.task != "mask"
-        if shown and row.settings.target == "report" and bench.weights(run).is_file():
-            model = runs.load(row.settings, bench.scale, bench.weights(run))
-            logits = answers(row.settings, bench.scale, model, pairs).logits
+        if row.part not in shown or row.settings.task == "mask" or row.settings.target != "report":
+            continue
+        for seed in (0, 1):
+            run = runs.Run(row.settings, seed)
+            if not workspace.weights(run).is_file():
+                continue
+            model = runs.load(row.settings, workspace.scale, workspace.weights(run))
+            logits = answers(row.settings, workspace.scale, model, pairs).logits
             assert logits is not None
-            name = f"{row.name}, longer" if row.part == "longer" else row.name
-            found[name] = drawing.white_share(logits)
+            name = row.name if row.part in ("anchors", "task2") else f"{row.name}, {row.part}"
+            found[name if seed == 0 else f"{name}, seed {seed}"] = drawing.white_share(logits)
     return found
 
 
-def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
+def _of_student_pairs(workspace: runs.Workspace, folder: Path) -> dict[str, Any]:
     """Floors of the students' own depth, and what our networks say of their pictures."""
-    pairs = sets.students(folder, bench.scale.size)
+    pairs = sets.student_pairs(folder, workspace.scale.size)
     found: dict[str, Any] = {"students": {}}
     shown = set[str]()
     for row in rows():
@@ -152,11 +163,11 @@ def _of_students(bench: runs.Bench, folder: Path) -> dict[str, Any]:
         if (
             run.name in shown
             or row.part not in ("anchors", "others", "realistic")
-            or not bench.weights(run).is_file()
+            or not workspace.weights(run).is_file()
         ):
             continue
-        model = runs.load(row.settings, bench.scale, bench.weights(run))
-        answer = answers(row.settings, bench.scale, model, pairs)
+        model = runs.load(row.settings, workspace.scale, workspace.weights(run))
+        answer = answers(row.settings, workspace.scale, model, pairs)
         figures = mask_figures(answer.mask, pairs) if answer.mask is not None else {}
         if answer.depth is not None and answer.logits is not None:
             near = nearness(row.settings, answer.depth)
@@ -206,16 +217,15 @@ class Results:
                 "there are no results", file=file, cure="python -m studies.seed run --scale SCALE"
             )
         self.told: dict[str, Any] = read_json(file)
-        self.scale = SCALES[self.told["scale"]["name"]]
+        stored = self.told["scale"]
+        self.scale = Scale(**{**stored, "seeds": tuple(stored["seeds"])})
 
     @property
     def told_scale(self) -> str:
         """The scale in words, with the seeds that are there."""
         counts = {self.seeds(part, name) for part in self.told["rows"] for name in self.names(part)}
-        counts -= {0}
-        seeds = (
-            f"{min(counts)} to {max(counts)} seeds" if len(counts) > 1 else f"seeds: {max(counts)}"
-        )
+        many = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(max(counts))
+        seeds = "1 seed" if many == "1" else f"{many} seeds"
         return f"{self.scale.told}, {seeds}"
 
     def core_hours(self) -> dict[str, float]:
@@ -248,25 +258,39 @@ class Results:
         }
 
     def names(self, part: str) -> list[str]:
-        """Give the rows of a part, in order."""
-        return list(self.told["rows"][part])
+        """Give the rows of a part that have runs, in order; none if there is no such part."""
+        rows = self.told["rows"].get(part, {})
+        return [name for name, row in rows.items() if row["runs"]]
+
+    def has(self, part: str, name: str) -> bool:
+        """Tell whether a row has runs."""
+        return name in self.names(part)
 
     def seeds(self, part: str, name: str) -> int:
         """Count a row's finished runs."""
-        return len(self.told["rows"][part][name]["runs"])
+        return len(self.runs(part, name))
 
-    def values(self, part: str, name: str, which: str, figure: str) -> list[float]:
-        """Give a figure of each seed; empty where it was not measured."""
-        found = []
-        for one in self.told["rows"][part][name]["runs"]:
+    def runs(self, part: str, name: str) -> list[dict[str, Any]]:
+        """Give a row's finished runs in order of their seeds; none if there is no such row."""
+        row = self.told["rows"].get(part, {}).get(name, {"runs": []})
+        return sorted(row["runs"], key=lambda one: one["seed"])
+
+    def by_seed(self, part: str, name: str, which: str, figure: str) -> dict[int, float]:
+        """Give a figure by seed; what was not measured is left out."""
+        found = {}
+        for one in self.runs(part, name):
             value = one["figures"].get(which, {}).get(figure)
             if value is not None:
-                found.append(float(value))
+                found[one["seed"]] = float(value)
         return found
+
+    def values(self, part: str, name: str, which: str, figure: str) -> list[float]:
+        """Give a figure of each seed, in order; empty where it was not measured."""
+        return list(self.by_seed(part, name, which, figure).values())
 
     def diverged(self, part: str, name: str) -> int:
         """Count a row's runs whose loss became infinite or NaN."""
-        done = self.told["rows"][part][name]["runs"]
+        done = self.runs(part, name)
         return sum(one["course"].get("diverged", False) for one in done)
 
     def mean(self, part: str, name: str, which: str, figure: str) -> float:
@@ -276,7 +300,7 @@ class Results:
 
     def course(self, part: str, name: str, loss: str) -> list[float]:
         """Give the loss by epoch, averaged over seeds."""
-        done = self.told["rows"][part][name]["runs"]
+        done = self.runs(part, name)
         every = [one["course"][loss] for one in done if not one["course"].get("diverged")]
         return np.mean(every, 0).tolist() if every and every[0] else []
 

@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cleanplate.engines.cores import available_cores
+from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
 from cleanplate.training.networks import PairNetwork
 from studies.seed.experiments import Row, rows
-from studies.seed.measures import answers, figures, measure
+from studies.seed.measures import NotFiniteError, answers, figures, measure
 from studies.seed.network import build
 from studies.seed.sets import Pairs, spread
 from studies.seed.settings import TEACHER, Scale, Settings
@@ -52,7 +54,7 @@ class Run:
         return f"{hashlib.sha256(text.encode()).hexdigest()[:12]}-{self.seed}"
 
 
-_FIRST = frozenset({"task1", "anchors", "longer"})
+_FIRST = frozenset({"task1", "anchors", "rates", "longer"})
 """Parts that all else leans on; their seeds come before the others' second ones."""
 
 
@@ -74,14 +76,14 @@ def planned(scale: Scale, seeds: int | None = None) -> list[Run]:
     wanted = [row for row in rows() if scale.more > 1 or not row.settings.more]
     counts = {row: min(row.seeds, seeds) if seeds else seeds_of(row, scale) for row in wanted}
     for row, seed in sorted(((r, s) for r in wanted for s in range(counts[r])), key=_turn):
-        run = Run(row.settings, seed, row.keep and seed == 0)
+        run = Run(row.settings, seed, row.keep and seed < (2 if row.part in _FIRST else 1))
         known = found.get(run.name, run)
         found[run.name] = replace(run, keep=run.keep or known.keep)
     return list(found.values())
 
 
 @dataclass(frozen=True)
-class Bench:
+class Workspace:
     """Where the trainings of a scale happen.
 
     Args:
@@ -120,6 +122,58 @@ class Bench:
             path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
+def claim_folder(scale: Scale, work: Path) -> None:
+    """Keep a folder for one scale: what lies in it is not made again.
+
+    Raises:
+        CleanplateError: if it holds another scale's data, or some of unknown scale.
+    """
+    file = work / "scale.json"
+    told = json.loads(json.dumps({**asdict(scale), "device": "any"}))
+    if file.is_file():
+        if read_json(file) == told:
+            return
+    elif not list(work.glob("*.npz")):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as path:
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        return
+    raise CleanplateError(
+        "holds the data of a scale with other sizes or numbers",
+        file=work,
+        cure="Choose another folder with --work, or remove this one.",
+    )
+
+
+class Clock:
+    """Wall-clock seconds that a study has taken, over all its calls; a killed one counts, too.
+
+    Args:
+        work: the study's folder.
+    """
+
+    def __init__(self, work: Path):
+        self.file = work / "clock.json"
+        self._began = time.monotonic()
+        self._before = self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Give seconds, and processes, threads and cores of the last call; empty before."""
+        return dict(read_json(self.file)) if self.file.is_file() else {}
+
+    def note(self, processes: int, threads: int) -> None:
+        """Write what has passed until now."""
+        told = {
+            "seconds": round(self._before.get("seconds", 0) + time.monotonic() - self._began, 1),
+            "processes": processes,
+            "threads": threads,
+            "cores": available_cores(),
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.file) as path:
+            path.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
 def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
     """Load a network whose weights were kept."""
     model = build(settings, scale.width)
@@ -127,25 +181,31 @@ def load(settings: Settings, scale: Scale, weights: Path) -> torch.nn.Module:
     return model.eval().to(scale.device)
 
 
-def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run]:
-    """Do what is not done, in order, one thread each; gives each run as it ends.
+def carry_out(
+    workspace: Workspace, runs: Sequence[Run], processes: int, threads: int = 1
+) -> Iterator[Run]:
+    """Do what is not done, in order, `threads` threads each; gives each run as it ends.
 
     A run's figures are written whole or not at all: stopped or killed, the same call goes on.
     """
-    left = [run for run in runs if not bench.is_done(run)]
+    torch.set_num_threads(threads)
+    for folder in ("runs", "weights"):
+        for half in (workspace.work / folder).glob(".*"):  # left by a process that was killed
+            half.unlink()
+    left = [run for run in runs if not workspace.is_done(run)]
     taught = teacher_run()
-    if any(run.settings.teacher == "monocular" for run in left) and not bench.is_done(taught):
-        _carry_out_one(bench, taught)  # others learn from it
+    if any(run.settings.teacher == "monocular" for run in left) and not workspace.is_done(taught):
+        _carry_out_one(workspace, taught)  # others learn from it
         left = [run for run in left if run.name != taught.name]
         yield taught
     if processes <= 1:
         for run in left:
-            _carry_out_one(bench, run)
+            _carry_out_one(workspace, run)
             yield run
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, initializer=_start) as pool:
-        waiting = {pool.submit(_carry_out_one, bench, run): run for run in left}
+    with ProcessPoolExecutor(processes, context, _start, (threads,)) as pool:
+        waiting = {pool.submit(_carry_out_one, workspace, run): run for run in left}
         try:
             for future in as_completed(waiting):
                 future.result()
@@ -155,10 +215,10 @@ def carry_out(bench: Bench, runs: Sequence[Run], processes: int) -> Iterator[Run
             raise
 
 
-def _start() -> None:
+def _start(threads: int) -> None:
     """Ctrl-C is the parent's to handle; one thread each is faster than two that share."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
 
 
 def teacher_run() -> Run:
@@ -166,24 +226,29 @@ def teacher_run() -> Run:
     return Run(TEACHER, _TEACHER_SEED, keep=True)
 
 
-def _carry_out_one(bench: Bench, run: Run) -> None:
+def _carry_out_one(workspace: Workspace, run: Run) -> None:
     began = time.process_time()
     settings = run.settings
-    training = _part(bench.sets[f"{settings.data}/{'more' if settings.more else 'train'}"])
+    training = _part(workspace.sets[f"{settings.data}/{'more' if settings.more else 'train'}"])
     if settings.teacher == "monocular":
         training = replace(
             training,
             relative=_taught(
-                bench.scale, bench.weights(teacher_run()), bench.sets["assignment/train"]
+                workspace.scale,
+                workspace.weights(teacher_run()),
+                workspace.sets["assignment/train"],
             ),
         )
 
     def look(model: PairNetwork) -> dict[str, float]:
-        known = _part(bench.sets[f"{settings.data}/known"])
-        return figures(settings, answers(settings, bench.scale, model, known), known)
+        known = _part(workspace.sets[f"{settings.data}/known"])
+        try:
+            return figures(settings, answers(settings, workspace.scale, model, known), known)
+        except NotFiniteError:
+            return {}
 
     model, course = train(
-        settings, bench.scale, training, run.seed, look=look if settings.more else None
+        settings, workspace.scale, training, run.seed, look=look if settings.more else None
     )
     trained = time.process_time() - began
     checks = {
@@ -192,20 +257,29 @@ def _carry_out_one(bench: Bench, run: Run) -> None:
         "pairs/clean": "pairs/clean",
         "pairs/camera": "pairs/camera",
     }
-    sets = {name: _part(bench.sets[file]) for name, file in checks.items() if file in bench.sets}
+    sets = {
+        name: _part(workspace.sets[file]) for name, file in checks.items() if file in workspace.sets
+    }
+    sets["train"] = _part(workspace.sets[f"{settings.data}/train"])[: workspace.scale.validation]
+    measured: dict[str, dict[str, float]] = {}
+    if not course.diverged:
+        try:
+            measured = measure(settings, workspace.scale, model, sets, run.seed)
+        except NotFiniteError:
+            course.diverged = True
     found = {
         "seed": run.seed,
         "course": asdict(course),
         # A network that has blown up has no figures. That is a result, too.
-        "figures": {} if course.diverged else measure(settings, bench.scale, model, sets, run.seed),
+        "figures": measured,
         "parameters": sum(p.numel() for p in model.parameters()),
         "cpu_seconds": round(trained, 2),
     }
     if run.keep:
-        bench.weights(run).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(bench.weights(run)) as path:
+        workspace.weights(run).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(workspace.weights(run)) as path:
             torch.save(model.state_dict(), path)
-    bench.keep(run, found)
+    workspace.keep(run, found)
 
 
 @lru_cache(12)
@@ -221,7 +295,7 @@ def _taught(scale: Scale, weights: Path, frames: Path) -> npt.NDArray[np.float32
     return np.stack([spread(one) for one in nearness(TEACHER, said.depth)])
 
 
-def found(bench: Bench, row: Row) -> list[dict[str, Any]]:
+def found(workspace: Workspace, row: Row) -> list[dict[str, Any]]:
     """Give the figures of a row, one for each of its seeds that is done."""
-    done = (bench.read(Run(row.settings, seed)) for seed in range(row.seeds))
+    done = (workspace.read(Run(row.settings, seed)) for seed in range(row.seeds))
     return [one for one in done if one is not None]

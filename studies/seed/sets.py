@@ -215,7 +215,7 @@ def _full_scenes(folder: Path, variant: str, size: int) -> Pairs:
     return _stacked(read(), size)
 
 
-def students(folder: Path, size: int) -> Pairs:
+def student_pairs(folder: Path, size: int) -> Pairs:
     """Read tuples of original student data: `relative` is a monocular network's, not truth."""
     samples = Folders(folder, "near-dark")
     return _stacked((samples.read(number) for number in range(len(samples))), size)

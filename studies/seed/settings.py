@@ -40,8 +40,11 @@ class Settings:
         order: "both" at once; "depth-first": depth for half of the epochs, then the mask with
             all that depth uses frozen.
         small_first: half of the epochs at half the size.
-        more: train on `Scale.more` times as many pairs, and so for as many times the steps, at the
-            same rate.
+        more: draw from `Scale.more` times as many pairs; how many steps that makes, `stretch` says.
+        stretch: factor on the steps of an epoch, of which there are as many as the scale has pairs
+            for.
+        sgd: factor on the scale's rate of SGD. 1 / `stretch` keeps the product of rate and steps.
+        stop: epochs after which training ends, while the schedule runs as for `epochs`; 0 = none.
         camera: what plate and frame went through, in training.
         data: the assignment's form, or realistic composites.
     """
@@ -69,6 +72,9 @@ class Settings:
     order: Literal["both", "depth-first"] = "both"
     small_first: bool = False
     more: bool = False
+    stretch: float = 1.0
+    sgd: float = 1.0
+    stop: float = 0.0
     camera: Camera = "none"
     data: Literal["assignment", "realistic"] = "assignment"
 
@@ -89,6 +95,9 @@ SOUND = Settings(
 )
 """What a careful engineer would have done with the same network, data and epochs."""
 
+EXACT = replace(SOUND, mask_from="stem", shared_head=True, mask_weight=2.0)
+"""Sound training of the report's exact architecture: only the network is the report's."""
+
 TEACHER = replace(SOUND, task="depth", blind=True, data="realistic")
 """A network that knows depth from single pictures, as the report's teacher did."""
 
@@ -103,8 +112,8 @@ class Scale:
         width: factor on SeedNet's channel counts.
         pairs: that train.
         validation: pairs of each kind of validation.
-        seeds: of the trainings that all else leans on (task 1, the two anchors), of each suspect,
-            of the rest.
+        seeds: of the trainings that all else leans on (task 1, the anchors, their rates and longer
+            ones), of each suspect, of the rest.
         epochs: overrides the settings' own; 0 = as they say.
         batch: pairs in one step; the report's is 16. Smaller where pairs are few, for more steps.
         sgd: factor on the learning rate of SGD. A scale with fewer steps than the report's 2,500
@@ -113,7 +122,7 @@ class Scale:
         plates, cutouts: assets in the built set.
         stored: size of the built pictures, as the assignment stores them.
         placements: of each plate, cutout and flip in the built set.
-        more: times `pairs` for the longer trainings; 1 = there are none.
+        more: times `pairs` for the longer trainings and those at other rates; 1 = there are none.
         bfloat: train in bfloat16 but for the first convolutions, whose input needs float32 where
             it is scaled the report's way.
         device: torch's name of what trains.
@@ -137,6 +146,11 @@ class Scale:
     device: str = "cpu"
 
     @property
+    def steps(self) -> int:
+        """Steps of an epoch over `pairs`."""
+        return self.pairs // self.batch
+
+    @property
     def told(self) -> str:
         """The scale in words, for captions."""
         size = f"{self.size} x {self.size} px"
@@ -147,11 +161,12 @@ SCALES = {
     "smoke": Scale(
         "smoke",
         32,
-        0.125,
+        0.0625,
         32,
         12,
         (1, 1, 1),
         2,
+        sgd=2500 / 160,
         plates=10,
         cutouts=10,
         stored=64,
@@ -159,6 +174,8 @@ SCALES = {
         more=2,
         bfloat=False,
     ),
-    "small": Scale("small", 64, 0.25, 640, 160, (3, 2, 1), batch=4, sgd=2500 / 160, more=8),
+    "small": Scale(
+        "small", 48, 0.125, 640, 160, (3, 2, 1), batch=4, sgd=2500 / 160, more=8, bfloat=False
+    ),
     "full": Scale("full", 128, 1.0, 40_000, 1_000, (3, 3, 3), placements=20),
 }

@@ -23,27 +23,31 @@ _SHOWN = 5
 """Pairs in a sheet."""
 
 
-def draw_pictures(bench: runs.Bench, results: Results, out: Path, students: Path | None) -> None:
+def draw_pictures(
+    workspace: runs.Workspace, results: Results, out: Path, students: Path | None
+) -> None:
     """Draw what needs pictures and weights: the blank map, depth by training."""
     out.mkdir(parents=True, exist_ok=True)
-    known = sets.Pairs.load(bench.sets["assignment/known"])
+    known = sets.Pairs.load(workspace.sets["assignment/known"])
     some = known[np.linspace(0, len(known) - 1, _SHOWN).astype(int)]
     with plt.rc_context(STYLE):
-        save(_blank(bench, results, some), out / "blank.png")
-        save(_depths(bench, results, some), out / "depths.png")
+        save(_blank(workspace, results, some), out / "blank.png")
+        save(_depths(workspace, results, some), out / "depths.png")
         if students is not None:
-            ten = sets.students(students, bench.scale.size)
-            save(_students(bench, results, ten), out / "students.png")
+            ten = sets.student_pairs(students, workspace.scale.size)
+            save(_student_sheet(workspace, results, ten), out / "students.png")
 
 
-def _answer(bench: runs.Bench, part: str, name: str, pairs: sets.Pairs) -> Answer:
+def _answer(
+    workspace: runs.Workspace, part: str, name: str, pairs: sets.Pairs, seed: int = 0
+) -> Answer:
     settings = row_of(part, name).settings
-    weights = bench.weights(runs.Run(settings, 0))
-    return answers(settings, bench.scale, runs.load(settings, bench.scale, weights), pairs)
+    weights = workspace.weights(runs.Run(settings, seed))
+    return answers(settings, workspace.scale, runs.load(settings, workspace.scale, weights), pairs)
 
 
-def _is_kept(bench: runs.Bench, part: str, name: str) -> bool:
-    return bench.weights(runs.Run(row_of(part, name).settings, 0)).is_file()
+def _is_kept(workspace: runs.Workspace, part: str, name: str, seed: int = 0) -> bool:
+    return workspace.weights(runs.Run(row_of(part, name).settings, seed)).is_file()
 
 
 def _sheet(columns: Sequence[tuple[str, Sequence[Picture]]], note: str) -> Any:
@@ -69,31 +73,37 @@ def _each(pictures: Sequence[Picture] | Picture, how: Callable[[Any], Picture]) 
     return [how(one) for one in pictures]
 
 
-def _blank(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
+def _blank(workspace: runs.Workspace, results: Results, some: sets.Pairs) -> Any:
+    """Input and targets, a perfect answer drawn the report's way, then two seeds' answers."""
     truth = targets(REPORT, some.relative)
-    ours = _answer(bench, "anchors", "the report's", some)
-    assert ours.logits is not None
-    assert ours.depth is not None
     columns: list[tuple[str, Sequence[Picture]]] = [
-        ("frame", list(some.frame)),
-        ("target, as stored", _each(truth, drawing.right)),
-        ("perfect answer,\nreport's way", _each(drawing.logit(truth), drawing.reported)),
-        ("report's network,\nreport's way", _each(ours.logits, drawing.reported)),
-        ("same weights,\nas they are", _each(ours.depth, drawing.right)),
-        ("same weights,\nstretched", _each(ours.depth, drawing.stretched)),
+        ("input: frame", list(some.frame)),
+        ("target: mask", list(some.mask)),
+        ("target: depth,\nnear is dark", _each(truth, drawing.right)),
+        ("perfect depth,\nreport's drawing", _each(drawing.logit(truth), drawing.reported)),
     ]
-    if results.scale.more > 1:
-        longer = _answer(bench, "longer", "the report's", some)
-        assert longer.logits is not None
-        assert longer.depth is not None
-        times = f"{results.scale.more} x the pairs,\n"
-        columns.append((f"{times}report's way", _each(longer.logits, drawing.reported)))
-        columns.append((f"{times}as they are", _each(longer.depth, drawing.right)))
-        columns.append((f"{times}stretched", _each(longer.depth, drawing.stretched)))
-    return _sheet(columns, f"{results.scale.told}; first seed")
+    part, name = (
+        ("rates", "x 1") if _is_kept(workspace, "rates", "x 1") else ("anchors", "the report's")
+    )
+    for seed in (0, 1):
+        if not _is_kept(workspace, part, name, seed):
+            continue
+        said = _answer(workspace, part, name, some, seed)
+        assert said.mask is not None
+        assert said.logits is not None
+        assert said.depth is not None
+        masks = drawing.logit(said.mask)
+        columns.append((f"seed {seed}: mask,\nreport's drawing", _each(masks, drawing.reported)))
+        columns.append(
+            (f"seed {seed}: depth,\nreport's drawing", _each(said.logits, drawing.reported))
+        )
+        columns.append((f"seed {seed}: depth,\nas it is", _each(said.depth, drawing.right)))
+        columns.append((f"seed {seed}: depth,\nstretched", _each(said.depth, drawing.stretched)))
+    told = f"{name} ({part})" if part == "anchors" else f"the report's settings, SGD .001 {name}"
+    return _sheet(columns, f"network: {told}; {results.scale.told}")
 
 
-def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
+def _depths(workspace: runs.Workspace, results: Results, some: sets.Pairs) -> Any:
     shown = [
         ("anchors", "the report's", "the report's"),
         ("together", "schedule + optimiser + scaling", "schedule, optimiser,\nscaling right"),
@@ -102,13 +112,13 @@ def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
         ("others", "SeedNet without the plate", "without\nthe plate"),
     ]
     columns: list[tuple[str, Sequence[Picture]]] = [
-        ("frame", list(some.frame)),
-        ("truth", _each(some.relative, drawing.right)),
+        ("input: frame", list(some.frame)),
+        ("target", _each(some.relative, drawing.right)),
     ]
     for part, name, title in shown:
-        if not _is_kept(bench, part, name):
+        if not _is_kept(workspace, part, name):
             continue
-        depth = _answer(bench, part, name, some).depth
+        depth = _answer(workspace, part, name, some).depth
         assert depth is not None
         if row_of(part, name).settings.target == "report":
             depth = 1 - depth
@@ -118,9 +128,9 @@ def _depths(bench: runs.Bench, results: Results, some: sets.Pairs) -> Any:
     )
 
 
-def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
+def _student_sheet(workspace: runs.Workspace, results: Results, ten: sets.Pairs) -> Any:
     """Only what our networks say is drawn: the photographs are not ours to show."""
-    report = _answer(bench, "anchors", "the report's", ten)
+    report = _answer(workspace, "anchors", "the report's", ten)
     columns: list[tuple[str, Sequence[Picture]]] = []
     assert report.logits is not None
     assert report.depth is not None
@@ -131,9 +141,9 @@ def _students(bench: runs.Bench, results: Results, ten: sets.Pairs) -> Any:
         ("anchors", "sound", "soundly"),
         ("realistic", "CompactNet", "CompactNet"),
     ):
-        if not _is_kept(bench, part, name):
+        if not _is_kept(workspace, part, name):
             continue
-        answer = _answer(bench, part, name, ten)
+        answer = _answer(workspace, part, name, ten)
         assert answer.mask is not None
         assert answer.depth is not None
         columns.append((f"{title},\nmask", list(answer.mask)))

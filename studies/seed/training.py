@@ -75,19 +75,26 @@ def train(
     pairs = replace(pairs, relative=targets(settings, depth))
     small = shrunk(pairs) if settings.small_first else pairs
     epochs = scale.epochs or settings.epochs
-    steps = epochs * (len(pairs) // scale.batch)
+    of_epoch = steps_of_epoch(settings, scale, len(pairs))
+    steps = epochs * of_epoch
     optimiser = _optimiser(settings, scale, model)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: rate_factor(settings, step, steps, epochs)
     )
     course = Course()
     rng = np.random.default_rng([seed, 0x7E])
+    stream = _numbers(len(pairs), scale.batch, rng)
+    last = last_step(settings, epochs, of_epoch)
     for epoch in range(epochs):
+        if epoch * of_epoch >= last:
+            break
         late = 2 * epoch >= epochs
         if settings.order == "depth-first" and late:
             networks.freeze_depth(model)
         shown: dict[str, list[float]] = {"mask": [], "depth": []}
-        for batch in _batches(pairs if late else small, settings, scale, rng):
+        for _ in range(min(of_epoch, last - epoch * of_epoch)):
+            some = (pairs if late else small)[next(stream)]
+            batch = _batch(some, settings, scale, rng)
             parts = _losses(settings, model, batch, scale)
             wanted = {name: part for name, part in parts.items() if _counts(settings, name, late)}
             optimiser.zero_grad()
@@ -99,6 +106,9 @@ def train(
                 return model.eval(), course
             for name, part in parts.items():
                 shown[name].append(float(part.detach()))
+        if not all(bool(value.isfinite().all()) for value in model.state_dict().values()):
+            course.diverged = True  # by the last step: no loss has seen it
+            return model.eval(), course
         for name, values in shown.items():
             if values:
                 getattr(course, name).append(float(np.mean(values)))
@@ -126,23 +136,43 @@ def _paired(relative: npt.NDArray[np.float32], share: float, seed: int) -> npt.N
     return mixed
 
 
-def _batches(
-    pairs: Pairs, settings: Settings, scale: Scale, rng: np.random.Generator
-) -> Iterator[dict[str, Tensor]]:
-    """Give an epoch's batches in random order; a last one that is not full is left out."""
-    order = rng.permutation(len(pairs))
-    for first in range(0, len(order) - scale.batch + 1, scale.batch):
-        some = pairs[order[first : first + scale.batch]]
-        if settings.jitter == "none":
-            plate, frame = to_float(some.plate), to_float(some.frame)
-        else:
-            plate, frame = jitter(some.plate, some.frame, rng, joint=settings.jitter == "joint")
-        yield {
-            "plate": as_tensor(frame if settings.blind else plate, scale),
-            "frame": as_tensor(frame, scale),
-            "mask": torch.from_numpy(some.mask)[:, None].to(scale.device),
-            "depth": torch.from_numpy(some.relative)[:, None].to(scale.device),
-        }
+def steps_of_epoch(settings: Settings, scale: Scale, pairs: int) -> int:
+    """Count the steps of an epoch, given how many pairs there are to draw from."""
+    full = pairs // scale.batch
+    if settings.more:
+        full = max(1, full // scale.more)
+    return max(1, round(settings.stretch * full))
+
+
+def last_step(settings: Settings, epochs: int, of_epoch: int) -> int:
+    """Count the steps of a training, which may stop before its schedule ends."""
+    return round(min(epochs, settings.stop or epochs) * of_epoch)
+
+
+def _numbers(count: int, batch: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    """Give numbers of batches without end, in a new random order each time all have been drawn.
+
+    A last batch of an order that is not full is left out.
+    """
+    while True:
+        order = rng.permutation(count)
+        for first in range(0, count - batch + 1, batch):
+            yield order[first : first + batch]
+
+
+def _batch(
+    some: Pairs, settings: Settings, scale: Scale, rng: np.random.Generator
+) -> dict[str, Tensor]:
+    if settings.jitter == "none":
+        plate, frame = to_float(some.plate), to_float(some.frame)
+    else:
+        plate, frame = jitter(some.plate, some.frame, rng, joint=settings.jitter == "joint")
+    return {
+        "plate": as_tensor(frame if settings.blind else plate, scale),
+        "frame": as_tensor(frame, scale),
+        "mask": torch.from_numpy(some.mask)[:, None].to(scale.device),
+        "depth": torch.from_numpy(some.relative)[:, None].to(scale.device),
+    }
 
 
 def layout_of(scale: Scale) -> torch.memory_format:
@@ -186,11 +216,11 @@ def _weight(settings: Settings, name: str) -> float:
 
 
 def _optimiser(settings: Settings, scale: Scale, model: nn.Module) -> torch.optim.Optimizer:
+    weights = list(model.parameters())
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(
-            model.parameters(), lr=settings.rate * scale.sgd, momentum=0.9, weight_decay=1e-5
-        )
-    return torch.optim.Adam(model.parameters(), lr=settings.rate)
+        rate = settings.rate * scale.sgd * settings.sgd
+        return torch.optim.SGD(weights, lr=rate, momentum=0.9, weight_decay=1e-5, fused=True)
+    return torch.optim.Adam(weights, lr=settings.rate, fused=True)
 
 
 def rate_factor(settings: Settings, step: int, steps: int, epochs: int) -> float:

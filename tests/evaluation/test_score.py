@@ -22,8 +22,7 @@ from cleanplate.evaluation import (
     score_pair,
 )
 from cleanplate.matte import trimap
-
-from .conftest import truth
+from tests.evaluation.conftest import truth
 
 
 class TruthPredictor:

@@ -8,9 +8,8 @@ import pytest
 from cleanplate.evaluation import draw_sheet, evaluate, find_pairs
 from cleanplate.evaluation.score_sheet import COLUMNS
 from cleanplate.formats.pictures import resize
-
-from .conftest import HEIGHT, WIDTH
-from .test_score import TruthPredictor
+from tests.evaluation.conftest import HEIGHT, WIDTH
+from tests.evaluation.test_score import TruthPredictor
 
 LINE = 22
 

@@ -30,7 +30,7 @@ from tests.picture_bytes import (
 SIZE = (40, 48)
 """(H, W) of every file that is made here."""
 
-HEIC = Path(__file__).parent.parent / "pictures" / "files" / "turned.heic"
+HEIC = Path(__file__).resolve().parents[1] / "formats" / "files" / "turned.heic"
 
 
 def pictures() -> dict[str, bytes]:

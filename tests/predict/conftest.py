@@ -13,8 +13,7 @@ from cleanplate.arrays import Picture, Plane
 from cleanplate.formats.pictures import write_image
 from cleanplate.matte import over
 from cleanplate.predict.predictor import Predictor
-
-from .tiny_model import write_model
+from tests.predict.tiny_model import write_model
 
 
 class Pair(NamedTuple):

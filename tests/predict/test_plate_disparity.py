@@ -1,4 +1,4 @@
-"""Depth from the plate alone: small looks, put together."""
+"""Disparity from the plate alone: the mean over scales and mirrored pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from cleanplate.predict.plate_disparity import SCALES, estimate_disparity
-from cleanplate.predict.session import PlateFeatures
 
 
 class Ramp:
@@ -17,23 +16,22 @@ class Ramp:
     def __init__(self) -> None:
         self.sizes: list[tuple[int, int]] = []
 
-    def encode_plate(self, plate: Any, disparity: Any, valid: Any) -> PlateFeatures:
-        assert disparity is None
+    def plate_disparity(self, plate: Any) -> Any:
         height, width = plate.shape[:2]
         self.sizes.append((height, width))
         scale = float(len(self.sizes))
         rows = np.linspace(0, scale, height, dtype=np.float32)[:, None] + 10 * scale
-        return PlateFeatures(plate, {}, np.repeat(rows, width, 1))
+        return np.repeat(rows, width, 1)
 
 
 class Colour(Ramp):
     """A network that takes red for near."""
 
-    def encode_plate(self, plate: Any, disparity: Any, valid: Any) -> PlateFeatures:
-        return PlateFeatures(plate, {}, plate[..., 0].copy())
+    def plate_disparity(self, plate: Any) -> Any:
+        return plate[..., 0].copy()
 
 
-def test_looks_of_any_scale_agree_in_what_they_have_in_common():
+def test_estimates_of_any_scale_agree_in_what_they_have_in_common():
     session = Ramp()
     seen = estimate_disparity(session, np.zeros((300, 400, 3), np.float32))  # type: ignore[arg-type]
     assert session.sizes == [(round(300 * s / 400), s) for s in SCALES for _ in range(2)]
@@ -43,14 +41,14 @@ def test_looks_of_any_scale_agree_in_what_they_have_in_common():
     assert np.abs(seen - truth).max() < 0.05
 
 
-def test_mirrored_looks_are_mirrored_back():
+def test_mirrored_estimates_are_mirrored_back():
     plate = np.zeros((96, 128, 3), np.float32)
     plate[:, 64:] = 1
     seen = estimate_disparity(Colour(), plate)  # type: ignore[arg-type]
     assert (seen[:, 70:] > seen[:, :58].max()).all()
 
 
-def test_pictures_smaller_than_a_look_are_not_enlarged():
+def test_pictures_smaller_than_a_scale_are_not_enlarged():
     session = Ramp()
     estimate_disparity(session, np.zeros((20, 30, 3), np.float32))  # type: ignore[arg-type]
     assert set(session.sizes) == {(20, 30)}

@@ -17,8 +17,7 @@ import pytest
 from cleanplate.cli import main
 from cleanplate.depth import read_depth, write_depth
 from cleanplate.formats.pictures import read_alpha, read_image, write_image
-
-from .conftest import Pair, textured
+from tests.predict.conftest import Pair, textured
 
 FILES = {"alpha.png", "foreground.png", "disparity.npy", "disparity.png", "shadow.png",
          "preview.jpg", "json"}  # fmt: skip

@@ -19,10 +19,9 @@ from cleanplate.predict.plate_disparity import SCALES
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.upsample import Matte
-
-from .conftest import Pair, make_pair, textured, to_eight
-from .test_exposure import in_other_light
-from .tiny_model import SHADOW, SUBJECT
+from tests.predict.alignment.test_exposure import in_other_light
+from tests.predict.conftest import Pair, make_pair, textured, to_eight
+from tests.predict.tiny_model import SHADOW, SUBJECT
 
 
 def test_the_whole_way(predictor: Predictor, pair: Pair) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cleanplate.formats.pictures import read_image, resize
 from cleanplate.predict.alignment.health import Health
-from cleanplate.predict.alignment.health_measurement import examine
+from cleanplate.predict.alignment.health_measurement import measure_health
 from cleanplate.predict.alignment.thumbnail import PlateThumbnail, thumbnail
 from cleanplate.predict.predictor import Predictor
 
@@ -32,7 +32,7 @@ def measured(shared: Path, plate: str, frame: str) -> Health:
     here = read_image(shared / "real" / PAIRS[plate][0])
     if here.shape != there.shape:
         here = resize(here, there.shape[:2])
-    return examine(PlateThumbnail(thumbnail(here)), thumbnail(there), there.shape[:2])
+    return measure_health(PlateThumbnail(thumbnail(here)), thumbnail(there), there.shape[:2])
 
 
 @pytest.mark.shared

@@ -13,8 +13,7 @@ from cleanplate import CleanplateError
 from cleanplate.engines.cores import available_cores
 from cleanplate.models import find_model
 from cleanplate.predict.session import CPU, PairSession
-
-from .tiny_model import FLOOR, GAIN, SHADOW, SUBJECT, write_model
+from tests.predict.tiny_model import FLOOR, GAIN, SHADOW, SUBJECT, write_model
 
 
 @pytest.fixture(scope="module")

@@ -23,8 +23,7 @@ from cleanplate.predict.geometry.plate_depth import PlateDepth
 from cleanplate.predict.plate_features import KEPT_EXPOSURES, PlateFeatureCache
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PlateFeatures
-
-from .conftest import Pair, make_pair, to_eight
+from tests.predict.conftest import Pair, make_pair, to_eight
 
 
 def brighter(picture: np.ndarray, gain: float) -> np.ndarray:
@@ -133,7 +132,7 @@ def test_a_scene_works_in_a_spawned_process(predictor: Predictor, pair: Pair) ->
 
 
 def test_a_pickled_scene_whose_model_is_gone_says_so(tmp_path: Path, pair: Pair) -> None:
-    from .tiny_model import write_model
+    from tests.predict.tiny_model import write_model
 
     folder = write_model(tmp_path / "soon gone")
     data = pickle.dumps(Predictor(folder, threads=1).scene(pair.plate))

@@ -18,8 +18,7 @@ from cleanplate.predict.upsample import (
     guided_model,
     upsample_alpha,
 )
-
-from .conftest import make_pair
+from tests.predict.conftest import make_pair
 
 
 @settings(deadline=None, max_examples=40)

@@ -20,9 +20,19 @@ SUBJECT = 1.5
 SHADOW = 0.75
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, *, depth: bool = True, plate_depth: bool = False) -> Path:
+    """Write the model; without `depth` its two graphs give no disparity, as those of `dual`.
+
+    plate_depth: add the third graph, which gives the plate's disparity.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {"plate.onnx": _plate_graph(), "frame.onnx": _frame_graph()}
+    if not depth:
+        del graphs["plate.onnx"].output[1], graphs["frame.onnx"].output[1]
+    if plate_depth:
+        graphs["plate_depth.onnx"] = graph = _plate_graph()
+        graph.name = "plate_depth"
+        del graph.input[1:], graph.output[0], graph.node[-1]
     hashes = {}
     for name, graph in graphs.items():
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])

@@ -1,4 +1,4 @@
-"""A small asset folder: its catalogues alone, or with models that Blender makes."""
+"""A small asset folder: catalogues alone, or with models made by Blender."""
 
 from __future__ import annotations
 

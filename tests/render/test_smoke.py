@@ -1,4 +1,4 @@
-"""Plates, cutouts and a pair from a tiny asset folder, with Blender; skipped where it is not."""
+"""Plates, cutouts and a pair from a tiny asset folder, with Blender; skipped without it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from cleanplate.formats.pictures import read_image, read_rgba, to_float
 from cleanplate.pairs.pair_files import find_pairs
 from cleanplate.render.blender import cycles
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
-
-from .library import write_catalogues
+from tests.render.library import write_catalogues
 
 ROOM = ("rooms/box.glb", "room", "6x6x3", "")
 CRATE = ("objects/crate.glb", "object", "0.7", "bbox(m) 0.7x0.7x0.7")

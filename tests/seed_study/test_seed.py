@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 pytest.importorskip("matplotlib")
 
+from cleanplate.diagnosis import cross_entropy
 from cleanplate.training.networks import PairNetwork, SeedNet
 from studies.seed import drawing, experiments
 from studies.seed.camera import jitter, through
 from studies.seed.costs import costs
-from studies.seed.floors import cross_entropy, floors
+from studies.seed.floors import floors
 from studies.seed.losses import depth_loss, ssim
+from studies.seed.measures import NotFiniteError, answers, batch_statistics
 from studies.seed.network import build
 from studies.seed.runs import Run, planned
 from studies.seed.sets import Pairs, shrunk, spread
-from studies.seed.settings import REPORT, SCALES, SOUND, TEACHER, Camera, Loss, Settings
-from studies.seed.training import nearness, rate_factor, targets, train
+from studies.seed.settings import EXACT, REPORT, SCALES, SOUND, TEACHER, Camera, Loss, Settings
+from studies.seed.training import last_step, nearness, rate_factor, steps_of_epoch, targets, train
 
 SMOKE = SCALES["smoke"]
 
@@ -148,7 +150,8 @@ DISTINCT = {Run(row.settings, 0).name: row for row in experiments.rows()}
 def test_every_training_learns_from_a_batch(name: str):
     """One epoch of one step: losses are finite, and what is trained gets a gradient."""
     settings = DISTINCT[name].settings
-    scale = replace(SMOKE, epochs=2 if settings.order == "depth-first" else 1, batch=4)
+    scale = replace(SMOKE, epochs=2 if settings.order == "depth-first" else 1, batch=4, more=1)
+    settings = replace(settings, stretch=1.0)
     model, course = train(settings, scale, some_pairs(4), 1)
     shown = course.mask + course.depth
     assert shown
@@ -222,6 +225,66 @@ def test_every_training_is_planned_once_and_first_seeds_come_first():
 def test_a_scale_that_has_no_longer_trainings_plans_none():
     assert any(run.settings.more for run in planned(SCALES["small"]))
     assert not any(run.settings.more for run in planned(SCALES["full"]))
+
+
+def row(part: str, name: str) -> Settings:
+    return next(r.settings for r in experiments.rows() if (r.part, r.name) == (part, name))
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "steps"),
+    [("x 15.6", 0.015625, 160), ("x 4", 0.004, 625), ("x 1", 0.001, 2500)],
+)
+def test_trainings_at_other_rates_keep_the_reports_rate_times_steps(name, rate, steps):
+    small, settings = SCALES["small"], row("rates", name)
+    of_epoch = steps_of_epoch(settings, small, small.pairs * small.more)
+    assert of_epoch == steps
+    used = settings.rate * small.sgd * settings.sgd
+    assert used == pytest.approx(rate)
+    last = last_step(settings, 9, of_epoch)
+    spent = sum(used * rate_factor(settings, i, 9 * of_epoch, 9) for i in range(last))
+    whole = sum(1e-3 * rate_factor(REPORT, i, 9 * 2500, 9) for i in range(9 * 2500))
+    assert spent == pytest.approx(whole, rel=0.01)
+    kept = ("more", "stretch", "sgd", "stop")
+    assert replace(settings, **{field: getattr(REPORT, field) for field in kept}) == REPORT
+
+
+def test_longer_trainings_stay_within_twice_the_reports_rate_times_steps():
+    small, settings = SCALES["small"], row("longer", "the report's")
+    of_epoch = steps_of_epoch(settings, small, small.pairs * small.more)
+    assert of_epoch * small.sgd * settings.sgd == pytest.approx(2 * 2500)
+    assert row("longer", "sound").rate * of_epoch * 9 <= 2 * 1e-3 * 2500 * 9
+
+
+def test_sound_training_of_the_reports_architecture_changes_no_weight_of_it():
+    ours, theirs = (build(s, 0.125).state_dict() for s in (EXACT, REPORT))
+    assert {n: v.shape for n, v in ours.items()} == {n: v.shape for n, v in theirs.items()}
+    assert EXACT.mask_weight == REPORT.mask_weight
+
+
+def test_batch_statistics_are_those_of_training_and_leave_no_trace():
+    model = build(REPORT, 0.125)
+    plate, frame = torch.rand(2, 4, 3, 32, 32)
+    expected = model.train()(plate, frame).disparity_logits.detach()
+    state = {name: value.clone() for name, value in model.eval().state_dict().items()}
+    own = model(plate, frame).disparity_logits
+    with batch_statistics(model):
+        found = model(plate, frame).disparity_logits
+    torch.testing.assert_close(found, expected)
+    assert (own - expected).abs().max() > 1e-3
+    torch.testing.assert_close(model(plate, frame).disparity_logits, own)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, state[name]), name
+    told = answers(REPORT, SMOKE, model, some_pairs(4), chunk=2)
+    assert told.logits.shape == (4, 32, 32)
+
+
+def test_a_network_that_answers_nan_has_no_figures():
+    model = build(REPORT, 0.125).eval()
+    with torch.no_grad():
+        model.head.weight.fill_(float("nan"))
+    with pytest.raises(NotFiniteError):
+        answers(REPORT, SMOKE, model, some_pairs(2))
 
 
 def test_looking_after_each_epoch_changes_nothing():

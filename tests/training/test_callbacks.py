@@ -22,7 +22,7 @@ from cleanplate.training.data.batch import collate, relative
 from cleanplate.training.image_logging import COLUMNS, picture_grid
 from cleanplate.training.json_log import read_log
 from cleanplate.training.networks import NETWORKS, NetworkRecipe, PairNetwork, Prediction
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 
 
 @pytest.fixture
@@ -109,7 +109,74 @@ def test_a_short_collapse_gives_no_warning(batch):
             watched(watch, batch, truth(batch), 1)
 
 
-def test_a_run_with_constant_outputs_warns(tmp_path, monkeypatch):
+def many(count: int = 16):
+    return relative(collate([Discs().sample(i, (32, 40)) for i in range(count)]))
+
+
+def warned(watch, batch, prediction, steps=8, **trainer) -> list[str]:
+    """What the watch says, one code for each warning."""
+    module = SimpleNamespace(log=lambda *_: None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for step in range(1, steps + 1):
+            outputs = {"prediction": prediction, "batch": batch}
+            told = SimpleNamespace(global_step=step, **trainer)
+            watch.on_train_batch_end(told, module, outputs, None, step)
+    return sorted(str(one.message) for one in caught)
+
+
+def watch():
+    return CollapseMonitor(every=1, patience=2, start=0, pictures=16)
+
+
+def test_the_true_answer_of_many_pictures_raises_nothing():
+    batch = many()
+    assert warned(watch(), batch, truth(batch)) == []
+
+
+def test_the_mean_map_is_named_once_by_output():
+    batch = many()
+    blank = truth(batch, disparity=batch.disparity.mean(0, keepdim=True).expand_as(batch.disparity))
+    (said,) = warned(watch(), batch, blank)
+    assert said.startswith("your depth: mean-map:")
+
+
+def test_a_copy_of_the_frames_brightness_is_named():
+    batch = many()
+    grey = batch.frame.mean(1, keepdim=True)
+    (said,) = warned(watch(), batch, truth(batch, disparity=grey))
+    assert said.startswith("your depth: brightness-copy:")
+
+
+def test_targets_of_other_frames_are_named_however_well_they_are_learned():
+    batch = many()
+    shuffled = batch._replace(frame=batch.frame.roll(3, 0))
+    said = warned(watch(), shuffled, truth(batch))
+    assert [one.partition(" belong")[0] for one in said] == [
+        "your alpha: pairing: Targets",
+        "your depth: pairing: Targets",
+    ]
+
+
+def test_frames_without_contrast_are_named_once_for_the_run():
+    batch = many()
+    faint = batch._replace(frame=(batch.frame - 0.45 * 255) / (0.225 * 255))
+    (said,) = warned(watch(), faint, truth(batch, plate_disparity=None))
+    assert said.startswith("your training: input-scaling:")
+
+
+@pytest.mark.parametrize(("rate", "steps", "named"), [(1e-9, 400, 1), (1e-9, 4, 0), (0.1, 400, 0)])
+def test_a_rate_that_is_dead_before_the_end_is_named(rate: float, steps: int, named: int):
+    batch = many()
+    weights = torch.nn.Parameter(torch.ones(9))
+    optimiser = torch.optim.SGD([weights], lr=rate)
+    weights.grad = torch.full((9,), 0.1)
+    said = warned(watch(), batch, truth(batch), optimizers=[optimiser], max_steps=steps)
+    assert len(said) == named
+    assert all(one.startswith("your training: schedule:") for one in said)
+
+
+def test_a_training_that_stays_blank_warns_by_itself(tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, "seed", lambda **_: Constant())
     monkeypatch.setattr(
         fitting, "CollapseMonitor", lambda: CollapseMonitor(every=2, patience=2, start=2)
@@ -123,6 +190,19 @@ def test_a_run_with_constant_outputs_warns(tmp_path, monkeypatch):
     assert any("your alpha is constant" in text for text in texts)
     lines = read_log(tmp_path / fitting.LOG)
     assert all(line["spread/disparity"] < 1e-3 for line in lines if "spread/disparity" in line)
+
+
+@pytest.mark.parametrize(("rate", "named"), [(1e-12, True), (1e-3, False)])
+def test_a_run_whose_rate_is_dead_says_so(tmp_path, monkeypatch, rate: float, named: bool):
+    watching = CollapseMonitor(every=1, patience=1, start=2, pictures=4)
+    monkeypatch.setattr(fitting, "CollapseMonitor", lambda: watching)
+    launch = fitting.RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    recipe = tiny_recipe(learning_rate=rate, steps=8)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitting.fit(recipe, tmp_path, launch, sources=(Discs(), None))
+    said = [str(w.message) for w in caught if w.category is CollapseWarning]
+    assert any(one.startswith("your training: schedule") for one in said) == named
 
 
 def test_a_grid_shows_truth_beside_prediction(batch):

@@ -19,7 +19,7 @@ from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.half_precision_weights import write_weights
 from cleanplate.training.json_log import read_log
 from cleanplate.training.networks import CompactNet, DualResolutionNet
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 
 OPTIONS = RunOptions(workers=0, threads=1, accelerator="cpu", log_every=1, quiet=True)
 KEPT = Path(__file__).resolve().parents[2] / "data" / "training" / "dual.safetensors"

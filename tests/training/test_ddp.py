@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent.parent
 
@@ -26,7 +26,7 @@ import hashlib, json, sys
 from pathlib import Path
 import torch
 from lightning.pytorch import Callback
-from training.discs import tiny_recipe
+from tests.training.discs import tiny_recipe
 from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.data.shard_reader import Shards
 from cleanplate.training.data.stored_samples import StoredSource

@@ -31,7 +31,7 @@ from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.json_log import read_log
 from cleanplate.training.lightning_module import PairModule, learning_rate_factor
 from cleanplate.training.recipes import DataRecipe
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 
 TESTS = Path(__file__).resolve().parent.parent
 OPTIONS = RunOptions(
@@ -75,7 +75,7 @@ def whole(tmp_path_factory):
 CHILD = """
 import sys
 from pathlib import Path
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 from cleanplate.training.fit import RunOptions, fit
 options = RunOptions(workers=int(sys.argv[2]), threads=1, accelerator="cpu", log_every=1,
                 checkpoint_steps=4, quiet=True)
@@ -86,7 +86,7 @@ fit(tiny_recipe(), Path(sys.argv[1]), options, sources=(Discs(0, delay=0.05), No
 VALIDATING = """
 import sys, time
 from pathlib import Path
-from training.discs import Discs, tiny_recipe
+from tests.training.discs import Discs, tiny_recipe
 from cleanplate.training.fit import RunOptions, fit
 
 folder, every = Path(sys.argv[1]), int(sys.argv[2])

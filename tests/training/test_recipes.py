@@ -17,7 +17,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.training import recipe_json, recipes
 from cleanplate.training.data import sample_schedule
 from cleanplate.training.recipes import RECIPES, Stage
-from training.discs import tiny_recipe
+from tests.training.discs import tiny_recipe
 
 
 def chosen(*fields: str) -> recipes.Recipe:
@@ -115,12 +115,13 @@ def test_a_saved_recipe_names_what_changed(tmp_path):
 
 def test_a_recipe_saved_by_an_older_version_is_the_same():
     recipe = tiny_recipe()
-    saved = recipes.to_json(recipe)
+    saved = recipe_json.to_json(recipe)
     settings = saved["data"]["compositor"]
     settings["look"] = settings.pop("tone")
     settings["shine_share"] = settings.pop("colour_bleed_share")
-    assert recipes.changes(saved, recipe) == []
-    assert recipes.command_of(saved) == recipes.command_of(recipes.to_json(recipe))
+    assert recipe_json.changes(saved, recipe) == []
+    words = recipe_json.command_of(recipe_json.to_json(recipe)).split()
+    assert sorted(recipe_json.command_of(saved).split()) == sorted(words)
 
 
 def test_the_command_of_a_recipe_gives_the_recipe_again():

@@ -24,7 +24,7 @@ from cleanplate.synthesis.procedural.procedural_files import write_assets
 from cleanplate.training.checkpoint import read_checkpoint
 from cleanplate.training.json_log import read_log
 from cleanplate.training.recipes import RECIPES, DataRecipe
-from training.test_stored import write_shards
+from tests.training.data.test_stored_samples import write_shards
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "src"
 
@@ -110,7 +110,7 @@ def test_samples_without_a_subject_need_no_cutouts():
         empty.raise_if_incomplete()
 
 
-def test_drawn_scenes_are_asked_for(tmp_path):
+def test_generated_scenes_have_to_be_requested(tmp_path):
     DataRecipe("procedural").raise_if_incomplete()
     for name, recipe in RECIPES.items():
         if name.endswith("-smoke"):
@@ -123,7 +123,8 @@ def test_ctrl_c_ends_with_130_and_a_checkpoint(tmp_path, arguments):
     run = tmp_path / "run"
     child = subprocess.Popen(
         [
-            *(sys.executable, "-m", "cleanplate", "train", *arguments),
+            *(sys.executable, "-m", "cleanplate", "train"),
+            *(word for word in arguments if word != "--quiet"),
             *("--run", str(run), "--steps", "100000"),
         ],
         env={**os.environ, "PYTHONPATH": str(SOURCE)},

@@ -1,6 +1,6 @@
 """The command line: `cleanplate COMMAND ...`.
 
-Commands are loaded when they are run, so that `cleanplate --help` is quick.
+A command's module is imported when the command is run, so that `cleanplate --help` is fast.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ COMMANDS = {
     "synth": "Make training samples from plates and cutouts.",
     "train": "Train a network from a recipe.",
     "export": "Turn a trained network into ONNX files.",
+    "diagnose": "Say why a network's maps are blank, constant or no better than a mean map.",
     "bench": "Measure speed and memory on this machine.",
     "doctor": "Show what is installed and what is missing.",
 }
@@ -59,11 +60,11 @@ def command() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0: done; 1: done, with a bad result, or the reader of the output went away; 2: a mistake
-    in what was given, told on stderr; 130: stopped by Ctrl-C. A bug's exception passes through.
+    0: success; 1: a negative result, or the output was closed by its reader; 2: a user's error,
+    printed on stderr; 130: stopped by Ctrl-C. Other exceptions are raised.
 
     Args:
-        arguments: without the program's name; by default those of the process.
+        arguments: without the program's name; None = those of the process.
     """
     escape_unknown_characters()
     try:
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prog_name="cleanplate",
             standalone_mode=False,
         )
-        sys.stdout.flush()  # here, where a closed pipe can still be told from a bug
+        sys.stdout.flush()  # here, where a closed pipe is still handled below
         return code if isinstance(code, int) else 0
     except CleanplateError as error:
         click.echo(f"Error: {error}", err=True)
@@ -84,6 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("Stopped.", err=True)
         return 130
     except BrokenPipeError:
-        # Python flushes stdout once more at its end; that must find an open file.
+        # Python flushes stdout again at exit; that needs an open file.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

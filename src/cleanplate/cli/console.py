@@ -1,4 +1,4 @@
-"""The console that a command writes to, whatever characters it can show."""
+"""Encoding of the console: characters that it cannot encode are escaped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 
 class _AsciiConsole(io.TextIOWrapper):
-    """A stream of ASCII that does not call itself so: Click writes UTF-8 where it reads "ascii"."""
+    """An ASCII stream under another name: Click writes UTF-8 to a stream whose name is "ascii"."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -17,11 +17,11 @@ class _AsciiConsole(io.TextIOWrapper):
 
 
 def escape_unknown_characters() -> None:
-    r"""Let stdout and stderr write `\xe9` for a character that they cannot encode.
+    r"""Make stdout and stderr write `\xe9` for a character that they cannot encode.
 
-    A redirected stream has the encoding of the locale or of PYTHONIOENCODING, and the names of
-    files may have any character. Streams that are no real ones (a test's, a notebook's) are left
-    as they are where they cannot be changed.
+    A redirected stream has the encoding of the locale or of PYTHONIOENCODING, and file names may
+    have any character. Replaced streams (of a test, a notebook) that cannot be reconfigured are
+    not changed.
     """
     sys.stdout = _escaping(sys.stdout)
     sys.stderr = _escaping(sys.stderr)

@@ -1,4 +1,4 @@
-"""`cleanplate doctor`: what is installed, what is missing, what this machine offers."""
+"""`cleanplate doctor`: installed and missing libraries, models and execution providers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cleanplate.installation import declared
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-# Other distributions of the same library, which serve as well.
-_TWINS = {
+# Other distributions of the same library, which can be used too.
+_ALTERNATIVES = {
     "opencv-python-headless": [
         "opencv-python",
         "opencv-contrib-python",
@@ -37,7 +37,7 @@ _TWINS = {
 def command(ctx: click.Context, json_output: JsonOutput | None) -> None:
     """Show what is installed and what is missing.
 
-    Ends with exit code 1 if something that prediction needs is missing.
+    The exit code is 1 if something that prediction needs is missing.
     """
     if json_output is not None:
         json_output.check()
@@ -51,23 +51,22 @@ def command(ctx: click.Context, json_output: JsonOutput | None) -> None:
 
 
 def examine() -> dict[str, Any]:
-    """Look at this installation.
+    """Examine this installation.
 
     Returns:
         `cleanplate`, `python`, `system`: strings;
-        `cores`: the processor cores that this process may use;
+        `cores`: the number of processor cores available to this process;
         `threads`: the value of OMP_NUM_THREADS, or None;
         `libraries`: name -> version, or None if it is missing;
-        `extras`: name of the extra -> the same for its libraries, as far as they are for this
-        system and this Python;
-        `elsewhere`: name of the extra -> its libraries for other systems or Pythons alone ->
-        which those are, as an environment marker;
-        `unfit`: "base" or name of the extra -> those of its libraries that are there in another
-        version than it asks for -> what it asks for;
-        `providers`: what ONNX Runtime can compute on, empty if it does not load;
+        `extras`: name of the extra -> the same for its libraries for this system and this Python;
+        `elsewhere`: name of the extra -> its libraries for other systems or Pythons alone -> their
+        environment marker;
+        `unfit`: "base" or name of the extra -> its libraries that are installed in another version
+        than required -> the required version;
+        `providers`: execution providers of ONNX Runtime, empty if it does not load;
         `exr`: whether EXR files can be read;
-        `models`: name -> `{"problem": None or what is wrong}`, and `"default": bool`;
-        `healthy`: whether prediction has all it needs.
+        `models`: name -> `{"problem": None or the error}`, and `"default": bool`;
+        `healthy`: whether everything that prediction needs is there.
     """
     needs = declared()
     libraries = _versions(needs.base)
@@ -115,13 +114,13 @@ def _unfit(needs: Iterable[Requirement]) -> dict[str, str]:
 
 
 def _where(need: Requirement, extra: str) -> str:
-    """Give a requirement's marker without the extra's own part."""
+    """Return a requirement's environment marker without the part that names the extra."""
     clauses = str(need.marker).split(" and ")
     return " and ".join(one.strip("()") for one in clauses if one != f'extra == "{extra}"')
 
 
 def _version(name: str) -> str | None:
-    for one in (name, *_TWINS.get(name, ())):
+    for one in (name, *_ALTERNATIVES.get(name, ())):
         try:
             return version(one)
         except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""`cleanplate export`: a trained network as ONNX."""
+"""`cleanplate export`: write a trained network as ONNX."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ Examples:
     metavar="SPDX",
     help="Licence of the weights.  [default: Apache-2.0 where the training data allow it]",
 )
-@click.option("--training-data", default="", help="What it learned from, in words.")
-@click.option("--limits", default="", help="What it is known to be bad at.")
+@click.option("--training-data", default="", help="Description of the training data.")
+@click.option("--limits", default="", help="Description of known limits.")
 @click.option("--default", is_flag=True, help="Make it the model that is used where none is named.")
 @click.option(
     "--figures",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A JSON file of `cleanplate evaluate`; may be given many times.",
+    help="JSON file of `cleanplate evaluate` with metrics for the card; can be repeated.",
 )
 @click.option(
     "--subject-depth",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The run of `cleanplate train subject-depth`: its regressor becomes part of the model.",
+    help="Run folder of `cleanplate train subject-depth`: its regressor is added to the model.",
 )
 @overwrite_option
 @json_option
@@ -64,14 +64,14 @@ def command(  # noqa: PLR0917 - click passes them by name
     json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
-    """Write the model of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
+    """Write the network of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
 
-    An output that ends in .safetensors takes the averaged weights alone, in 16 bits:
-    `cleanplate train RECIPE --start FILE` begins with them.
+    With an output that ends in .safetensors only the averaged weights are written, in half
+    precision; `cleanplate train RECIPE --start FILE` starts from them.
 
-    The averaged weights are taken. A model that does not answer as the network does is refused.
-    The card lists the licences and attributions of the training data; where these do not decide
-    the licence of the weights, --license is needed.
+    The averaged weights are exported. Nothing is written if the outputs of the graphs differ from
+    the network's. The card lists the licences and attributions of the training data; --license is
+    required where they do not decide the licence of the weights.
     """
     for library in ("torch", "lightning", "tyro", "onnx", "onnxscript"):
         require(library, "train")

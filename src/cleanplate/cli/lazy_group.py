@@ -1,4 +1,4 @@
-"""A group of commands that imports each only when it is run."""
+"""LazyGroup: a Click group that imports a command when it is run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module only when the command is asked for.
+    """A Click group that imports a command's module when the command is run.
 
     Args:
-        package: where the modules are. A command NAME is `command` in the module `NAME_command`,
-            a group of commands that in the package NAME.
+        package: of the modules. A command NAME is `command` in the module `NAME_command`, a
+            group of commands in the package NAME.
         table: name -> one line of help.
     """
 
@@ -25,7 +25,7 @@ class LazyGroup(click.Group):
         self.package, self.table = package, table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands that are there."""
+        """List the names of the commands whose modules exist."""
         return [name for name in self.table if self._module(name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -39,23 +39,23 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; for a mistyped name, say which are near it."""
+        """Find a command; the error for an unknown name suggests similar ones."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             near = get_close_matches(args[0], self.list_commands(ctx))
-            told = f"No such command {args[0]!r}."
+            message = f"No such command {args[0]!r}."
             if near:
-                told += f" Did you mean {' or '.join(repr(name) for name in near)}?"
-            ctx.fail(told)
+                message += f" Did you mean {' or '.join(repr(name) for name in near)}?"
+            ctx.fail(message)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, importing none of them."""
+        """Write the table of commands to the help, without importing them."""
         rows = [(name, self.table[name]) for name in self.list_commands(ctx)]
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)
 
     def _module(self, name: str) -> str:
-        """Full name of the module that has the command; "" if there is none."""
+        """Return the full name of a command's module; "" if there is none."""
         candidates = (f"{self.package}.{name}_command", f"{self.package}.{name}")
         return next((module for module in candidates if find_spec(module)), "")

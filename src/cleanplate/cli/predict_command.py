@@ -37,21 +37,22 @@ Outcomes: TypeAlias = dict[str, list[Any]]
 """Reports of frames, and names and errors of others, under "frames", "skipped" and "failed"."""
 
 _LISTED = 20
-"""Failures that are told one by one."""
+"""Most failures that are listed one by one."""
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("frames", nargs=-1, required=True, metavar="FRAME...")
-@click.option("--plate", required=True, metavar="FILE", help="The picture of the empty scene.")
+@click.option("--plate", required=True, metavar="FILE",
+              help="Clean plate: the picture of the empty scene.")  # fmt: skip
 @click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
-              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
+              "Integers (16-bit PNG) are millimetres, floats (NPY, EXR) metres.")  # fmt: skip
 @click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
-              show_default=True, help="Pixels that --plate-depth does not know: fill with the "
-              "network's estimate, or keep unknown.")  # fmt: skip
+              show_default=True, help="Pixels that --plate-depth does not know: fill with "
+              "the network's estimate, or keep unknown.")  # fmt: skip
 @click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
-              "distances. [default: from EXIF, else 60 degrees]")  # fmt: skip
+              "the subject's distance.  [default: from EXIF, else 60 degrees]")  # fmt: skip
 @output_option(
-    "Where the files go, made if it is not there; - writes one PNG to the standard output.",
+    "Folder of the files, created if missing; - writes one PNG to the standard output.",
     metavar="FOLDER|-",
     is_folder=False,
 )
@@ -59,9 +60,9 @@ _LISTED = 20
 @matte_options
 @model_options
 @max_pixels_option
-@click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
-              "frame's.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Go on even if the plate is wrong.")
+@click.option("--fit", is_flag=True, help="Resample the plate to the frame's size where they "
+              "differ.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Predict even if plate health refuses the plate.")
 @workers_option(default=0, help="Processes that share the frames; 0 works in this one.")
 @json_option
 @quiet_option
@@ -76,16 +77,16 @@ def command(
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    """Find the subject of each FRAME, given the PLATE: a picture of the empty scene.
+    """Predict alpha, foreground, shadow and depth of each FRAME, given its clean plate.
 
-    FRAME is a picture, a folder or a pattern; - is one picture on the standard input. For each,
+    FRAME is a picture, a folder or a pattern; - is one picture on the standard input. Per frame,
     <name>.alpha.png, <name>.foreground.png, <name>.shadow.png, <name>.preview.jpg, the report
     <name>.json and, with --plate-depth, <name>.depth.png and .npy in metres, else
-    <name>.disparity.npy (relative) and a coloured <name>.disparity.png to look at.
+    <name>.disparity.npy (relative) and its colour map <name>.disparity.png.
 
-    Files that are there are replaced only if Cleanplate wrote them and nobody changed them since.
-    The plate and Cleanplate's own files among the frames are left out. A frame that fails is
-    told at the end, and the others are done (exit code 2).
+    Existing files are replaced only if Cleanplate wrote them and they were not changed since. The
+    plate and Cleanplate's own files among the frames are left out. Frames that fail are listed at
+    the end, and the others are processed (exit code 2).
     """
     from cleanplate.predict.frames.frame_job import STDOUT
 
@@ -107,7 +108,7 @@ def command(
     if shows_summary(json_output, quiet) and not to_stdout:
         _summarise(outcomes, output)
     if outcomes["failed"]:
-        raise CleanplateError(_told(outcomes["failed"], len(paths)))
+        raise CleanplateError(_failures(outcomes["failed"], len(paths)))
 
 
 def _predict_all(job: Job, tasks: list[Task], workers: int, quiet: bool) -> Outcomes:
@@ -124,8 +125,8 @@ def _predict_all(job: Job, tasks: list[Task], workers: int, quiet: bool) -> Outc
         elif len(tasks) == 1:
             raise outcome.error
         else:
-            told = {"frame": str(outcome.frame), "error": str(outcome.error)}
-            outcomes["failed"].append(told)
+            failure = {"frame": str(outcome.frame), "error": str(outcome.error)}
+            outcomes["failed"].append(failure)
     return outcomes
 
 
@@ -172,7 +173,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
 
 
 def _frames(given: tuple[str, ...], job: Job, quiet: bool) -> list[Path]:
-    """Find the frames, and say which of the pictures are none."""
+    """Find the frames; print which of the pictures are left out."""
     from cleanplate.predict.frames.frame_selection import find_frames
 
     background = job.writing.background
@@ -200,7 +201,7 @@ def _named(paths: list[Path]) -> list[Task]:
 def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
     from cleanplate.predict.frames.frame_job import process_all
 
-    # Also before workers start: mistakes about plate and model are told once, and at once.
+    # Also before workers start: errors of plate and model come once, and at once.
     scene = job.scene()
     if workers < 2 or len(tasks) == 1:
         return process_all(job, scene, tasks)
@@ -239,7 +240,7 @@ def _progress(outcomes: Iterator[Outcome], total: int, quiet: bool) -> Iterable[
 
 
 def _warn(report: dict[str, Any], said: set[str]) -> None:
-    """Write a report's warnings; what was `said` of the plate holds for every frame."""
+    """Print a report's warnings; those of the plate's depth, which are `said`, only once."""
     for warning in report["health"]["warnings"]:
         tqdm.write(f"Warning: {report['frame']}: {warning}", file=sys.stderr)
     about_depth = report["plate_depth"] or {"warnings": []}
@@ -249,7 +250,7 @@ def _warn(report: dict[str, Any], said: set[str]) -> None:
         said.add(warning)
 
 
-def _told(failed: list[dict[str, str]], total: int) -> str:
+def _failures(failed: list[dict[str, str]], total: int) -> str:
     lines = [f"{one['frame']}: {one['error']}" for one in failed[:_LISTED]]
     if len(failed) > _LISTED:
         lines.append(f"... and {len(failed) - _LISTED} more (--json lists all)")

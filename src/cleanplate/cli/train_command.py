@@ -188,8 +188,8 @@ def _train_subject_depth(
         json_output.write(record)
     if shows_summary(json_output, quiet):
         for kind, figures in record["figures"].items():
-            told = ", ".join(f"{key} {value:g}" for key, value in figures.items())
-            click.echo(f"{kind}: {told}", err=True)
+            errors = ", ".join(f"{key} {value:g}" for key, value in figures.items())
+            click.echo(f"{kind}: {errors}", err=True)
         click.echo(f"done: {folder}", err=True)
 
 

@@ -20,7 +20,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing, telling_write_faults
 from cleanplate.files.json_files import read_json
 from cleanplate.files.picture_text import is_sealed
+from cleanplate.version import __version__
 
 TOOL = "cleanplate"
 CURE = (
@@ -48,7 +48,7 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
 
 def sealed(document: Mapping[str, Any], owns: Owns | None = None) -> dict[str, Any]:
     """Make a record of a JSON document: add "tool", "owns" (if given) and its checksum, "seal"."""
-    content = {"tool": {"name": TOOL, "version": _version()}, **document}
+    content = {"tool": {"name": TOOL, "version": __version__}, **document}
     if owns is not None:
         content["owns"] = dict(owns)
     content.pop("seal", None)
@@ -232,14 +232,6 @@ def write_sealed(
     text = json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
     with replacing_own(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def _version() -> str:
-    # Not `cleanplate.__version__`: the package's own module knows all layers.
-    try:
-        return version("cleanplate")
-    except PackageNotFoundError:
-        return "0+source"
 
 
 def _checksum(document: Mapping[str, Any]) -> str:

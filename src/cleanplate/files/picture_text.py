@@ -1,4 +1,7 @@
-"""Short texts inside PNG and JPEG files: a comment for people, and the seal of what wrote them."""
+"""Short texts inside PNG and JPEG files: a comment for people, and the seal of what wrote them.
+
+By hand, because Pillow adds a text only by encoding the pixels again.
+"""
 
 from __future__ import annotations
 

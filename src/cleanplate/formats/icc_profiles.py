@@ -1,4 +1,7 @@
-"""Colour profiles (ICC.1:2010) to sRGB: 8 bits by Little CMS, 16 by curves and matrix."""
+"""Colour profiles (ICC.1:2010) to sRGB: 8 bits by Little CMS, 16 by curves and matrix.
+
+16 bits by hand, because Pillow gives Little CMS 8-bit pictures only.
+"""
 
 from __future__ import annotations
 

@@ -147,7 +147,8 @@ def check_grey(
 def _decoded(data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
     """Decode by OpenCV; None if it cannot, or if that would take memory without end.
 
-    For each chunk of a PNG it sets aside what the chunk's length claims, up to 2 GB.
+    For each chunk of a PNG it sets aside what the chunk's length claims, up to 2 GB: the lengths
+    are read by hand, before any decoder sees them.
     """
     if data[:4].tobytes() == b"\x89PNG":
         at, kind = 8, b""

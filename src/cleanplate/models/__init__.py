@@ -1,9 +1,9 @@
 """The models that ship with the package, and the registry that finds them.
 
 A model is a folder with two graphs (`plate.onnx`, `frame.onnx`), a card (`card.json`, with
-`card.md` for people) and, if it has one, the regressor of the subject's depth
-(`subject_depth.npz`). The card names the SHA-256 of each; a folder that differs from its card is
-refused.
+`card.md` for people) and, if it has them, the regressor of the subject's depth
+(`subject_depth.npz`) and a third graph that estimates a plate's disparity (`plate_depth.onnx`). The
+card names the SHA-256 of each; a folder that differs from its card is refused.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from cleanplate.files.json_files import read_json
 GRAPHS = ("plate.onnx", "frame.onnx")
 CARD = "card.json"
 SUBJECT_DEPTH = "subject_depth.npz"
+PLATE_DEPTH = "plate_depth.onnx"
+OPTIONAL = (SUBJECT_DEPTH, PLATE_DEPTH)
 SHIPPED = Path(__file__).parent
 
 
@@ -54,9 +56,15 @@ class Model:
     @property
     def subject_depth(self) -> Path | None:
         """The regressor of the subject's depth; None if the card names none."""
-        if SUBJECT_DEPTH not in self.card.get("sha256", {}):
-            return None
-        return self.folder / SUBJECT_DEPTH
+        return self._optional(SUBJECT_DEPTH)
+
+    @property
+    def plate_depth_graph(self) -> Path | None:
+        """The graph from a plate's picture to its relative disparity; None if the card names none.
+
+        Input `plate`, (N, 3, H, W) float32 sRGB in [0, 1]; output `disparity`, (N, 1, H, W).
+        """
+        return self._optional(PLATE_DEPTH)
 
     @cached_property
     def hash(self) -> str:
@@ -65,6 +73,9 @@ class Model:
         for part in _parts(self.card):
             whole.update(bytes.fromhex(_sha256(self.folder / part)))
         return whole.hexdigest()
+
+    def _optional(self, name: str) -> Path | None:
+        return self.folder / name if name in self.card.get("sha256", {}) else None
 
 
 def available_models() -> list[str]:
@@ -140,7 +151,7 @@ def _checked(folder: Path) -> Model:
             cure="export the model again",
         )
     for part in _parts(card):
-        path, kind = folder / part, "graph" if part in GRAPHS else "part"
+        path, kind = folder / part, "part" if part == SUBJECT_DEPTH else "graph"
         if not path.is_file():
             raise CleanplateError(f"the model lacks this {kind}", file=path, cure="export it again")
         if _sha256(path) != hashes.get(part):
@@ -153,8 +164,8 @@ def _checked(folder: Path) -> Model:
 
 
 def _parts(card: dict[str, Any]) -> tuple[str, ...]:
-    """Name the files that the card must describe: the graphs, and the regressor if it has one."""
-    return (*GRAPHS, SUBJECT_DEPTH) if SUBJECT_DEPTH in card["sha256"] else GRAPHS
+    """Name the files that the card describes: two graphs, and the optional parts that it names."""
+    return (*GRAPHS, *(name for name in OPTIONAL if name in card["sha256"]))
 
 
 def _sha256(path: Path) -> str:

@@ -30,7 +30,7 @@ OUTPUTS = (
     "plate",
     "subjects",
 )
-"""What may be asked of a frame; `Result` says what each is. Alpha is always there."""
+"""Names of the outputs; `ResultData` describes each. Alpha is always computed."""
 
 OF_DEPTH = frozenset(("disparity", "depth", "subject_disparity", "depth_measured", "subjects"))
 """Those that need the subjects' disparity."""
@@ -65,7 +65,7 @@ class FrameSources:
     plate: aligned with the frame.
     hidden: (h, w) bool where the registered plate shows nothing; None = nowhere.
     matte: as it was measured, before controls other than a known mask.
-    shadow: (h, w) as the network says it.
+    shadow: (h, w) the network's estimate.
     depth: None where no output of depth was asked for.
     """
 
@@ -76,12 +76,17 @@ class FrameSources:
     depth: DepthSources | None
 
 
-def check_outputs(outputs: Iterable[str] | str | None, available: Sequence[str]) -> tuple[str, ...]:
+def check_outputs(
+    outputs: Iterable[str] | str | None,
+    available: Sequence[str],
+    no_depth: CleanplateError | None = None,
+) -> tuple[str, ...]:
     """Check which outputs are asked for, and put them in the order of `OUTPUTS`.
 
     Args:
         outputs: names, or one name; None = all that are available.
         available: what the scene can give.
+        no_depth: why it can give no output of depth, if so.
 
     Raises:
         CleanplateError: an unknown name, or an output that this scene cannot give.
@@ -94,11 +99,30 @@ def check_outputs(outputs: Iterable[str] | str | None, available: Sequence[str])
         raise CleanplateError(
             f"there is no output {', '.join(unknown)}", cure=f"choose of: {', '.join(OUTPUTS)}"
         )
+    if no_depth is not None and wanted & OF_DEPTH:
+        raise no_depth
     if "depth" in wanted and "depth" not in available:
         raise no_metres()
     if "depth" in wanted:
         wanted.add("disparity")
     return tuple(name for name in OUTPUTS if name in wanted)
+
+
+def no_plate_disparity() -> CleanplateError:
+    """Give the error of who asks for disparity where the plate's is neither given nor estimated."""
+    return CleanplateError(
+        "there is no disparity: this model does not estimate the plate's depth",
+        cure="give it: predictor.scene(plate, depth=...), on the command line --plate-depth; or "
+        "take a model that has plate_depth.onnx",
+    )
+
+
+def no_subject_disparity() -> CleanplateError:
+    """Give the error of who asks for disparity where nothing places the subjects."""
+    return CleanplateError(
+        "there is no disparity: this model does not estimate the subject's depth",
+        cure="`cleanplate export RUN -o FOLDER --subject-depth RUN` adds a regressor of it",
+    )
 
 
 def no_metres() -> CleanplateError:

@@ -1,4 +1,4 @@
-"""What people give, files or arrays, turned into what prediction works on."""
+"""Inputs, files or arrays, converted to the arrays that prediction works on."""
 
 from __future__ import annotations
 

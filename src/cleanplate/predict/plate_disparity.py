@@ -24,7 +24,7 @@ def estimate_disparity(session: PairSession, plate: Picture) -> Plane:
     Each estimate's median and spread are taken out first, as its scale is arbitrary.
 
     Args:
-        session: the network.
+        session: a model that `estimates_plate`.
         plate: (H, W, 3) sRGB in [0, 1].
 
     Returns:
@@ -36,8 +36,8 @@ def estimate_disparity(session: PairSession, plate: Picture) -> Plane:
         small = np.asarray(resize(plate, working_size(size, side)), np.float32)
         for mirrored in (False, True):
             step = -1 if mirrored else 1
-            seen = session.encode_plate(np.ascontiguousarray(small[:, ::step]), None, None)
-            disparity = np.ascontiguousarray(seen.disparity[:, ::step])
+            estimate = session.plate_disparity(np.ascontiguousarray(small[:, ::step]))
+            disparity = np.ascontiguousarray(estimate[:, ::step])
             total += resize(_relative(disparity), size)
     return _relative(total)
 

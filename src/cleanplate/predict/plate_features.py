@@ -17,6 +17,7 @@ from cleanplate.predict.geometry.plate_depth import PlateDepth
 from cleanplate.predict.plate_disparity import estimate_disparity
 from cleanplate.predict.session import PairSession, PlateFeatures
 from cleanplate.predict.size import Size
+from cleanplate.predict.upsample import fill_outside
 
 KEPT_EXPOSURES = 4
 """For so many different exposures the plate's features are kept."""
@@ -31,7 +32,7 @@ class PlateFeatureCache:
     Args:
         session: the network.
         plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1].
-        working: (height, width) at which the network sees it.
+        working: (height, width) of what the network takes.
         given: the plate's metric depth; None = not known, it is estimated from the plate.
     """
 
@@ -62,7 +63,7 @@ class PlateFeatureCache:
             features = self._kept.get(plate.exposure)
             if features is None:
                 picture, _ = plate.small(self._working)
-                features = self._session.encode_plate(picture, *self._relative())
+                features = self._encode(picture, *self._relative())
                 self._kept[plate.exposure] = features
                 while len(self._kept) > KEPT_EXPOSURES:
                     self._kept.popitem(last=False)
@@ -79,22 +80,37 @@ class PlateFeatureCache:
             picture = np.where(hidden[..., None], frame, picture)
         if self._given is None:
             disparity, valid = self._relative()
-            coarse = scaled(matrix, self._working[1] / plate.size[1])
-            disparity = np.asarray(warp(disparity, coarse), np.float32)
+            if disparity is not None:
+                coarse = scaled(matrix, self._working[1] / plate.size[1])
+                disparity = np.asarray(warp(disparity, coarse), np.float32)
         else:
             moved = plate.moved_disparity(self._given.full)
             disparity, valid = disparity_fusion.for_network(
                 moved, self._given.normalisation, self._working
             )
-        return self._session.encode_plate(picture, disparity, valid), hidden
+        return self._encode(picture, disparity, valid), hidden
 
-    def _relative(self) -> tuple[Plane, Mask]:
-        """Relative disparity of the plate where it lies, at working size, and where it is known.
+    def _encode(
+        self, picture: Picture, disparity: Plane | None, valid: Mask | None
+    ) -> PlateFeatures:
+        """Run the plate's graph; one without disparity keeps what it was given, holes filled."""
+        features = self._session.encode_plate(picture, disparity, valid)
+        if features.disparity is None and disparity is not None and valid is not None:
+            filled = fill_outside(disparity, valid.astype(np.float32))
+            features = features._replace(disparity=np.where(valid, disparity, filled))
+        return features
+
+    def _relative(self) -> tuple[Plane | None, Mask | None]:
+        """Give relative disparity at working size, not registered, and where it is known.
+
+        Both are None where the plate's depth is neither given nor estimated by the model.
 
         Without a given depth it is estimated once, from the plate in its own exposure.
         """
         if self._given is not None:
             return self._given.relative(self._working)
+        if not self._session.estimates_plate:
+            return None, None
         with self._lock:
             if self._estimated is None:
                 own = to_float(resize(self._plate, self._working))

@@ -21,6 +21,7 @@ def frame_report(
     sources: FrameSources,
     given: PlateDepth | None,
     arrays: Arrays,
+    no_depth: str | None,
 ) -> dict[str, Any]:
     """Report what was found in one frame; JSON gives it back unchanged.
 
@@ -30,6 +31,7 @@ def frame_report(
         sources: what was found.
         given: the plate's metric depth; None = not known.
         arrays: the outputs.
+        no_depth: why no output of depth can be given, if so.
     """
     plate, hidden, working = sources.plate, sources.hidden, sources.matte.small.shape
     metric = given is not None
@@ -58,8 +60,9 @@ def frame_report(
         ),
         "units": {
             "depth": "m along the optical axis" if metric else None,
-            "disparity": "1/m" if metric else "relative, larger is nearer",
+            "disparity": (None if no_depth else "1/m" if metric else "relative, larger is nearer"),
         },
+        "no_depth": no_depth,
     }
 
 

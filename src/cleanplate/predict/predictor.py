@@ -1,4 +1,4 @@
-"""The way in: a model, ready to make scenes from plates."""
+"""`Predictor`: a model, and the settings of prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cleanplate.predict.size import WORKING_SIZE, check_working_size
 
 
 class Predictor:
-    """Finds the subject of frames, given the picture of the empty scene.
+    """Predicts matte, foreground, shadow and depth of frames, given their clean plate.
 
         predictor = Predictor()
         scene = predictor.scene("plate.jpg")
@@ -28,7 +28,7 @@ class Predictor:
     Args:
         model: a shipped model's name or the folder of an exported one; None = the default.
         threads: CPU threads of the network; None = as many as may be used, at most four.
-        working_size: long side in pixels at which the network looks; pictures are never enlarged.
+        working_size: long side in pixels of what the network takes; pictures are never enlarged.
         align: register the plate to the frame: "auto", where plate health measures that the camera
             moved; "on" (or True), for every frame; "off" (or False), never. A registration that
             cannot be trusted is not used.
@@ -39,9 +39,9 @@ class Predictor:
             `read_image`.
         depth_holes: what becomes of pixels that a given plate depth does not know: "fill" them
             with the network's estimate, or "keep" them unknown (nan). `Result.depth_measured`
-            tells measured from estimated depth.
-        focal: focal length in pixels of the plate, for the subject's distance; None = as the
-            plate file's EXIF says, else 60 degrees along the long side. `scene` may say another.
+            is True where depth was measured.
+        focal: focal length in pixels of the plate, for the subject's distance; None = from
+            the plate file's EXIF, else 60 degrees along the long side. `scene` may set another.
 
     Raises:
         CleanplateError: no such model, provider, working size, way to align or way with holes.
@@ -80,7 +80,7 @@ class Predictor:
         *,
         focal: float | None = None,
     ) -> Scene:
-        """Make a plate ready for many frames.
+        """Prepare a plate for many frames.
 
         Args:
             plate: a path, or (H, W, 3) RGB: uint8, uint16, or float in [0, 1].

@@ -90,7 +90,7 @@ class ResultData:
 
     @property
     def subject_disparity(self) -> Plane:
-        """(H, W) float32: where the nearest subject stands, carried beyond its edge everywhere.
+        """(H, W) float32: the nearest subject's, extrapolated beyond its edge everywhere.
 
         In the unit of `disparity`.
         """

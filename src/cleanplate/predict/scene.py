@@ -1,4 +1,4 @@
-"""A plate made ready for many frames."""
+"""`Scene`: a plate prepared for many frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.arrays import Coded, Picture, Plane
+from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import resize
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.plate_aligner import FrameAligner, PlateAligner
@@ -20,6 +21,8 @@ from cleanplate.predict.frame_outputs import (
     FrameSources,
     check_outputs,
     compute_outputs,
+    no_plate_disparity,
+    no_subject_disparity,
 )
 from cleanplate.predict.geometry.plate_depth import PlateDepth
 from cleanplate.predict.geometry.subject_disparity import place_subjects
@@ -89,6 +92,8 @@ class Scene:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs that `predict` can give of this scene's frames."""
+        if self._no_depth() is not None:
+            return tuple(name for name in OUTPUTS if name not in OF_DEPTH)
         return tuple(name for name in OUTPUTS if self.metric or name != "depth")
 
     def predict(
@@ -105,15 +110,16 @@ class Scene:
                 copied, so its buffer may be filled again.
             outputs: what to compute, of "alpha", "foreground", "shadow", "disparity", "depth",
                 "subject_disparity", "depth_measured", "plate", "subjects" (the report's list);
-                None = all. Alpha is always there. What is not asked for costs nothing.
-            aligner: what aligns the plate with the frame, in place of `Scene.aligner`: of a clip,
+                None = all that this scene can give (`Scene.outputs`). Alpha is always there.
+                What is not asked for is not computed.
+            aligner: aligns the plate with the frame, in place of `Scene.aligner`; for a clip,
                 whose frames follow each other, see `cleanplate.video`. Not for resampled plates.
 
         Raises:
             CleanplateError: the frame cannot be read, its size differs (see `fit`), the plate is
                 plainly not this frame's (see `force`), or an output cannot be given.
         """
-        wanted = check_outputs(outputs, self.outputs)
+        wanted = check_outputs(outputs, self.outputs, self._no_depth())
         timer = StageTimer()
         with timer.stage("read"):
             picture = as_picture(frame, "frame", self.settings.max_pixels)
@@ -148,12 +154,14 @@ class Scene:
                 depth = self._depth_sources(plate, matte, compared, features)
         sources = FrameSources(plate, hidden, matte, compared.shadow, depth)
         arrays = compute_outputs(wanted, picture, matte.full, sources, timer)
+        no_depth = self._no_depth()
         report = frame_report(
             session=self._session,
             settings=self.settings,
             sources=sources,
             given=self._depth,
             arrays=arrays,
+            no_depth=None if no_depth is None else no_depth.what,
         )
         report |= {"outputs": list(wanted), "plate_resampled": resampled}
         return Result(
@@ -171,6 +179,7 @@ class Scene:
     ) -> DepthSources:
         """Place the subjects, and gather what disparity is computed from."""
         given = self._depth
+        assert features.disparity is not None, "see `_no_depth`"
         placed = place_subjects(
             regressor=self._session.subject_depth,
             alpha=matte.small,
@@ -189,6 +198,12 @@ class Scene:
             holes=self.settings.depth_holes,
             report=placed.report,
         )
+
+    def _no_depth(self) -> CleanplateError | None:
+        """Say why no output of depth can be given; None if they can."""
+        if not self.metric and not self._session.estimates_plate:
+            return no_plate_disparity()
+        return None if self._session.places_subjects else no_subject_disparity()
 
     def resampled(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""

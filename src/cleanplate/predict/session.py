@@ -1,4 +1,8 @@
-"""The two ONNX graphs of a model, run by ONNX Runtime."""
+"""The ONNX graphs of a model, run by ONNX Runtime.
+
+A model gives alpha and shadow; whether it gives the disparity of plate and subject too, its graphs'
+outputs tell.
+"""
 
 from __future__ import annotations
 
@@ -19,36 +23,37 @@ from cleanplate.predict.size import SMALLEST_SIDE
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
-PLATE_OUTPUTS = ("disparity",)
 FRAME_INPUTS = ("frame", "plate")
-FRAME_OUTPUTS = ("alpha", "subject_disparity", "shadow")
+FRAME_OUTPUTS = ("alpha", "shadow")
+DISPARITY = "disparity"
+SUBJECT_DISPARITY = "subject_disparity"
 SMALLEST_SHADOW = 1e-3
 
 
 class PlateFeatures(NamedTuple):
-    """What the plate's graph made of one plate."""
+    """Outputs of the plate's graph for one plate."""
 
     plate: np.ndarray[Any, Any]  # (1, 3, h, w) float32, padded
     tensors: dict[str, np.ndarray[Any, Any]]
-    disparity: Plane  # (h, w) relative disparity of the plate, not padded
+    disparity: Plane | None  # (h, w) relative disparity of the plate, not padded
 
 
 class Compared(NamedTuple):
-    """What the frame's graph says, at working size."""
+    """Outputs of the frame's graph, at working size."""
 
     alpha: Plane  # (h, w) in [0, 1]
-    subject_disparity: Plane  # (h, w) relative, in the plate's normalisation
+    subject_disparity: Plane | None  # (h, w) relative, in the plate's normalisation
     shadow: Plane  # (h, w) in (0, 1]
 
 
 class PairSession:
-    """A model ready to run.
+    """A model whose graphs are loaded.
 
     It can be pickled: another process opens the model's folder again, once per process. Threads
     may share it.
 
     Args:
-        model: what `cleanplate.models.find_model` found.
+        model: of `cleanplate.models.find_model`.
         threads: CPU threads; None = as many as the process may use, at most four.
         providers: execution providers in order of preference; None = the CPU.
 
@@ -81,10 +86,10 @@ class PairSession:
             )
         wanted = {value.name for value in self._frame.get_inputs()}
         given = [output.name for output in self._plate.get_outputs()]
-        _demand(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
-        _demand(model.plate_graph, set(given), PLATE_OUTPUTS)
-        _demand(model.frame_graph, wanted, FRAME_INPUTS[:1])
-        _demand(model.frame_graph, {v.name for v in self._frame.get_outputs()}, FRAME_OUTPUTS)
+        _require_names(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
+        _require_names(model.frame_graph, wanted, FRAME_INPUTS[:1])
+        made = {value.name for value in self._frame.get_outputs()}
+        _require_names(model.frame_graph, made, FRAME_OUTPUTS)
         unknown = wanted - set(FRAME_INPUTS) - set(given)
         if unknown:
             raise CleanplateError(
@@ -93,9 +98,21 @@ class PairSession:
                 cure="export both graphs together",
             )
         self._wanted, self._given = wanted, given
+        self._made = [name for name in (*FRAME_OUTPUTS, SUBJECT_DISPARITY) if name in made]
+        self._plate_depth = _open_plate_depth(model, self.threads, chosen)
         self._chosen = tuple(chosen)
         file = model.subject_depth
         self.subject_depth = None if file is None else SubjectDepth.read(file)
+
+    @property
+    def estimates_plate(self) -> bool:
+        """Whether the model estimates a plate's disparity from its picture."""
+        return self._plate_depth is not None or DISPARITY in self._given
+
+    @property
+    def places_subjects(self) -> bool:
+        """Whether the model estimates the subjects' disparity, given the plate's."""
+        return self.subject_depth is not None or SUBJECT_DISPARITY in self._made
 
     def __reduce__(self) -> tuple[Callable[..., PairSession], tuple[Any, ...]]:
         return _reopened, (self.model.folder.resolve(), self.threads, self._chosen)
@@ -103,7 +120,7 @@ class PairSession:
     def encode_plate(
         self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
     ) -> PlateFeatures:
-        """Everything that depends on the plate alone.
+        """Run the plate's graph: everything that depends on the plate alone.
 
         Args:
             plate: (h, w, 3) sRGB in [0, 1] at working size.
@@ -125,22 +142,49 @@ class PairSession:
         }
         outputs = dict(zip(self._given, self._plate.run(None, feed), strict=True))
         tensors = {name: tensor for name, tensor in outputs.items() if name in self._wanted}
-        return PlateFeatures(padded, tensors, outputs["disparity"][0, 0, :height, :width].copy())
+        own = outputs.get(DISPARITY)
+        relative = None if own is None else own[0, 0, :height, :width].copy()
+        return PlateFeatures(padded, tensors, relative)
+
+    def plate_disparity(self, plate: Picture) -> Plane:
+        """Estimate a plate's relative disparity, (h, w), larger = nearer, of arbitrary scale.
+
+        By the graph for it, else by the plate's graph.
+
+        Args:
+            plate: (h, w, 3) sRGB in [0, 1].
+        """
+        if self._plate_depth is None:
+            disparity = self.encode_plate(plate, None, None).disparity
+            assert disparity is not None, "see `estimates_plate`"
+            return disparity
+        height, width = plate.shape[:2]
+        (estimate,) = self._plate_depth.run([DISPARITY], {"plate": _to_network(plate)})
+        return np.asarray(estimate[0, 0, :height, :width], np.float32).copy()
 
     def compare(self, frame: Picture, features: PlateFeatures) -> Compared:
-        """Find the subject of `frame`, (h, w, 3) sRGB in [0, 1] at the plate's working size."""
+        """Run the frame's graph.
+
+        Args:
+            frame: (h, w, 3) sRGB in [0, 1] at the plate's working size.
+            features: of `encode_plate`.
+        """
         height, width = frame.shape[:2]
         feed = {"frame": _to_network(frame), **features.tensors}
         if "plate" in self._wanted:
             feed["plate"] = features.plate
-        alpha, subject, shadow = (
-            tensor[0, 0, :height, :width] for tensor in self._frame.run(list(FRAME_OUTPUTS), feed)
+        tensors = dict(zip(self._made, self._frame.run(self._made, feed), strict=True))
+        planes = {name: tensor[0, 0, :height, :width] for name, tensor in tensors.items()}
+        subject = planes.get(SUBJECT_DISPARITY)
+        return Compared(
+            np.clip(planes["alpha"], 0, 1),
+            None if subject is None else subject.copy(),
+            np.clip(planes["shadow"], SMALLEST_SHADOW, 1),
         )
-        return Compared(np.clip(alpha, 0, 1), subject.copy(), np.clip(shadow, SMALLEST_SHADOW, 1))
 
 
 def providers_for(name: str) -> list[str]:
-    """Give the execution providers for one that a person names, with the CPU behind it.
+    """Give the execution providers for a name, with the CPU as the fallback.
 
     Args:
         name: in full or without "ExecutionProvider", in any case: "cuda", "CoreML", "cpu".
@@ -180,7 +224,17 @@ def _open(path: Path, threads: int, providers: list[str]) -> Any:
         ) from error
 
 
-def _demand(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
+def _open_plate_depth(model: Model, threads: int, providers: list[str]) -> Any:
+    path = model.plate_depth_graph
+    if path is None:
+        return None
+    graph = _open(path, threads, providers)
+    _require_names(path, {value.name for value in graph.get_inputs()}, ("plate",))
+    _require_names(path, {value.name for value in graph.get_outputs()}, (DISPARITY,))
+    return graph
+
+
+def _require_names(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in there]
     if missing:
         raise CleanplateError(

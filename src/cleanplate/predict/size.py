@@ -1,11 +1,11 @@
-"""At what size the network looks, and what to do when plate and frame differ in size."""
+"""The network's working size, and the check that plate and frame have one size."""
 
 from __future__ import annotations
 
 from cleanplate.errors import CleanplateError
 
 WORKING_SIZE = 512
-"""Default long side, in pixels, of what the network sees."""
+"""Default long side, in pixels, of the pictures that the network takes."""
 
 SMALLEST_SIDE = 32
 """The network needs so many pixels a side; smaller pictures are padded, not stretched."""
@@ -18,14 +18,18 @@ Size = tuple[int, int]
 
 
 def working_size(size: Size, long_side: int = WORKING_SIZE) -> Size:
-    """Find at which (height, width) the network sees a picture of `size`: never larger than it."""
+    """Give the (height, width) at which the network takes a picture of `size`: never enlarged."""
     height, width = size
     scale = min(1.0, long_side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def check_working_size(long_side: int) -> None:
-    """Refuse a working size that no network can use."""
+    """Check a working size.
+
+    Raises:
+        CleanplateError: it is below `SMALLEST_SIDE` or above 4096 pixels.
+    """
     if not SMALLEST_SIDE <= long_side <= 4096:
         raise CleanplateError(
             f"a working size of {long_side} px is not possible",
@@ -39,7 +43,7 @@ def check_fit(plate: Size, frame: Size, fit: bool) -> bool:
     Args:
         plate: (height, width) of the plate.
         frame: (height, width) of the frame.
-        fit: whether the person allowed resampling.
+        fit: whether resampling is allowed.
 
     Raises:
         CleanplateError: sizes differ and `fit` is off; or the shapes differ by more than

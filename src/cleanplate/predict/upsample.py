@@ -34,7 +34,7 @@ CERTAIN = 0.02
 
 
 class Enlarged:
-    """A small plane (h, w) or (h, w, C) seen bilinearly at a larger size, band by band.
+    """Bilinear enlargement of a plane (h, w) or (h, w, C), computed band by band.
 
     Pixel centres lie at integers + 0.5 in both sizes and edges are repeated, as in `cv2.resize`.
     """
@@ -75,7 +75,7 @@ class Enlarged:
 
 
 def enlarge(small: Plane, size: Size) -> Plane:
-    """`small` (h, w) bilinearly at `size`, float32."""
+    """Enlarge `small` (h, w) bilinearly to (height, width) `size`; float32."""
     if small.shape == size:
         return small.astype(np.float32)
     small = small.astype(np.float32, copy=False)
@@ -201,7 +201,7 @@ def guided_model(
 
 
 def fill_outside(values: Plane, weight: Plane) -> Plane:
-    """`values` where `weight` is high, carried outwards smoothly where it is low.
+    """Extrapolate `values` smoothly from where `weight` is high to where it is low.
 
     What lies outside never mixes into what lies inside (`matte.push_pull`).
 

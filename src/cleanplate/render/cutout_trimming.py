@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from cleanplate.arrays import Mask, Picture, Plane
+from cleanplate.depth.foot_depth import encode_foot_depth
 from cleanplate.formats.pictures import to_uint8
 from cleanplate.matte.fill import fill_outside
 from cleanplate.render.rendered_items import png
@@ -141,7 +142,5 @@ def _light_reason(colour: Plane) -> str | None:
 
 def encode_files(cutout: TrimmedCutout) -> dict[str, bytes]:
     """Encode a cutout: ending of the file's name -> bytes."""
-    known = np.isfinite(cutout.depth)
-    coded = np.where(known, np.rint((np.where(known, cutout.depth, 0) + 5) * 10000), 0)
-    depth = np.clip(coded, 0, 65535).astype(np.uint16)
+    depth = encode_foot_depth(cutout.depth, np.isfinite(cutout.depth))
     return {".png": png(to_uint8(cutout.rgba)), "_depth.png": png(depth)}

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from cleanplate.arrays import Picture
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
+from cleanplate.formats.encoding import encode_jpeg, encode_png
 from cleanplate.formats.pictures import to_uint8
 
 REJECTED = "rejected"
@@ -106,19 +106,9 @@ def item_name(index: int) -> str:
 
 def png(plane: np.ndarray) -> bytes:
     """Encode (H, W) or RGB(A) as PNG."""
-    return _encoded(".png", plane, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    return encode_png(plane, "small")
 
 
 def jpeg(picture: Picture, quality: int = 94) -> bytes:
     """Encode (H, W, 3) in [0, 1] as JPEG."""
-    return _encoded(".jpg", to_uint8(picture), [cv2.IMWRITE_JPEG_QUALITY, quality])
-
-
-def _encoded(kind: str, picture: np.ndarray, options: list[int]) -> bytes:
-    if picture.ndim == 3:
-        code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-        picture = cv2.cvtColor(picture, code)
-    done, data = cv2.imencode(kind, picture, options)
-    if not done:
-        raise RuntimeError(f"OpenCV could not encode a {picture.shape} picture as {kind}")
-    return data.tobytes()
+    return encode_jpeg(to_uint8(picture), quality)

@@ -123,10 +123,10 @@ def convention_of(name: str, config: Any) -> Convention:
         CleanplateError: if the configuration does not tell.
     """
     kind = str(getattr(config, "model_type", ""))
-    said = getattr(config, "depth_estimation_type", None)
-    if said == "metric" or kind in _METRIC:
+    stated = getattr(config, "depth_estimation_type", None)
+    if stated == "metric" or kind in _METRIC:
         return "metric"
-    if said == "relative":
+    if stated == "relative":
         return "disparity"
     backbone = getattr(getattr(config, "backbone_config", None), "model_type", None)
     if kind == "dpt" and (backbone is None or backbone in _MIDAS_BACKBONES):

@@ -234,7 +234,7 @@ def _make(
                 thumbnail_distance(thumbnail, other) < DUPLICATE_DISTANCE for other in thumbnails
             ):
                 raise Refused("nearly the same as one before")
-            told = {k: v for k, v in read_photo_metadata(path).items() if k in ("kind", "pose")}
+            kept = {k: v for k, v in read_photo_metadata(path).items() if k in ("kind", "pose")}
         except (Refused, CleanplateError) as error:
             # No subject, or one too small, is what many pictures have; a damaged one is a fault.
             refused = isinstance(error, Refused)
@@ -247,7 +247,7 @@ def _make(
                 tqdm.write(f"{word}: {path.name}: {error}", file=sys.stderr)
             continue
         thumbnails.append(thumbnail)
-        metadata = {**told, **credit, "made_from": {"file": path.name, **how}}
+        metadata = {**kept, **credit, "made_from": {"file": path.name, **how}}
         name = writer.write(made, path.stem, made_of, metadata)
         done["cutouts"].append({"file": str(path), "name": name, **metadata, **made.metadata})
     return done
@@ -261,14 +261,14 @@ def _check_forms(masks: Path | None, plate: Path | None, of_clips: Mapping[str, 
         raise click.UsageError(f"{stray[0]} is for frames of a clip: give --plate.")
 
 
-def _sides(told: str | None) -> frozenset[str] | None:
+def _sides(listed: str | None) -> frozenset[str] | None:
     from cleanplate.synthesis.ingest.matte_geometry import SIDES
 
-    if told is None:
+    if listed is None:
         return None
-    sides = frozenset(part for part in told.replace(" ", "").split(",") if part) - {"none"}
+    sides = frozenset(part for part in listed.replace(" ", "").split(",") if part) - {"none"}
     if sides - set(SIDES):
-        raise click.UsageError(f"--cut knows none, {', '.join(SIDES)}; not {told!r}.")
+        raise click.UsageError(f"--cut knows none, {', '.join(SIDES)}; not {listed!r}.")
     return sides
 
 

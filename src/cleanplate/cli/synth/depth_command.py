@@ -206,20 +206,20 @@ def _promise(estimator: DepthEstimator, settings: PhotoSettings) -> str:
     if estimator.convention == "metric":
         return f"{name} gives metres."
     near, far = settings.depth_range
-    told = (
+    text = (
         f"{name} gives {estimator.convention.replace('-', ' ')} without a scale: the scene is "
         f"assumed to reach from {near:g} m to {far:g} m"
     )
     if settings.camera_height is not None:
-        return f"{told}, then scaled to a camera {settings.camera_height:g} m over the floor."
+        return f"{text}, then scaled to a camera {settings.camera_height:g} m over the floor."
     if len(settings.assumed) == 2:
         from cleanplate.synthesis.ingest.metric_scaling import DEFAULT_CAMERA_HEIGHT
 
-        told += (
+        text += (
             f", and where a floor is found, the camera to stand {DEFAULT_CAMERA_HEIGHT:g} m over it"
         )
-        return f"{told} (assumed: --near, --far or --camera-height say better)."
-    return f"{told}{' (one of them assumed)' if settings.assumed else ''}."
+        return f"{text} (assumed: --near, --far or --camera-height say better)."
+    return f"{text}{' (one of them assumed)' if settings.assumed else ''}."
 
 
 def _summary(made: list[dict[str, Any]], kept: int, failed: int) -> str:

@@ -69,7 +69,7 @@ def command(
     json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
-    """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, things).
+    """Make procedural plates (rooms, yards, table tops) or cutouts (people, animals, objects).
 
     They have the form of any folder of assets: picture, depth, and a JSON with camera or size and
     licence, for training and `synth build`.

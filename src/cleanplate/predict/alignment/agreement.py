@@ -1,4 +1,4 @@
-"""Where a plate and a frame show the same, in blocks of their thumbnails."""
+"""Agreement: the blocks of the thumbnails in which plate and frame show the same."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Mask, Plane
-from cleanplate.predict.alignment.thumbnail import Eight, grey_of
+from cleanplate.predict.alignment.thumbnail import Uint8Image, grey_of
 
 BLOCK = 16
 """Side of a block in pixels of the thumbnail."""
@@ -25,7 +25,7 @@ CLOSE = 10.0
 
 
 class Structure(NamedTuple):
-    """What can be said before the light is known; (rows, columns) of blocks each.
+    """Comparison by texture, before the exposure is known; (rows, columns) of blocks each.
 
     textured: whether either picture has texture there.
     similar: whether their brightness correlates, which a change of exposure does not alter.
@@ -42,12 +42,12 @@ class Structure(NamedTuple):
 
     @property
     def unlike(self) -> Mask:
-        """Blocks that cannot show the same thing, whatever the light."""
+        """Blocks that cannot show the same thing, whatever the exposure."""
         return np.asarray(self.textured & ~self.similar)
 
 
 class Agreement(NamedTuple):
-    """What can be said when the plate is in the frame's light.
+    """Comparison of a plate in the frame's exposure with the frame.
 
     blocks: (rows, columns), True where both show the same.
     sharpness: log2 of the frame's fine contrast over the plate's, there.
@@ -64,7 +64,7 @@ class Agreement(NamedTuple):
         return float(self.blocks.mean())
 
 
-def structure(plate: Eight, frame: Eight) -> Structure:
+def structure(plate: Uint8Image, frame: Uint8Image) -> Structure:
     """Compare two thumbnails (h, w, 3) by their texture alone."""
     soft_plate, soft_frame = (
         np.asarray(cv2.GaussianBlur(grey_of(p), (0, 0), 1.2), np.float32) for p in (plate, frame)
@@ -78,8 +78,8 @@ def structure(plate: Eight, frame: Eight) -> Structure:
     return Structure(np.asarray(textured), np.asarray(both > SIMILAR * scale))
 
 
-def agreement(plate: Eight, frame: Eight, alike: Structure) -> Agreement:
-    """Compare two thumbnails (h, w, 3), `plate` in the frame's light."""
+def agreement(plate: Uint8Image, frame: Uint8Image, alike: Structure) -> Agreement:
+    """Compare two thumbnails (h, w, 3), `plate` in the frame's exposure."""
     colours = [block_means(p.astype(np.float32)) for p in (plate, frame)]
     close = np.abs(colours[0] - colours[1]).max(axis=2) < CLOSE
     blocks = np.where(alike.textured, alike.similar, close)

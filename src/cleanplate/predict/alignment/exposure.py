@@ -1,4 +1,4 @@
-"""How much brighter and how differently coloured the frame is than its plate.
+"""Exposure and white balance drift between plate and frame.
 
 Cameras change exposure and white balance when somebody steps in. The drift is measured on pixels
 that agree, as a factor per channel in linear light and, where the data ask for it, one exponent.
@@ -20,7 +20,7 @@ from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.predict.size import Size, working_size
 
 WIDEST = 4.6 * np.log(2.0)
-"""Drift beyond so much either way (in natural logarithm of light; 4.6 stops) is not looked for."""
+"""Drift beyond this (natural logarithm of light; 4.6 stops either way) is not searched for."""
 
 SIZE = 256
 """Long side at which the drift is measured."""
@@ -52,7 +52,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 @dataclass(frozen=True)
 class Exposure:
-    """The change that turns the plate's light into the frame's: `gain * light ** gamma`.
+    """The change from the plate's linear light to the frame's: `gain * light ** gamma`.
 
     gain: factor for red, green, blue in linear light.
     gamma: exponent in linear light, 1 = none.
@@ -96,7 +96,7 @@ class Exposure:
         return self.gain == (1.0, 1.0, 1.0) and self.gamma == 1.0
 
     def apply(self, plate: Coded | Picture) -> Coded | Picture:
-        """Bring `plate` to the frame's light; same shape, dtype and coding."""
+        """Bring `plate` (..., 3) to the frame's exposure; same shape, dtype and coding."""
         if self.is_none:
             return plate
         if plate.dtype == np.uint8:
@@ -108,7 +108,7 @@ class Exposure:
         return self.apply_float(plate)
 
     def apply_float(self, plate: npt.NDArray[Any]) -> Picture:
-        """Bring a float picture, (..., 3) sRGB in [0, 1], to the frame's light."""
+        """Bring a float picture, (..., 3) sRGB in [0, 1], to the frame's exposure."""
         if self.is_none:
             return plate.astype(np.float32, copy=False)
         light = srgb_to_linear(plate)

@@ -1,6 +1,6 @@
-"""Whether the plate fits the frame: what was measured, and the words for it.
+"""Plate health: whether the plate fits the frame, with verdict, warnings and refusal.
 
-`examination` measures it before anything is predicted; the matte is held against it afterwards.
+`health_measurement` measures it before prediction; `Health.with_matte` adds the matte afterwards.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ warned of: three quarters of a pixel of what the network sees."""
 DRIFT_STOPS = 0.5
 DRIFT_WHITE = 0.15
 SOFTER = 1.0
-"""Drift of light in stops, of white balance as a share, of sharpness as log2, that is reported."""
+"""Warned of beyond this drift: exposure in stops, white balance as a share, sharpness as log2."""
 
 LOST = 0.05
 """Warned of if more than this share of the plate is clipped or crushed so that no exposure brings
@@ -58,11 +58,11 @@ _UNCERTAIN = 0.2
 
 @dataclass(frozen=True)
 class Health:
-    """What was measured, and what it means.
+    """What was measured of plate and frame.
 
     size: (height, width) of the full pictures; movements are in their pixels.
     movement: of the camera.
-    exposure: drift of light from plate to frame.
+    exposure: drift of exposure from plate to frame.
     agreeing: share of the picture, in blocks, where frame and plate show the same.
     sharpness: log2 of the frame's fine contrast over the plate's, where both show the same.
     noise: standard deviation of what differs there, in levels.
@@ -70,7 +70,7 @@ class Health:
     blind: shares of the picture that are clipped, and black, in both.
     bright: level below which nineteen of twenty pixels of the frame lie.
     blockiness: of the plate or the frame, whichever is more; see `thumbnail.blockiness`.
-    contradicted: share of the picture where both show the same and the matte says subject; None
+    contradicted: share of the picture where both show the same and the matte covers; None
         before there is a matte.
     matte: share of the picture that the matte covers.
     refusal: why the plate is plainly wrong, or "".
@@ -106,7 +106,7 @@ class Health:
 
     @property
     def warnings(self) -> list[str]:
-        """What is not good, in plain words; empty if all is well."""
+        """Warnings as sentences; empty if there are none."""
         found = []
         if not self.refusal and self.agreeing < DOUBTFUL and not self.movement.measured:
             found.append(
@@ -179,7 +179,7 @@ class Health:
         return "usable" if self.warnings else "good"
 
     def with_matte(self, alpha: Plane) -> Health:
-        """Add what the matte (h, w), at any size of this shape, says against the measurements."""
+        """Add where the matte, (h, w) of any size, covers what plate and frame show alike."""
         rows, columns = self.agreed.shape
         covers = cv2.resize(alpha, (columns, rows), interpolation=cv2.INTER_AREA)
         subject = covers > 0.5
@@ -190,7 +190,7 @@ class Health:
         )
 
     def as_report(self) -> dict[str, Any]:
-        """Plain numbers and words for the report; what was not measured is None."""
+        """Give plain numbers and words for the report; what was not measured is None."""
         return {
             "verdict": self.verdict,
             "refusal": self.refusal or None,

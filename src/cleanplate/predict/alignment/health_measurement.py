@@ -1,8 +1,8 @@
-"""Plate and frame examined: what `Health` holds, measured on thumbnails.
+"""Measurement of plate health on the thumbnails of plate and frame.
 
-Per frame only what is cheap: the agreement of blocks, the light, the paths of some corners
-(`agreement`, `exposure`, `movement`). Features of the whole picture (`registration`) are looked
-for only where those leave in doubt whether both show one scene.
+For each frame: the agreement of blocks, the exposure and the movement of some corners
+(`agreement`, `exposure`, `movement`). Keypoints of the whole picture (`registration`), which cost
+more, only where those leave it open whether both show one scene.
 """
 
 from __future__ import annotations
@@ -18,9 +18,15 @@ from cleanplate.predict.alignment.exposure import Exposure, match_exposure
 from cleanplate.predict.alignment.health import ANOTHER_SCENE, Health
 from cleanplate.predict.alignment.homography import Matrix, covered, scaled, warp
 from cleanplate.predict.alignment.keypoints import Keypoints
-from cleanplate.predict.alignment.movement import Movement, follow
+from cleanplate.predict.alignment.movement import Movement, track_movement
 from cleanplate.predict.alignment.registration import FEWEST_INLIERS, register
-from cleanplate.predict.alignment.thumbnail import FEATURES, Eight, PlateThumbnail, grey_of, span_of
+from cleanplate.predict.alignment.thumbnail import (
+    MOST_KEYPOINTS,
+    PlateThumbnail,
+    Uint8Image,
+    grey_of,
+    span_of,
+)
 from cleanplate.predict.size import Size
 
 OPPOSITE = 0.5
@@ -28,8 +34,8 @@ OPPOSITE = 0.5
 this."""
 
 FAR_STOPS = 2.0
-"""A drift of light beyond this is believed only where texture shows that the scene is the same:
-two even walls, one white and one black, look like one wall in another light."""
+"""A drift of exposure beyond this is accepted only where texture shows that the scene is the same:
+two even walls, one white and one black, look like one wall in another exposure."""
 
 BLANK = 2.0
 """A picture whose levels (of 255), its noise smoothed away, span less than this shows nothing."""
@@ -40,7 +46,9 @@ _LIT = 12.0
 _TINTED = 0.03
 
 
-def examine(plate: PlateThumbnail, frame: Eight, size: Size, blockiness: float = 1.0) -> Health:
+def measure_health(
+    plate: PlateThumbnail, frame: Uint8Image, size: Size, blockiness: float = 1.0
+) -> Health:
     """Measure how well `plate` fits `frame`, thumbnails of one size.
 
     Args:
@@ -61,21 +69,23 @@ def examine(plate: PlateThumbnail, frame: Eight, size: Size, blockiness: float =
             )
     alike = structure(plate.pixels, frame)
     health, matched = _compared(plate.pixels, frame, size, alike)
-    movement = follow(grey_of(matched), grey_of(frame), plate.corners, size)
+    movement = track_movement(grey_of(matched), grey_of(frame), plate.corners, size)
     proven = movement.measured and health.agreeing >= ANOTHER_SCENE
     matrix: Matrix | None = None
     if not proven:
         movement, matrix = _by_features(plate, frame, size, movement)
     health = replace(health, movement=movement)
     if matrix is not None:
-        there = moved_plate(health, plate, frame, matrix)
+        there = measure_registered(health, plate, frame, matrix)
         if there.agreeing > health.agreeing:
             health = there
     health = replace(health, blockiness=max(plate.blockiness, blockiness))
     return _judged(health, swapped_channels(plate.pixels, frame, alike))
 
 
-def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Matrix) -> Health:
+def measure_registered(
+    health: Health, plate: PlateThumbnail, frame: Uint8Image, matrix: Matrix
+) -> Health:
     """Measure again what depends on where the plate lies, with it moved by `matrix` (full size)."""
     coarse = scaled(matrix, plate.pixels.shape[1] / health.size[1])
     moved = np.asarray(warp(plate.pixels, coarse), np.uint8)
@@ -91,10 +101,10 @@ def moved_plate(health: Health, plate: PlateThumbnail, frame: Eight, matrix: Mat
 
 
 def _compared(
-    plate: Eight, frame: Eight, size: Size, alike: Structure, usable: Mask | None = None
-) -> tuple[Health, Eight]:
-    """Compare two thumbnails as they lie; also give the plate's in the frame's light."""
-    # What cannot be the same thing says nothing about the light; but of a moved plate that may be
+    plate: Uint8Image, frame: Uint8Image, size: Size, alike: Structure, usable: Mask | None = None
+) -> tuple[Health, Uint8Image]:
+    """Compare two thumbnails as they are; also give the plate's in the frame's exposure."""
+    # Blocks that cannot show the same tell nothing of exposure; but of a moved plate that may be
     # nearly all.
     weight = None
     if alike.unlike.mean() < _UNLIKE:
@@ -121,12 +131,12 @@ def _compared(
 
 
 def _by_features(
-    plate: PlateThumbnail, frame: Eight, size: Size, movement: Movement
+    plate: PlateThumbnail, frame: Uint8Image, size: Size, movement: Movement
 ) -> tuple[Movement, Matrix | None]:
-    """Find the movement by features, where there are enough in the plate."""
+    """Find the movement by keypoints, where there are enough in the plate."""
     if len(plate.keypoints.points) < FEWEST_INLIERS:
         return movement, None
-    found = register(plate.keypoints, Keypoints.of(frame, FEATURES), size, refine=False)
+    found = register(plate.keypoints, Keypoints.of(frame, MOST_KEYPOINTS), size, refine=False)
     if not found.trusted:
         return Movement(why_not=found.why_not or movement.why_not), None
     by_features = Movement(found.moved, found.inliers, found.share, "features")
@@ -134,7 +144,7 @@ def _by_features(
 
 
 def _judged(health: Health, swapped: bool) -> Health:
-    """Refuse what is plainly wrong."""
+    """Add the refusal of a plate that is plainly wrong."""
     if swapped:
         return replace(
             health,
@@ -152,7 +162,7 @@ def _judged(health: Health, swapped: bool) -> Health:
     return health
 
 
-def swapped_channels(plate: Eight, frame: Eight, alike: Structure) -> bool:
+def swapped_channels(plate: Uint8Image, frame: Uint8Image, alike: Structure) -> bool:
     """Whether one thumbnail is RGB and the other BGR.
 
     The logarithm of red over blue, from block to block, then goes opposite ways in the two; a
@@ -168,7 +178,7 @@ def swapped_channels(plate: Eight, frame: Eight, alike: Structure) -> bool:
     return float(np.corrcoef(*tints)[0, 1]) < -OPPOSITE
 
 
-def _blind(plate: Eight, frame: Eight) -> tuple[float, float]:
+def _blind(plate: Uint8Image, frame: Uint8Image) -> tuple[float, float]:
     """Shares of the picture that are clipped, and black, in both."""
     both = plate[::2, ::2].reshape(-1, 3), frame[::2, ::2].reshape(-1, 3)
     white = np.minimum(*both).min(axis=1) >= 250

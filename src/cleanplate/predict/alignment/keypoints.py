@@ -1,4 +1,4 @@
-"""Points that two pictures of one scene have in common."""
+"""Keypoints of a picture, and those that two pictures of one scene have in common."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ _CONTRAST = 0.02
 
 @dataclass(frozen=True)
 class Keypoints:
-    """A picture's features, computed once: brightness, points (n, 2) and what they look like."""
+    """Keypoints of a picture.
+
+    grey: (h, w) uint8 brightness.
+    points: (n, 2) float32, x and y.
+    descriptors: (n, 128) float32, SIFT.
+    """
 
     grey: npt.NDArray[np.uint8]
     points: Points
@@ -27,7 +32,7 @@ class Keypoints:
 
     @classmethod
     def of(cls, picture: npt.NDArray[np.uint8], most: int = 4000) -> Keypoints:
-        """Find at most `most` features of an (h, w, 3) picture: SIFT (Lowe 2004)."""
+        """Find at most `most` keypoints of an (h, w, 3) uint8 picture: SIFT (Lowe 2004)."""
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         finder = cv2.SIFT.create(nfeatures=most, contrastThreshold=_CONTRAST)
         points, descriptors = finder.detectAndCompute(grey, None)  # type: ignore[call-overload, unused-ignore]
@@ -39,10 +44,9 @@ class Keypoints:
 
 
 def matches(plate: Keypoints, frame: Keypoints) -> tuple[Points, Points]:
-    """Pair features of plate and frame: (n, 2) points in each.
+    """Match keypoints of plate and frame: (n, 2) points in each.
 
-    By Lowe's ratio test, and no frame feature twice: of many plate features that all resemble one,
-    the most alike is kept.
+    By Lowe's ratio test, and no keypoint of the frame twice: the closest match is kept.
     """
     if min(len(plate.points), len(frame.points)) < 2:
         return plate.points[:0], frame.points[:0]

@@ -1,8 +1,8 @@
-"""Whether the camera moved between plate and frame, at little cost.
+"""Movement of the camera between plate and frame, from corners tracked in thumbnails.
 
-Corners of the plate's thumbnail are followed into the frame by the pyramidal Lucas-Kanade method
-(Bouguet 2001); one similarity is fitted to their paths by random consensus, so that the subject's
-do not count. It sees movements from about a tenth of a pixel of the thumbnail up to some 20.
+Corners of the plate's thumbnail are tracked into the frame by the pyramidal Lucas-Kanade method
+(Bouguet 2001); one similarity is fitted to them by random consensus (RANSAC), so that the subject's
+do not count. It detects movements from about a tenth of a pixel of the thumbnail up to some 20.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from cleanplate.predict.alignment.homography import corner_movement
 from cleanplate.predict.alignment.keypoints import Points, spread
-from cleanplate.predict.alignment.thumbnail import Eight
+from cleanplate.predict.alignment.thumbnail import Uint8Image
 from cleanplate.predict.size import Size
 
 FEWEST = 8
@@ -26,7 +26,7 @@ SMALLEST_SPREAD = 0.12
 """The corners that follow one movement must lie in so many of the picture's 6 x 6 cells."""
 
 WIDE_SPREAD = 0.3
-"""In fewer cells than this, only a shift is told: a turn would be guessed at the far corners."""
+"""In fewer cells than this, only a shift is estimated: a turn would be a guess far from them."""
 
 _TOLERANCE = 0.75
 _STILL = 0.4
@@ -38,10 +38,10 @@ _CRITERIA = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02)
 
 @dataclass(frozen=True)
 class Movement:
-    """By how much the camera moved.
+    """Movement of the camera, as displacement of the picture.
 
     pixels: largest displacement of a corner of the picture, at full size; nan if not measured.
-    followed, share: how many points follow it, and their share of all that were looked for.
+    followed, share: number of points that agree with it, and their share of all.
     method: "corners" or "features"; "" if not measured.
     why_not: why it could not be measured, or "".
     """
@@ -54,7 +54,7 @@ class Movement:
 
     @property
     def measured(self) -> bool:
-        """Whether anything is known; if not, that does not mean that the camera stood still."""
+        """Whether the movement is known; if not, that does not mean that the camera stood still."""
         return not self.why_not
 
     def as_report(self) -> dict[str, Any]:
@@ -69,11 +69,11 @@ class Movement:
         }
 
 
-def follow(plate: Eight, frame: Eight, corners: Points, size: Size) -> Movement:
-    """Follow the plate's corners into the frame.
+def track_movement(plate: Uint8Image, frame: Uint8Image, corners: Points, size: Size) -> Movement:
+    """Track the plate's corners into the frame, and fit one similarity to them.
 
     Args:
-        plate: (h, w) brightness of the plate's thumbnail, in the frame's light.
+        plate: (h, w) brightness of the plate's thumbnail, in the frame's exposure.
         frame: (h, w) brightness of the frame's.
         corners: (n, 2) in the plate.
         size: (height, width) of the full pictures, in whose pixels the answer is given.

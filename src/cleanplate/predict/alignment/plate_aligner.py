@@ -1,4 +1,4 @@
-"""Aligns one plate with frames: plate health, registration and exposure."""
+"""Alignment of one plate with frames: plate health, registration and exposure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from cleanplate.arrays import Coded, Picture
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.health import Health
-from cleanplate.predict.alignment.health_measurement import examine, moved_plate
+from cleanplate.predict.alignment.health_measurement import measure_health, measure_registered
 from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.registration import (
     REGISTRATION_SIZE,
@@ -56,7 +56,7 @@ class PlateAligner:
         """
         with timer.stage("health"):
             blocks = blockiness(frame.full)
-            health = examine(self.thumbnail, frame.thumbnail, self._size, blocks)
+            health = measure_health(self.thumbnail, frame.thumbnail, self._size, blocks)
             if not self._force:
                 health.raise_if_unusable()
         with timer.stage("register"):
@@ -72,7 +72,7 @@ class PlateAligner:
                 self._keypoints = _keypoints(self._plate)
         found: Registration = register(self._keypoints, _keypoints(frame.full), self._size)
         if found.moves:
-            health = moved_plate(health, self.thumbnail, frame.thumbnail, found.matrix)
+            health = measure_registered(health, self.thumbnail, frame.thumbnail, found.matrix)
         return AlignedPlate(self._plate, replace(health, aligned=found.trusted), found)
 
 

@@ -1,8 +1,8 @@
-"""The plate laid over the frame: by how much the camera moved, and whether that can be trusted.
+"""Registration of the plate to the frame: a homography, and whether it can be trusted.
 
-Scale-invariant features on the whole picture, a homography by random consensus with the subject
+SIFT keypoints on the whole picture, a homography by random consensus (MAGSAC++) with the subject
 as outliers, a second pass without the parts that changed, then refinement by ECC (Evangelidis and
-Psarakis 2008). A registration that cannot be trusted is not used, and says why.
+Psarakis 2008). A registration that cannot be trusted is not used; `why_not` names the reason.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _TOLERANCE = 2.5
 
 @dataclass(frozen=True)
 class Registration:
-    """How the plate lies in the frame, at full size.
+    """Position of the plate in the frame, at full size.
 
     matrix: plate pixels to frame pixels, (3, 3) float64; the identity if not trusted.
     trusted: whether the evidence is good enough to use it.
@@ -113,7 +113,7 @@ def align_mode(value: bool | str) -> Align:
 def register(
     plate: Keypoints, frame: Keypoints, size: Size, *, refine: bool = True
 ) -> Registration:
-    """Find how the plate lies in the frame.
+    """Estimate the position of the plate in the frame.
 
     Args:
         plate: of the plate at a moderate size.
@@ -156,7 +156,7 @@ def changed_area(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: 
 
 
 def _difference(plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8], m: Matrix) -> Plane:
-    """Subtract the registered plate from the frame, softened, without the common drift of light."""
+    """Subtract the registered plate from the frame, blurred, less the median of the difference."""
     soft = [cv2.GaussianBlur(p, (0, 0), 2).astype(np.float32) for p in (warp(plate, m), frame)]
     difference = soft[1] - soft[0]
     return np.asarray(difference - np.median(difference), np.float32)

@@ -1,4 +1,4 @@
-"""The frame at the three sizes at which it is looked at."""
+"""The frame at full size, at working size and as a thumbnail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from cleanplate.arrays import Coded, Picture
 from cleanplate.formats.pictures import resize, to_float
-from cleanplate.predict.alignment.thumbnail import Eight, thumbnail
+from cleanplate.predict.alignment.thumbnail import Uint8Image, thumbnail
 from cleanplate.predict.size import Size
 
 
@@ -23,7 +23,7 @@ class ScaledFrame:
 
     full: Coded | Picture
     working: Picture
-    thumbnail: Eight
+    thumbnail: Uint8Image
 
     @classmethod
     def of(cls, frame: Coded | Picture, working_size: Size) -> ScaledFrame:

@@ -1,4 +1,4 @@
-"""Plate and frame made small: what plate health is measured on."""
+"""Thumbnails of plate and frame, on which plate health is measured."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cleanplate.predict.size import working_size
 THUMBNAIL_SIZE = 512
 """Long side, in pixels, of the thumbnails."""
 
-FEATURES = 800
-"""As many features of a thumbnail are used at most."""
+MOST_KEYPOINTS = 800
+"""Most keypoints that are used of a thumbnail."""
 
-CORNERS = 160
-"""As many corners of the plate's thumbnail are followed at most."""
+MOST_CORNERS = 160
+"""Most corners that are tracked of the plate's thumbnail."""
 
-Eight = npt.NDArray[np.uint8]
+Uint8Image = npt.NDArray[np.uint8]
 
 
-def thumbnail(picture: Coded | Picture, long_side: int = THUMBNAIL_SIZE) -> Eight:
+def thumbnail(picture: Coded | Picture, long_side: int = THUMBNAIL_SIZE) -> Uint8Image:
     """Shrink a picture to (h, w, 3) uint8 with at most `long_side` pixels a side."""
     small = resize(picture, working_size((picture.shape[0], picture.shape[1]), long_side))
     return small if small.dtype == np.uint8 else to_uint8(to_float(small))
@@ -37,7 +37,7 @@ class PlateThumbnail:
     Every property is a function of the pixels, so threads that compute one twice get the same.
     """
 
-    def __init__(self, pixels: Eight, blockiness: float = 1.0):
+    def __init__(self, pixels: Uint8Image, blockiness: float = 1.0):
         self.pixels = pixels
         self.blockiness = blockiness
 
@@ -56,15 +56,15 @@ class PlateThumbnail:
         """(n, 2) corners by Shi and Tomasi 1994, spread over the picture."""
         grey = cv2.GaussianBlur(grey_of(self.pixels), (0, 0), 1.0)
         apart = max(3.0, max(grey.shape) / 40)
-        found = cv2.goodFeaturesToTrack(grey, CORNERS, 0.01, apart, blockSize=5)
+        found = cv2.goodFeaturesToTrack(grey, MOST_CORNERS, 0.01, apart, blockSize=5)
         if found is None:
             return np.empty((0, 2), np.float32)
         return np.asarray(found, np.float32).reshape(-1, 2) + np.float32(0.5)
 
     @cached_property
     def keypoints(self) -> Keypoints:
-        """Features to be found again after any movement: slow, so only where they are needed."""
-        return Keypoints.of(self.pixels, FEATURES)
+        """Keypoints, which are found again after any movement: slow, so only where needed."""
+        return Keypoints.of(self.pixels, MOST_KEYPOINTS)
 
 
 def blockiness(picture: Coded | Picture) -> float:
@@ -81,12 +81,12 @@ def blockiness(picture: Coded | Picture) -> float:
     return float((means[7::8].mean() + 0.1) / (means[3::8].mean() + 0.1))
 
 
-def grey_of(picture: Eight) -> Eight:
+def grey_of(picture: Uint8Image) -> Uint8Image:
     """(h, w) uint8 brightness of (h, w, 3) RGB."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def span_of(picture: Eight) -> float:
+def span_of(picture: Uint8Image) -> float:
     """Between which levels (1st to 99th percentile, widest channel) the smoothed picture lies."""
     soft = cv2.blur(picture, (9, 9))[::2, ::2].reshape(-1, 3)
     low, high = np.percentile(soft, [1, 99], axis=0)

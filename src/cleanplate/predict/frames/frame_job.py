@@ -1,4 +1,4 @@
-"""Many frames against one plate: what is made of each, and what became of it."""
+"""A job of many frames against one plate: its options, and the outcome of each frame."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Task = tuple[Path, str]
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides what is made of each frame.
+    """All options of a run: plate, predictor, controls, and what is written.
 
     predictor: arguments of `Predictor`.
     controls: `choke`, `feather` and `despill`, as `adjust` takes them.
@@ -56,7 +56,7 @@ class Job:
     skip_existing: bool = False
 
     def options(self) -> dict[str, Any]:
-        """Tell what decides the files' content, for the report; equal for equal files."""
+        """Give the options that decide the files' content, for the report."""
         model = self.predictor.get("model")
         return {
             **{k: v for k, v in self.predictor.items() if k != "threads"},
@@ -85,7 +85,7 @@ class Job:
             known_of(self.known_mask)
 
     def scene(self) -> Scene:
-        """Make the plate ready.
+        """Prepare the plate.
 
         Raises:
             CleanplateError: as `Predictor` and `Predictor.scene`; or the known mask is of another
@@ -99,12 +99,13 @@ class Job:
     def predict(self, scene: Scene, path: Path) -> Result:
         """Find the subject of one frame, controls included; nothing is written."""
         writing = self.writing.within(scene.outputs)
-        outputs = {"subjects", *writing.outputs(scene.outputs)}
+        placed = [name for name in ("subjects",) if name in scene.outputs]
+        outputs = {*placed, *writing.outputs(scene.outputs)}
         frame = _from_stdin() if path == STDIN else path
         if self.known_mask or any(self.controls.values()) or self.foreground_space != "linear":
             # The outputs are computed once, of the adjusted matte.
             result = adjust(
-                scene.predict(frame, outputs=("subjects",)),
+                scene.predict(frame, outputs=placed),
                 known_mask=self.known_mask,
                 foreground_space=self.foreground_space,
                 outputs=outputs,
@@ -124,7 +125,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one frame: a report, or an error, or it was there already.
+    """The outcome of one frame: a report, an error, or neither if its files were there already.
 
     final: whether no other frame can be done either, as on a full disk.
     """
@@ -141,7 +142,7 @@ class Outcome:
 
 
 def process(job: Job, scene: Scene, task: Task) -> Outcome:
-    """Predict and write one frame; a person's mistake becomes part of the outcome."""
+    """Predict and write one frame; a `CleanplateError` becomes part of the outcome."""
     path, stem = task
     metric, writing = scene.metric, job.writing.within(scene.outputs)
     try:

@@ -10,14 +10,14 @@ from cleanplate.errors import CleanplateError
 
 
 def stems(frames: Sequence[Path]) -> list[str]:
-    """Name each frame's files, no two alike (also not where case does not count), none hidden.
+    """Give the stem of each frame's files: unique, also where case does not count, none hidden.
 
     A frame's own stem where that is enough; else folder names before it (`a/1.png`, `b/1.png`:
     `a_1`, `b_1`; `../1.png`, `1.png`: the same, by the folders' real names), and the suffix
     behind it where files differ in nothing else.
 
     Raises:
-        CleanplateError: if that does not tell them apart.
+        CleanplateError: if two names are still alike.
     """
     own = [_visible(path.stem) for path in frames]
     # abspath: no `..`; without the root, or the name would be a path from there.
@@ -31,7 +31,7 @@ def stems(frames: Sequence[Path]) -> list[str]:
             names[i] = _visible("_".join([*parts[i][-depth:], own[i]]).replace(":", ""))
     if not _alike(names):
         return names
-    # Same folder: a.png and a.jpg. Take the shortest names and tell them by suffix.
+    # Same folder: a.png and a.jpg. Take the shortest names and distinguish them by suffix.
     names = list(own)
     for i in _alike(names):
         parts_of_name = [*parts[i][-1:], own[i], frames[i].suffix[1:]]

@@ -1,4 +1,4 @@
-"""Which of the pictures that a person names are frames."""
+"""Selection of frames among named files, folders and patterns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OUTPUT = "written by Cleanplate"
 class Frames(NamedTuple):
     """The frames, and the pictures among those named that are none, each with the reason.
 
-    remarks: what else is to be said of the search.
+    remarks: other remarks on the search.
     """
 
     paths: list[Path]
@@ -30,7 +30,7 @@ class Frames(NamedTuple):
     remarks: Sequence[str] = ()
 
     def summary(self) -> str:
-        """Tell what was left out, in one line; empty if nothing was."""
+        """Summarise what was left out in one line; empty if nothing was."""
         counts: dict[str, int] = {}
         for reason in self.left_out.values():
             counts[reason] = counts.get(reason, 0) + 1
@@ -70,9 +70,9 @@ def find_frames(given: Sequence[str], inputs: dict[str, str | None]) -> Frames:
         left_out[path] = OUTPUT
     paths = [path for path in found if path not in left_out]
     if not paths:
-        told = Frames([], left_out).summary()
+        summary = Frames([], left_out).summary()
         raise CleanplateError(
-            f"no frame is left: {told}",
+            f"no frame is left: {summary}",
             file=given[0] if len(given) == 1 else None,
             cure="Name one file alone to take it as a frame all the same.",
         )
@@ -95,7 +95,7 @@ def _sealed(path: Path) -> bool:
         with opened(path) as stream:
             return bears_seal(stream.read(HEAD))
     except (CleanplateError, OSError):
-        return False  # told where it is read
+        return False  # the error comes where it is read
 
 
 def _same(path: Path, other: str) -> bool:

@@ -15,7 +15,7 @@ _GOES_ON = "--skip-existing goes on where this run ended"
 
 
 def threads_each(workers: int, threads: int | None) -> int:
-    """CPU threads of each worker: as told, else the cores shared out, at most four each."""
+    """CPU threads of each worker: `threads`, else the cores shared out, at most four each."""
     return threads or max(1, min(4, available_cores() // workers))
 
 

@@ -15,7 +15,7 @@ from cleanplate.predict.size import Size
 from cleanplate.predict.upsample import Enlarged, fill_outside
 
 Holes: TypeAlias = Literal["fill", "keep"]
-"""What becomes of pixels that a given plate depth does not know: the network's estimate, or nan."""
+"""Pixels that a given plate depth does not know: filled by the network's estimate, or nan."""
 
 HOLES: tuple[Holes, ...] = ("fill", "keep")
 
@@ -67,12 +67,12 @@ def frame_disparity(
     *,
     holes: Holes = "fill",
 ) -> Plane:
-    """Put the frame's disparity together: the subject's where alpha >= 0.5, else the plate's.
+    """Fuse the frame's disparity: the subject's where alpha >= 0.5, else the plate's.
 
     Args:
         alpha: (H, W), the matte.
         subject: (h, w) relative disparity of the subject, carried beyond its edge.
-        plate: (h, w) relative disparity of the plate as the network sees it.
+        plate: (h, w) relative disparity of the plate, the network's estimate.
         given: (H, W) disparity of the plate in 1/m, nan where unknown; None = none was given.
         normalisation: what turns relative disparity into 1/m; goes with `given`.
         holes: what becomes of the plate's pixels that `given` does not know.
@@ -99,9 +99,16 @@ def frame_disparity(
 
 
 def measured(alpha: Plane, given: Plane | None) -> Mask:
-    """Tell where the frame's depth was measured: (H, W), the plate is seen and its depth given.
+    """Give where the frame's depth was measured: the plate is visible and its depth given.
 
-    Where the subject is seen, and where the plate's depth is not known, it is estimated.
+    Elsewhere it is estimated: on the subject, and where the plate's depth is unknown.
+
+    Args:
+        alpha: (H, W).
+        given: (H, W) the plate's disparity, registered, nan where unknown; None = not given.
+
+    Returns:
+        (H, W) bool.
     """
     if given is None:
         return np.zeros(alpha.shape, np.bool_)
@@ -109,7 +116,7 @@ def measured(alpha: Plane, given: Plane | None) -> Mask:
 
 
 def depth_report(disparity: Plane) -> dict[str, Any]:
-    """Say what a given plate depth holds: shares of its pixels, median in metres, doubts."""
+    """Summarise a given plate depth: shares of its pixels, median in metres, doubts."""
     known = np.isfinite(disparity)
     median = median_depth(disparity)
     return {
@@ -121,13 +128,13 @@ def depth_report(disparity: Plane) -> dict[str, Any]:
 
 
 def shadow_behind(shadow: Plane, alpha: Plane) -> Plane:
-    """Carry the scene's shadow in from around the subject, where nobody saw it, smoothly.
+    """Extrapolate the scene's shadow smoothly from around the subject to behind it.
 
-    What the network says where the subject is opaque was never held to anything. Weight falls
+    No loss ever held the network's shadow where the subject is opaque. Weight falls
     from full at alpha 0.3 to nothing at alpha 0.9.
 
     Args:
-        shadow: (h, w) in (0, 1] as the network gives it.
+        shadow: (h, w) in (0, 1], the network's estimate.
         alpha: (h, w).
 
     Returns:
@@ -140,10 +147,10 @@ def shadow_behind(shadow: Plane, alpha: Plane) -> Plane:
 
 
 def shadow_seen(shadow: Plane, alpha: Plane) -> Plane:
-    """Give the shadow on what is seen of the scene: 1 where the subject hides it.
+    """Give the shadow on the visible part of the scene: 1 where the subject hides it.
 
     `shadow` itself up to alpha 0.9, from there on it goes over to 1, which it is from alpha 0.98
-    on: networks rarely say 1 itself.
+    on: networks rarely give 1 itself.
 
     Args:
         shadow: (H, W) in (0, 1].

@@ -1,4 +1,4 @@
-"""The focal length of a picture: given, or as its file's EXIF says."""
+"""The focal length of a picture, given or from its file's EXIF."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _DIAGONAL_35_MM = math.hypot(36, 24)
 
 
 def check_focal(focal: float | None) -> None:
-    """Refuse a focal length that no lens has."""
+    """Check a focal length in pixels.
+
+    Raises:
+        CleanplateError: it is not finite and above 0.
+    """
     if focal is not None and not (math.isfinite(focal) and focal > 0):
         raise CleanplateError(
             f"a focal length of {focal:g} pixels is not possible",
@@ -24,10 +28,10 @@ def check_focal(focal: float | None) -> None:
 
 
 def focal_of_file(path: str | Path, size: tuple[int, ...]) -> float | None:
-    """Read the focal length in pixels from a picture's EXIF; None where it says none.
+    """Read the focal length in pixels from a picture's EXIF; None where there is none.
 
     EXIF's FocalLengthIn35mmFilm (CIPA DC-008) is of a film of 43.3 mm diagonal; a picture that was
-    cropped later is not told from a whole one.
+    cropped later gives a wrong one.
 
     Args:
         path: a picture file that could be read.

@@ -1,4 +1,4 @@
-"""The plate's depth as a person gives it: a sensor's, a scan's, another network's."""
+"""The plate's depth as it is given: from a sensor, a scan or another network."""
 
 from __future__ import annotations
 

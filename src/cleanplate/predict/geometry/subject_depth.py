@@ -1,9 +1,9 @@
 """The depth of each subject from geometry: how much nearer it is than what it hides.
 
 An opaque subject is nearer than everything that it hides; where its feet are seen on the floor,
-this bound is tight. A small regressor says from the numbers of `subjects.measure` by which factor
-the subject's disparity exceeds the bound, and how sure that is. docs/subject_depth.md has the
-method and what it was compared with.
+this bound is tight. A small regressor estimates from the quantities of `subject_regions.measure`
+by which factor the subject's disparity exceeds the bound, with its uncertainty.
+docs/subject_depth.md has the method and what it was compared with.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class SubjectDistance(NamedTuple):
-    """Where one subject stands.
+    """Disparity of one subject.
 
     box: top, left, bottom, right as shares of the picture's height and width.
     disparity: in the unit of the plate's disparity.
@@ -49,13 +49,14 @@ class SubjectDistance(NamedTuple):
     source: str
 
     def as_report(self, size: tuple[int, int], *, metric: bool) -> dict[str, Any]:
-        """Give what `Result.report` says: the box in pixels of `size`, distance, interval, source.
+        """Give the entry in `Result.report`: the box in pixels, distance, interval, source.
 
-        Without metres there is a relative `disparity` in place of `distance_m`.
+        `size` is the frame's (height, width). Without metres there is a relative `disparity` in
+        place of `distance_m`.
         """
         height, width = size
         top, left, bottom, right = self.box
-        told: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "box": {
                 "left": round(left * width),
                 "top": round(top * height),
@@ -66,12 +67,12 @@ class SubjectDistance(NamedTuple):
             "uncertainty": float(f"{self.uncertainty:.3g}"),
         }
         if not metric:
-            return {**told, "disparity": float(f"{self.disparity:.4g}")}
+            return {**entry, "disparity": float(f"{self.disparity:.4g}")}
         factor = math.exp(self.uncertainty)
         near, middle, far = (
             float(f"{share / self.disparity:.4g}") for share in (1 / factor, 1.0, factor)
         )
-        return {**told, "distance_m": middle, "distance_m_68": [near, far]}
+        return {**entry, "distance_m": middle, "distance_m_68": [near, far]}
 
 
 class Level(NamedTuple):
@@ -188,10 +189,10 @@ class SubjectDepth:
     def place(
         self, alpha: Plane, disparity: Plane, *, metric: bool, focal: float | None = None
     ) -> Placed:
-        """Find where the subjects of a frame stand.
+        """Estimate the disparity of each subject of a frame.
 
         Args:
-            alpha: (h, w) the matte, small: `subjects.MEASURING_SIZE` along the long side is enough.
+            alpha: (h, w) the matte, its long side `subject_regions.MEASURING_SIZE`.
             disparity: (h, w) of the plate; nan where unknown; in 1/m if `metric`.
             metric: whether apparent sizes are in metres.
             focal: focal length in pixels of this size; None = not known.
@@ -208,10 +209,10 @@ class SubjectDepth:
         lens = (focal, True) if focal else (assumed_focal(height, width), False)
         found = [measure(one, alpha, levelled, lens if metric else None) for one in subjects]
         regressor = self.metric if metric else self.relative
-        told = [one for one in found if one is not None]
+        measurable = [one for one in found if one is not None]
         answers: Iterator[tuple[float, float]] = iter(())
-        if told:
-            ratios, spreads = regressor(np.stack([one.quantities for one in told]))
+        if measurable:
+            ratios, spreads = regressor(np.stack([one.quantities for one in measurable]))
             answers = iter(zip(ratios.tolist(), spreads.tolist(), strict=True))
         placed = []
         for subject, measured in zip(subjects, found, strict=True):

@@ -1,4 +1,4 @@
-"""The subjects' disparity in a frame: from geometry, or as the network says it."""
+"""The subjects' disparity in a frame: from geometry, or from the network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def place_subjects(
     *,
     regressor: SubjectDepth | None,
     alpha: Plane,
-    network: Plane,
+    network: Plane | None,
     plate: Plane,
     given: PlateDepth | None,
     matrix: Matrix | None,
@@ -41,9 +41,9 @@ def place_subjects(
     """Find the disparity of each subject.
 
     Args:
-        regressor: the model's; None = take what the network says.
+        regressor: the model's; None = use the network's estimate.
         alpha: (h, w) the matte at working size.
-        network: (h, w) relative disparity of the subject as the network says it.
+        network: (h, w) relative disparity of the subject from the network; None = it has none.
         plate: (h, w) relative disparity of the plate, registered.
         given: the plate's metric depth, not registered; None = not known.
         matrix: (3, 3) the plate's registration; None = it is used where it lies.
@@ -53,7 +53,10 @@ def place_subjects(
     small = working_size(size, MEASURING_SIZE)
     disparity = resize(plate, small) if given is None else given.small(small, matrix)
     if regressor is None or not np.isfinite(disparity).any():
-        return PlacedSubjects(subject_everywhere(network, alpha), [])
+        if network is not None:
+            return PlacedSubjects(subject_everywhere(network, alpha), [])
+        # `frame_disparity` then puts the subject just before the plate that it hides.
+        return PlacedSubjects(np.full(alpha.shape, plate.min(), np.float32), [])
     placed = regressor.place(
         resize(alpha, small),
         np.asarray(disparity, np.float32),

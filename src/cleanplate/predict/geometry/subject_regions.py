@@ -1,4 +1,4 @@
-"""The subjects of a matte: connected parts, and what geometry tells of each by numbers."""
+"""The subjects of a matte: its connected regions, and geometric quantities of each."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Subject(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What geometry tells of a subject.
+    """Geometric quantities of a subject.
 
     bound: nearest plate disparity that it hides.
     quantities: float32, in the order of `names`.

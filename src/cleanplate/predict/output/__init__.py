@@ -1,4 +1,4 @@
-"""What is made of a result: adjusted mattes, composites, previews, files.
+"""Adjusted mattes, composites, previews and files of a result.
 
-Takes a `Result`; gives pictures or writes files.
+Takes a result; gives a new one or a picture, or writes files.
 """

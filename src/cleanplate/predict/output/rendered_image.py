@@ -1,4 +1,4 @@
-"""Finished pictures: composites and previews."""
+"""Rendered images of a result: composites and previews."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from cleanplate.depth import colour_map
 from cleanplate.errors import CleanplateError
 from cleanplate.files.ownership import replacing_own
 from cleanplate.files.picture_text import with_seal
+from cleanplate.formats.encoding import encode_png
 from cleanplate.formats.pictures import (
     read_rgba,
     resize,
@@ -45,12 +46,12 @@ _PAPER, _INK = (250, 250, 250), (40, 40, 40)
 
 @dataclass(frozen=True)
 class RenderedImage:
-    """A finished picture: `pixels` is (H, W, 3) RGB, sRGB-coded, uint8 or uint16."""
+    """A rendered picture: `pixels` is (H, W, 3) RGB, sRGB-coded, uint8 or uint16."""
 
     pixels: Coded
 
     def save(self, path: str | Path, *, quality: int = 95, overwrite: bool = False) -> None:
-        """Write it; the suffix decides the format.
+        """Write the picture; the suffix decides the format.
 
         A PNG or JPEG that this method wrote and nobody changed since is replaced; any other file
         that is there is not.
@@ -68,7 +69,7 @@ class RenderedImage:
             temporary.write_bytes(with_seal(temporary.read_bytes()))
 
     def write(self, path: Path, *, quality: int = 95) -> None:
-        """Write it where the caller has made sure that it may, without a seal."""
+        """Write the picture without a seal, to a path that the caller has checked."""
         pixels = self.pixels
         if pixels.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
             pixels = to_uint8(to_float(pixels))
@@ -76,7 +77,7 @@ class RenderedImage:
 
     def png(self) -> bytes:
         """Encode it as PNG."""
-        return bytes(cv2.imencode(".png", self.pixels[..., ::-1])[1])
+        return encode_png(self.pixels, "usual")
 
 
 def composite(result: ResultData, background: BackgroundSource) -> RenderedImage:

@@ -44,8 +44,8 @@ class Written(NamedTuple):
 def write_result(result: ResultData, folder: Path, stem: str, writing: Writing) -> Written:
     """Write a result's files; see `Result.save`.
 
-    The report comes first, as a claim on the names (so that a run that is killed leaves nothing
-    that the next one would take for somebody else's), and last, with size and SHA-256 of each.
+    The report comes first, as a claim on the names (so that what a killed run leaves is
+    recognised by the next one), and last, with size and SHA-256 of each.
     """
     writing = writing.within(result.outputs)
     for kind in writing.kinds:
@@ -127,7 +127,7 @@ def is_complete(folder: Path, stem: str, names: Iterable[str], options: Mapping[
 def _writers(
     result: ResultData, names: list[str], writing: Writing, timer: StageTimer
 ) -> Iterator[tuple[str, Callable[[Path], None]]]:
-    """Give each file's name and what writes it to a path, timed; made when it is its turn."""
+    """Give each file's name and the function that writes it, timed; made one after the other."""
     for name in names:
         kind, suffix = name.split(".")[-2:]
         if kind == "preview":
@@ -161,13 +161,13 @@ def _write_depth(path: Path, depth: Plane) -> None:
 
 
 def _foreground_report(result: ResultData, writing: Writing) -> dict[str, str]:
-    """Say how the foreground's colour was made."""
+    """Describe the foreground's colour."""
     alpha = "premultiplied" if writing.premultiplied else "straight"
     return {"space": result.foreground_space, "alpha": alpha}
 
 
 def _depth_report(result: ResultData, name: str) -> dict[str, Any]:
-    """Say what the PNG's 0 means, and if the PNG says nothing."""
+    """Name the convention of the depth PNG, and warn if the PNG is empty."""
     about = result.report["plate_depth"]
     warning = f"{name}: {EMPTY}"
     if not fits(result.depth) and warning not in about["warnings"]:
@@ -180,7 +180,7 @@ def _swapped(write: Callable[[Path, Any], None], array: Any, path: Path) -> None
 
 
 def _write_foreground(result: ResultData, writing: Writing, path: Path) -> None:
-    """Write RGBA; the file says how its colour was made, which its pixels do not."""
+    """Write RGBA, with a comment on how its colour is to be mixed."""
     write_image(path, foreground_rgba(result, writing.bits, premultiplied=writing.premultiplied))
     alpha = "premultiplied" if writing.premultiplied else "straight"
     values = "linear light" if result.foreground_space == "linear" else "display (sRGB) values"
@@ -204,8 +204,8 @@ def foreground_rgba(
 
 
 def coloured(disparity: Plane) -> npt.NDArray[np.uint8]:
-    """Paint disparity for eyes, near bright: (H, W, 3), from 1st to 99th percentile."""
-    step = max(1, round(disparity.size**0.5 / 1000))  # a million pixels tell the range
+    """Colour-map disparity, near bright, from 1st to 99th percentile: (H, W, 3)."""
+    step = max(1, round(disparity.size**0.5 / 1000))  # a million pixels give the range
     low, high = np.percentile(disparity[::step, ::step], [1, 99])
     pixels = np.empty((*disparity.shape, 3), np.uint8)
     for rows in bands(pixels.shape):

@@ -22,7 +22,7 @@ NEEDED = {
 }
 """The output that a kind of file cannot do without."""
 _DRAWN = {"depth": ("disparity", "depth_measured"), "preview": ("plate", "foreground", "disparity")}
-"""What a kind of file is made of, where that is not `NEEDED` alone."""
+"""The outputs that a kind of file shows, where that is more than `NEEDED`."""
 
 
 def check_kinds(save: Iterable[str] | None, background: object) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def check_kinds(save: Iterable[str] | None, background: object) -> tuple[str, ..
 class Writing:
     """What to write of a result, and how; see `Result.save`.
 
-    by_default: nobody chose the kinds, so those that a result cannot give are left out.
+    by_default: the kinds were not chosen, so those that a result cannot give are left out.
     """
 
     kinds: tuple[str, ...] = DEFAULT_KINDS
@@ -77,14 +77,14 @@ class Writing:
         return chosen
 
     def within(self, outputs: Collection[str]) -> Writing:
-        """Leave out the kinds that need other outputs, where nobody chose the kinds."""
+        """Leave out the kinds that need other outputs, unless the kinds were chosen."""
         if not self.by_default:
             return self
         kept = [kind for kind in self.kinds if NEEDED.get(kind, "alpha") in outputs]
         return replace(self, kinds=tuple(kept))
 
     def outputs(self, available: Collection[str]) -> tuple[str, ...]:
-        """Name the outputs that the files are made of, as `Scene.predict` takes them."""
+        """Name the outputs that the files need, as `Scene.predict` takes them."""
         needed = {NEEDED[kind] for kind in self.kinds if kind in NEEDED}
         drawn = {name for kind in self.kinds for name in _DRAWN.get(kind, ())}
         return tuple(sorted({"alpha"} | needed | drawn.intersection(available)))

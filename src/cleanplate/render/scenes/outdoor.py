@@ -109,7 +109,7 @@ def _traffic(library: AssetLibrary, rng: np.random.Generator) -> list[Model]:
 
 
 def _yard(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
-    """Put a house or two, trees, and things that stand about on a lawn or a paved court."""
+    """Place two to four buildings, trees and objects on a lawn or a paved court."""
     slabs = [_ground(library, rng, ("grass", "Grass", "concrete", "Rock", "Tiles036", "asphalt"))]
     models = []
     buildings = [b for b in library.assets_of("building", "scenes/outdoor/building") if b.box]

@@ -53,15 +53,15 @@ def compose_tabletop(library: AssetLibrary, rng: np.random.Generator) -> SceneDe
         if round(turn / (math.pi / 2)) % 2:
             half_x, half_y = half_y, half_x
         models.append(Model(table.path, StandingPose(0, 0, 0.0, turn)))
-    things = _things(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
-    models += things
+    objects = _small_objects(library, rng, (-half_x, -half_y, half_x, half_y), top + 0.6)
+    models += objects
     return SceneDescription(
         name="tabletop",
         kind="tabletop",
         slabs=tuple(slabs),
         models=tuple(models),
         area=(-half_x * 0.7, -half_y * 0.7, half_x * 0.7, half_y * 0.7),
-        aims=_places(things),
+        aims=_places(objects),
         ground=top,
         ceiling=2.9,
     )
@@ -90,9 +90,9 @@ def _shelf(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
     for k, top in enumerate(tops):
         if k == chosen or rng.random() < 0.6:
             free = (-half * 0.85, middle - depth * 0.3, half * 0.85, middle + depth * 0.3)
-            things = _things(library, rng, free, top + step * 0.8)
-            models += things
-            aims = _places(things) if k == chosen else aims
+            objects = _small_objects(library, rng, free, top + step * 0.8)
+            models += objects
+            aims = _places(objects) if k == chosen else aims
     return SceneDescription(
         name="shelf",
         kind="tabletop",
@@ -105,25 +105,25 @@ def _shelf(library: AssetLibrary, rng: np.random.Generator) -> SceneDescription:
     )
 
 
-def _things(
+def _small_objects(
     library: AssetLibrary,
     rng: np.random.Generator,
     area: tuple[float, float, float, float],
     drop_from: float,
 ) -> list[Model]:
     """Drop small objects at places that keep a distance from each other."""
-    things = [a for a in library.assets_of("object") if 0 < (a.height or 1) < _SMALL]
+    objects = [a for a in library.assets_of("object") if 0 < (a.height or 1) < _SMALL]
     models: list[Model] = []
     taken: list[tuple[float, float]] = []
-    for _ in range(int(rng.integers(3, 13)) if things else 0):
-        thing = things[rng.integers(len(things))]
+    for _ in range(int(rng.integers(3, 13)) if objects else 0):
+        asset = objects[rng.integers(len(objects))]
         for _ in range(12):
             x, y = rng.uniform(area[0], area[2]), rng.uniform(area[1], area[3])
             if all(math.hypot(x - a, y - b) > 0.17 for a, b in taken):
                 taken.append((x, y))
                 turn = rng.uniform(0, 2 * math.pi)
                 models.append(
-                    Model(thing.path, StandingPose(x, y, None, turn, drop_from=drop_from))
+                    Model(asset.path, StandingPose(x, y, None, turn, drop_from=drop_from))
                 )
                 break
     return models

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from cleanplate.files.atomic import replacing
+from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.assets.licensing import (
     Credit,
     count_by_license,
@@ -49,11 +50,11 @@ def write_asset_card(folder: Path, card: Path, asset_type: str) -> None:
         "These files, and anything made from them, are subject to every licence below. "
         "Each asset's JSON lists its own sources, licences and attributions.",
         "",
-        *_table("licence", count_by_license(credits)),
+        _table("licence", count_by_license(credits)),
         "",
-        *_table("attribution", _count(credits, "attributions")),
+        _table("attribution", _count(credits, "attributions")),
         "",
-        *_table("collection", _count(credits, "sources")),
+        _table("collection", _count(credits, "sources")),
     ]
     with replacing(card) as path:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -68,6 +69,6 @@ def _count(credits: list[Credit], part: str) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def _table(head: str, counts: dict[str, int]) -> list[str]:
-    rows = [f"| {text or 'none given'} | {count} |" for text, count in counts.items()]
-    return [f"| {head} | assets |", "| --- | --- |", *rows]
+def _table(head: str, counts: dict[str, int]) -> str:
+    rows = [(text or "none given", str(count)) for text, count in counts.items()]
+    return markdown_table((head, "assets"), rows)

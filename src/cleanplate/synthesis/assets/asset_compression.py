@@ -7,6 +7,7 @@ constant steps well and smooth ramps badly.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +17,15 @@ import numpy.typing as npt
 
 from cleanplate.depth.depth_codec import FARTHEST
 from cleanplate.errors import CleanplateError
+from cleanplate.formats.encoding import encode_jpeg, encode_png
 from cleanplate.formats.pictures import check_matte_range, read_image, read_rgba, resize, to_uint8
 from cleanplate.matte.fill import fill_outside
 
 _DEPTH_STEPS = 64
 """Depth steps over a cutout's own thickness."""
+
+_jpeg = partial(encode_jpeg, optimize=True)
+_png = partial(encode_png, effort="smallest")
 
 
 class CompressionSettings(NamedTuple):
@@ -62,10 +67,16 @@ def compress_plate(folder: Path, name: str, settings: CompressionSettings) -> Na
         CleanplateError: if a file cannot be read.
     """
     picture = _read_uint8(folder / f"{name}.jpg")
-    yield ".jpg", _jpeg(_limit_size(picture, settings.long_side), settings.quality)
+    yield (
+        ".jpg",
+        encode_jpeg(_limit_size(picture, settings.long_side), settings.quality, optimize=True),
+    )
     depth = folder / f"{name}_depth.png"
     if depth.exists():
-        yield "_depth.png", _png(_compress_depth(_read_first_channel(depth), settings))
+        yield (
+            "_depth.png",
+            encode_png(_compress_depth(_read_first_channel(depth), settings), "smallest"),
+        )
 
 
 def compress_cutout(folder: Path, name: str, settings: CompressionSettings) -> NamedBytes:
@@ -104,8 +115,14 @@ def compress_pair(folder: Path, name: str, settings: CompressionSettings) -> Nam
     def fitted(plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return _limit_size(plane, settings.long_side)
 
-    yield ".plate.jpg", _jpeg(fitted(_read_uint8(beside("plate"))), settings.quality)
-    yield ".frame.jpg", _jpeg(fitted(_read_uint8(beside("frame"))), settings.quality)
+    yield (
+        ".plate.jpg",
+        encode_jpeg(fitted(_read_uint8(beside("plate"))), settings.quality, optimize=True),
+    )
+    yield (
+        ".frame.jpg",
+        encode_jpeg(fitted(_read_uint8(beside("frame"))), settings.quality, optimize=True),
+    )
     alpha = _read_first_channel(beside("alpha"))
     check_matte_range(alpha, beside("alpha"))
     yield ".alpha.png", _png(fitted(alpha))
@@ -117,7 +134,10 @@ def compress_pair(folder: Path, name: str, settings: CompressionSettings) -> Nam
         shadow = read_image(beside("shadow"))[..., 0]
         yield ".shadow.png", _png(fitted(_to_uint8(shadow)))
     for part in ("plate_depth", "depth"):
-        yield f".{part}.png", _png(_compress_depth(_read_first_channel(beside(part)), settings))
+        yield (
+            f".{part}.png",
+            encode_png(_compress_depth(_read_first_channel(beside(part)), settings), "smallest"),
+        )
 
 
 def _limit_size(plane: npt.NDArray[np.uint8], long_side: int | None) -> npt.NDArray[np.uint8]:
@@ -176,33 +196,3 @@ def _fill_smoothly(
     filled = fill_outside(picture, known)
     smooth = cv2.GaussianBlur(filled, (0, 0), 6)
     return np.where(known[..., None], filled, smooth).astype(np.uint8)
-
-
-def _jpeg(picture: npt.NDArray[np.uint8], quality: int) -> bytes:
-    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    return _encode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
-
-
-def _png(plane: npt.NDArray[Any]) -> bytes:
-    """Encode a plane by the zlib strategy that gives the fewest bytes."""
-    return min(
-        (
-            _encode(
-                ".png",
-                plane,
-                [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_STRATEGY, strategy],
-            )
-            for strategy in (
-                cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
-                cv2.IMWRITE_PNG_STRATEGY_FILTERED,
-                cv2.IMWRITE_PNG_STRATEGY_RLE,
-            )
-        ),
-        key=len,
-    )
-
-
-def _encode(ending: str, array: npt.NDArray[Any], flags: list[int]) -> bytes:
-    fine, coded = cv2.imencode(ending, array, flags)
-    assert fine
-    return coded.tobytes()

@@ -19,6 +19,7 @@ from cleanplate.arrays import Bytes, Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.depth.depth_codec import EXCHANGE, ZERO_IS_FAR, recorded_convention
 from cleanplate.depth.depth_files import of_file, warn_of_doubts
+from cleanplate.depth.foot_depth import decode_foot_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import (
     read_alpha,
@@ -258,8 +259,7 @@ def _cutout_depth(path: Path, alpha: Plane, *, filled: bool) -> Plane:
     file = path.with_name(f"{path.stem}_depth.png")
     if not file.exists():
         return np.zeros(alpha.shape, np.float32)
-    # Stored as (metres + 5) * 10000, read as millimetres.
-    depth = read_depth(file, convention=EXCHANGE) / np.float32(10) - np.float32(5)
+    depth = decode_foot_depth(read_depth(file, convention=EXCHANGE))
     if depth.shape != alpha.shape:
         raise CleanplateError("differs in size from its cutout", file=file)
     if not filled:

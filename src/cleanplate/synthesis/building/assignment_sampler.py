@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.building.encoding import jpeg, relative
+from cleanplate.formats.encoding import encode_jpeg
 from cleanplate.synthesis.building.plan import Plan
+from cleanplate.synthesis.building.quantisation import disparity_levels
 from cleanplate.synthesis.compositor.layer import Layer, render_layer
 from cleanplate.synthesis.compositor.placement import Placement, place_uniform
 from cleanplate.synthesis.compositor.subject_sampling import CutoutCollection, PlateCollection
@@ -65,12 +66,12 @@ class AssignmentSampler:
         view, background, unknown = self._view(number)
         layer = self._layer(index, view)
         pasted = paste(view, layer)
-        depth, low, high = relative(pasted.disparity)
+        depth, low, high = disparity_levels(pasted.disparity)
         files = {
             "bg": background,
-            "fg_bg": jpeg(pasted.frame, _JPEG_QUALITY),
-            "mask": jpeg(pasted.mask, _MASK_QUALITY),
-            "depth": jpeg(depth, _MASK_QUALITY),
+            "fg_bg": encode_jpeg(pasted.frame, _JPEG_QUALITY),
+            "mask": encode_jpeg(pasted.mask, _MASK_QUALITY),
+            "depth": encode_jpeg(depth, _MASK_QUALITY),
         }
         placement = layer.placement
         metadata = {
@@ -99,7 +100,7 @@ class AssignmentSampler:
         view = crop_view(plate, ((full_w - w) // 2, (full_h - h) // 2, w, h), self.plan.size)
         assert view.disparity is not None
         unknown = int(np.isnan(view.disparity).sum())
-        return view, jpeg(view.picture, _JPEG_QUALITY), unknown
+        return view, encode_jpeg(view.picture, _JPEG_QUALITY), unknown
 
     def _layer(self, index: int, view: SceneView) -> Layer:
         """Draw placements until enough of the subject is visible; else take the best attempt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
+from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.assets.licensing import Credit, SourceUse, group_by_source
 from cleanplate.synthesis.building.plan import Plan, PlannedAsset, read_plan
 from cleanplate.synthesis.building.presets import preset_of
@@ -92,7 +93,7 @@ def as_markdown(
     sections = [
         "# Dataset card",
         _summary(plan, dataset),
-        _table(("", ""), _fact_rows(plan, dataset)),
+        markdown_table(("", ""), _fact_rows(plan, dataset)),
         f"## A sample\n\n{_PARTS[plan.form]}",
         f"## How it was made\n\n{_reproduction(plan)}",
         f"## Licences\n\n{_license_sections(plan)}",
@@ -107,7 +108,7 @@ def as_markdown(
 
 def _summary(plan: Plan, dataset: Mapping[str, Any] | None) -> str:
     count = dataset["samples"] if dataset else plan.count
-    more = "" if dataset else " It is **not finished**: the same command goes on with it."
+    more = "" if dataset else " It is **not finished**: the same command resumes the build."
     return (
         f"{count:,} samples of {plan.width} x {plan.height} pixels: a plate (an empty scene) and "
         "a frame (the same scene with subjects in it), with the truth about them. Composed by "
@@ -207,9 +208,9 @@ def _license_table(credits: Sequence[Credit]) -> str:
         sources = ", ".join(f"{use.source or 'no source given'} ({use.assets})" for use in uses)
         line = "; ".join(attributions)
         if not line:
-            line = "**missing, and asked for**" if requires_attribution(license) else "none given"
+            line = "**missing, but required**" if requires_attribution(license) else "none given"
         rows.append((license or "**none**", line, sources))
-    return _table(("licence", "attribution", "sources (assets)"), rows)
+    return markdown_table(("licence", "attribution", "sources (assets)"), rows)
 
 
 def requires_attribution(license: str) -> bool:
@@ -238,7 +239,7 @@ def _skipped(plan: Plan, dataset: Mapping[str, Any] | None) -> list[str]:
     if not skipped:
         return []
     rest = f"\n\nand {len(skipped) - 50:,} more." if len(skipped) > 50 else ""
-    return [f"## Left out\n\n{_table(('what', 'why'), skipped[:50])}{rest}"]
+    return [f"## Left out\n\n{markdown_table(('what', 'why'), skipped[:50])}{rest}"]
 
 
 def _figures(stats: Mapping[str, Any] | None) -> list[str]:
@@ -253,7 +254,7 @@ def _figures(stats: Mapping[str, Any] | None) -> list[str]:
         for kind, one in stats["pictures"].items()
         if one["unit"] == "1"
     ]
-    parts = [_table(("pictures in [0, 1]", "mean by channel", "standard deviation"), rows)]
+    parts = [markdown_table(("pictures in [0, 1]", "mean by channel", "standard deviation"), rows)]
     if "alpha" in stats:
         parts.append(f"Subjects cover {stats['alpha']['mean']:.1%} of a frame on average.")
     parts += [
@@ -276,13 +277,6 @@ def _is_placed_anywhere(plan: Plan) -> bool:
 def _shortened(names: Sequence[str], most: int) -> str:
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for row in rows:
-        lines.append("| " + " | ".join(one.replace("|", "\\|") for one in row) + " |")
-    return "\n".join(lines)
 
 
 def _read_json_object(file: Path) -> Mapping[str, Any] | None:

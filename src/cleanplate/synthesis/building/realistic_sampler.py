@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from cleanplate.depth.depth_codec import DATASET, encode_disparity
+from cleanplate.formats.encoding import encode_jpeg, encode_png
 from cleanplate.synthesis.assets.plate import Camera
-from cleanplate.synthesis.building.encoding import jpeg, levels, png
 from cleanplate.synthesis.building.plan import Plan
+from cleanplate.synthesis.building.quantisation import alpha_levels
 from cleanplate.synthesis.compositor.composer import Composer
 from cleanplate.synthesis.compositor.placement import Placement
 
@@ -32,18 +33,18 @@ class RealisticSampler:
         """Give the parts of sample `index` by ending; its manifest entry is empty."""
         sample, composition = self.composer.sample_with_truth(index, self.plan.size)
         parts = {
-            "plate.jpg": jpeg(sample["plate"], _JPEG_QUALITY, full_colour=True),
-            "frame.jpg": jpeg(sample["frame"], _JPEG_QUALITY, full_colour=True),
-            "foreground.png": png(sample["foreground"]),
-            "alpha.png": png(levels(sample["alpha"])),
-            "shadow.png": png(levels(sample["shadow"])),
+            "plate.jpg": encode_jpeg(sample["plate"], _JPEG_QUALITY, full_colour=True),
+            "frame.jpg": encode_jpeg(sample["frame"], _JPEG_QUALITY, full_colour=True),
+            "foreground.png": encode_png(sample["foreground"], "fastest"),
+            "alpha.png": encode_png(alpha_levels(sample["alpha"]), "fastest"),
+            "shadow.png": encode_png(alpha_levels(sample["shadow"]), "fastest"),
         }
         for part, disparity in (
             ("plate_depth.png", sample["plate_disparity"]),
             ("depth.png", sample["disparity"]),
         ):
             if not np.isnan(disparity).all():
-                parts[part] = png(encode_disparity(disparity, DATASET))
+                parts[part] = encode_png(encode_disparity(disparity, DATASET), "fastest")
         metadata = {
             "index": index,
             "seed": self.plan.seed,

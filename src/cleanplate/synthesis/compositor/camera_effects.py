@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Picture
+from cleanplate.formats.encoding import encode_jpeg
 from cleanplate.light import coded_from_linear, linear_from_uint8, linear_to_srgb
 
 _CODES = np.arange(256, dtype=np.uint8)
@@ -264,8 +265,7 @@ def _shot_noise_variance() -> npt.NDArray[np.float32]:
 
 def jpeg_round_trip(picture: Bytes, quality: int) -> Bytes:
     """Encode as JPEG 4:2:0 and decode again."""
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    data = np.frombuffer(encode_jpeg(picture, quality), np.uint8)
     again = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return np.asarray(cv2.cvtColor(again, cv2.COLOR_BGR2RGB), np.uint8)
 

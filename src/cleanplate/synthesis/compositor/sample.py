@@ -62,4 +62,4 @@ class Composition:
     tone_curve: npt.NDArray[np.float32]
     placements: tuple[Placement, ...]
     dark: bool = False
-    """Whether it is in low light, and wants the noise of that."""
+    """Whether it is in low light and needs its noise."""

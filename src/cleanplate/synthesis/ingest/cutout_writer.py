@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.arrays import Bytes
+from cleanplate.depth.foot_depth import encode_foot_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
@@ -86,9 +87,8 @@ class CutoutFolderWriter:
         if cutout.depth is None:
             depth.unlink(missing_ok=True)  # of an earlier version of this cutout
         else:
-            coded = np.rint((cutout.depth.astype(np.float64) + 5) * 10000)
-            clear = cutout.rgba[..., 3] == 0
-            write_image(depth, np.where(clear, 0, coded).clip(0, 65535).astype(np.uint16))
+            seen = cutout.rgba[..., 3] > 0
+            write_image(depth, encode_foot_depth(cutout.depth.astype(np.float64), seen))
         with replacing(self.folder / f"{stem}.json") as part:
             part.write_text(json.dumps(known, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         write_image(self.folder / f"{stem}.png", cutout.rgba)

@@ -146,8 +146,10 @@ def write_plate_from_photo(
         *settings.depth_range,
     )
     ground = _fit_ground(depth, lens, width)
-    told = known.get("camera_height")
-    wanted = settings.camera_height or (told if isinstance(told, (int, float)) else None)
+    stored_height = known.get("camera_height")
+    wanted = settings.camera_height or (
+        stored_height if isinstance(stored_height, (int, float)) else None
+    )
     if ground is None and settings.camera_height is not None:
         raise CleanplateError(
             "no floor was found in it"

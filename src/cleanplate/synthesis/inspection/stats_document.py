@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.inspection.running_moments import RunningMoments
 from cleanplate.synthesis.inspection.stats import Stats
 from cleanplate.synthesis.inspection.stored_set import PICTURE_PARTS, StoredSet
@@ -77,7 +78,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         "pixel as numbers in `moments.npz`.",
         f"{document['samples']:,} samples, {_byte_text(document['bytes'])} of contents, "
         f"{_byte_text(document['bytes_on_disk'])} on the disk.",
-        _table(
+        markdown_table(
             ("part", "files", "contents", "on the disk", "bytes each"),
             [
                 (
@@ -93,7 +94,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         "## Mean and standard deviation",
         "Per channel (red, green, blue, or grey), over all pixels of all pictures. Of depth only "
         "known, finite pixels count.",
-        _table(
+        markdown_table(
             ("part", "size", "unit", "mean", "standard deviation", "of the pictures' means"),
             [
                 (
@@ -105,7 +106,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
                 for kind, one in document["pictures"].items()
             ],
         ),
-        f"Per pixel; the scale of each standard deviation is told over it:\n\n![]({OVERVIEW})",
+        f"Per pixel; the scale of each standard deviation is given above it:\n\n![]({OVERVIEW})",
         "## Alpha",
         _alpha_text(document["alpha"], document["samples"], document["form"]),
         *_depth_sections(document["depth"]),
@@ -114,7 +115,7 @@ def as_markdown(document: Mapping[str, Any]) -> str:
     ]
     if document["left_out"]:
         bad = [(one["sample"], one["place"], one["what"]) for one in document["left_out"]]
-        sections.append("## Left out\n\n" + _table(("sample", "where", "what"), bad))
+        sections.append("## Left out\n\n" + markdown_table(("sample", "where", "what"), bad))
     return "\n\n".join(sections) + "\n"
 
 
@@ -139,7 +140,7 @@ def _depth_sections(depth: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if one.get("nearest_m") is not None
     ]
     head = ("part", "nearest", "1 %", "median", "99 %", "farthest", "unknown", "beyond 65 m")
-    return ["## Depth, in metres", _table(head, rows)] if rows else []
+    return ["## Depth, in metres", markdown_table(head, rows)] if rows else []
 
 
 _QUANTILES = ("nearest_m", "p1_m", "median_m", "p99_m", "farthest_m")
@@ -173,8 +174,3 @@ def _byte_text(count: int) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
     return f"{count} bytes"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cleanplate.depth.depth_codec import DATASET, RECORD, encode_disparity
+from cleanplate.depth.foot_depth import encode_foot_depth
 from cleanplate.engines.local_pool import WorkersKilled, map_tasks
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
@@ -60,8 +61,8 @@ def write_assets(
     """Write procedural assets 0 to `count` - 1 of a seed; yield for each whether it was made now.
 
     A plate is `NNNNNN.jpg`, `NNNNNN_depth.png` (convention `dataset`) and `NNNNNN.json`;
-    a cutout `NNNNNN.png` (straight RGBA), `NNNNNN_depth.png` ((metres from the foot point + 5) x
-    10000) and `NNNNNN.json`. The picture is written last and marks the asset as complete.
+    a cutout `NNNNNN.png` (straight RGBA), `NNNNNN_depth.png` (`cleanplate.depth.foot_depth`)
+    and `NNNNNN.json`. The picture is written last and marks the asset as complete.
 
     Args:
         asset_type: what to make.
@@ -169,9 +170,8 @@ def _write_cutout(
     cutout, distance = render_cutout_with_distance(int(origin["seed"]), number)
     assert cutout.view_angle is not None
     picture = folder / _name("cutouts", number)
-    coded = np.rint((cutout.depth.astype(np.float64) + 5) * 10000).clip(1, 65535)
-    clear = cutout.alpha == 0
-    write_image(_depth_beside(picture), np.where(clear, 0, coded).astype(np.uint16))
+    depth = encode_foot_depth(cutout.depth.astype(np.float64), cutout.alpha > 0)
+    write_image(_depth_beside(picture), depth)
     _write_sidecar(
         picture,
         {

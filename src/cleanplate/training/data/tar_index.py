@@ -1,4 +1,7 @@
-"""Index of an uncompressed tar file: names, offsets and sizes of its members."""
+"""Where the files lie in an uncompressed tar file.
+
+By hand, because `tarfile` makes an object of each of a million members.
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,11 @@ from typing import Any
 from cleanplate import __version__
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
+from cleanplate.markdown_table import markdown_table
 from cleanplate.synthesis.building.dataset_card import requires_attribution
+from cleanplate.training.export.onnx_graphs import PlateGraph
 from cleanplate.training.export.trained import Trained
+from cleanplate.training.networks import PairNetwork
 from cleanplate.training.networks.complexity import giga_macs
 from cleanplate.training.recipe_json import command_of, listed
 from cleanplate.training.weights_licence import DEFAULT_LICENSE, DataLicensing
@@ -23,6 +26,13 @@ _FIGURES_FROM = (
     "plate depth or registered. Errors are plain means over the picture, `mad` in units of alpha; "
     "docs/metrics.md defines each."
 )
+
+_OUTPUTS = {
+    "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
+    "alpha": "(N, 1, H, W) in [0, 1]",
+    "subject_disparity": "(N, 1, H, W), in the same normalisation",
+    "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
+}
 
 
 @dataclass(frozen=True)
@@ -78,13 +88,13 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
             "plate's disparity taken out, 0 where unknown",
             "plate_valid": "(N, 1, H, W) float32, 1 where the plate's disparity is known",
         },
-        "outputs": {
-            "disparity": "(N, 1, H, W) of the plate, in the normalisation of plate_disparity",
-            "alpha": "(N, 1, H, W) in [0, 1]",
-            "subject_disparity": "(N, 1, H, W), in the same normalisation",
-            "shadow": "(N, 1, H, W), factor in (0, 1] on the scene's linear light",
-        },
+        "outputs": {name: _OUTPUTS[name] for name in _OUTPUTS if name in _given(trained.network)},
     }
+
+
+def _given(network: PairNetwork) -> set[str]:
+    """Name the outputs of both graphs."""
+    return {*network.frame_outputs, *PlateGraph(network).outputs}
 
 
 def license_of_weights(data: DataLicensing, given: str | None) -> tuple[str, list[str]]:
@@ -212,7 +222,7 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     parts = [
         f"# {content['name']}",
         "Written by `cleanplate export` from `card.json` beside it.",
-        "| | |\n| --- | --- |\n" + "\n".join(f"| {key} | {value} |" for key, value in rows),
+        markdown_table(("", ""), rows),
         f"## Training data\n\n{content['training_data']}",
     ]
     if content["data_licenses"]:
@@ -241,20 +251,20 @@ def _subject_depth(record: Mapping[str, Any]) -> str:
         *recipe["cutouts"],
         *([recipe["pairs"]] if recipe["pairs"] else []),
     ]
-    lines = ["| plate | subjects | " + " | ".join(record["figures"]["metric"]) + " |"]
-    lines.append("| --- |" + " ---: |" * (lines[0].count("|") - 2))
-    for kind, figures in record["figures"].items():
-        values = " | ".join(_figure(value) for value in figures.values())
-        lines.append(f"| {kind} | {record[f'{kind}_subjects']:,} | {values} |")
+    rows = [
+        (kind, f"{record[f'{kind}_subjects']:,}", *map(_figure, figures.values()))
+        for kind, figures in record["figures"].items()
+    ]
+    table = markdown_table(("plate", "subjects", *record["figures"]["metric"]), rows, right_from=1)
     return (
         "## Depth of the subject\n\nBy geometry and a regressor (`cleanplate train subject-depth`; "
         f"docs/subject_depth.md), which learned from {', '.join(places) or 'procedural scenes'}. "
-        "On scenes held out, each subject counted once:\n\n" + "\n".join(lines)
+        "On scenes held out, each subject counted once:\n\n" + table
     )
 
 
 def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| licence | attribution | sources (assets) |", "| --- | --- | --- |"]
+    owed = []
     for row in rows:
         missing = (
             "**missing, and asked for**" if requires_attribution(row["license"]) else "none given"
@@ -264,8 +274,8 @@ def _owed(rows: Sequence[Mapping[str, Any]]) -> str:
             "; ".join(row["attribution"]) or missing,
             ", ".join(row["sources"]),
         )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+        owed.append(cells)
+    return markdown_table(("licence", "attribution", "sources (assets)"), owed)
 
 
 _ALIGNED = {True: ", registered", "on": ", registered", "off": ", not registered"}
@@ -280,11 +290,8 @@ def _figure_table(figures: Sequence[Mapping[str, Any]]) -> str:
         f"{_ALIGNED.get(figure['align'], '')}"
         for figure in figures
     ]
-    lines = ["| figure | " + " | ".join(titles) + " |", "| --- |" + " ---: |" * len(titles)]
-    for name in names:
-        values = [_figure(figure["means"].get(name)) for figure in figures]
-        lines.append(f"| {name} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
+    rows = [(name, *(_figure(one["means"].get(name)) for one in figures)) for name in names]
+    return markdown_table(("figure", *titles), rows, right_from=1)
 
 
 def _figure(value: float | None) -> str:

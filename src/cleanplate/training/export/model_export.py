@@ -20,7 +20,7 @@ from cleanplate.files.ownership import (
     replacing_own,
     write_sealed,
 )
-from cleanplate.models import CARD, GRAPHS, SUBJECT_DEPTH, find_model
+from cleanplate.models import CARD, GRAPHS, OPTIONAL, SUBJECT_DEPTH, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.training.checkpoint import CHECKPOINT, read_checkpoint, weights_of
 from cleanplate.training.export import model_card
@@ -168,7 +168,7 @@ def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:
 def _model_hash(parts: dict[str, bytes]) -> str:
     """Compute the same hash as `cleanplate.models.Model.hash`."""
     whole = hashlib.sha256()
-    for name in (*GRAPHS, SUBJECT_DEPTH):
+    for name in (*GRAPHS, *OPTIONAL):
         if name in parts:
             whole.update(hashlib.sha256(parts[name]).digest())
     return whole.hexdigest()
