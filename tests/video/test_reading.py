@@ -410,3 +410,14 @@ def test_tilted_colours_are_not_swapped(tmp_path: Path) -> None:
     assert red[0] > 250
     assert max(red[1:]) < 5
     assert cv2.cvtColor(np.uint8([[red]]), cv2.COLOR_RGB2HSV)[0, 0, 0] <= 2
+
+
+def test_a_cover_picture_is_no_clip(tmp_path: Path) -> None:
+    write_image(tmp_path / "cover.png", np.zeros((32, 32, 3), np.uint8))
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", tmp_path / "plain.mp3")
+    ffmpeg(
+        "-i", tmp_path / "plain.mp3", "-i", tmp_path / "cover.png", "-map", "0", "-map", "1",
+        "-c:v", "png", "-disposition:v", "attached_pic", tmp_path / "covered.mp3",
+    )  # fmt: skip
+    with pytest.raises(CleanplateError, match="no video"):
+        open_clip(tmp_path / "covered.mp3")

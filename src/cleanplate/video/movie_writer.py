@@ -20,6 +20,7 @@ from cleanplate.ownership import (
 )
 from cleanplate.video.audio_copy import left_out
 from cleanplate.video.clip import ClipFacts
+from cleanplate.video.frame_coding import check_encoder
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.movie_encoder import MovieEncoder
 from cleanplate.video.output_presets import Output
@@ -57,6 +58,7 @@ class MovieWriter:
         self._overwrite = overwrite
         self._record = record_path(output)
         self._before = read_record(self._record)
+        check_encoder(output)
         check_target(output.path, overwrite=True)
         check_replaceable([output.path, self._record], owned_by(self._before), overwrite=overwrite)
         self.warnings = [] if audio is None else left_out(output.suffix, facts.audio)
