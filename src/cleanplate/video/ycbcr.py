@@ -171,10 +171,10 @@ def halved(
 
 def _cells(values: npt.NDArray[np.float32], co_sited: bool) -> npt.NDArray[np.float32]:
     height, width = values.shape
-    even = np.asarray(
-        cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE),
-        dtype=np.float32,
-    )
+    even = values
+    if height % 2 or width % 2:
+        border = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        even = np.asarray(border, dtype=np.float32)
     rows = (even[::2] + even[1::2]) * np.float32(0.5)
     if not co_sited:
         return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.5))
