@@ -34,6 +34,9 @@ MATRICES = {
 }
 """kr and kb by the name of the matrix (ITU-T H.273, table 4)."""
 
+_BAND = 1 << 16
+"""Pixels that are converted at once: what they need stays in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class YCbCr:
@@ -89,17 +92,25 @@ def to_rgb(luma: Samples, blue: Samples, red: Samples, coding: YCbCr) -> Coded:
     """
     height, width = luma.shape
     shift = 16 - coding.bits
-    planes = [_in_16_bits(luma, shift)]
-    for chroma in (blue, red):
-        planes.append(_enlarged(_in_16_bits(chroma, shift), height, width, coding.co_sited))
+    cb, cr = (
+        _enlarged(_in_16_bits(chroma, shift), height, width, coding.co_sited)
+        for chroma in (blue, red)
+    )
     # For 8 bits the result has 7 more than it keeps, so that it is rounded once.
     top = 255 * 128 if coding.bits == 8 else 65535
     matrix = coding.decoding() * top
     matrix[:, :3] /= 2**shift
-    rgb = cv2.transform(cv2.merge(planes), matrix.astype(np.float32))
-    if coding.bits == 8:
-        return np.asarray(cv2.convertScaleAbs(rgb, alpha=1 / 128), dtype=np.uint8)
-    return np.asarray(rgb, dtype=np.uint16)
+    factors = matrix.astype(np.float32)
+    out: Samples = np.empty((height, width, 3), np.uint8 if coding.bits == 8 else np.uint16)
+    rows = max(1, _BAND // max(width, 1))
+    for start in range(0, height, rows):
+        band = slice(start, start + rows)
+        codes = cv2.merge([_in_16_bits(luma[band], shift), cb[band], cr[band]])
+        if coding.bits == 8:
+            cv2.convertScaleAbs(cv2.transform(codes, factors), dst=out[band], alpha=1 / 128)
+        else:
+            cv2.transform(codes, factors, dst=out[band])
+    return out
 
 
 def grey_to_rgb(luma: Samples, coding: YCbCr) -> Coded:
