@@ -56,7 +56,6 @@ class ClipFile:
         self._source, self._threads = source, threads
         self._format, self._options = container_format, options
         self._curve = tone_map
-        self._read = False
         if self.path is not None:
             opened(self.path).close()  # says in a person's words what is wrong with the path
         container = self._open()
@@ -114,7 +113,8 @@ class ClipFile:
 
     def _open(self) -> Any:
         try:
-            source = str(self._source) if self.path else self._source
+            # Absolute, because FFmpeg takes what stands before a colon for a protocol.
+            source = os.path.abspath(self.path) if self.path else self._source
             container = av.open(source, mode="r", format=self._format, options=self._options)
         except av.FFmpegError as error:
             raise self._damaged("is damaged, cut short, or no video") from error

@@ -56,7 +56,7 @@ class MovieEncoder:
         self._end = origin
         # The index first, so that a browser can begin before it has the whole file.
         options = {"movflags": "+faststart"} if output.suffix == ".mp4" else {}
-        self._container = av.open(str(path), mode="w", options=options)
+        self._container = av.open(str(path.absolute()), mode="w", options=options)
         coding = self._coding
         width, height = (side + side % 2 if coding.even else side for side in size)
         stream = self._container.add_stream(
