@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,18 @@ def test_needs_name_the_layers_that_are_written(tmp_path: Path) -> None:
     exr = output_of(tmp_path / "a.%d.exr", with_depth=True)
     assert exr.needs == {"foreground_linear", "alpha", "depth"}
     assert output_of(tmp_path / "a.mov").needs == {"foreground_display", "alpha"}
+
+
+def test_without_pyav_the_extra_is_named() -> None:
+    code = (
+        "import sys\nsys.modules['av'] = None\n"
+        "from cleanplate.video import PRESETS, output_of\noutput_of('a.mov')\n"
+        "from cleanplate.errors import MissingExtraError\n"
+        "try:\n    from cleanplate.video import open_clip\n"
+        "except MissingExtraError as error:\n    print(error.extra, 'av' in error.what)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.split() == [b"video", b"True"]
 
 
 def test_one_path_twice_is_refused(tmp_path: Path) -> None:

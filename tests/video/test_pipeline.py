@@ -81,9 +81,13 @@ def test_a_fault_of_the_consumer_is_raised_and_nothing_hangs():
         if number == 3:
             raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"), drained(consume, depth=1) as drain:
-        for number in range(1000):
-            drain.put(number)
+    def feed():
+        with drained(consume, depth=1) as drain:
+            for number in range(1000):
+                drain.put(number)
+
+    with pytest.raises(OSError, match="disk full"):
+        feed()
 
 
 def test_a_fault_of_the_last_item_is_raised_too():
@@ -96,8 +100,13 @@ def test_a_fault_of_the_last_item_is_raised_too():
 
 def test_the_blocks_own_fault_wins_and_what_waited_is_consumed():
     taken = []
-    with pytest.raises(KeyboardInterrupt), drained(taken.append) as drain:
-        drain.put(0)
-        drain.put(1)
-        raise KeyboardInterrupt
+
+    def feed():
+        with drained(taken.append) as drain:
+            drain.put(0)
+            drain.put(1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        feed()
     assert taken == [0, 1]

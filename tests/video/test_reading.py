@@ -14,7 +14,7 @@ import pytest
 
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
-from cleanplate.video import Clip, ClipFrame, open_clip
+from cleanplate.video import Clip, ClipFrame, ClipWriter, FrameLayers, open_clip, output_of
 from tests.video.ffmpeg_program import ffmpeg, rgb, times
 from tests.video.scenes import rgb_of, smooth, ycbcr
 
@@ -248,11 +248,18 @@ def test_linear_light_is_refused(tmp_path: Path) -> None:
         open_clip(path)
 
 
-@pytest.mark.parametrize("name", ["clip with spaces.mp4", "Aufnahme süß – 撮影.mp4"])
-def test_any_name_will_do(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["clip with spaces.mp4", "Aufnahme süß – 撮影.mp4", "10:30 take%2.mp4"]
+)
+def test_any_name_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     path = counting(tmp_path / name, 3)
     assert len(read(path)) == 3
-    assert len(read(str(path))) == 3
+    assert len(read(name)) == 3
+    with open_clip(name) as clip, ClipWriter([output_of(f"made {name}")], clip.facts) as writer:
+        for frame in clip.frames():
+            writer.write(FrameLayers(frame.index, frame.time, composite=frame.rgb))
+    assert len(read(f"made {name}")) == 3
 
 
 def cut_short(clip: Clip) -> tuple[int, list[str]]:
@@ -410,3 +417,14 @@ def test_tilted_colours_are_not_swapped(tmp_path: Path) -> None:
     assert red[0] > 250
     assert max(red[1:]) < 5
     assert cv2.cvtColor(np.uint8([[red]]), cv2.COLOR_RGB2HSV)[0, 0, 0] <= 2
+
+
+def test_a_cover_picture_is_no_clip(tmp_path: Path) -> None:
+    write_image(tmp_path / "cover.png", np.zeros((32, 32, 3), np.uint8))
+    ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", tmp_path / "plain.mp3")
+    ffmpeg(
+        "-i", tmp_path / "plain.mp3", "-i", tmp_path / "cover.png", "-map", "0", "-map", "1",
+        "-c:v", "png", "-disposition:v", "attached_pic", tmp_path / "covered.mp3",
+    )  # fmt: skip
+    with pytest.raises(CleanplateError, match="no video"):
+        open_clip(tmp_path / "covered.mp3")

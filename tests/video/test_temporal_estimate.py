@@ -22,11 +22,10 @@ def covered_in(share, count, rng):
     return order < round(share * count)
 
 
-def frames_of(empty, subject, covered, sigma, rng, dtype=np.uint8):
+def frames_of(empty, subject, covered, sigma, rng):
     clean = np.where(covered[..., None], subject, empty[None])
     noisy = clean + rng.normal(0, sigma / 255, clean.shape)
-    top = np.iinfo(dtype).max
-    return np.clip(np.rint(noisy * top), 0, top).astype(dtype)
+    return np.clip(np.rint(noisy * 255), 0, 255).astype(np.uint8)
 
 
 def error(estimate, empty):

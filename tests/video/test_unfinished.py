@@ -155,6 +155,12 @@ def test_resuming_otherwise_is_refused(tmp_path: Path) -> None:
         resume_index([output_of(tmp_path / "p.%03d.png", bits=16)], SCENE.facts())
     with pytest.raises(CleanplateError, match="other options"):
         resume_index([output], SCENE.facts(name="other.mp4"))
+    with pytest.raises(CleanplateError, match="other options"):
+        resume_index([output], SCENE.facts(), made_with={"model": "fast"})
+    made = {"model": "fast", "size": (512, None)}
+    with ClipWriter([output], SCENE.facts(), made_with=made) as writer:
+        writer.write(SCENE.layers(0))
+    assert resume_index([output], SCENE.facts(), made_with=made) == 1
     with pytest.raises(CleanplateError, match="cannot be resumed"):
         resume_index([output_of(tmp_path / "a.mp4")], SCENE.facts())
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from cleanplate.video import ClipWriter, Output, output_of
-from tests.video.ffmpeg_program import described, planes, rgb
+from tests.video.ffmpeg_program import described, ffmpeg, planes, rgb
 from tests.video.scenes import Scene, coded, grown, linear, rgb_of, scene
 
 SCENE = scene()
@@ -246,3 +246,28 @@ def test_several_in_one_pass_are_what_each_alone_is(tmp_path: Path) -> None:
     assert np.array_equal(
         prores(tmp_path / "together" / "a.mov")[0], prores(tmp_path / "alone" / "a.mov")[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "premultiplied", "decoder"),
+    [("a.mov", True, []), ("a.mov", False, []), ("a.webm", False, ["-c:v", "libvpx-vp9"])],
+)
+def test_ffmpeg_lays_it_over_a_background(
+    tmp_path: Path, name: str, premultiplied: bool, decoder: list[str]
+) -> None:
+    """The filters of docs/video.md."""
+    path = write(output_of(tmp_path / name, premultiplied=premultiplied, quality=8))
+    width, height = SCENE.size
+    straight = "[1]setparams=alpha_mode=premultiplied,format=gbrap,unpremultiply=inplace=1[c];"
+    prepared, over = (straight, "[b][c]") if premultiplied else ("", "[b][1]")
+    raw = ffmpeg(
+        "-f", "lavfi", "-i", f"color=c=0x28C85A:s={width}x{height}:d=0.04", *decoder, "-i", path,
+        "-filter_complex", f"{prepared}[0]format=gbrp[b];{over}overlay=format=gbrp",
+        "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-",
+    )  # fmt: skip
+    found = np.frombuffer(raw, np.uint8).reshape(height, width, 3) / 255
+    alpha = SCENE.alpha[..., None]
+    truth = alpha * SCENE.foreground + (1 - alpha) * np.array([0x28, 0xC8, 0x5A]) / 255
+    error = np.abs(found - truth)
+    assert np.median(error[SCENE.soft]) < 3 / 255
+    assert np.median(error[SCENE.alpha == 1]) < 2 / 255

@@ -61,19 +61,18 @@ def replace_background(
             np.ascontiguousarray(picture.reshape(-1, 3)[soft])
             for picture in (frame, plate, background)
         )
-        out.reshape(-1, 3)[soft] = _mixed(seen, behind, new, share, dark, space)
+        out.reshape(-1, 3)[soft] = _mixed((seen, behind, new), share, dark, space)
     return out
 
 
 def _mixed(
-    seen: Bytes,
-    behind: Bytes,
-    new: Bytes,
+    pixels: tuple[Bytes, Bytes, Bytes],
     share: npt.NDArray[np.float32],
     dark: npt.NDArray[np.float32] | None,
     space: MixingSpace,
 ) -> Bytes:
-    """Mix (n, 3) pixels, with alpha and shadow (n, 1)."""
+    """Mix (n, 3) pixels of frame, plate and background, with alpha and shadow (n, 1)."""
+    seen, behind, new = pixels
     light = linear_from_uint8(behind)
     if dark is not None:
         light *= dark

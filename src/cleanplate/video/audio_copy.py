@@ -47,7 +47,7 @@ class AudioCopy:
     """
 
     def __init__(self, source: Path, container: Any, suffix: str, origin: Fraction, *, cut: bool):
-        self._source = av.open(str(source))
+        self._source = av.open(str(source.absolute()))
         self._container = container
         self._origin, self._cut = origin, cut
         self._outputs: dict[int, Any] = {}

@@ -54,8 +54,11 @@ _DARK, _BRIGHT = 8, 247
 
 @dataclass(frozen=True, eq=False)
 class _Reference:
-    """What a frame is held against, (h, w) at `LOOK_SIZE`: logarithm of the aligned plate's light
-    before exposure, which pixels are well exposed, and which lie at strong edges.
+    """What a frame is compared with, at `LOOK_SIZE`.
+
+    light: (h, w, 3) natural logarithm of the aligned plate's light, before exposure.
+    usable: (h, w) bool, well exposed in the plate.
+    edges: (h, w) bool, at strong edges of the plate.
     """
 
     light: npt.NDArray[np.float32]

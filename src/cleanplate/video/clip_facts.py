@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanplate.video import colour_tags, tone_map, video_planes
 from cleanplate.video.clip import AudioFacts, ClipFacts
+from cleanplate.video.packet_decoding import video_stream
 from cleanplate.video.pyav import av
 from cleanplate.video.ycbcr import YCbCr
 
@@ -29,7 +30,7 @@ def examine(
     Raises:
         CleanplateError: it is not display-coded, or of an unknown matrix.
     """
-    stream = container.streams.video[0]
+    stream = video_stream(container)
     context = stream.codec_context
     rgb, grey = video_planes.is_rgb(first), video_planes.is_grey(first)
     jpeg = first.format.name.startswith("yuvj") or context.name == "mjpeg"
@@ -108,7 +109,7 @@ def _duration(container: Any, stream: Any) -> Fraction | None:
 
 
 def _timecode(container: Any) -> str | None:
-    places = (container.streams.video[0].metadata, container.metadata)
+    places = (video_stream(container).metadata, container.metadata)
     places += tuple(one.metadata for one in container.streams if one.type == "data")
     for metadata in places:
         for key, value in metadata.items():

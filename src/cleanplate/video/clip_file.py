@@ -22,7 +22,7 @@ from cleanplate.video import video_planes
 from cleanplate.video.clip import ClipFacts, ClipFrame
 from cleanplate.video.clip_facts import examine
 from cleanplate.video.clip_index import first_times, is_variable, nth_time
-from cleanplate.video.packet_decoding import decoding, decoding_from
+from cleanplate.video.packet_decoding import decoding, decoding_from, video_stream
 from cleanplate.video.pyav import av
 
 _BROKEN = "Copy or record it again; `ffmpeg -i CLIP -c copy OUT` can mend a damaged index."
@@ -56,7 +56,6 @@ class ClipFile:
         self._source, self._threads = source, threads
         self._format, self._options = container_format, options
         self._curve = tone_map
-        self._read = False
         if self.path is not None:
             opened(self.path).close()  # says in a person's words what is wrong with the path
         container = self._open()
@@ -114,14 +113,15 @@ class ClipFile:
 
     def _open(self) -> Any:
         try:
-            source = str(self._source) if self.path else self._source
+            # Absolute, because FFmpeg takes what stands before a colon for a protocol.
+            source = os.path.abspath(self.path) if self.path else self._source
             container = av.open(source, mode="r", format=self._format, options=self._options)
         except av.FFmpegError as error:
             raise self._damaged("is damaged, cut short, or no video") from error
-        if not container.streams.video:
+        stream = video_stream(container)
+        if stream is None:
             container.close()
             raise CleanplateError("has no video in it", file=self.name, cure="Give a video file.")
-        stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         stream.thread_count = self._threads
         context = stream.codec_context
@@ -221,8 +221,8 @@ class ClipFile:
             )
         rgb = video_planes.decoded(frame, self._coding)
         if facts.tone_map is not None:
-            deep = rgb if rgb.dtype == np.uint16 else to_uint16(to_float(rgb))
-            mapped = tone_maps.to_display(deep, facts.transfer, facts.primaries)  # type: ignore[arg-type]
+            deep = np.asarray(rgb if facts.bits > 8 else to_uint16(to_float(rgb)), dtype=np.uint16)
+            mapped = tone_maps.to_display(deep, facts.transfer, facts.primaries)
             rgb = to_uint16(mapped) if facts.bits > 8 else to_uint8(mapped)
         elif facts.primaries in tone_maps.WIDE:
             narrow = tone_maps.from_wide(to_float(rgb), facts.primaries)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from cleanplate.video.packet_decoding import video_stream
 from cleanplate.video.pyav import av
 
 PACKETS = 600
@@ -60,7 +61,7 @@ def nth_time(container: Any, index: int) -> tuple[int | None, int | None]:
 
 def _shown(container: Any) -> Any:
     """Packets of frames that are shown; an edit list can leave some out."""
-    stream = container.streams.video[0]
+    stream = video_stream(container)
     try:
         for packet in container.demux(stream):
             if packet.size and not packet.is_discard:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 from cleanplate.errors import CleanplateError
 from cleanplate.video.clip import ClipFacts
@@ -46,6 +46,8 @@ class ClipWriter:
         audio: the file whose audio is copied into video files; None = no audio.
         cut: whether the frames are a part of the clip (`--frames`).
         threads: of each encoder; 0 = as many as it likes.
+        made_with: what the layers were made with (model, plate, options), for the JSON beside each
+            output; `resume_index` goes on only with what was made with the same.
         overwrite: whether files may be replaced that are not the package's own.
         stdout: the stream that is written for "-"; None = the process's own.
 
@@ -62,6 +64,7 @@ class ClipWriter:
         audio: str | Path | None = None,
         cut: bool = False,
         threads: int = 0,
+        made_with: Mapping[str, Any] | None = None,
         overwrite: bool = False,
         stdout: BinaryIO | None = None,
     ):
@@ -72,14 +75,22 @@ class ClipWriter:
         self._writers: list[_Writer] = []
         for output in outputs:
             if output.preset.kind == "sequence":
-                self._writers.append(SequenceWriter(output, facts, overwrite=overwrite))
+                self._writers.append(
+                    SequenceWriter(output, facts, made_with=made_with, overwrite=overwrite)
+                )
             elif output.preset.kind == "pipe":
                 self._writers.append(PipeWriter(output, stdout))
             else:
                 sound = source if output.preset.name not in ("matte", "depth") else None
                 self._writers.append(
                     MovieWriter(
-                        output, facts, audio=sound, cut=cut, threads=threads, overwrite=overwrite
+                        output,
+                        facts,
+                        audio=sound,
+                        cut=cut,
+                        threads=threads,
+                        made_with=made_with,
+                        overwrite=overwrite,
                     )
                 )
         self._all = list(self._writers)
@@ -139,15 +150,22 @@ class ClipWriter:
             raise fault
 
 
-def resume_index(outputs: Sequence[Output], facts: ClipFacts, start: int = 0) -> int:
+def resume_index(
+    outputs: Sequence[Output],
+    facts: ClipFacts,
+    start: int = 0,
+    *,
+    made_with: Mapping[str, Any] | None = None,
+) -> int:
     """Give the index of the frame with which to go on, for sequences that were begun.
 
     Args:
         outputs: of sequences.
         facts: of the clip.
         start: index of the first frame that is wanted.
+        made_with: as it was given to `ClipWriter`.
 
     Raises:
         CleanplateError: an output is no sequence, or was begun with other options.
     """
-    return min(whole_until(output, facts, start) for output in outputs)
+    return min(whole_until(output, facts, start, made_with or {}) for output in outputs)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.depth.depth_codec import EXCHANGE, encode
+from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import to_float, to_uint8, to_uint16
 from cleanplate.video.frame_layers import FrameLayers, colour_and_alpha, needed
 from cleanplate.video.output_presets import Output
@@ -53,6 +54,21 @@ def coding_of(output: Output) -> MovieCoding:
         quality = min(output.quality, 12) if name == "matte8" else output.quality
         return replace(coding, options=coding.options | {"crf": str(quality)})
     return coding
+
+
+def check_encoder(output: Output) -> None:
+    """Refuse a preset whose encoder this PyAV was built without.
+
+    Raises:
+        CleanplateError: there is none.
+    """
+    name = coding_of(output).codec
+    try:
+        av.Codec(name, "w")
+    except ValueError as error:
+        raise CleanplateError(
+            f"this PyAV has no encoder {name}", cure="Install the wheel of `av`, or choose another."
+        ) from error
 
 
 def _composite(layers: FrameLayers, output: Output) -> av.VideoFrame:
@@ -101,7 +117,8 @@ def _even(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     height, width = picture.shape[:2]
     if height % 2 == 0 and width % 2 == 0:
         return picture
-    return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    made = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    return np.asarray(made)
 
 
 _X264 = {"preset": "veryfast"}

@@ -54,8 +54,9 @@ class MovieEncoder:
         self._origin, self._base = origin, time_base(facts)
         self._cut, self._facts = cut, facts
         self._end = origin
-        options = {"movflags": "+use_metadata_tags"} if output.suffix in (".mp4", ".mov") else {}
-        self._container = av.open(str(path), mode="w", options=options)
+        # The index first, so that a browser can begin before it has the whole file.
+        options = {"movflags": "+faststart"} if output.suffix == ".mp4" else {}
+        self._container = av.open(str(path.absolute()), mode="w", options=options)
         coding = self._coding
         width, height = (side + side % 2 if coding.even else side for side in size)
         stream = self._container.add_stream(

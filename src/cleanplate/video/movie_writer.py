@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cleanplate.files.ownership import (
 )
 from cleanplate.video.audio_copy import left_out
 from cleanplate.video.clip import ClipFacts
+from cleanplate.video.frame_coding import check_encoder
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.movie_encoder import MovieEncoder
 from cleanplate.video.output_presets import Output
@@ -36,6 +38,7 @@ class MovieWriter:
         audio: the clip whose audio is copied; None = none.
         cut: whether the frames are a part of the clip.
         threads: of the encoder; 0 = as many as it likes.
+        made_with: what the layers were made with, for the JSON.
         overwrite: whether files may be replaced that are not the package's own.
 
     Raises:
@@ -50,13 +53,16 @@ class MovieWriter:
         audio: Path | None = None,
         cut: bool = False,
         threads: int = 0,
+        made_with: Mapping[str, Any] | None = None,
         overwrite: bool = False,
     ):
         self.output, self._facts = output, facts
         self._audio, self._cut, self._threads = audio, cut, threads
         self._overwrite = overwrite
+        self._made_with = dict(made_with or {})
         self._record = record_path(output)
         self._before = read_record(self._record)
+        check_encoder(output)
         check_target(output.path, overwrite=True)
         check_replaceable([output.path, self._record], owned_by(self._before), overwrite=overwrite)
         self.warnings = [] if audio is None else left_out(output.suffix, facts.audio)
@@ -194,7 +200,7 @@ class MovieWriter:
             frames=self._frames,
             first_index=self._first,
             timecode=self._timecode,
-            more={"warnings": self.warnings},
+            more={"made_with": self._made_with, "warnings": self.warnings},
         )
         write_sealed(record, content, owns, overwrite=self._overwrite)
 

@@ -13,13 +13,21 @@ Warn = Callable[[str], None]
 """Takes a sentence on what was found."""
 
 
+def video_stream(container: Any) -> Any:
+    """Give the first video stream that is not a cover picture; None if there is none."""
+    for stream in container.streams.video:
+        if not stream.disposition & stream.disposition.attached_pic:
+            return stream
+    return None
+
+
 def decoding(container: Any, warn: Warn) -> Iterator[av.VideoFrame]:
     """Give the frames of the first video stream that can be decoded, and note what cannot.
 
     Raises:
         av.FFmpegError: the container cannot be read from the start.
     """
-    packets = container.demux(container.streams.video[0])
+    packets = container.demux(video_stream(container))
     begun = False
     while True:
         try:
@@ -53,7 +61,7 @@ def decoding_from(container: Any, target: int, warn: Warn) -> Iterator[av.VideoF
     Returns:
         None if seeking does not lead to a frame before it: decode from the start instead.
     """
-    stream = container.streams.video[0]
+    stream = video_stream(container)
     second = max(1, round(1 / stream.time_base))
     # Some indices lead to a place after the one that is asked for, by a few frames.
     for earlier in (0, 1, 5, 20, 60):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from cleanplate.errors import require
 
+__all__ = ["av"]
+
 if TYPE_CHECKING:
     import av
 else:

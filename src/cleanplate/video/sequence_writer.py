@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +28,7 @@ from cleanplate.video.picture_encoding import png, write_exr
 from cleanplate.video.timecode import advanced
 
 _CLAIMED = 64
-"""Names that the JSON claims before their files are written."""
+"""Names at least that the JSON claims before their files are written."""
 
 
 class SequenceWriter:
@@ -35,14 +37,23 @@ class SequenceWriter:
     Args:
         output: what to write, and where.
         facts: of the clip.
+        made_with: what the layers were made with, for the JSON.
         overwrite: whether files may be replaced that are not the package's own.
 
     Raises:
         CleanplateError: the folder could not be written in.
     """
 
-    def __init__(self, output: Output, facts: ClipFacts, *, overwrite: bool = False):
+    def __init__(
+        self,
+        output: Output,
+        facts: ClipFacts,
+        *,
+        made_with: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ):
         self.output, self._facts, self._overwrite = output, facts, overwrite
+        self._made_with = dict(made_with or {})
         self.warnings: list[str] = []
         self._names = output.names
         self._record = record_path(output)
@@ -103,7 +114,9 @@ class SequenceWriter:
 
     def _claim(self, number: int) -> None:
         """List the next names as ours, so that a run that is killed leaves no foreign files."""
-        names = [self._names.name(number + ahead) for ahead in range(_CLAIMED)]
+        # More as the list grows, so that writing it again and again stays a small part.
+        count = max(_CLAIMED, len(self._written) // 4)
+        names = [self._names.name(number + ahead) for ahead in range(count)]
         foreign = [name for name in names if name not in self._owns]
         check_replaceable(
             [self._names.folder / name for name in foreign], self._owns, overwrite=self._overwrite
@@ -143,6 +156,7 @@ class SequenceWriter:
         more: dict[str, Any] = {
             "files": self._names.pattern,
             "first_number": self._facts.first_number,
+            "made_with": self._made_with,
             "warnings": self.warnings,
         }
         if self._times:
@@ -159,7 +173,7 @@ class SequenceWriter:
         write_sealed(self._record, content, claims | self._owns, overwrite=self._overwrite)
 
 
-def whole_until(output: Output, facts: ClipFacts, start: int) -> int:
+def whole_until(output: Output, facts: ClipFacts, start: int, made_with: Mapping[str, Any]) -> int:
     """Give the index of the first frame from `start` on that an earlier run did not write whole.
 
     Raises:
@@ -174,6 +188,7 @@ def whole_until(output: Output, facts: ClipFacts, start: int) -> int:
         return start
     clip = record.get("clip", {})
     same = record.get("output") == tags(output) and clip.get("name") == Path(facts.name).name
+    same = same and record.get("made_with") == json.loads(json.dumps(dict(made_with)))
     if not same or clip.get("size") != [facts.width, facts.height]:
         raise CleanplateError(
             "was begun with other options or of another clip",

@@ -86,7 +86,7 @@ def _unit(samples: Coded) -> npt.NDArray[np.float32]:
 
 
 def _noise_level(samples: Coded, known: Mask | None) -> float:
-    """Standard deviation of the noise, from the width of the densest intervals."""
+    """Estimate the noise's standard deviation from the width of the densest intervals."""
     _, height, width = samples.shape[:3]
     step = max(1, int(np.sqrt(height * width / 4000)))
     values = _unit(samples[:, step // 2 :: step, step // 2 :: step])
@@ -108,14 +108,15 @@ def _noise_level(samples: Coded, known: Mask | None) -> float:
 def _densest(
     ordered: npt.NDArray[np.float32], share: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.intp]]:
-    """Ends of the shortest interval that holds a share of each column's finite values.
+    """Find the shortest interval that holds a share of each column's finite values.
 
     Args:
         ordered: (K, N) ascending, +inf for what is missing.
         share: in (0, 1].
 
     Returns:
-        (N,) low, (N,) high, and the number of finite values; nan where there are none.
+        (N,) its lower end, (N,) its upper end, and the number of finite values; ends are nan
+        where there are none.
     """
     count = ordered.shape[0]
     present = np.isfinite(ordered).sum(0)
@@ -193,7 +194,7 @@ def _largest_cluster(
 
 
 def _normal_cdf(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The normal distribution function, by Abramowitz & Stegun 1964, 26.2.17 (error below 1e-7)."""
+    """Evaluate the normal distribution (Abramowitz & Stegun 1964, 26.2.17; error < 1e-7)."""
     size = np.abs(score)
     t = 1 / (1 + 0.2316419 * size)
     tail = t * (

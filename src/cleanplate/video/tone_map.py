@@ -77,7 +77,7 @@ def _converted(light: npt.NDArray[np.float32], primaries: str) -> npt.NDArray[np
     if primaries not in WIDE:
         return light
     matrix = np.linalg.inv(_to_xyz("bt709")) @ _to_xyz(primaries)
-    return np.asarray(cv2.transform(light, matrix.astype(np.float32)))
+    return np.asarray(cv2.transform(light, matrix.astype(np.float32)), dtype=np.float32)
 
 
 def _to_xyz(primaries: str) -> npt.NDArray[np.float64]:

@@ -39,7 +39,8 @@ def has_alpha(frame: av.VideoFrame) -> bool:
 def plane(frame: av.VideoFrame, index: int, kind: type[Any]) -> Samples:
     """View a plane as (H, W) samples of type `kind`, without the padding of its rows."""
     part: Any = frame.planes[index]
-    rows = np.frombuffer(part, kind).reshape(part.height, part.line_size // np.dtype(kind).itemsize)
+    rows: Samples = np.frombuffer(part, kind)
+    rows = rows.reshape(part.height, part.line_size // rows.itemsize)
     return rows[:, : part.width]
 
 
@@ -53,7 +54,7 @@ def decoded(frame: av.VideoFrame, coding: YCbCr | None) -> Coded:
     bits = bits_of(frame)
     if coding is None:
         if bits <= 8:
-            return frame.to_ndarray(format="rgb24")  # type: ignore[return-value]
+            return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
         return _deep_rgb(frame, bits)
     kind = np.uint8 if bits <= 8 else np.uint16
     if is_grey(frame):
@@ -81,12 +82,12 @@ def _planar(frame: av.VideoFrame, bits: int) -> av.VideoFrame:
 def _deep_rgb(frame: av.VideoFrame, bits: int) -> npt.NDArray[np.uint16]:
     name = frame.format.name
     if bits >= 16 or not name.startswith("gbr"):
-        return frame.to_ndarray(format="rgb48le")  # type: ignore[return-value]
+        return np.asarray(frame.to_ndarray(format="rgb48le"), dtype=np.uint16)
     if not name.endswith("le"):
         frame = frame.reformat(format=f"gbrp{bits}le")
     green, blue, red = (plane(frame, i, np.uint16) for i in range(3))
     scale = 65535 / (2**bits - 1)
-    merged = cv2.merge([red, green, blue])
+    merged: Samples = np.stack([red, green, blue], axis=2)
     return np.rint(merged * np.float32(scale)).astype(np.uint16)
 
 
@@ -105,7 +106,8 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     The matrix sends (x, y) to (a x + c y, b x + d y), y down (ISO/IEC 14496-12, 6.2.2); mirroring
     is left to right. Angles that are no quarter turns count as the nearest one.
     """
-    for side in frame.side_data:
+    sides: Any = frame.side_data
+    for side in sides:
         if side.type.name == "DISPLAYMATRIX":
             values = np.frombuffer(bytes(side), np.int32)[:9].astype(np.float64)
             a, b, c, d = values[0], values[1], values[3], values[4]
@@ -118,11 +120,14 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
 
 def upright(rgb: Coded, rotation: int, mirrored: bool) -> Coded:
     """Turn (H, W, 3) as `orientation` says."""
+    picture: Samples = rgb
     if mirrored:
-        rgb = cv2.flip(rgb, 1)  # type: ignore[assignment]
+        picture = np.asarray(cv2.flip(picture, 1))
     turns = {
         90: cv2.ROTATE_90_CLOCKWISE,
         180: cv2.ROTATE_180,
         270: cv2.ROTATE_90_COUNTERCLOCKWISE,
     }
-    return rgb if rotation == 0 else cv2.rotate(rgb, turns[rotation])  # type: ignore[return-value]
+    if rotation:
+        picture = np.asarray(cv2.rotate(picture, turns[rotation]))
+    return picture

@@ -34,6 +34,9 @@ MATRICES = {
 }
 """kr and kb by the name of the matrix (ITU-T H.273, table 4)."""
 
+_BAND = 1 << 16
+"""Pixels that are converted at once: what they need stays in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class YCbCr:
@@ -89,15 +92,25 @@ def to_rgb(luma: Samples, blue: Samples, red: Samples, coding: YCbCr) -> Coded:
     """
     height, width = luma.shape
     shift = 16 - coding.bits
-    planes = [_in_16_bits(luma, shift)]
-    for chroma in (blue, red):
-        planes.append(_enlarged(_in_16_bits(chroma, shift), height, width, coding.co_sited))
+    cb, cr = (
+        _enlarged(_in_16_bits(chroma, shift), height, width, coding.co_sited)
+        for chroma in (blue, red)
+    )
     # For 8 bits the result has 7 more than it keeps, so that it is rounded once.
     top = 255 * 128 if coding.bits == 8 else 65535
     matrix = coding.decoding() * top
     matrix[:, :3] /= 2**shift
-    rgb = cv2.transform(cv2.merge(planes), matrix.astype(np.float32))
-    return cv2.convertScaleAbs(rgb, alpha=1 / 128) if coding.bits == 8 else rgb  # type: ignore[return-value]
+    factors = matrix.astype(np.float32)
+    out: Samples = np.empty((height, width, 3), np.uint8 if coding.bits == 8 else np.uint16)
+    rows = max(1, _BAND // max(width, 1))
+    for start in range(0, height, rows):
+        band = slice(start, start + rows)
+        codes = cv2.merge([_in_16_bits(luma[band], shift), cb[band], cr[band]])
+        if coding.bits == 8:
+            cv2.convertScaleAbs(cv2.transform(codes, factors), dst=out[band], alpha=1 / 128)
+        else:
+            cv2.transform(codes, factors, dst=out[band])
+    return out
 
 
 def grey_to_rgb(luma: Samples, coding: YCbCr) -> Coded:
@@ -106,7 +119,9 @@ def grey_to_rgb(luma: Samples, coding: YCbCr) -> Coded:
     top, kind = (255, np.uint8) if coding.bits == 8 else (65535, np.uint16)
     codes = np.arange(2**coding.bits, dtype=np.float64)
     table = np.rint(((codes - black) / white).clip(0, 1) * top).astype(kind)
-    return cv2.merge([table[np.minimum(luma, len(codes) - 1)]] * 3)  # type: ignore[return-value]
+    grey: Samples = table[np.minimum(luma, len(codes) - 1)]
+    rgb: Samples = np.repeat(grey[..., None], 3, axis=2)
+    return rgb
 
 
 def from_rgb(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Samples]:
@@ -122,18 +137,21 @@ def from_rgb(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Sam
     if rgb.dtype == np.uint8 and coding.bits == 8:  # five times as fast, at most .12 of a code off
         matrix = coding.encoding()
         matrix[:, :3] /= 255
-        luma, blue, red = cv2.split(cv2.transform(rgb, matrix.astype(np.float32)))
-        return luma, blue, red
+        return _split(np.asarray(cv2.transform(rgb, matrix.astype(np.float32))))
     values = rgb if rgb.dtype.kind == "f" else rgb.astype(np.float32)
     top = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
     matrix = coding.encoding()
     matrix[:, :3] /= top
-    codes = cv2.transform(values, matrix.astype(np.float32))
+    codes = np.asarray(cv2.transform(values, matrix.astype(np.float32)), dtype=np.float32)
     largest = float(2**coding.bits - 1)
     kind = np.uint8 if coding.bits == 8 else np.uint16
     codes += np.float32(0.5)
     np.clip(codes, 0, largest, out=codes)
-    luma, blue, red = cv2.split(codes.astype(kind))
+    return _split(codes.astype(kind))
+
+
+def _split(codes: Samples) -> tuple[Samples, Samples, Samples]:
+    luma, blue, red = (np.asarray(part) for part in cv2.split(codes))
     return luma, blue, red
 
 
@@ -164,7 +182,10 @@ def halved(
 
 def _cells(values: npt.NDArray[np.float32], co_sited: bool) -> npt.NDArray[np.float32]:
     height, width = values.shape
-    even = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+    even = values
+    if height % 2 or width % 2:
+        border = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        even = np.asarray(border, dtype=np.float32)
     rows = (even[::2] + even[1::2]) * np.float32(0.5)
     if not co_sited:
         return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.5))
@@ -191,11 +212,11 @@ def _enlarged(
         tall = height + height % 2 if half_rows else height
         wide = width + width % 2 if half_columns else width
         grown = cv2.resize(chroma, (wide, tall), interpolation=cv2.INTER_LINEAR)
-        return np.ascontiguousarray(grown[:height, :width])
+        return np.ascontiguousarray(grown[:height, :width], dtype=np.uint16)
     if half_rows:
-        chroma = cv2.resize(chroma, (columns, height + height % 2), interpolation=cv2.INTER_LINEAR)[
-            :height
-        ]
+        tall_size = (columns, height + height % 2)
+        grown = cv2.resize(chroma, tall_size, interpolation=cv2.INTER_LINEAR)
+        chroma = np.asarray(grown, dtype=np.uint16)[:height]
     wide_plane = np.empty((height, columns * 2), np.uint16)
     wide_plane[:, ::2] = chroma
     if columns > 1:

@@ -226,7 +226,14 @@ class _MovedComposer(Composer):
         path, turn, reach, approach = self._motion
         found = []
         for number, layer in enumerate(layers):
-            place = _placed(layer.placement, view, path[number % len(path)], turn, reach, approach)
+            place = _placed(
+                layer.placement,
+                view,
+                path[number % len(path)],
+                turn=turn,
+                reach=reach,
+                approach=approach,
+            )
             moved = render_layer(place, view.size)
             if moved is not None:
                 found.append(moved)
@@ -237,6 +244,7 @@ def _placed(
     placement: Placement,
     view: SceneView,
     path: npt.NDArray[np.float64],
+    *,
     turn: float,
     reach: float,
     approach: float,
@@ -265,7 +273,7 @@ def _placed(
 
 
 def _wave(harmonics: npt.NDArray[np.float64], turn: float) -> float:
-    """A sum of sines in [-1, 1] that is 0 at the beginning; `harmonics` (n, 2)."""
+    """Sum sines to a value in [-1, 1] that is 0 at the beginning; `harmonics` (n, 2)."""
     weights = (np.abs(harmonics[:, 0]) + 1e-3) / np.arange(1, len(harmonics) + 1)
     phases = np.pi * harmonics[:, 1]
     waves = np.sin(np.arange(1, len(harmonics) + 1) * turn + phases) - np.sin(phases)
