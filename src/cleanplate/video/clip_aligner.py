@@ -20,10 +20,10 @@ from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.exposure import Exposure
 from cleanplate.predict.alignment.health import smallest_movement
 from cleanplate.predict.alignment.homography import scaled, warp
-from cleanplate.predict.alignment.movement import follow
+from cleanplate.predict.alignment.movement import track_movement
 from cleanplate.predict.alignment.plate_aligner import PlateAligner
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
-from cleanplate.predict.alignment.thumbnail import Eight, PlateThumbnail, grey_of
+from cleanplate.predict.alignment.thumbnail import PlateThumbnail, Uint8Image, grey_of
 from cleanplate.predict.stage_timer import StageTimer
 
 LOOK_SIZE = 160
@@ -165,7 +165,9 @@ class ClipAligner:
         thumbnail = self._thumbnail
         assert thumbnail is not None
         plate = np.asarray(last.exposure.apply(thumbnail.pixels), np.uint8)
-        found = follow(grey_of(plate), grey_of(frame.thumbnail), thumbnail.corners, last.size)
+        found = track_movement(
+            grey_of(plate), grey_of(frame.thumbnail), thumbnail.corners, last.size
+        )
         return found.measured and found.pixels > smallest_movement(last.size)
 
     def _followed(self, last: AlignedPlate, drift: npt.NDArray[np.floating]) -> AlignedPlate:
@@ -181,26 +183,26 @@ class ClipAligner:
         return replace(last, health=replace(last.health, exposure=exposure))
 
 
-def _resized(pixels: Eight) -> Eight:
+def _resized(pixels: Uint8Image) -> Uint8Image:
     height, width = pixels.shape[:2]
     size = (LOOK_SIZE, max(1, round(height * LOOK_SIZE / width)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _warped(pixels: Eight, plate: AlignedPlate) -> Eight:
+def _warped(pixels: Uint8Image, plate: AlignedPlate) -> Uint8Image:
     if plate.matrix is None:
         return pixels
     coarse = scaled(plate.matrix, pixels.shape[1] / plate.size[1])
     return np.asarray(warp(pixels, coarse), np.uint8)
 
 
-def _small(pixels: Eight, plate: AlignedPlate) -> Eight:
+def _small(pixels: Uint8Image, plate: AlignedPlate) -> Uint8Image:
     return _resized(_warped(pixels, plate))
 
 
 _LOG_LIGHT = np.log(np.maximum(srgb_to_linear(np.arange(256) / 255), 1e-4)).astype(np.float32)
 
 
-def _light(pixels: Eight) -> npt.NDArray[np.float32]:
+def _light(pixels: Uint8Image) -> npt.NDArray[np.float32]:
     """Natural logarithm of linear light, (h, w, 3)."""
     return np.asarray(cv2.LUT(pixels, _LOG_LIGHT), np.float32)

@@ -15,13 +15,9 @@ import numpy as np
 from cleanplate.arrays import Coded, Mask
 from cleanplate.errors import CleanplateError
 from cleanplate.predict.alignment.exposure import match_exposure
+from cleanplate.predict.alignment.homography import covered, warp
 from cleanplate.predict.alignment.keypoints import Keypoints
-from cleanplate.predict.alignment.registration import (
-    REGISTRATION_SIZE,
-    covered,
-    register,
-    warp,
-)
+from cleanplate.predict.alignment.registration import REGISTRATION_SIZE, register
 from cleanplate.predict.alignment.thumbnail import thumbnail
 from cleanplate.video.temporal_estimate import TemporalEstimate, estimate_scene
 
