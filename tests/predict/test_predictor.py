@@ -19,8 +19,8 @@ from cleanplate.predict.plate_disparity import SCALES
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.session import PairSession
 from cleanplate.predict.upsample import Matte
-from tests.predict.conftest import Pair, make_pair, textured, to_eight
 from tests.predict.alignment.test_exposure import in_other_light
+from tests.predict.conftest import Pair, make_pair, textured, to_eight
 from tests.predict.tiny_model import SHADOW, SUBJECT
 
 

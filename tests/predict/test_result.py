@@ -17,8 +17,8 @@ from cleanplate.predict.geometry import disparity_fusion
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
-from tests.predict.conftest import Pair
 from tests.predict.alignment.test_exposure import in_other_light
+from tests.predict.conftest import Pair
 from tests.predict.test_predictor import depth_with_holes, moved_pair
 
 ARRAYS = ("foreground", "shadow", "disparity", "subject_disparity", "depth_measured", "plate")

@@ -15,8 +15,8 @@ from cleanplate.predict.alignment.health import Health
 from cleanplate.predict.alignment.health_measurement import measure_health
 from cleanplate.predict.alignment.keypoints import Keypoints
 from cleanplate.predict.alignment.thumbnail import PlateThumbnail, blockiness, thumbnail
-from tests.predict.conftest import bright_subject, make_pair, textured, to_eight
 from tests.predict.alignment.test_exposure import in_other_light
+from tests.predict.conftest import bright_subject, make_pair, textured, to_eight
 
 
 def measured(plate: np.ndarray, frame: np.ndarray) -> Health:

@@ -22,8 +22,8 @@ from cleanplate.synthesis.inspection.stats import SkippedSample, measure_set
 from cleanplate.synthesis.inspection.stats_document import as_document, as_markdown
 from cleanplate.synthesis.inspection.stats_report import JSON, write_report
 from cleanplate.synthesis.inspection.stored_set import open_set
-from tests.synthesis.small_sets import run, small_request, write_assets_folder
 from tests.synthesis.building.test_build import members
+from tests.synthesis.small_sets import run, small_request, write_assets_folder
 
 FOLDERS = ("bg", "fg_bg", "mask", "depth")
 
