@@ -23,7 +23,7 @@ _DRAWINGS = ["raw", "sigmoid", "imagenet", "imagenet255"]
 _path = click.Path(path_type=Path, exists=True)
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """One number, or several with commas between them."""
 
     name = "numbers"
