@@ -129,8 +129,8 @@ def _suspects(results: Results) -> Any:
             axis.axvline(level, color=colour, lw=1, ls="--", label=f"{anchor} settings")
         for place, (part, name, side) in zip(places, lines, strict=True):
             colour = _WRONG if side == "right" else _RIGHT
-            anchor = ("anchors", "the report's" if side == "right" else "sound")
-            anchors = results.by_seed(*anchor, "known", figure_name)
+            start = "the report's" if side == "right" else "sound"
+            anchors = results.by_seed("anchors", start, "known", figure_name)
             own = results.by_seed(part, name, "known", figure_name)
             common = own.keys() & anchors.keys()
             base = np.mean([anchors[seed] for seed in common]) if common else np.nan

@@ -142,7 +142,7 @@ def _assignment(folder: Path, scale: Scale) -> dict[str, Pairs]:
     plan = read_plan(folder)
     assert plan is not None
     index = np.arange(plan.count)
-    plate, cutout = np.array([plan.counted(int(i))[:2] for i in index]).T
+    plate, cutout = np.array([plan.assignment_indices(int(i))[:2] for i in index]).T
     held_plate, held_cutout = plate % _HELD_OUT == 0, cutout % _HELD_OUT == 0
     learned = ~held_plate & ~held_cutout
     sides = {

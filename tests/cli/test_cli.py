@@ -109,16 +109,16 @@ def test_version(capsys):
 def test_the_version_is_that_of_the_package(monkeypatch):
     import importlib.metadata
 
-    import cleanplate
+    from cleanplate import version
 
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"{name}-1.2.3")
-    assert cleanplate._version() == "cleanplate-1.2.3"
+    monkeypatch.setattr(version, "version", lambda name: f"{name}-1.2.3")
+    assert version._installed() == "cleanplate-1.2.3"
 
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", missing)
-    assert cleanplate._version() == "0+source"
+    monkeypatch.setattr(version, "version", missing)
+    assert version._installed() == "0+source"
 
 
 def test_python_m_cleanplate_is_the_command_line():

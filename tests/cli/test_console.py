@@ -113,7 +113,7 @@ def test_every_option_has_help_and_so_has_the_command(command: str) -> None:
 
     import click
 
-    found = import_module(f"cleanplate.cli.{command}").command
+    found = import_module(f"cleanplate.cli.{command}_command").command
     assert found.epilog
     assert "Examples" in found.epilog
     for option in found.params:

@@ -220,6 +220,7 @@ def test_the_report_says_which_execution_provider_ran(tiny: Path, files: Path, n
     assert report["providers"] == ["CPUExecutionProvider"]
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider:UserWarning")
 def test_an_execution_provider_that_cannot_start_is_an_error(
     tiny: Path, files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

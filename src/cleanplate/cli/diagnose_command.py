@@ -9,7 +9,8 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from cleanplate.cli.options import overwrite_option
+from cleanplate.cli.json_output import JsonOutput
+from cleanplate.cli.options import json_option, overwrite_option, quiet_option
 
 _EPILOG = """\b
 Examples:
@@ -22,7 +23,7 @@ _DRAWINGS = ["raw", "sigmoid", "imagenet", "imagenet255"]
 _path = click.Path(path_type=Path, exists=True)
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """One number, or several with commas between them."""
 
     name = "numbers"
@@ -55,12 +56,11 @@ class Numbers(click.ParamType):
               "and learning rates of the training: JSON lines, JSON or CSV.")  # fmt: skip
 @click.option("--loss-column", metavar="NAME", help="Of the log.  [default: a usual name]")
 @click.option("--rate-column", metavar="NAME", help="Of the log.  [default: a usual name]")
-@click.option("--json", "json_path", metavar="FILE|-", help="Write findings and figures as JSON; - "
-              "writes them to stdout in place of the text.")  # fmt: skip
 @click.option("--html", "html_path", type=click.Path(path_type=Path, dir_okay=False),
               metavar="FILE", help="Write one page with pictures.")  # fmt: skip
 @overwrite_option
-@click.option("--quiet", is_flag=True, help="No progress bar, no text: the exit code tells.")
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,
@@ -76,7 +76,7 @@ def command(
     log: Path | None,
     loss_column: str | None,
     rate_column: str | None,
-    json_path: str | None,
+    json_output: JsonOutput | None,
     html_path: Path | None,
     overwrite: bool,
     quiet: bool,
@@ -94,6 +94,7 @@ def command(
     from cleanplate.files.ownership import check_target
 
     drawing = _drawing(named, drawing_scale, drawing_shift)
+    json_path = None if json_output is None else json_output.target
     if json_path not in (None, "-"):
         check_target(json_path, (".json",), overwrite=overwrite)
     if html_path is not None:

@@ -77,6 +77,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         require(library, "train")
     from cleanplate.training.export import model_export as exporter
     from cleanplate.training.export.model_card import Facts
+    from cleanplate.training.export.trained import read_trained
     from cleanplate.training.half_precision_weights import SUFFIX
 
     if json_output is not None:
@@ -84,7 +85,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     if output.suffix == SUFFIX:
         exporter.export_weights(source, output, overwrite=overwrite)
         return
-    chosen = name or exporter.read_trained(source).recipe["name"]
+    chosen = name or read_trained(source).recipe["name"]
     facts = Facts(chosen, license_, training_data, limits, default)
     folder = exporter.export(
         source,

@@ -209,7 +209,7 @@ def _ends(values: npt.NDArray[Any]) -> tuple[float, float]:
 
 def _coded(values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[np.uint8]:
     shown = np.clip((np.nan_to_num(values) - low) / max(high - low, 1e-12), 0, 1)
-    return np.rint(255 * shown).astype(np.uint8)
+    return np.asarray(np.rint(255 * shown), np.uint8)
 
 
 def _stretched(values: npt.NDArray[Any] | None) -> npt.NDArray[np.uint8]:

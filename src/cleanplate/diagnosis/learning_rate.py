@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from cleanplate.diagnosis.array_input import as_numpy
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import opened
+from cleanplate.files.json_files import parse_json
 
 RATE_NAMES = ("learning-rate", "learning_rate", "lr", "rate", "train/learning-rate", "train/lr")
 LOSS_NAMES = ("train/total", "loss", "train/loss", "train_loss", "total")
@@ -129,7 +129,7 @@ def _rows(text: str) -> list[dict[str, Any]]:
     stripped = text.lstrip()
     if stripped.startswith("["):
         try:
-            listed = json.loads(text)
+            listed = parse_json(text.encode())
         except ValueError:
             return []
         return [row for row in listed if isinstance(row, dict)]
@@ -137,7 +137,7 @@ def _rows(text: str) -> list[dict[str, Any]]:
         rows = []
         for line in text.splitlines():
             try:
-                row = json.loads(line)
+                row = parse_json(line.encode())
             except ValueError:
                 continue  # a line that a kill cut short
             if isinstance(row, dict):

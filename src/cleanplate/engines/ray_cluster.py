@@ -70,7 +70,7 @@ class _Answer(NamedTuple):
     """The result of a task and its last count, or a person's mistake as what, file and cure."""
 
     result: Any
-    count: int = 0
+    done: int = 0
     fault: tuple[str, str | None, str | None] | None = None
 
 
@@ -101,7 +101,7 @@ def _map_cluster(
             for reference in done:
                 place = running.pop(reference)
                 answer = _answer(ray, reference)
-                count += answer.count
+                count += answer.done
                 progress(count)
                 if stop_when(answer.result):
                     waiting.clear()

@@ -187,7 +187,8 @@ def test_the_frame_of_a_killed_worker_is_done_again(tiny: Path, files: Path) -> 
     finally:
         process.kill()
     assert process.returncode == 0, errors
-    assert len(list((files / "out").glob("*.json"))) == 200
+    whole = [path for path in (files / "out").glob("*.json") if not path.name.startswith(".")]
+    assert len(whole) == 200  # SIGKILL leaves the temporary file that its worker was writing
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

@@ -334,7 +334,7 @@ def test_a_full_disk(
 import json, sys
 from pathlib import Path
 from tests.synthesis.small_sets import digests, run, unfinished
-from tests.synthesis.small_sets.test_kill import small_disk
+from tests.synthesis.building.test_kill import small_disk
 disk, out, call = Path({str(disk)!r}), Path({str(out)!r}), {call!r}
 if not small_disk(disk, {size!r}):
     sys.exit(77)

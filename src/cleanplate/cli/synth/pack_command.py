@@ -58,6 +58,7 @@ def command(
     """
     from cleanplate.files.ownership import check_target
     from cleanplate.synthesis.assets import packing as archives
+    from cleanplate.synthesis.assets.asset_compression import CompressionSettings
 
     if kind == "cutouts" and long_side is not None:
         raise click.UsageError("--long-side is for plates and pairs.")
@@ -74,5 +75,5 @@ def command(
         from cleanplate.synthesis.assets.asset_card import write_asset_card
 
         write_asset_card(folder, card, kind)
-    count = pack(folder, archive, archives.CompressionSettings(quality, depth_step, long_side))
+    count = pack(folder, archive, CompressionSettings(quality, depth_step, long_side))
     click.echo(f"{count} {kind}, {archive.stat().st_size / 1e6:.1f} MB: {archive}")

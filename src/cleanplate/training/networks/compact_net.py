@@ -228,7 +228,9 @@ class CompactNet(PairNetwork):
         if disparity is None or valid is None:
             disparity = valid = torch.zeros_like(plate[:, :1])
         p4, p8, p16, coarse = self.plate_depth(features, disparity, valid)
-        return CompactPlateOutputs(*features, p4, p8, p16, resize(coarse, plate))
+        return CompactPlateOutputs(  # type: ignore[call-arg]  # nine in all
+            *features, p4, p8, p16, resize(coarse, plate)
+        )
 
     def encode_plate(
         self,

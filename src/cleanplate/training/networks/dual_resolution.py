@@ -182,7 +182,8 @@ class DualResolutionNet(PairNetwork):
             comparison.plate(plate)
             for comparison, plate in zip(self.comparisons, self._inputs(features), strict=True)
         ]
-        return DualPlateOutputs(*features, self.compare_2.plate(features[0]), *shares)
+        share_2 = self.compare_2.plate(features[0])
+        return DualPlateOutputs(*features, share_2, *shares)  # type: ignore[call-arg]  # 13 in all
 
     def encode_plate(
         self,
