@@ -169,6 +169,8 @@ def test_example(
         pytest.skip(block.skip)
     if NEEDS_TRAIN.search(block.code) and find_spec("torch") is None:
         pytest.skip("needs the extra `train`")
+    if "cleanplate.video" in block.code and find_spec("av") is None:
+        pytest.skip("needs the extra `video`")
     reader = readers[block.document]
     monkeypatch.chdir(reader.folder)
     reader.follow(block)

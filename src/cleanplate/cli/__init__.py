@@ -17,6 +17,8 @@ from cleanplate.errors import CleanplateError
 
 COMMANDS = {
     "predict": "Alpha, foreground and depth of frames against their plate.",
+    "video": "The same for a locked camera's clip: transparent video, sequences, pipes.",
+    "plate": "A clean plate from clips that never show the scene empty.",
     "evaluate": "Score a model or a baseline on pairs with known truth.",
     "synth": "Make training samples from plates and cutouts.",
     "train": "Train a network from a recipe.",

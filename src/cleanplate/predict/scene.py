@@ -12,7 +12,7 @@ from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import resize
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
-from cleanplate.predict.alignment.plate_aligner import PlateAligner
+from cleanplate.predict.alignment.plate_aligner import FrameAligner, PlateAligner
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
 from cleanplate.predict.frame_outputs import (
     OF_DEPTH,
@@ -60,7 +60,7 @@ class Scene:
         self.settings = settings
         self._session = session
         self._depth = None if disparity is None else PlateDepth.of(disparity, self.size)
-        self._aligner = PlateAligner(plate, settings.align, force=settings.force)
+        self.aligner = PlateAligner(plate, settings.align, force=settings.force)
         self._features = PlateFeatureCache(session, plate, self.working_size, self._depth)
         self._lock = threading.Lock()
         self._other_size: Scene | None = None
@@ -96,7 +96,13 @@ class Scene:
             return tuple(name for name in OUTPUTS if name not in OF_DEPTH)
         return tuple(name for name in OUTPUTS if self.metric or name != "depth")
 
-    def predict(self, frame: PictureSource, outputs: Iterable[str] | str | None = None) -> Result:
+    def predict(
+        self,
+        frame: PictureSource,
+        outputs: Iterable[str] | str | None = None,
+        *,
+        aligner: FrameAligner | None = None,
+    ) -> Result:
         """Compare one frame with the plate.
 
         Args:
@@ -106,6 +112,8 @@ class Scene:
                 "subject_disparity", "depth_measured", "plate", "subjects" (the report's list);
                 None = all that this scene can give (`Scene.outputs`). Alpha is always there.
                 What is not asked for is not computed.
+            aligner: aligns the plate with the frame, in place of `Scene.aligner`; for a clip,
+                whose frames follow each other, see `cleanplate.video`. Not for resampled plates.
 
         Raises:
             CleanplateError: the frame cannot be read, its size differs (see `fit`), the plate is
@@ -117,22 +125,23 @@ class Scene:
             picture = as_picture(frame, "frame", self.settings.max_pixels)
         size: Size = (picture.shape[0], picture.shape[1])
         fitted = check_fit(self.size, size, self.settings.fit)
-        scene = self._at(size) if fitted else self
+        scene = self.resampled(size) if fitted else self
         name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
-        return scene._predict(picture, wanted, timer, name=name, resampled=fitted)
+        return scene._predict(picture, wanted, timer, aligner, name=name, resampled=fitted)
 
     def _predict(
         self,
         picture: Coded | Picture,
         wanted: tuple[str, ...],
         timer: StageTimer,
+        aligner: FrameAligner | None,
         *,
         name: str,
         resampled: bool,
     ) -> Result:
         with timer.stage("size"):
             frame = ScaledFrame.of(picture, self.working_size)
-        plate = self._aligner.align(frame, timer)
+        plate = (aligner or self.aligner).align(frame, timer)
         with timer.stage("plate network"):
             features, hidden = self._features.of(plate, frame.working)
         with timer.stage("network"):
@@ -196,7 +205,7 @@ class Scene:
             return no_plate_disparity()
         return None if self._session.places_subjects else no_subject_disparity()
 
-    def _at(self, size: Size) -> Scene:
+    def resampled(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""
         with self._lock:
             if self._other_size is None or self._other_size.size != size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Protocol
 
 from cleanplate.arrays import Coded, Picture
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
@@ -21,6 +22,14 @@ from cleanplate.predict.alignment.thumbnail import PlateThumbnail, blockiness, t
 from cleanplate.predict.stage_timer import StageTimer
 
 
+class FrameAligner(Protocol):
+    """What gives a plate aligned with a frame: `PlateAligner`, or one that follows a clip."""
+
+    def align(self, frame: ScaledFrame, timer: StageTimer) -> AlignedPlate:
+        """Align the plate with a frame of its size; see `PlateAligner.align`."""
+        ...
+
+
 class PlateAligner:
     """One plate, with what is measured on it alone computed once. Threads may share it.
 
@@ -35,7 +44,7 @@ class PlateAligner:
         self._align = align
         self._force = force
         self._size = plate.shape[0], plate.shape[1]
-        self._thumbnail = PlateThumbnail.of(plate)
+        self.thumbnail = PlateThumbnail.of(plate)
         self._lock = threading.Lock()
         self._keypoints: Keypoints | None = None
 
@@ -47,7 +56,7 @@ class PlateAligner:
         """
         with timer.stage("health"):
             blocks = blockiness(frame.full)
-            health = measure_health(self._thumbnail, frame.thumbnail, self._size, blocks)
+            health = measure_health(self.thumbnail, frame.thumbnail, self._size, blocks)
             if not self._force:
                 health.raise_if_unusable()
         with timer.stage("register"):
@@ -63,7 +72,7 @@ class PlateAligner:
                 self._keypoints = _keypoints(self._plate)
         found: Registration = register(self._keypoints, _keypoints(frame.full), self._size)
         if found.moves:
-            health = measure_registered(health, self._thumbnail, frame.thumbnail, found.matrix)
+            health = measure_registered(health, self.thumbnail, frame.thumbnail, found.matrix)
         return AlignedPlate(self._plate, replace(health, aligned=found.trusted), found)
 
 

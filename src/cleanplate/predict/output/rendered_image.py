@@ -96,7 +96,7 @@ def composite(result: ResultData, background: BackgroundSource) -> RenderedImage
     """
     foreground = result.foreground
     height, width = result.alpha.shape
-    behind = _background(background, (height, width))
+    behind = background_picture(background, (height, width))
     deep = result.frame.dtype == np.uint16
     pixels = np.empty((height, width, 3), np.uint16 if deep else np.uint8)
     for rows in bands(pixels.shape):
@@ -135,7 +135,7 @@ def preview(result: ResultData, background: BackgroundSource | None = None) -> R
         panels.append((name, colour_map(resize_nearest(result.disparity, size))))
     if "foreground" in held:
         foreground = np.asarray(resize(result.foreground, size))
-        behind = _background(PREVIEW_BACKGROUND if background is None else background, size)
+        behind = background_picture(PREVIEW_BACKGROUND if background is None else background, size)
         mixed = over(foreground, alpha, behind, space=result.foreground_space)
         panels.append(("composite", to_uint8(mixed)))
     return RenderedImage(_sheet(panels))
@@ -193,7 +193,7 @@ def _read_background(source: BackgroundSource) -> Coded | Picture:
     return laid
 
 
-def _background(source: BackgroundSource, size: Size) -> Coded | Picture:
+def background_picture(source: BackgroundSource, size: Size) -> Coded | Picture:
     """Make a background of exactly `size`: scaled to cover it, the overhang cut evenly."""
     if isinstance(source, str):
         rgb = colour(source)

@@ -1,0 +1,260 @@
+"""`cleanplate video`: the subject of a locked camera's clip, as video, sequences or a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from cleanplate.cli.json_output import JsonOutput, shows_summary
+from cleanplate.cli.options import (
+    json_option,
+    max_pixels_option,
+    model_options,
+    overwrite_option,
+    quiet_option,
+)
+from cleanplate.errors import CleanplateError
+
+if TYPE_CHECKING:
+    from cleanplate.predict.scene import Scene
+    from cleanplate.video.clip import Clip, ClipFrame
+    from cleanplate.video.frame_loop import LoopReport
+    from cleanplate.video.output_presets import Output
+
+_EPILOG = """\b
+Examples:
+  cleanplate video clip.mp4 --plate plate.png -o out.mp4 --background beach.jpg
+  cleanplate video clip.mp4 --plate plate.png -o out.mov -o out.webm
+  cleanplate video clip.mp4 --plate plate.png -o matte.mkv --preset matte
+  cleanplate video clip.mp4 --plate plate.png -o "shot.%04d.exr" --plate-depth d.png --with-depth
+  ffmpeg -i clip.mp4 -f yuv4mpegpipe - | cleanplate video - --plate plate.png -o - > frames.rgba
+"""
+
+
+class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A:B as (first, end); either may be left out."""
+
+    name = "A:B"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int | None]:
+        """Read the two numbers."""
+        if isinstance(value, tuple):
+            return value
+        first, colon, end = str(value).partition(":")
+        try:
+            found = int(first or 0), int(end) if end else None
+        except ValueError:
+            found = (-1, None)
+        if not colon or found[0] < 0 or (found[1] is not None and found[1] <= found[0]):
+            self.fail(f"{value!r} is not a range like 100:250", param, ctx)
+        return found
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("clip", metavar="CLIP")
+@click.option("--plate", required=True, metavar="FILE", help="The picture of the empty scene; "
+              "`cleanplate plate` makes one of a clip.")  # fmt: skip
+@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
+              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
+@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
+              "distances.  [default: from EXIF, else 60 degrees]")  # fmt: skip
+@click.option("-o", "--output", "outputs", multiple=True, required=True, metavar="FILE|FOLDER|-",
+              help="What to write, by its suffix: .mp4 (composite), .mov (ProRes 4444 with alpha), "
+              ".webm (VP9 with alpha), shot.%04d.png, shot.%04d.exr; - writes raw RGBA to the "
+              "standard output. May be repeated.")  # fmt: skip
+@click.option("--preset", "presets", multiple=True, metavar="NAME", help="h264, prores4444, vp9, "
+              "png, exr, matte, depth or rgba, one for each -o in their order.  [default: by the "
+              "suffix]")  # fmt: skip
+@click.option("--background", metavar="COLOUR|FILE", help="What the composite shows behind the "
+              "subject: #rrggbb, a CSS name, a picture or a clip.")  # fmt: skip
+@click.option("--premultiplied/--straight", default=None, help="Colour multiplied by alpha, or "
+              "not.  [default: as the preset's readers expect]")  # fmt: skip
+@click.option("--foreground-space", type=click.Choice(["linear", "display"]), help="In which "
+              "values the foreground will be laid over a new background.  [default: display; "
+              "EXR linear]")  # fmt: skip
+@click.option("--bits", type=int, metavar="N", help="Bits of a sample, where the preset has a "
+              "choice (PNG: 8, 16).")  # fmt: skip
+@click.option("--with-depth", is_flag=True, help="Add depth in metres (channel Z) to EXR.")
+@click.option("--compression", type=click.Choice(["zip", "dwaa"]), default="zip",
+              show_default=True, help="Of EXR.")  # fmt: skip
+@click.option("--quality", type=click.IntRange(0, 63), default=18, show_default=True, metavar="N",
+              help="Constant rate factor of H.264 and VP9; lower is better.")  # fmt: skip
+@click.option("--frames", "frame_range", type=FrameRange(), default="0:", metavar="A:B",
+              help="Frames A to B - 1, counted from 0.  [default: all]")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with image sequences after the last whole "
+              "frame.")  # fmt: skip
+@click.option("--no-audio", is_flag=True, help="Do not copy the clip's sound.")
+@click.option("--tone-map", type=click.Choice(["hable"]), help="Bring HDR clips to SDR by this "
+              "curve.  [default: refuse HDR]")  # fmt: skip
+@click.option("--frame-rate", type=float, metavar="FPS", help="Of image sequences and raw frames.  "
+              "[default: 25]")  # fmt: skip
+@click.option("--pipe-size", metavar="WxH", help="Size of raw RGB frames on the standard input "
+              "(CLIP is -); without it they are Y4M.")  # fmt: skip
+@click.option("--save-plate", metavar="FILE", help="Write the plate as the first frame's camera "
+              "would have seen it, registered and of its exposure (16-bit PNG).")  # fmt: skip
+@model_options
+@max_pixels_option
+@click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
+              "clip's.")  # fmt: skip
+@overwrite_option
+@json_option
+@quiet_option
+def command(
+    *,
+    clip: str,
+    json_output: JsonOutput | None,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Take the subject out of CLIP, a locked camera's, given the PLATE of its empty scene.
+
+    CLIP is a video file, a folder or pattern (shot.%04d.png) of pictures, or - for raw RGB24 or
+    Y4M frames on the standard input. Sound, frame times, time code and colour tags are kept.
+
+    Ctrl-C ends the files so that what is in them plays. Files that are there are replaced only if
+    Cleanplate wrote them.
+    """
+    from cleanplate.video.clip_reader import open_clip
+
+    outputs = _outputs(chosen)
+    size = chosen["pipe_size"]
+    with open_clip(
+        clip,
+        tone_map=chosen["tone_map"],
+        frame_rate=None if chosen["frame_rate"] is None else Fraction(str(chosen["frame_rate"])),
+        size=None if size is None else _width_height(size),
+    ) as opened:
+        report = _run(clip, opened, outputs, chosen, quiet)
+    document = {"clip": clip, "outputs": [str(one.path) for one in outputs], **report.as_json()}
+    if json_output is not None:
+        json_output.write(document, overwrite=chosen["overwrite"])
+    if shows_summary(json_output, quiet) and "-" not in chosen["outputs"]:
+        click.echo(_summary(report, outputs))
+
+
+def _width_height(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise click.UsageError(f"--pipe-size {text} is not a size like 1280x720") from None
+    return width, height
+
+
+def _outputs(chosen: dict[str, Any]) -> list[Output]:
+    from cleanplate.video.output_presets import output_of
+
+    paths, presets = chosen["outputs"], chosen["presets"]
+    if presets and len(presets) != len(paths):
+        raise click.UsageError(f"{len(paths)} outputs and {len(presets)} presets: name one each.")
+    if "-" in paths and sys.stdout.isatty():
+        raise click.UsageError("-o - writes raw pixels, which no terminal can show: redirect it.")
+    found = [
+        output_of(
+            path,
+            presets[number] if presets else None,
+            premultiplied=chosen["premultiplied"],
+            space=chosen["foreground_space"],
+            bits=chosen["bits"],
+            with_depth=chosen["with_depth"],
+            compression=chosen["compression"],
+            quality=chosen["quality"],
+        )
+        for number, path in enumerate(paths)
+    ]
+    needs = frozenset[str]().union(*(one.needs for one in found))
+    if "depth" in needs and chosen["plate_depth"] is None:
+        raise click.UsageError("Depth in metres needs the plate's: give --plate-depth.")
+    if "composite" in needs and chosen["background"] is None:
+        raise click.UsageError("A composite needs something behind the subject: --background.")
+    return found
+
+
+def _run(
+    name: str, clip: Clip, outputs: list[Output], chosen: dict[str, Any], quiet: bool
+) -> LoopReport:
+    from cleanplate.video.backgrounds import background_of
+    from cleanplate.video.clip_writer import ClipWriter, resume_index
+    from cleanplate.video.frame_loop import FrameLoop
+    from cleanplate.video.pipeline import drained, prefetched
+
+    facts = clip.facts
+    first, end = chosen["frame_range"]
+    if chosen["resume"]:
+        first = max(first, resume_index(outputs, facts, first))
+    scene = _scene(chosen)
+    background = chosen["background"]
+    behind = None if background is None else background_of(background, (facts.height, facts.width))
+    is_pipe = name == "-"
+    writer = ClipWriter(
+        outputs,
+        facts,
+        audio=None if is_pipe or chosen["no_audio"] else name,
+        cut=(first, end) != (0, None),
+        overwrite=chosen["overwrite"],
+    )
+    loop = FrameLoop(scene, writer.needs, behind)
+    total = None if facts.frames is None else min(facts.frames, end or facts.frames) - first
+    frames = prefetched(clip.frames(first, end))
+    try:
+        with writer, drained(writer.write) as drain:
+            for layers in loop.layers(_progress(frames, total, quiet)):
+                drain.put(layers)
+    finally:
+        frames.close()  # type: ignore[attr-defined]
+        if behind is not None:
+            behind.close()
+    if chosen["save_plate"] is not None:
+        _save_plate(loop, chosen)
+    for sentence in () if quiet else (*facts.notes, *clip.warnings, *writer.warnings):
+        click.echo(f"Note: {sentence}", err=True)
+    return loop.report
+
+
+def _scene(chosen: dict[str, Any]) -> Scene:
+    from cleanplate.predict.predictor import Predictor
+    from cleanplate.predict.session import providers_for
+    from cleanplate.predict.size import WORKING_SIZE
+
+    provider = chosen["provider"]
+    predictor = Predictor(
+        chosen["model"],
+        threads=chosen["threads"],
+        working_size=chosen["working_size"] or WORKING_SIZE,
+        align=chosen["align"] or "auto",
+        fit=chosen["fit"],
+        providers=None if provider is None else providers_for(provider),
+        focal=chosen["focal"],
+    )
+    return predictor.scene(chosen["plate"], chosen["plate_depth"])
+
+
+def _save_plate(loop: Any, chosen: dict[str, Any]) -> None:
+    from cleanplate.files.ownership import replacing_own
+    from cleanplate.formats.pictures import to_float, to_uint16, write_image
+
+    if loop.first_plate is None:
+        raise CleanplateError("no frame shows the plate's scene: there is no plate to save")
+    plate = to_uint16(to_float(loop.first_plate.full()))
+    with replacing_own(chosen["save_plate"], overwrite=chosen["overwrite"]) as temporary:
+        write_image(temporary, plate)
+
+
+def _progress(frames: Iterable[ClipFrame], total: int | None, quiet: bool) -> Iterator[ClipFrame]:
+    bar = tqdm(frames, total=total, unit="frame", disable=True if quiet else None)
+    yield from bar
+
+
+def _summary(report: LoopReport, outputs: list[Output]) -> str:
+    lines = [f"{report.frames} frames at {report.rate:.1f} a second"]
+    if report.without_plate:
+        lines.append(
+            f"{len(report.without_plate)} of them do not show the plate's scene (first: frame "
+            f"{report.without_plate[0]}): their alpha is 0"
+        )
+    lines += [f"Warning: {what} (from frame {first})" for what, first in report.warnings.items()]
+    return "\n".join([*lines, *(f"  {one.path}" for one in outputs)])

@@ -1,0 +1,85 @@
+"""The subject before another background, without its foreground: what a frame loop needs.
+
+With `I = a F + (1 - a) s P`, the composite `a F + (1 - a) B` is `I - (1 - a) s P + (1 - a) B`: the
+foreground need not be solved. Work is done only where alpha is neither 0 nor 1.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from cleanplate.arrays import Bytes, Plane
+from cleanplate.light import coded_from_linear, linear_from_uint8
+from cleanplate.matte.compositing import MixingSpace
+
+_LOWEST, _HIGHEST = np.float32(0.5 / 255), np.float32(1 - 0.5 / 255)
+"""Alpha beyond these changes an 8-bit value by less than half a level."""
+
+
+def replace_background(
+    frame: Bytes,
+    plate: Bytes,
+    alpha: Plane,
+    background: Bytes,
+    shadow: Plane | None = None,
+    *,
+    space: MixingSpace = "linear",
+) -> Bytes:
+    """Lay the subject of a frame over a background.
+
+    The same as `over(solve_foreground(frame, plate, alpha, shadow), alpha, background)` but for
+    the colour of pixels with alpha below 0.3, which is not taken from the surroundings here:
+    `a F` is clipped to [0, a], which is all that its colour can be.
+
+    Args:
+        frame: (H, W, 3) uint8 RGB, sRGB-coded.
+        plate: (H, W, 3) uint8, registered and of the frame's exposure.
+        alpha: (H, W) float32 in [0, 1].
+        background: (H, W, 3) uint8.
+        shadow: (H, W) factor in (0, 1] on the plate's linear light; None = untouched.
+        space: in which values colours are mixed.
+
+    Returns:
+        (H, W, 3) uint8, a new array.
+
+    Raises:
+        ValueError: if the sizes differ.
+    """
+    for other in (plate, background, alpha, *(() if shadow is None else (shadow,))):
+        if other.shape[:2] != frame.shape[:2]:
+            raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
+    out = background.copy()
+    solid = cv2.compare(alpha, float(_HIGHEST), cv2.CMP_GE)
+    cv2.copyTo(frame, solid, out)
+    soft = np.flatnonzero((alpha > _LOWEST) & (alpha < _HIGHEST))
+    if soft.size:
+        share = alpha.ravel()[soft, None]
+        dark = None if shadow is None else shadow.ravel()[soft, None]
+        seen, behind, new = (
+            np.ascontiguousarray(picture.reshape(-1, 3)[soft])
+            for picture in (frame, plate, background)
+        )
+        out.reshape(-1, 3)[soft] = _mixed((seen, behind, new), share, dark, space)
+    return out
+
+
+def _mixed(
+    pixels: tuple[Bytes, Bytes, Bytes],
+    share: npt.NDArray[np.float32],
+    dark: npt.NDArray[np.float32] | None,
+    space: MixingSpace,
+) -> Bytes:
+    """Mix (n, 3) pixels of frame, plate and background, with alpha and shadow (n, 1)."""
+    seen, behind, new = pixels
+    light = linear_from_uint8(behind)
+    if dark is not None:
+        light *= dark
+    if space == "linear":
+        subject = linear_from_uint8(seen) - (1 - share) * light
+        return coded_from_linear(np.clip(subject, 0, share) + (1 - share) * linear_from_uint8(new))
+    scene = coded_from_linear(light).astype(np.float32) if dark is not None else behind
+    subject = seen - (1 - share) * scene
+    mixed = np.clip(subject, 0, share * 255) + (1 - share) * new
+    return np.rint(mixed).astype(np.uint8)

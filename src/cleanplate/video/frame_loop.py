@@ -1,0 +1,187 @@
+"""The frame loop: frames of a clip in, layers of each out, with what is done once done once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cleanplate.arrays import Bytes, Plane
+from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import to_float, to_uint8
+from cleanplate.matte.background_replacement import replace_background
+from cleanplate.predict.alignment.aligned_plate import AlignedPlate
+from cleanplate.predict.frame_outputs import compute_outputs
+from cleanplate.predict.result import Result
+from cleanplate.predict.scene import Scene
+from cleanplate.predict.stage_timer import StageTimer
+from cleanplate.video.backgrounds import Background
+from cleanplate.video.clip import ClipFrame
+from cleanplate.video.clip_aligner import ClipAligner
+from cleanplate.video.frame_layers import FrameLayers
+
+MOST_LISTED = 1000
+"""So many cuts and movements are listed by their frames; more are only counted."""
+
+
+@dataclass
+class LoopReport:
+    """What happened in a clip.
+
+    frames: that were worked on.
+    without_plate: frames that do not show the plate's scene (after a cut, or before the subject
+        left the lens): their alpha is 0.
+    examined: frames at which the plate was examined in full.
+    seconds: by stage, over all frames.
+    wall: seconds from the first frame to the last.
+    warnings: sentences of the plate's health, each once, with the frame that brought it.
+    """
+
+    frames: int = 0
+    without_plate: list[int] = field(default_factory=list)
+    examined: list[int] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    wall: float = 0.0
+    warnings: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second."""
+        return self.frames / self.wall if self.wall else 0.0
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add a frame's seconds by stage."""
+        for name, taken in seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + taken
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers and words."""
+        return {
+            "frames": self.frames,
+            "frames_per_second": round(self.rate, 2),
+            "without_plate": self.without_plate[:MOST_LISTED],
+            "without_plate_count": len(self.without_plate),
+            "examined": self.examined[:MOST_LISTED],
+            "seconds": {name: round(taken, 3) for name, taken in self.seconds.items()},
+            "warnings": [
+                {"first_frame": first, "what": what} for what, first in self.warnings.items()
+            ],
+        }
+
+
+class FrameLoop:
+    """Makes layers of the frames of one clip, in their order.
+
+    Features of the plate, its depth, its keypoints and its health are kept by the scene; the
+    camera is followed by `ClipAligner`. Only what `needs` names is computed.
+
+    report: what happened so far.
+    first_plate: aligned with the first frame that shows its scene; None before that.
+
+    Args:
+        scene: the plate made ready.
+        needs: names of the fields of `FrameLayers` that are written.
+        background: of the composite; needed if `needs` has it.
+    """
+
+    def __init__(self, scene: Scene, needs: Iterable[str], background: Background | None = None):
+        self.report = LoopReport()
+        self._scene = scene
+        self._needs = frozenset(needs)
+        self._background = background
+        self._aligner = ClipAligner(scene.aligner)
+        self.first_plate: AlignedPlate | None = None
+        if "composite" in self._needs and background is None:
+            raise CleanplateError(
+                "a composite needs something behind the subject", cure="give --background"
+            )
+        outputs = {"alpha"}
+        if self._needs & {"composite", "foreground_display"}:
+            outputs |= {"plate", "shadow"}
+        if "foreground_linear" in self._needs:
+            outputs.add("foreground")
+        if "depth" in self._needs:
+            outputs.add("depth")
+        self._outputs = tuple(outputs)
+
+    def layers(self, frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
+        """Give the layers of each frame.
+
+        Raises:
+            CleanplateError: a frame's size is not the plate's.
+        """
+        begin = time.perf_counter()
+        for frame in frames:
+            timer = StageTimer()
+            result = self._predicted(frame)
+            if result is None:
+                self.report.without_plate.append(frame.index)
+                yield self._empty(frame)
+            else:
+                with timer.stage("layers"):
+                    found = self._made(frame, result, timer)
+                self.report.add(result.report["seconds"])
+                yield found
+            self.report.add(timer.seconds())
+            self.report.frames += 1
+            self.report.examined = self._aligner.full
+            self.report.wall = time.perf_counter() - begin
+
+    def _predicted(self, frame: ClipFrame) -> Result | None:
+        """Predict a frame; None if it does not show the plate's scene."""
+        try:
+            result = self._scene.predict(frame.rgb, self._outputs, aligner=self._aligner)
+        except CleanplateError as error:
+            if not self._aligner.lost:
+                raise
+            self.report.warnings.setdefault(error.what, frame.index)
+            return None
+        self.first_plate = self.first_plate or result.sources.plate
+        self._aligner.saw(result.sources.matte.small)
+        for warning in result.report["health"]["warnings"]:
+            self.report.warnings.setdefault(warning, frame.index)
+        return result
+
+    def _made(self, frame: ClipFrame, result: Result, timer: StageTimer) -> FrameLayers:
+        layers: dict[str, Any] = {"alpha": result.alpha}
+        if "composite" in self._needs:
+            assert self._background is not None
+            layers["composite"] = replace_background(
+                _eight(frame.rgb),
+                _eight(result.plate),
+                result.alpha,
+                self._background.behind(frame),
+                result.shadow,
+            )
+        if "foreground_linear" in self._needs:
+            layers["foreground_linear"] = result.foreground
+        if "foreground_display" in self._needs:
+            found = compute_outputs(
+                ("foreground",), result.frame, result.alpha, result.sources, timer, space="display"
+            )
+            layers["foreground_display"] = found["foreground"]
+        if "depth" in self._needs:
+            layers["depth"] = result.depth
+        return FrameLayers(frame.index, frame.time, frame.duration, **layers)
+
+    def _empty(self, frame: ClipFrame) -> FrameLayers:
+        """Layers of a frame without its plate: nothing is subject, nothing is known."""
+        size = frame.rgb.shape[:2]
+        alpha: Plane = np.zeros(size, np.float32)
+        layers: dict[str, Any] = {"alpha": alpha}
+        if "composite" in self._needs:
+            assert self._background is not None
+            layers["composite"] = self._background.behind(frame)
+        for name in ("foreground_linear", "foreground_display"):
+            if name in self._needs:
+                layers[name] = frame.rgb
+        if "depth" in self._needs:
+            layers["depth"] = np.full(size, np.nan, np.float32)
+        return FrameLayers(frame.index, frame.time, frame.duration, **layers)
+
+
+def _eight(picture: np.ndarray[Any, Any]) -> Bytes:
+    return picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))
