@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "cleanplate"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MODULES = {
+    "av": "av",
     "bpy": "bpy",
     "click": "click",
     "cv2": "opencv-python-headless",
@@ -77,6 +78,8 @@ def test_what_a_file_imports_is_declared(path: Path) -> None:
         allowed = allowed | EXTRAS["train"]
     if place.parts[:2] == ("render", "blender"):
         allowed = allowed | EXTRAS["render"]
+    if place.parts[0] == "video":
+        allowed = allowed | EXTRAS["video"]
     unknown = imports(path) - MODULES.keys()
     assert not unknown
     assert {MODULES[name] for name in imports(path)} <= allowed

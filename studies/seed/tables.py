@@ -163,7 +163,8 @@ class Tables:
         stored = stored or {}
         epochs = scale.epochs or stored.get("epochs", REPORT.epochs)
         of_epoch = scale.steps * stored.get("stretch", scale.more if stored.get("more") else 1)
-        return int(round(min(epochs, stored.get("stop") or epochs) * round(of_epoch)))
+        count: int = round(min(epochs, stored.get("stop") or epochs) * round(of_epoch))
+        return count
 
     def _spent(self, stored: dict[str, Any]) -> str:
         """Rate x steps of an SGD training of the report's schedule, against the report's own."""

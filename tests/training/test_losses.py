@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cleanplate.training import losses
+from cleanplate.training.disparity_normalisation import normalisation
 from cleanplate.training.networks.contract import Prediction
 
 
@@ -94,13 +95,13 @@ def test_shadow_of_half_the_light_against_none_is_log_two():
     assert loss.item() == pytest.approx(math.log(2), rel=1e-5)
 
 
-def test_scale_and_shift_are_median_and_mean_deviation_of_what_is_known():
+def test_normalisation_is_median_and_mean_deviation_of_what_is_known():
     disparity = plane([[1.0, 2.0, 3.0, 4.0, 100.0]])
     valid = plane([[1.0, 1.0, 1.0, 0.0, 1.0]])
-    median, spread = losses.scale_and_shift(disparity, valid)
-    assert median.item() == 2.0  # the lower of 2 and 3, as torch defines it
-    assert spread.item() == pytest.approx((1 + 0 + 1 + 98) / 4)
-    median, spread = losses.scale_and_shift(disparity, torch.zeros_like(valid))
+    median, spread = normalisation(disparity, valid)
+    assert median.item() == 2.5  # half way between 2 and 3
+    assert spread.item() == pytest.approx((1.5 + 0.5 + 0.5 + 97.5) / 4)
+    median, spread = normalisation(disparity, torch.zeros_like(valid))
     assert (median.item(), spread.item()) == (0.0, 1.0)
 
 
@@ -120,7 +121,7 @@ def test_gradient_ignores_steps_to_unknown_pixels():
 def test_a_perfect_prediction_costs_nothing(given):
     batch = random_batch()
     batch["depth_given"] = torch.full((2,), given)
-    median, spread = losses.scale_and_shift(batch["plate_disparity"], batch["plate_valid"])
+    median, spread = normalisation(batch["plate_disparity"], batch["plate_valid"])
     for name in ("plate_disparity", "subject_disparity", "disparity"):
         batch[name] = (batch[name] - median) / spread
     parts = losses.matte_losses(perfect(batch), batch)

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cleanplate.training.disparity_normalisation import normalisation
 from cleanplate.training.networks.contract import Prediction
 
 Objective: TypeAlias = Callable[[Prediction, Mapping[str, Tensor]], dict[str, Tensor]]
@@ -118,20 +119,6 @@ def shadow_log_l1(shadow: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     return masked_mean(difference.abs(), weights)
 
 
-def scale_and_shift(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute median and mean absolute deviation over valid pixels, each (N, 1, 1, 1).
-
-    Ranftl et al. 2020 (Towards Robust Monocular Depth Estimation, eq. 5). For pictures without a
-    valid pixel they are 0 and 1.
-    """
-    known = torch.where(valid > 0, disparity, torch.nan).flatten(1)
-    median = known.nanmedian(1).values.nan_to_num(0.0).view(-1, 1, 1, 1)
-    weight = valid.sum((1, 2, 3), keepdim=True)
-    deviation = ((disparity - median).abs() * valid).sum((1, 2, 3), keepdim=True)
-    spread = torch.where(weight > 0, deviation / weight.clamp_min(1.0), torch.ones_like(weight))
-    return median, spread.clamp_min(1e-3)
-
-
 def gradient_l1(difference: Tensor, valid: Tensor, scales: int = 4) -> Tensor:
     """Multi-scale L1 of the gradients of a disparity difference.
 
@@ -201,9 +188,9 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
         return parts
     plate, valid = prediction.plate_disparity.float(), batch["plate_valid"]
     given = batch["depth_given"].view(-1, 1, 1, 1)
-    median, spread = scale_and_shift(plate, valid)
+    median, spread = normalisation(plate, valid)
     median, spread = median * (1 - given), spread * (1 - given) + given
-    target_median, target_spread = scale_and_shift(batch["plate_disparity"], valid)
+    target_median, target_spread = normalisation(batch["plate_disparity"], valid)
 
     def aligned(disparity: Tensor) -> Tensor:
         return (disparity - median) / spread
@@ -235,8 +222,8 @@ def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[st
 def _frame_disparity(disparity: Tensor, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Compute the terms of a network with one disparity for the whole frame, as SeedNet."""
     valid = batch["valid"]
-    median, spread = scale_and_shift(disparity, valid)
-    target_median, target_spread = scale_and_shift(batch["disparity"], valid)
+    median, spread = normalisation(disparity, valid)
+    target_median, target_spread = normalisation(batch["disparity"], valid)
     difference = (disparity - median) / spread - (
         batch["disparity"] - target_median
     ) / target_spread
@@ -263,7 +250,7 @@ def plate_depth_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> d
     plate, valid = prediction.plate_disparity.float(), batch["plate_valid"]
     target = batch["plate_disparity"]
     (median, spread), (target_median, target_spread) = (
-        scale_and_shift(disparity, valid) for disparity in (plate, target)
+        normalisation(disparity, valid) for disparity in (plate, target)
     )
     difference = (plate - median) / spread - (target - target_median) / target_spread
     plain = masked_mean_each((plate - target).abs(), valid)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.depth import Normalisation
-from cleanplate.training.data.batch import RELATIVE_LIMIT, collate, normalisation, relative
+from cleanplate.training.data.batch import RELATIVE_LIMIT, collate, relative
+from cleanplate.training.disparity_normalisation import normalisation
 from tests.training.discs import Discs
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cleanplate.training.disparity_normalisation import normalisation
+
 RELATIVE_LIMIT = 50.0
 """Pixels with a larger |relative disparity| (a subject close to a flat wall) are masked out."""
 
@@ -62,33 +64,6 @@ def collate(samples: Sequence[Mapping[str, Any]]) -> Batch:
     given = np.array([sample.get("depth_given", True) for sample in samples], np.float32)
     index = np.array([sample["index"] for sample in samples], np.int64)
     return Batch(**fields, depth_given=torch.from_numpy(given), index=torch.from_numpy(index))
-
-
-def normalisation(disparity: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute median and mean absolute deviation per picture, over valid pixels.
-
-    Ranftl et al. 2020, eq. 5; in torch, as `cleanplate.depth.Normalisation.of` in NumPy.
-
-    Args:
-        disparity: (N, 1, H, W).
-        valid: (N, 1, H, W), 1 where known.
-
-    Returns:
-        Median and spread, both (N, 1, 1, 1); 0 and 1 for a picture without a valid pixel.
-    """
-    medians, spreads = [], []
-    for picture, known in zip(disparity.float(), valid > 0, strict=True):
-        values = picture[known]
-        if values.numel() == 0:
-            medians.append(picture.new_zeros(()))
-            spreads.append(picture.new_ones(()))
-            continue
-        median = torch.quantile(values, 0.5)
-        floor = 1e-3 * median.clamp_min(1e-3)
-        medians.append(median)
-        spreads.append((values - median).abs().mean().maximum(floor))
-    shape = (-1, 1, 1, 1)
-    return torch.stack(medians).view(shape), torch.stack(spreads).view(shape)
 
 
 def relative(batch: Batch) -> Batch:
