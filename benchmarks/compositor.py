@@ -40,7 +40,7 @@ STAGES = {
 }
 
 
-class Stages:
+class StageCosts:
     """Sums the time of functions, each without the time in another one that is counted."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ def main() -> None:
     size = tuple(given.size)
     measure(make, size, given.count, 1)  # reads or makes the assets
     rates = measure(make, size, given.count, given.repeats)
-    stages = Stages()
+    stages = StageCosts()
     start = time.process_time()
     measure(make, size, given.count, 1)
     whole = time.process_time() - start

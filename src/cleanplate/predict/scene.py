@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.errors import CleanplateError
@@ -35,6 +35,15 @@ from cleanplate.predict.session import Compared, PairSession, PlateFeatures
 from cleanplate.predict.size import Size, check_fit, working_size
 from cleanplate.predict.stage_timer import StageTimer
 from cleanplate.predict.upsample import Matte, full_size_matte
+
+
+class _Request(NamedTuple):
+    """What is asked of one frame."""
+
+    outputs: tuple[str, ...]
+    timer: StageTimer
+    name: str
+    resampled: bool
 
 
 class Scene:
@@ -127,33 +136,29 @@ class Scene:
         fitted = check_fit(self.size, size, self.settings.fit)
         scene = self.resampled(size) if fitted else self
         name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
-        return scene._predict(picture, wanted, timer, aligner, name=name, resampled=fitted)
+        request = _Request(wanted, timer, name, resampled=fitted)
+        return scene._predict(picture, aligner or scene.aligner, request)
 
     def _predict(
-        self,
-        picture: Coded | Picture,
-        wanted: tuple[str, ...],
-        timer: StageTimer,
-        aligner: FrameAligner | None,
-        *,
-        name: str,
-        resampled: bool,
+        self, picture: Coded | Picture, aligner: FrameAligner, request: _Request
     ) -> Result:
-        with timer.stage("size"):
-            frame = ScaledFrame.of(picture, self.working_size)
-        plate = (aligner or self.aligner).align(frame, timer)
-        with timer.stage("plate network"):
-            features, hidden = self._features.of(plate, frame.working)
-        with timer.stage("network"):
-            compared = self._session.compare(frame.working, features)
-        with timer.stage("upsample"):
-            matte = full_size_matte(compared.alpha, hidden, frame.working, frame.full)
+        timer = request.timer
+        frame = timer.timed("size", ScaledFrame.of, picture, self.working_size)
+        plate = aligner.align(frame, timer)
+        features, hidden = timer.timed("plate network", self._features.of, plate, frame.working)
+        compared = timer.timed("network", self._session.compare, frame.working, features)
+        matte = timer.timed("upsample", full_size_matte, compared.alpha, hidden, frame)
         depth = None
-        if OF_DEPTH.intersection(wanted):
-            with timer.stage("subject depth"):
-                depth = self._depth_sources(plate, matte, compared, features)
+        if OF_DEPTH.intersection(request.outputs):
+            place = self._depth_sources
+            depth = timer.timed("subject depth", place, plate, matte, compared, features)
         sources = FrameSources(plate, hidden, matte, compared.shadow, depth)
-        arrays = compute_outputs(wanted, picture, matte.full, sources, timer)
+        return self._result(picture, sources, request)
+
+    def _result(self, picture: Coded | Picture, sources: FrameSources, request: _Request) -> Result:
+        """Compute the outputs, and report what was found and done."""
+        outputs, timer = request.outputs, request.timer
+        arrays = compute_outputs(outputs, picture, sources.matte.full, sources, timer)
         no_depth = self._no_depth()
         report = frame_report(
             session=self._session,
@@ -163,14 +168,14 @@ class Scene:
             arrays=arrays,
             no_depth=None if no_depth is None else no_depth.what,
         )
-        report |= {"outputs": list(wanted), "plate_resampled": resampled}
+        report |= {"outputs": list(outputs), "plate_resampled": request.resampled}
         return Result(
             frame=picture,
-            alpha=matte.full,
+            alpha=sources.matte.full,
             arrays=arrays,
             sources=sources,
             report={**report, "seconds": timer.seconds()},
-            name=name,
+            name=request.name,
             metric=self.metric,
         )
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
 
 class StageTimer:
@@ -25,6 +29,13 @@ class StageTimer:
             yield
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.perf_counter() - started
+
+    def timed(
+        self, name: str, function: Callable[P, Answer], *args: P.args, **kw: P.kwargs
+    ) -> Answer:
+        """Call a function, and add its time to stage `name`."""
+        with self.stage(name):
+            return function(*args, **kw)
 
     def seconds(self) -> dict[str, float]:
         """Give the seconds so far as plain numbers, to a tenth of a millisecond."""

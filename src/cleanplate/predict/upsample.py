@@ -16,6 +16,7 @@ from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.bands import bands
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
+from cleanplate.predict.alignment.scaled_frame import ScaledFrame
 from cleanplate.predict.size import Size
 
 Indices: TypeAlias = npt.NDArray[np.intp]
@@ -90,20 +91,17 @@ class Matte(NamedTuple):
     full: Plane
 
 
-def full_size_matte(
-    alpha: Plane, hidden: Mask | None, guide: Picture, frame: Coded | Picture
-) -> Matte:
+def full_size_matte(alpha: Plane, hidden: Mask | None, frame: ScaledFrame) -> Matte:
     """Complete the network's matte where the plate shows nothing, and bring it to full size.
 
     Args:
         alpha: (h, w) in [0, 1] at working size.
         hidden: (h, w) True where the registered plate shows nothing; None = nowhere.
-        guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
-        frame: (H, W, 3) the frame.
+        frame: at working and full size.
     """
     if hidden is not None:
         alpha = carry_over_edge(alpha, ~hidden, REACH)
-    return Matte(alpha, upsample_alpha(alpha, guide, frame))
+    return Matte(alpha, upsample_alpha(alpha, frame.working, frame.full))
 
 
 def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:
