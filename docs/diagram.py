@@ -31,6 +31,7 @@ FLOWS = {
         "predict.result",
         "predict.output",
     ),
+    "video": ("video.clip_reader", "video.clip_aligner", "predict.scene", "video.clip_writer"),
     "synth": (
         "synthesis.ingest",
         "synthesis.assets",
