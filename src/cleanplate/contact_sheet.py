@@ -119,6 +119,6 @@ def write(tile: Tile, text: str, left: int, base: int = 16, scale: float = 0.45)
         base: pixels from the top edge to the baseline.
         scale: font scale of OpenCV.
     """
-    # OpenCV's fonts hold ASCII only.
+    # OpenCV's fonts have ASCII characters only.
     plain = text.encode("ascii", "replace").decode()
     cv2.putText(tile, plain, (left, base), cv2.FONT_HERSHEY_SIMPLEX, scale, _INK, 1, cv2.LINE_AA)

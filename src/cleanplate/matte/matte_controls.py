@@ -137,7 +137,7 @@ def hold(alpha: Plane, known: Plane) -> Plane:
 
     Examples:
         >>> alpha, known = np.full((1, 3), 0.25, np.float32), np.array([[0, 0.5, 1]], np.float32)
-        >>> hold(alpha, known).tolist()  # always out, as alpha says, always in
+        >>> hold(alpha, known).tolist()  # set to 0, kept, set to 1
         [[0.0, 0.25, 1.0]]
     """
     return np.where(known <= _OUT, np.float32(0), np.where(known >= _IN, np.float32(1), alpha))
