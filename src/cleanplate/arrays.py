@@ -1,4 +1,4 @@
-"""Names for the arrays that travel through the package."""
+"""Type aliases of the NumPy arrays that the package uses, with shape, dtype and range."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 Coded: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""A picture at the package's edges: (H, W, 3) RGB, sRGB-coded, full integer range."""
+"""Input or output picture: (H, W, 3) RGB, uint8 or uint16, sRGB-coded, full integer range."""
 
 Picture: TypeAlias = npt.NDArray[np.float32]
-"""A picture inside the package: (H, W, 3) RGB in [0, 1], sRGB-coded unless named linear."""
+"""Picture inside the package: (H, W, 3) float32 RGB in [0, 1], sRGB-coded unless named linear."""
 
 Plane: TypeAlias = npt.NDArray[np.float32]
-"""One float per pixel: (H, W). Alpha and shadow in [0, 1], depth in metres, disparity in 1/m."""
+"""Map of one float32 per pixel, (H, W): alpha or shadow in [0, 1], depth in m, disparity in 1/m."""
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-"""(H, W), True where something holds."""
+"""Boolean mask, (H, W)."""
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
-"""Samples of eight bits, in whatever shape the text beside says."""
+"""8-bit samples, uint8; the shape is documented where the alias is used."""

@@ -1,17 +1,19 @@
-"""Large pictures in bands of rows, so that temporary arrays stay small."""
+"""Iteration over bands of rows, which keeps temporary arrays of large pictures small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 PIXELS = 1 << 18
-"""Pixels of a band: few enough that its arrays stay in the processor's cache."""
+"""Pixels in a band: few enough for its arrays to fit in the processor's cache."""
 
 
 def bands(shape: tuple[int, ...], step: int = 1) -> Iterator[slice]:
-    """Cut (H, W, ...) into slices of rows with about `PIXELS` pixels each, top to bottom.
+    """Yield slices of rows with about `PIXELS` pixels each, from top to bottom.
 
-    Every slice but the last has a multiple of `step` rows.
+    Args:
+        shape: (H, W, ...) of the array to slice.
+        step: every slice but the last has a multiple of so many rows.
     """
     height, width = shape[:2]
     rows = max(step, PIXELS // max(width, 1) // step * step)

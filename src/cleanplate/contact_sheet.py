@@ -1,4 +1,4 @@
-"""Labelled pictures in rows: what contact sheets are made of."""
+"""Contact sheets: rows of labelled tiles, captions and bar charts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy.typing as npt
 from cleanplate.formats.pictures import resize, to_float, to_uint8
 
 Tile = npt.NDArray[np.uint8]
-"""(H, W, 3) RGB."""
+"""Part of a contact sheet: (H, W, 3) uint8 RGB."""
 
 LINE = 22
-"""Height of a line of text, in pixels."""
+"""Height of a line of text in pixels."""
 _INK = (235, 235, 235)
 _GROUND = 28
 
 
 def heading(titles: Sequence[str], width: int) -> Tile:
-    """Write one title over each column, `width` pixels wide."""
+    """Draw a row of column titles, each `width` pixels wide; returns (LINE, width * n, 3)."""
     line = ground(LINE, width * len(titles))
     for place, title in enumerate(titles):
         write(line, title, place * width + 6)
@@ -29,14 +29,23 @@ def heading(titles: Sequence[str], width: int) -> Tile:
 
 
 def caption(text: str, width: int) -> Tile:
-    """Write a line of text, `width` pixels wide."""
+    """Draw a line of text on a tile of (LINE, width, 3)."""
     line = ground(LINE, width)
     write(line, text, 6)
     return line
 
 
 def row(pictures: Sequence[Tile | None], size: tuple[int, int], missing: str = "none") -> Tile:
-    """Put pictures side by side, each resized to (H, W); None becomes a tile that says so."""
+    """Place pictures side by side, each resized to `size`.
+
+    Args:
+        pictures: (h, w, 3) uint8 RGB each; None becomes an empty tile.
+        size: (height, width) of each tile in pixels.
+        missing: text on an empty tile.
+
+    Returns:
+        (height, n * width, 3) uint8 RGB.
+    """
     height, width = size
     tiles = []
     for picture in pictures:
@@ -48,7 +57,14 @@ def row(pictures: Sequence[Tile | None], size: tuple[int, int], missing: str = "
 
 
 def as_tile(picture: npt.NDArray[Any]) -> Tile:
-    """Make a tile of a picture or plane: (H, W) or (H, W, 3), uint8, uint16 or float in [0, 1]."""
+    """Convert a picture or map to 8-bit RGB.
+
+    Args:
+        picture: (H, W) or (H, W, 3); uint8, uint16, or float in [0, 1].
+
+    Raises:
+        TypeError: on any other dtype.
+    """
     if picture.dtype != np.uint8:
         picture = to_uint8(to_float(picture))
     if picture.ndim == 2:
@@ -59,13 +75,16 @@ def as_tile(picture: npt.NDArray[Any]) -> Tile:
 def bars(
     values: Sequence[float], size: tuple[int, int], title: str, labels: Mapping[int, str]
 ) -> Tile:
-    """Draw values >= 0 as bars, the highest as high as the tile, (H, W).
+    """Draw a bar chart, scaled to its largest value.
 
     Args:
-        values: one for each bar.
-        size: of the tile.
-        title: written above.
-        labels: written below, by the number of the bar at whose left edge they stand.
+        values: heights of the bars, at least 0.
+        size: (height, width) of the tile in pixels.
+        title: text above the chart.
+        labels: bar index -> text below the left edge of that bar.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
     """
     height, width = size
     tile = ground(height, width)
@@ -86,12 +105,20 @@ def bars(
 
 
 def ground(height: int, width: int) -> Tile:
-    """Give an empty tile."""
+    """Return an empty tile of (height, width, 3) in the background colour."""
     return np.full((height, width, 3), _GROUND, np.uint8)
 
 
 def write(tile: Tile, text: str, left: int, base: int = 16, scale: float = 0.45) -> None:
-    """Write on a tile, with the letters' base line `base` pixels from the top."""
-    # OpenCV's fonts are ASCII only.
+    """Draw text on a tile in place; characters outside ASCII become "?".
+
+    Args:
+        tile: (H, W, 3) uint8 RGB, modified.
+        text: one line.
+        left: pixels from the left edge.
+        base: pixels from the top edge to the baseline.
+        scale: font scale of OpenCV.
+    """
+    # OpenCV's fonts have ASCII characters only.
     plain = text.encode("ascii", "replace").decode()
     cv2.putText(tile, plain, (left, base), cv2.FONT_HERSHEY_SIMPLEX, scale, _INK, 1, cv2.LINE_AA)

@@ -1,4 +1,4 @@
-"""Errors that a person can cause, said so that the person can mend them."""
+"""Exceptions for user errors, each with its remedy, and the check for optional dependencies."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from types import ModuleType
 
 
 class CleanplateError(Exception):
-    """A mistake in what was given: what is wrong, which file, what to do.
+    """User error: a file, argument or setting that cannot be used.
 
-    The command line prints it without a traceback and ends with exit code 2.
+    The command line prints the message without a traceback and exits with code 2.
+
+    Attributes:
+        what: what is wrong, without the file's name.
+        file: the file concerned, or None.
+        cure: what the user can do about it, or None.
     """
 
     def __init__(self, what: str, *, file: str | Path | None = None, cure: str | None = None):
@@ -24,19 +29,23 @@ class CleanplateError(Exception):
 
 
 def install_command(extra: str, pip: str | None = None) -> str:
-    """Give the command that adds an extra to this installation; every message takes it from here.
+    """Return the shell command that installs an extra; all error messages use it.
 
     Args:
-        extra: its name, as in `pyproject.toml`.
-        pip: of another environment; by default that of the running Python.
+        extra: name of the extra, as in `pyproject.toml`.
+        pip: pip command of another environment; None = that of the running Python.
     """
-    from cleanplate import installation  # reads the package's metadata: only when it is needed
+    from cleanplate import installation  # imported late, because it reads package metadata
 
     return installation.install_command(extra, pip)
 
 
 class MissingExtraError(CleanplateError):
-    """A part of Cleanplate that needs libraries outside the base install."""
+    """Missing optional dependency: the feature needs a library outside the base install.
+
+    Attributes:
+        extra: name of the extra that installs the library.
+    """
 
     def __init__(self, library: str, extra: str, *, file: str | Path | None = None):
         super().__init__(
@@ -48,11 +57,15 @@ class MissingExtraError(CleanplateError):
 
 
 def require(library: str, extra: str) -> ModuleType:
-    """Import `library`, or say which extra brings it.
+    """Import and return an optional library.
+
+    Args:
+        library: module name, such as "torch".
+        extra: name of the extra that installs it; the error names it.
 
     Raises:
-        MissingExtraError: if `library` itself is not installed. A fault inside an
-            installed library passes through unchanged.
+        MissingExtraError: if `library` itself is not installed. An error inside an
+            installed library is raised unchanged.
     """
     try:
         return import_module(library)

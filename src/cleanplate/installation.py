@@ -1,4 +1,4 @@
-"""How Cleanplate was installed, what it declares to need, and the command that adds an extra."""
+"""Package metadata: installation source, declared requirements, and the pip command of an extra."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 NAME = "cleanplate"
 CONSTRAINTS = "constraints.txt"
-"""In a checkout: the versions that extras are tested with."""
+"""pip constraints file of a source checkout: the versions that extras are tested with."""
 
 
 class Declared(NamedTuple):
-    """What an installation declares to need.
+    """Declared requirements of the installed package.
 
-    base: of prediction. extras: of each extra, on this system and Python.
-    elsewhere: of each extra, what is for other systems or Pythons alone.
+    Attributes:
+        base: requirements of the base install (prediction).
+        extras: extra -> requirements that apply to this system and Python.
+        elsewhere: extra -> requirements for other systems or Python versions only.
     """
 
     base: list[Requirement]
@@ -32,9 +34,10 @@ class Declared(NamedTuple):
 
 
 def declared() -> Declared:
-    """Read the requirements of the installed package; all empty in a tree never installed.
+    """Read the requirements of the installed package.
 
-    Environment markers are evaluated by `packaging`, for this system and this Python.
+    `packaging` evaluates environment markers for this system and Python. All lists are empty
+    if the package is not installed (a source tree on the path).
     """
     from packaging.requirements import Requirement
 
@@ -60,20 +63,21 @@ def declared() -> Declared:
 
 
 def install_command(extra: str, pip: str | None = None) -> str:
-    """Give the command that adds an extra to this installation, for any shell.
+    """Return the shell command that installs an extra into this installation.
 
-    A checkout or a file that it was installed from is installed from again, because another
-    source may not have it. Where that is gone, the extra's libraries are named themselves.
+    It installs from the original source (index, checkout, file or repository), because another
+    source may not have this version. If that source no longer exists, the command lists the
+    extra's libraries instead.
 
     Args:
-        extra: its name.
-        pip: of another environment; by default that of the running Python.
+        extra: name of the extra, as in `pyproject.toml`.
+        pip: pip command of another environment; None = that of the running Python.
     """
     return f"{pip or _pip()} install {_source(extra)}"
 
 
 def _pip() -> str:
-    """Give `pip` if that is the running Python's, else the way to it that cannot be another's."""
+    """Return `pip` if it belongs to the running Python, else `PYTHON -m pip`."""
     found = shutil.which("pip")
     if found and Path(found).parent == Path(sys.executable).parent:
         return "pip"
@@ -82,7 +86,7 @@ def _pip() -> str:
 
 
 def _source(extra: str) -> str:
-    """Give what to install, with pip's options."""
+    """Return the requirement specifier, with pip's options."""
     known = _origin()
     tree = Path(__file__).resolve().parents[2]
     if known is None and (tree / "pyproject.toml").is_file():  # on the path, never installed
@@ -119,7 +123,7 @@ def _from_folder(folder: Path, extra: str, *, editable: bool) -> str:
 
 
 def _origin() -> dict[str, Any] | None:
-    """Read `direct_url.json` (PEP 610): {} = from an index, None = not installed."""
+    """Read `direct_url.json` (PEP 610); {} = installed from an index, None = not installed."""
     try:
         text = distribution(NAME).read_text("direct_url.json")
     except PackageNotFoundError:

@@ -1,7 +1,8 @@
-"""Depth and disparity: conversions, fits, codecs, files, colours and points.
+"""Depth and disparity: conversion, alignment, codecs, files, colour maps and point clouds.
 
-Depth is the distance along the optical axis in metres, +inf where nothing is hit; disparity
-is 1 / depth in 1/m, 0 at infinity. NaN means unknown in both. Integers are millimetres.
+Depth is planar depth, the distance along the optical axis, in metres: +inf where nothing is hit.
+Disparity is 1 / depth in 1/m: 0 at infinity. NaN means unknown in both. Integer arrays are depth
+in millimetres.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Depth and disparity: conversions, fits, colours and points.
+"""Depth and disparity conversion, scale-and-shift alignment, colour maps and point clouds.
 
-Depth is the distance along the optical axis in metres, +inf where nothing is hit; disparity
-is 1 / depth in 1/m, 0 at infinity. NaN means unknown in both. Integers are millimetres.
+Depth is planar depth, the distance along the optical axis, in metres: +inf where nothing is hit.
+Disparity is 1 / depth in 1/m: 0 at infinity. NaN means unknown in both. Integer arrays are depth
+in millimetres.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ from cleanplate.errors import CleanplateError
 
 
 class Intrinsics(NamedTuple):
-    """A pinhole camera in pixels of the stored size; pixel centres at integers + 0.5."""
+    """Pinhole camera intrinsics in pixels of the stored size; pixel centres at integers + 0.5.
+
+    Attributes:
+        fx: focal length in pixel widths.
+        fy: focal length in pixel heights.
+        cx: column of the principal point.
+        cy: row of the principal point.
+    """
 
     fx: float
     fy: float
@@ -27,7 +35,7 @@ class Intrinsics(NamedTuple):
     cy: float
 
     def scaled(self, sx: float, sy: float) -> Intrinsics:
-        """Those of the picture resized by `sx` in width and `sy` in height.
+        """Return the intrinsics of the picture resized by `sx` in width and `sy` in height.
 
         Examples:
             >>> Intrinsics(500.0, 500.0, 320.0, 240.0).scaled(0.5, 0.5)  # every entry is halved
@@ -36,7 +44,7 @@ class Intrinsics(NamedTuple):
         return Intrinsics(self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
 
     def cropped(self, x: float, y: float) -> Intrinsics:
-        """Those of the picture without its `x` left columns and `y` upper rows.
+        """Return the intrinsics after cropping `x` columns on the left and `y` rows at the top.
 
         Examples:
             >>> Intrinsics(500.0, 500.0, 320.0, 240.0).cropped(20, 40)  # 320 - 20 and 240 - 40
@@ -45,7 +53,7 @@ class Intrinsics(NamedTuple):
         return Intrinsics(self.fx, self.fy, self.cx - x, self.cy - y)
 
     def flipped(self, width: float) -> Intrinsics:
-        """Those of the picture, `width` pixels wide, mirrored left to right.
+        """Return the intrinsics of the picture, `width` pixels wide, mirrored left to right.
 
         Examples:
             >>> Intrinsics(500.0, 500.0, 300.0, 240.0).flipped(640)  # cx = 640 - 300
@@ -55,9 +63,16 @@ class Intrinsics(NamedTuple):
 
 
 def depth_to_disparity(depth: Plane) -> Plane:
-    """Turn depth into 1/m: +inf becomes 0; NaN, zero and negative depth become NaN.
+    """Convert depth to disparity in 1/m: +inf becomes 0; NaN, zero and negative become NaN.
 
-    Floats are metres; integers are millimetres, as everywhere (`docs/depth.md`).
+    Args:
+        depth: any shape; floats in metres or integers in millimetres (`docs/depth.md`).
+
+    Returns:
+        float32 of the same shape.
+
+    Raises:
+        CleanplateError: if the array has 8-bit integers or no numbers.
 
     Examples:
         >>> depth = np.array([[2.0, np.inf, -1.0]], np.float32)
@@ -72,7 +87,13 @@ def depth_to_disparity(depth: Plane) -> Plane:
 
 
 def disparity_to_depth(disparity: Plane) -> Plane:
-    """Turn 1/m into metres: 0 becomes +inf; NaN and negative disparity become NaN.
+    """Convert disparity in 1/m to depth in metres: 0 becomes +inf; NaN and negative become NaN.
+
+    Args:
+        disparity: any shape, float.
+
+    Returns:
+        float32 of the same shape.
 
     Examples:
         >>> disparity = np.array([[0.5, 0.0, -1.0]], np.float32)
@@ -86,21 +107,26 @@ def disparity_to_depth(disparity: Plane) -> Plane:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """The scale and shift that make disparity relative: `(disparity - median) / spread`."""
+    """Scale and shift normalisation of disparity: `(disparity - median) / spread`.
+
+    Attributes:
+        median: shift, in the unit of the disparity.
+        spread: scale, in the unit of the disparity, above 0.
+    """
 
     median: float
     spread: float
 
     @classmethod
     def of(cls, disparity: Plane, valid: Mask | None = None) -> Normalisation:
-        """Median, and mean absolute deviation from it, over the known pixels.
+        """Compute median and mean absolute deviation from it over the known pixels.
 
-        As Ranftl et al. 2020, "Towards robust monocular depth estimation", eq. 5. The spread
-        is at least 1e-3 * max(median, 1e-3), so that a flat plate can be normalised too.
+        Ranftl et al. 2020, "Towards robust monocular depth estimation", eq. 5. The spread is at
+        least 1e-3 * max(median, 1e-3), so that constant disparity can be normalised too.
 
         Args:
-            disparity: (H, W), 1/m or relative; NaN and inf are left out.
-            valid: (H, W), leave out where False.
+            disparity: (H, W), 1/m or relative; NaN and inf are excluded.
+            valid: (H, W) bool, pixels to use; None = all.
 
         Raises:
             CleanplateError: if no pixel is known.
@@ -124,7 +150,7 @@ class Normalisation:
         return cls(median, max(spread, 1e-3 * max(median, 1e-3)))
 
     def apply(self, disparity: Plane) -> Plane:
-        """Make disparity relative; NaN stays NaN.
+        """Normalise disparity of any shape, to float32; NaN stays NaN.
 
         Examples:
             >>> disparity = np.array([[6.0]], np.float32)
@@ -134,7 +160,7 @@ class Normalisation:
         return ((disparity - np.float32(self.median)) / np.float32(self.spread)).astype(np.float32)
 
     def invert(self, relative: Plane) -> Plane:
-        """Give relative disparity this median and spread again.
+        """Undo `apply`: restore median and spread, to float32.
 
         Examples:
             >>> relative = np.array([[2.0]], np.float32)
@@ -147,11 +173,19 @@ class Normalisation:
 def fit_scale_shift(
     prediction: Plane, target: Plane, mask: Mask | None = None
 ) -> tuple[float, float]:
-    """Find scale and shift that bring `prediction` closest to `target`: least squares.
+    """Fit scale and shift of a predicted disparity to the true one by least squares.
 
-    Minimises the sum of `(scale * prediction + shift - target) ** 2` in closed form, as
-    Ranftl et al. 2020, eq. 4. Both are disparity, (H, W); pixels that are not finite in both
-    or False in `mask` are left out. A prediction that is constant there has scale 0.
+    Minimises the sum of `(scale * prediction + shift - target) ** 2` in closed form; Ranftl et
+    al. 2020, eq. 4. Pixels that are not finite in both are excluded. A constant prediction gives
+    scale 0.
+
+    Args:
+        prediction: (H, W) disparity, any scale.
+        target: (H, W) disparity.
+        mask: (H, W) bool, pixels to use; None = all.
+
+    Returns:
+        scale and shift.
 
     Raises:
         CleanplateError: if no pixel is left.
@@ -168,7 +202,7 @@ def fit_scale_shift(
     y = target[known].astype(np.float64)
     if x.size == 0:
         raise CleanplateError("no pixel has both a predicted and a true disparity")
-    # Centred first: the plain normal equations lose digits when the mean is large.
+    # Centred first, because the normal equations lose precision if the mean is large.
     x_mean, y_mean = float(x.mean()), float(y.mean())
     x -= x_mean
     variance = float(x @ x)
@@ -184,16 +218,18 @@ def colour_map(
     low: float | None = None,
     high: float | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Paint disparity in colours, near bright: (H, W) to (H, W, 3) uint8 RGB.
+    """Render disparity with the colour map "inferno", near = bright.
 
-    The colours are matplotlib's "inferno". Pixels that are not finite, or False in `valid`,
-    are grey.
+    Pixels that are not finite, or False in `valid`, are grey (128).
 
     Args:
-        disparity: (H, W), of any scale.
-        valid: (H, W), what to paint.
-        low: the disparity of the darkest colour; by default the 1st percentile.
-        high: the disparity of the brightest colour; by default the 99th percentile.
+        disparity: (H, W), any scale.
+        valid: (H, W) bool, pixels to colour; None = all.
+        low: disparity of the darkest colour; None = 1st percentile.
+        high: disparity of the brightest colour; None = 99th percentile.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
 
     Examples:
         >>> colour_map(np.array([[np.nan]], np.float32)).tolist()  # unknown: the middle of 0 to 255
@@ -208,7 +244,7 @@ def colour_map(
     values = disparity[known]
     low = float(np.percentile(values, 1)) if low is None else low
     high = float(np.percentile(values, 99)) if high is None else high
-    # A flat map has no range; it gets the middle colour.
+    # A constant map has no range and gets the middle colour.
     span = high - low if high > low else 1.0
     origin = low if high > low else low - 0.5
     level = np.clip((np.where(known, disparity, low) - origin) / span * 255 + 0.5, 0, 255)
@@ -219,17 +255,20 @@ def colour_map(
 def point_cloud(
     depth: Plane, picture: npt.NDArray[Any], intrinsics: Intrinsics
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[Any]]:
-    """Lift pixels into space: points (N, 3) float32 in metres, and their colours (N, 3).
+    """Unproject pixels to a coloured point cloud in camera coordinates.
 
-    x points right, y down, z forward from the camera; pixels without finite positive depth
-    are left out.
+    x points right, y down, z forward. Pixels without finite positive depth are excluded.
 
     Args:
-        depth: (H, W), metres along the optical axis; integers are millimetres.
-        picture: (H, W, 3), any dtype, which the colours keep.
-        intrinsics: of the stored size.
+        depth: (H, W) planar depth, floats in metres or integers in millimetres.
+        picture: (H, W, 3), any dtype.
+        intrinsics: for the size (H, W).
+
+    Returns:
+        points (N, 3) float32 in metres, and their colours (N, 3) in the dtype of the picture.
 
     Raises:
+        CleanplateError: if the depth has 8-bit integers or no numbers.
         ValueError: if the sizes of depth and picture differ.
 
     Examples:

@@ -1,15 +1,15 @@
-"""Depth as integers of millimetres: two named conventions, one codec.
+"""16-bit depth codec: depth in integer millimetres, in two conventions.
 
-Sixteen bits reach to 65.535 m and have no word for "unknown" or "nothing hit", so a convention
-gives the first and the last code a meaning. Two are written, each under a name that stands as
-`"depth_convention"` in the JSON beside the file:
+16 bits reach to 65.535 m and have no values for "unknown" and "nothing hit", so a convention
+defines the meaning of the codes 0 and 65535. Two are written; `"depth_convention"` in the JSON
+beside the file names the one used:
 
-    exchange  0 = unknown, nothing hit, or beyond 65.534 m. What sensors give and `predict` writes.
-    dataset   0 = unknown, 65535 = nothing hit, or beyond 65.534 m. What the data engine writes.
+    exchange  0 = unknown, nothing hit, or beyond 65.534 m. As depth sensors; `predict` writes it.
+    dataset   0 = unknown, 65535 = nothing hit or beyond 65.534 m. The data engine writes it.
 
-A third is only read, where an older JSON says so: `zero-is-far`, 0 = nothing hit. Integer arrays
-are millimetres in whatever they lie; arrays of floats are metres, nan = unknown, inf = nothing hit.
-See docs/depth.md.
+A third, `zero-is-far` (0 = nothing hit), is only read, if an older JSON names it. Integer arrays
+are always millimetres; float arrays are metres, NaN = unknown, +inf = nothing hit. See
+docs/depth.md.
 """
 
 from __future__ import annotations
@@ -27,25 +27,27 @@ from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
 
 Codes = npt.NDArray[np.uint16]
+"""Encoded depth, (H, W) uint16 millimetres with reserved codes."""
 
 RECORD = "depth_convention"
-"""The key under which the JSON beside a depth file names its convention."""
+"""JSON key of the convention's name."""
 OLDER_RECORD = "depth_zero"
-"""The key of older files: "infinity" or "unknown", what code 0 means."""
+"""JSON key in older files: "infinity" or "unknown", the meaning of code 0."""
 FAR_MEDIAN, NEAR_MEDIAN = 200.0, 0.02
-"""Metres; see `doubts`."""
+"""Plausible range of the median depth in metres; see `doubts`."""
 EMPTY = "the depth PNG says of no pixel how far it is (it reaches from 1 mm to 65.534 m)"
 FARTHEST = 65535
-"""The last code; in `dataset`: nothing hit, or beyond 65.534 m."""
+"""Largest code; in `dataset`: nothing hit, or beyond 65.534 m."""
 
 
 @dataclass(frozen=True)
 class Convention:
-    """What the codes 0 and 65535 mean; all others are millimetres.
+    """Meaning of the codes 0 and 65535; all other codes are millimetres.
 
-    name: as it is recorded.
-    zero_is_far: code 0 means that nothing was hit, otherwise that depth is unknown.
-    last_is_far: code 65535 means that nothing was hit or beyond, otherwise 65.535 m.
+    Attributes:
+        name: value of `depth_convention` in a JSON.
+        zero_is_far: True: code 0 means nothing hit. False: unknown.
+        last_is_far: True: code 65535 means nothing hit or farther. False: 65.535 m.
     """
 
     name: str
@@ -57,14 +59,14 @@ EXCHANGE = Convention("exchange", zero_is_far=False, last_is_far=False)
 DATASET = Convention("dataset", zero_is_far=False, last_is_far=True)
 ZERO_IS_FAR = Convention("zero-is-far", zero_is_far=True, last_is_far=False)
 CONVENTIONS: Mapping[str, Convention] = {one.name: one for one in (EXCHANGE, DATASET)}
-"""The conventions that are written, by name."""
+"""Conventions that can be written, by name."""
 
 
 def convention_named(name: object) -> Convention:
-    """Find a convention by its name.
+    """Return the convention of a name, "exchange" or "dataset".
 
     Raises:
-        CleanplateError: if there is none of that name.
+        CleanplateError: if there is no convention of that name.
     """
     found = CONVENTIONS.get(name) if isinstance(name, str) else None
     if found is None:
@@ -75,10 +77,13 @@ def convention_named(name: object) -> Convention:
 
 
 def recorded_convention(facts: Mapping[str, Any]) -> Convention | None:
-    """Tell which convention a JSON states for the depth beside it; None if it states none.
+    """Return the convention that a JSON document names for its depth; None if it names none.
+
+    Args:
+        facts: JSON object with the key `depth_convention`, or the older `depth_zero`.
 
     Raises:
-        CleanplateError: if it states one that does not exist.
+        CleanplateError: if the name is unknown.
     """
     if RECORD in facts:
         return convention_named(facts[RECORD])
@@ -93,12 +98,16 @@ def recorded_convention(facts: Mapping[str, Any]) -> Convention | None:
 
 
 def encode(depth: npt.NDArray[Any], convention: Convention) -> Codes:
-    """Turn metres, (H, W) floats, into codes: rounded to the nearest millimetre.
+    """Encode depth in metres as 16-bit millimetres, rounded to nearest.
 
-    What is not positive, nan or under 0.5 mm is 0.
+    NaN, zero, negative depth and depth under 0.5 mm become code 0.
+
+    Args:
+        depth: (H, W) float, metres.
+        convention: one of `CONVENTIONS`.
 
     Raises:
-        ValueError: if the convention is one that is only read, or the array is not of floats.
+        ValueError: if the convention is read-only, or the array is not float.
 
     Examples:
         >>> depth = np.array([[1.234, np.nan, np.inf, 70.0]])
@@ -115,13 +124,17 @@ def encode(depth: npt.NDArray[Any], convention: Convention) -> Codes:
 
 
 def encode_disparity(disparity: Plane, convention: Convention) -> Codes:
-    """Turn 1/m, (H, W) float32 at least 0 or nan, into codes.
+    """Encode disparity as 16-bit millimetres of depth.
 
-    As `encode`, in single precision: a set's samples are coded a million times over, and are the
-    same to the byte wherever that is done.
+    As `encode`, but in single precision, which is faster for data sets with many samples. The
+    result is bit-exact on every machine.
+
+    Args:
+        disparity: (H, W) float32, 1/m, at least 0 or NaN.
+        convention: one of `CONVENTIONS`.
 
     Raises:
-        ValueError: if the convention is one that is only read.
+        ValueError: if the convention is read-only.
 
     Examples:
         >>> disparity = np.array([[0.5, 0.0, np.nan]], np.float32)
@@ -137,9 +150,12 @@ def encode_disparity(disparity: Plane, convention: Convention) -> Codes:
 
 
 def decode(codes: npt.NDArray[Any], convention: Convention) -> Plane:
-    """Turn codes, integers of any width, into float32 metres: nan unknown, inf nothing hit.
+    """Decode integer millimetres to float32 metres: NaN = unknown, +inf = nothing hit.
 
-    Wider integers go on beyond 65535, but in `dataset`, where all from there on are nothing hit.
+    Args:
+        codes: (H, W) integers of any width. Codes above 65535 are millimetres too, except in
+            `dataset`, where all codes from 65535 on mean nothing hit.
+        convention: meaning of the codes 0 and 65535.
 
     Examples:
         >>> codes = np.array([[2500, 0, 65535]], np.uint16)
@@ -159,7 +175,7 @@ def decode(codes: npt.NDArray[Any], convention: Convention) -> Plane:
 
 @cache
 def disparities(convention: Convention) -> npt.NDArray[np.float32]:
-    """Give the disparity in 1/m that each of the 65536 codes stands for: (65536,), read-only.
+    """Return the look-up table from code to disparity in 1/m: (65536,) float32, read-only.
 
     Examples:
         >>> disparities(DATASET)[[0, 2000, 65535]].tolist()  # unknown; 1 / 2 m; 1 / inf
@@ -173,11 +189,15 @@ def disparities(convention: Convention) -> npt.NDArray[np.float32]:
 
 
 def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
-    """Take an array of depth as float32 metres: integers are millimetres, floats are metres.
+    """Convert a depth array to float32 metres: integers are millimetres, floats are metres.
+
+    Args:
+        array: (H, W), floats or integers of at least 16 bits.
+        convention: meaning of the codes 0 and 65535 in integers.
 
     Raises:
-        CleanplateError: if it holds integers of 8 bits, which reach no further than 25 cm, or
-            no numbers.
+        CleanplateError: if the array has 8-bit integers, which reach only to 25 cm, or no
+            numbers.
 
     Examples:
         >>> metres(np.array([[1500, 0]], np.uint16)).tolist()  # 1500 / 1000; unknown
@@ -186,7 +206,7 @@ def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
         [[1.5]]
     """
     if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what float32 cannot reach is infinitely far
+        with np.errstate(over="ignore"):  # values beyond float32 become +inf
             return array.astype(np.float32, copy=False)
     if array.dtype.kind not in "iu":
         raise CleanplateError(
@@ -201,24 +221,27 @@ def metres(array: npt.NDArray[Any], convention: Convention = EXCHANGE) -> Plane:
 
 
 def fits(depth: Plane) -> bool:
-    """Tell whether any pixel of depth in metres has a code of its own, from 1 mm to 65.534 m."""
+    """Return whether any pixel can be encoded as a distance, from 1 mm to 65.534 m.
+
+    Args:
+        depth: (H, W), metres.
+    """
     return bool(((depth > 0.0005) & (depth < FARTHEST / 1000 - 0.0005)).any())
 
 
 def doubts(disparity: Plane) -> list[str]:
-    """Say what is wrong with depth if it means what its unit says.
+    """Check the plausibility of depth: whether its unit seems wrong, or all of it is unknown.
 
-    Cameras that have a plate see rooms, stages and streets. Of the pixels that hit something,
-    half are hardly ever beyond 200 m, where a person is one pixel wide at the network's working
-    size (512 pixels for 60 degrees), nor within 2 cm. Millimetres of a room that are taken for
-    metres have a median of thousands of metres, metres taken for millimetres one of a few
-    millimetres.
+    The median depth of scenes with a clean plate (rooms, stages, streets) is hardly ever above
+    200 m, where a person is one pixel wide at the network's working size (512 pixels for 60
+    degrees), or below 2 cm. Millimetres read as metres give a median of thousands of metres;
+    metres read as millimetres give a few millimetres.
 
     Args:
-        disparity: (H, W), 1/m, nan = unknown, 0 = nothing hit.
+        disparity: (H, W), 1/m, NaN = unknown, 0 = nothing hit.
 
     Returns:
-        a sentence for each doubt.
+        one warning for each problem; empty if the depth is plausible.
     """
     median = median_depth(disparity)
     if median is None:
@@ -237,7 +260,12 @@ def doubts(disparity: Plane) -> list[str]:
 
 
 def median_depth(disparity: Plane) -> float | None:
-    """Median of the finite depth in metres, from a million pixels at most; None without any.
+    """Compute the median of the finite depth in metres; None if no pixel has one.
+
+    Large maps are subsampled to about a million pixels.
+
+    Args:
+        disparity: (H, W), 1/m, NaN = unknown, 0 = nothing hit.
 
     Examples:
         >>> disparity = np.array([[0.25, 0.5, 1.0, 0.0]], np.float32)
@@ -253,7 +281,7 @@ def median_depth(disparity: Plane) -> float | None:
 
 
 def _ended(codes: Codes, convention: Convention) -> Codes:
-    """Give the last code, at which what is far has piled up, its meaning in a convention."""
+    """Replace code 65535, to which far depth was clipped, according to the convention."""
     if convention.name not in CONVENTIONS:
         raise ValueError(f"{convention.name!r} is read, not written")
     if not convention.last_is_far:

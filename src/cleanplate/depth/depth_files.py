@@ -1,4 +1,4 @@
-"""Depth, disparity and points in files. What a file means is in its name's ending."""
+"""Depth, disparity and point cloud files; the suffix selects the format and the unit."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ _DEPTH_CURE = (
     "or an NPY, EXR or float TIFF in metres."
 )
 _ENDINGS = ("_plate_depth", "_depth", ".depth")
-"""Of a depth file's name, before its suffix, behind the name that its JSON has."""
+"""Endings of a depth file's stem that are not part of the name of its JSON."""
 
 _MOST_DOUBTED = 20
-"""Of so many sources a process logs that they are doubtful: a whole set may be."""
+"""Maximum number of sources that a process warns about, because a whole data set may be wrong."""
 _doubted: set[str] = set()
 
 _log = logging.getLogger(__name__)
 
-# What numpy raises on damaged files has no narrower common type; OverflowError: a shape beyond
-# what any memory can hold.
+# Exceptions of numpy on damaged files; no narrower type covers them. OverflowError: an array shape
+# too large for the address space.
 _ARRAY_FAULTS = (
     OSError,
     ValueError,
@@ -63,18 +63,18 @@ _ARRAY_FAULTS = (
 def read_depth(path: str | Path, *, convention: Convention | str | None = None) -> Plane:
     """Read depth as (H, W) float32 metres; NaN where unknown, +inf where nothing is hit.
 
-    Integers (16-bit PNG and TIFF, NPY of integers) are millimetres, floats (NPY, EXR, TIFF of
-    floats) metres. Zero, negative and -inf count as unknown, unless the convention gives 0
-    another meaning.
+    Integers (16-bit PNG and TIFF, integer NPY) are millimetres; floats (NPY, EXR, float TIFF) are
+    metres. Zero, negative depth and -inf are unknown, unless the convention gives code 0 another
+    meaning.
 
     Args:
-        path: of the file; its ending says what it is.
-        convention: "exchange" or "dataset", of integers; None = as the JSON beside the file
-            records it, else "exchange". See docs/depth.md.
+        path: .png, .tif, .tiff, .npy or .exr.
+        convention: "exchange" or "dataset", for integers; None = the one named in the JSON
+            beside the file, else "exchange". See docs/depth.md.
 
     Raises:
-        CleanplateError: if the file is missing, damaged, of another kind or shape, or holds
-            no known pixel.
+        CleanplateError: if the file is missing, damaged, of another format or shape, or has no
+            known pixel.
     """
     suffix = _suffix(path)
     if suffix == ".npy":
@@ -103,21 +103,22 @@ def write_depth(
     convention: Convention | str = "exchange",
     warn: bool = True,
 ) -> None:
-    """Write depth, (H, W) metres, as the ending says; whole or not at all.
+    """Write depth atomically; the suffix selects the format.
 
-    .png: 16-bit millimetres. In the convention "exchange" 0 where unknown, infinite, under
-    0.5 mm or beyond 65.534 m; in "dataset" 65535 where infinite or beyond. Whoever writes another
-    than "exchange" records it in the JSON beside the file, `{"depth_convention": "dataset"}`.
-    .npy, .exr and .tif: float32 metres, NaN and inf kept.
+    .png: 16-bit millimetres. In the convention "exchange", 0 where unknown, infinite, under
+    0.5 mm or beyond 65.534 m; in "dataset", 65535 where infinite or beyond. A caller that writes
+    another convention than "exchange" must record it in the JSON beside the file,
+    `{"depth_convention": "dataset"}`. .npy, .exr, .tif and .tiff: float32 metres with NaN and inf.
 
     Args:
-        path: of the file.
+        path: file to create or replace.
         depth: (H, W), floats in metres or integers in millimetres.
-        convention: of a PNG.
-        warn: log a warning if a PNG says of no pixel how far it is.
+        convention: "exchange" or "dataset"; used for PNG only.
+        warn: log a warning if no pixel can be encoded as a distance in a PNG.
 
     Raises:
-        CleanplateError: if the file cannot be written or the ending is another.
+        CleanplateError: if the file cannot be written, the suffix is not supported, or the array
+            has 8-bit integers.
         ValueError: if the array is not (H, W).
     """
     depth = metres(_plane(depth))
@@ -141,13 +142,13 @@ def write_depth(
 
 
 def convention_beside(path: str | Path) -> Convention | None:
-    """Tell which convention the JSON beside a depth file records for it; None if none does.
+    """Return the convention named in the JSON beside a depth file; None if there is none.
 
-    It lies beside `a_depth.png`, `a_plate_depth.png` and `a.depth.png` as `a.json`, beside others
-    under their own name. A JSON that cannot be read, or that is of something else, records none.
+    The JSON of `a_depth.png`, `a_plate_depth.png` and `a.depth.png` is `a.json`; other files have
+    one of their own stem. A JSON that cannot be read or names no convention is ignored.
 
     Raises:
-        CleanplateError: if it records a convention that does not exist.
+        CleanplateError: if the name is unknown.
     """
     path = Path(path)
     for name in dict.fromkeys([path.stem, *map(path.stem.removesuffix, _ENDINGS)]):
@@ -163,10 +164,10 @@ def convention_beside(path: str | Path) -> Convention | None:
 
 
 def read_disparity(path: str | Path) -> Plane:
-    """Read disparity from .npy as (H, W) float32; what is not finite is unknown (NaN).
+    """Read disparity from .npy as (H, W) float32; infinite values become NaN (unknown).
 
     Raises:
-        CleanplateError: if the file is missing, damaged or not a disparity map.
+        CleanplateError: if the file is missing, damaged, or not a float array of (H, W).
     """
     if _suffix(path) != ".npy":
         raise CleanplateError(
@@ -184,7 +185,11 @@ def read_disparity(path: str | Path) -> Plane:
 
 
 def write_disparity(path: str | Path, disparity: Plane) -> None:
-    """Write disparity, (H, W), as float32 .npy; whole or not at all.
+    """Write disparity as float32 .npy, atomically.
+
+    Args:
+        path: file to create or replace.
+        disparity: (H, W), 1/m or relative.
 
     Raises:
         CleanplateError: if the file cannot be written or does not end in .npy.
@@ -198,11 +203,16 @@ def write_disparity(path: str | Path, disparity: Plane) -> None:
 def write_ply(
     path: str | Path, points: npt.NDArray[np.float32], colours: npt.NDArray[np.uint8]
 ) -> None:
-    """Write points (N, 3) in metres with colours (N, 3) uint8 as binary PLY.
+    """Write a point cloud as binary PLY (little-endian), atomically.
+
+    Args:
+        path: file to create or replace.
+        points: (N, 3) in metres, written as float32.
+        colours: (N, 3) uint8 RGB.
 
     Raises:
         CleanplateError: if the file cannot be written.
-        ValueError: if the shapes are not (N, 3) and equal, or the colours not uint8.
+        ValueError: if the shapes are not (N, 3) and equal, or the colours are not uint8.
     """
     if points.ndim != 2 or points.shape[1:] != (3,) or colours.shape != points.shape:
         raise ValueError(f"expected (N, 3) twice, got {points.shape} and {colours.shape}")
@@ -245,10 +255,11 @@ def _read_picture(path: str | Path) -> npt.NDArray[Any]:
 
 
 def load_plane(stream: IO[bytes]) -> npt.NDArray[Any]:
-    """Read one NPY of numbers as (H, W), of the type that it has.
+    """Read an NPY stream as (H, W) in its stored dtype; a third axis of length 1 is removed.
 
     Raises:
-        CleanplateError: if it is damaged, or an array of another kind or shape.
+        CleanplateError: if the data is damaged, not float or integer, or of another shape. The
+            error does not name the file; see `of_file`.
     """
     try:
         array = np.load(stream, allow_pickle=False)
@@ -266,10 +277,10 @@ def load_plane(stream: IO[bytes]) -> npt.NDArray[Any]:
 
 
 def warn_of_doubts(source: str | Path, disparity: Plane) -> None:
-    """Log what `depth_codec.doubts` says of depth that was read: of the first few sources, once.
+    """Log the warnings of `depth_codec.doubts`, once per source, for at most 20 sources.
 
     Args:
-        source: the file, or what it is called.
+        source: path or name of the depth, for the message.
         disparity: (H, W), 1/m.
     """
     if len(_doubted) >= _MOST_DOUBTED or str(source) in _doubted:
@@ -281,7 +292,11 @@ def warn_of_doubts(source: str | Path, disparity: Plane) -> None:
 
 @contextmanager
 def of_file(path: str | Path) -> Iterator[None]:
-    """Name a file in errors that do not name one."""
+    """Add a file name to a `CleanplateError` that is raised without one in the block.
+
+    Raises:
+        CleanplateError: the error of the block, with `path` as its file.
+    """
     try:
         yield
     except CleanplateError as error:
@@ -303,7 +318,6 @@ def _write_tiff(path: str | Path, depth: Plane) -> None:
 
 
 def _write_coded(path: str | Path, coded: io.BytesIO) -> None:
-    # Coded in memory first: writing straight to a full disk, numpy and Pillow raise errors
-    # that no longer say why.
+    # Encoded in memory first: on a full disk, numpy and Pillow raise errors without the cause.
     with replacing(path) as temporary, open(temporary, "wb") as stream:
         stream.write(coded.getbuffer())

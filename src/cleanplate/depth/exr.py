@@ -1,4 +1,4 @@
-"""Depth in OpenEXR files, by the OpenEXR library."""
+"""OpenEXR files: reading a depth channel or all channels, and writing depth."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from cleanplate.formats.decoding import pixel_limit
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _PRINTING = threading.Lock()
-"""Held while stdout is another."""
+"""Held while `sys.stdout` is replaced."""
 _CALLED = ("z", "depth", "zdepth")
+"""Names of depth channels, lower case."""
 _EMPTIER = 1000
-"""A picture with data on a smaller share than 1 / this is a damaged header."""
+"""Maximum ratio of display area to data area; a larger one is a sign of a damaged header."""
 _NOTHING = 1e9
-"""Metres from which on nothing was hit: Blender writes 1e10 there."""
+"""Depth in metres that means nothing hit: Blender writes 1e10 there."""
 
 
 class Box(NamedTuple):
-    """A window in pixels of the file's plane; right and bottom are not in it."""
+    """Data or display window in pixels; right and bottom are exclusive."""
 
     left: int
     top: int
@@ -38,53 +39,56 @@ class Box(NamedTuple):
 
     @classmethod
     def inclusive(cls, left: int, top: int, right: int, bottom: int) -> Box:
-        """Make it of first and last pixels, as the header gives them."""
+        """Create a box from inclusive bounds, as in an EXR header."""
         return cls(left, top, right + 1, bottom + 1)
 
     @property
     def width(self) -> int:
-        """Pixels from left to right."""
+        """Width in pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """Pixels from top to bottom."""
+        """Height in pixels."""
         return self.bottom - self.top
 
     def rows(self, top: int, bottom: int) -> slice:
-        """Give rows of the plane as rows of an array that holds this window."""
+        """Return the slice of rows `top` to `bottom` (exclusive) in an array of this window."""
         return slice(top - self.top, bottom - self.top)
 
     def columns(self, left: int, right: int) -> slice:
-        """Likewise columns."""
+        """Return the slice of columns `left` to `right` (exclusive) in an array of this window."""
         return slice(left - self.left, right - self.left)
 
 
 def read(path: str | Path) -> npt.NDArray[Any]:
-    """Read the depth channel of an EXR as (H, W), in the type that it is stored in.
+    """Read the depth channel of an EXR file as (H, W), in its stored dtype.
 
-    Taken is the channel of a layer or part called depth; else the one called Z, depth or zdepth
-    that is no part of a vector; else the only channel, whatever its name; else one of several
-    that are all equal (depth written as grey). What lies outside the data window is nan; what
-    lies 1e9 m away is inf.
+    The depth channel is the first of these that exists: the channel of a layer or part named
+    depth; a channel named Z, depth or zdepth that is not part of a vector; the only channel; one
+    of several equal channels (depth written as grey). Several candidates must be equal.
+    The result covers the display window; pixels outside the data window are NaN (0 in integers).
+    Depth of 1e9 m or more becomes +inf.
 
     Raises:
-        CleanplateError: if the file is missing, damaged or too large, or which channel is depth
-            is not clear.
+        CleanplateError: if the file is missing, damaged, too large or deep, or the depth channel
+            is ambiguous.
     """
     channels, windows = _read(path)
     name = _depth_channel(channels, path)
     depth = _in_display(channels[name], *windows[name])
-    if depth.dtype.kind != "f" or depth.dtype == np.float16:  # halves end before that, in inf
+    if depth.dtype.kind != "f" or depth.dtype == np.float16:  # float16 overflows to inf before
         return depth
     return np.where(depth >= _NOTHING, depth.dtype.type(np.inf), depth)
 
 
 def read_channels(path: str | Path) -> dict[str, npt.NDArray[Any]]:
-    """Read every channel of an EXR, layers and parts included, each (H, W) as it is stored.
+    """Read all channels of an EXR file, of all layers and parts.
 
-    A channel is named as in the file, `LAYER.CHANNEL`; in a file of several parts the part's name
-    goes before it, unless the channel begins with it. What is given is the data window.
+    Returns:
+        name -> (H, W) of the data window, in the stored dtype. Names are as in the file,
+        `LAYER.CHANNEL`; in a multi-part file prefixed by the part's name, unless the channel
+        name starts with it.
 
     Raises:
         CleanplateError: if the file is missing, damaged, too large or deep.
@@ -93,7 +97,7 @@ def read_channels(path: str | Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _read(path: str | Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, tuple[Box, Box]]]:
-    """Read every channel, and the data and display window of each."""
+    """Read all channels, and the data and display window of each."""
     import OpenEXR
 
     with opened(path) as stream:
@@ -103,7 +107,7 @@ def _read(path: str | Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, tupl
     found: dict[str, npt.NDArray[Any]] = {}
     windows: dict[str, tuple[Box, Box]] = {}
     try:
-        # The header first: it says how much memory the pixels would take.
+        # The header is read first, to check the size before memory is allocated.
         with _unprinted(), OpenEXR.File(str(path), header_only=True) as file:
             for part in file.parts:
                 _check(part.header, path)
@@ -123,7 +127,11 @@ def _read(path: str | Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, tupl
 
 
 def write(path: str | Path, depth: Plane) -> None:
-    """Write (H, W) float32 as a single-channel EXR, channel Z, whole or not at all.
+    """Write depth as a single-channel EXR file (channel Z, float32, ZIP), atomically.
+
+    Args:
+        path: file to create or replace.
+        depth: (H, W) float32, metres.
 
     Raises:
         CleanplateError: if the file cannot be written.
@@ -135,7 +143,7 @@ def write(path: str | Path, depth: Plane) -> None:
     with replacing(path) as temporary:
         try:
             file.write(str(temporary))
-        except RuntimeError as error:  # the library does not pass the system's error on
+        except RuntimeError as error:  # the library hides the system's error code
             raise CleanplateError(
                 f"cannot be written ({error})", file=path, cure="Is the disk full?"
             ) from error
@@ -143,7 +151,7 @@ def write(path: str | Path, depth: Plane) -> None:
 
 @contextmanager
 def _unprinted() -> Iterator[None]:
-    """Keep what the library prints of a damaged file out of stdout, which carries results only."""
+    """Suppress the library's messages on damaged files; stdout is for results only."""
     with _PRINTING:
         kept = sys.stdout
         sys.stdout = _Others(kept)
@@ -154,25 +162,25 @@ def _unprinted() -> Iterator[None]:
 
 
 class _Others(io.TextIOBase):
-    """Passes on what other threads write, drops what this one does."""
+    """Text stream that drops the output of the thread that created it, and forwards all other."""
 
     def __init__(self, stream: TextIO | None):
         self.stream, self.thread = stream, threading.get_ident()
 
     def write(self, text: str) -> int:
-        """Write, or do as if."""
+        """Write text, or drop it; returns its length."""
         if self.stream is None or threading.get_ident() == self.thread:
             return len(text)
         return self.stream.write(text)
 
     def flush(self) -> None:
-        """Flush what is behind it."""
+        """Flush the underlying stream."""
         if self.stream is not None:
             self.stream.flush()
 
 
 def usable() -> bool:
-    """Whether the OpenEXR library loads here."""
+    """Return whether the OpenEXR library can be imported."""
     try:
         import OpenEXR  # noqa: F401
     except ImportError:
@@ -181,7 +189,7 @@ def usable() -> bool:
 
 
 def _windows(header: dict[str, Any]) -> tuple[Box, Box]:
-    """Give data and display window."""
+    """Return the data window and the display window."""
     data, display = (
         tuple(int(edge) for corner in header[name] for edge in corner)
         for name in ("dataWindow", "displayWindow")
@@ -213,7 +221,7 @@ def _flat(pixels: npt.NDArray[Any] | None, data: Box, path: str | Path) -> npt.N
 
 
 def _in_display(pixels: npt.NDArray[Any], data: Box, display: Box) -> npt.NDArray[Any]:
-    """Lay the data window into the display window; nan (of integers 0) where it has no data."""
+    """Copy the data window into the display window; NaN (0 in integers) where there is no data."""
     if data == display:
         return pixels
     empty = np.nan if pixels.dtype.kind == "f" else 0
@@ -233,9 +241,9 @@ def _damaged(path: str | Path) -> CleanplateError:
 
 def _depth_channel(channels: dict[str, npt.NDArray[Any]], path: str | Path) -> str:
     names = {name: name.lower().split(".") for name in channels}
-    # Some programs call the one channel of a layer V or Y, whatever the layer holds.
+    # Some programs name the only channel of a layer V or Y, whatever its content.
     layered = [name for name, words in names.items() if "depth" in words[:-1]]
-    # The Z of a vector (normals, positions) is no depth: it has an X beside it.
+    # The Z of a vector (normals, positions) is not depth; it is recognised by an X channel.
     vectors = [words[:-1] for words in names.values() if words[-1] == "x"]
     called = [
         name for name, words in names.items() if words[-1] in _CALLED and words[:-1] not in vectors

@@ -1,5 +1,5 @@
-"""Files on disk, whatever is in them: whole writes, ownership, folders, JSON, locks.
+"""File system operations: atomic writes, ownership, directory listing, JSON, locks, array files.
 
-Takes paths and bytes; knows nothing of pictures but the text inside a PNG or JPEG by which
-`ownership` recognises files that this package wrote.
+Functions take paths and bytes. Pictures are not decoded here; `picture_text` only adds and reads
+the text chunk in a PNG or JPEG by which `ownership` recognises files written by this package.
 """

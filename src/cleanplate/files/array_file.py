@@ -1,7 +1,7 @@
-"""Arrays of many items in one file, which all processes map into memory and share.
+"""Memory-mapped array file: the arrays of many items in one file, shared between processes.
 
-The arrays lie one after the other, each at a multiple of 64 bytes; behind them a JSON index of
-all items, its length, and a mark: a file that ends otherwise was not written to its end.
+File layout: the arrays one after another, each aligned to 64 bytes; a JSON index of all items; the
+index length (uint64, little-endian); a 16-byte marker. A file without the marker is incomplete.
 """
 
 from __future__ import annotations
@@ -27,9 +27,13 @@ _STEP = 64
 
 
 class Item(NamedTuple):
-    """One item: arrays, with what is told of them.
+    """Item of an array file: its arrays and their metadata.
 
-    `stamp` says what the item was made from; `facts` is plain JSON.
+    Attributes:
+        name: key of the item, unique in the file.
+        stamp: JSON value that identifies the inputs, for cache invalidation.
+        facts: metadata, a JSON object.
+        arrays: NumPy arrays of any shape and numeric dtype.
     """
 
     name: str
@@ -39,10 +43,14 @@ class Item(NamedTuple):
 
 
 class ArrayFile:
-    """The items of a file; their arrays are views of the mapped file and cannot be written to.
+    """Open array file; its arrays are read-only views of the memory-mapped file.
 
-    The pages that are looked at are read from the disk once, and shared by all processes that
-    map the file. It may be replaced or deleted meanwhile: what is mapped stays.
+    Memory pages are read from the disk on first access and shared by all processes that map the
+    file. The mapping stays valid if the file is replaced or deleted.
+
+    Attributes:
+        made_by: identifier that was given to `write_arrays`.
+        size: length of the file in bytes.
     """
 
     def __init__(self, memory: mmap.mmap, index: dict[str, Any]):
@@ -52,7 +60,7 @@ class ArrayFile:
 
     @classmethod
     def open(cls, path: Path) -> ArrayFile | None:
-        """Map a file; None if it is not there, not whole, or something else."""
+        """Map a file; None if it does not exist, is incomplete, or has another format."""
         try:
             with open(path, "rb") as file:
                 memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -71,11 +79,19 @@ class ArrayFile:
         return len(self._items)
 
     def stamp(self, name: str) -> Any:
-        """Tell what an item was made from."""
+        """Return the stamp of an item.
+
+        Raises:
+            KeyError: if there is no item of that name.
+        """
         return self._items[name][0]
 
     def item(self, name: str) -> Item:
-        """Give an item."""
+        """Return an item; its arrays are read-only views of the file.
+
+        Raises:
+            KeyError: if there is no item of that name.
+        """
         stamp, facts, layout = self._items[name]
         return Item(name, stamp, facts, [self._array(*one) for one in layout])
 
@@ -88,10 +104,15 @@ class ArrayFile:
 
 
 def write_arrays(path: Path, made_by: str, items: Iterable[Item]) -> None:
-    """Write a file of items, whole or not at all.
+    """Write an array file atomically.
+
+    Args:
+        path: of the file; an existing one is replaced.
+        made_by: identifier of the producer, stored in the index.
+        items: consumed one at a time; if a name repeats, the last item counts.
 
     Raises:
-        CleanplateError: if it cannot be written.
+        CleanplateError: if the file cannot be written.
     """
     index: dict[str, Any] = {}
     with replacing(path) as temporary, telling_write_faults(path), open(temporary, "wb") as out:

@@ -1,4 +1,4 @@
-"""Files: opened for reading, and written whole or not at all."""
+"""Atomic file writes by temporary file and rename, and `OSError` turned into user errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def opened(path: str | Path) -> BinaryIO:
     """Open a file for reading bytes.
 
     Raises:
-        CleanplateError: if there is no such file or it may not be read.
+        CleanplateError: if the file does not exist or cannot be read.
     """
     try:
         return open(path, "rb")
@@ -55,17 +55,21 @@ def opened(path: str | Path) -> BinaryIO:
 def replacing(
     path: str | Path, *, publish: Callable[[Path, Path], None] = os.replace
 ) -> Iterator[Path]:
-    """Give a temporary path; when the block ends well, it takes the place of `path`.
+    """Yield a temporary path; on success of the block, rename it to `path` atomically.
 
-    The temporary file lies in the same folder (a hidden name with the same suffix), so
-    the last step is one atomic rename: a reader sees the old file or the whole new one.
-    It is synced to the disk before, and removed on any exception, Ctrl-C included.
-    A link is followed: what it points at is replaced. `publish(temporary, target)` is that
-    last step; `cleanplate.files.ownership` has one that replaces only the package's own files.
+    The temporary file is in the same folder (a hidden name with the same suffix), so the rename
+    is atomic: a reader sees the old file or the complete new one. It is synced to the disk before
+    the rename, and removed on any exception, including Ctrl-C. A symbolic link is followed: its
+    target is replaced.
+
+    Args:
+        path: file to create or replace.
+        publish: last step, called as `publish(temporary, target)`; `ownership.replacing_own`
+            passes one that replaces only files written by this package.
 
     Raises:
-        CleanplateError: if the file cannot be written (disk full, no permission, no such
-            folder, a folder or device in its place), naming `path`.
+        CleanplateError: if the file cannot be written (disk full, no permission, no such folder,
+            `path` is a folder or device); the error names `path`.
     """
     target = Path(os.path.realpath(path))
     with telling_write_faults(path):
@@ -92,14 +96,14 @@ def replacing(
         _sync_folder(target.parent)
     except OSError as error:
         if error.errno is None or error.filename not in (None, str(temporary), temporary):
-            raise  # not about this file
+            raise  # concerns another file
         raise _write_fault(path, error) from error
 
 
 def _temporary(target: Path) -> Path:
-    """Give a hidden name beside `target`, short: its own may be as long as a name can be."""
+    """Return a hidden name beside `target`, shortened, as `target` may have the maximum length."""
     stem, ending = target.stem, target.suffix
-    if len(os.fsencode(ending)) > 20:  # not what tells a file's kind
+    if len(os.fsencode(ending)) > 20:  # not a file type
         stem, ending = target.name, ""
     start = os.fsencode(stem)[:40].decode("utf-8", "ignore")
     return target.with_name(f".{start}-{secrets.token_hex(4)}{ending}")
@@ -107,10 +111,13 @@ def _temporary(target: Path) -> Path:
 
 @contextmanager
 def telling_write_faults(path: str | Path) -> Iterator[None]:
-    """Say what the system reports while `path` is written as a person's error.
+    """Turn an `OSError` while `path` is written into a user error.
+
+    Args:
+        path: file that the error names.
 
     Raises:
-        CleanplateError: if the block raises an OSError.
+        CleanplateError: if the block raises an `OSError`.
     """
     try:
         yield
@@ -126,7 +133,7 @@ def _write_fault(path: str | Path, error: OSError) -> CleanplateError:
 
 
 def _sync(path: Path) -> None:
-    # Opened for writing: some systems refuse to sync a read-only handle.
+    # Opened for writing, because some systems cannot sync a read-only handle.
     handle = os.open(path, os.O_RDWR)
     try:
         os.fsync(handle)
@@ -135,7 +142,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the rename itself durable, where the system can."""
+    """Sync the directory, so that the rename is durable; ignored where unsupported."""
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

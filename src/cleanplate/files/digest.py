@@ -1,4 +1,4 @@
-"""The digest of files, by which what was made of them is known again."""
+"""SHA-256 digest of a list of files, used as a key for results computed from them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from cleanplate.errors import CleanplateError
 
 
 def digest(files: Iterable[Path]) -> str:
-    """SHA-256 over the bytes of files, one after the other.
+    """Compute the SHA-256 of the files' SHA-256 digests, in order, as hexadecimal.
 
     Raises:
-        CleanplateError: if one cannot be read.
+        CleanplateError: if a file cannot be read.
     """
     total = hashlib.sha256()
     for file in files:

@@ -1,4 +1,4 @@
-"""Which files in a folder are pictures, and how they are found by name, folder or pattern."""
+"""Picture file listing: search by file name, folder or glob pattern, in natural sort order."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ PICTURE_SUFFIXES = frozenset(
     | {".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".vda"}
     | {".vst", ".webp"}
 )
-"""Lower-case endings by which a file in a folder counts as a picture."""
+"""Suffixes of picture files, lower case."""
 
 SIDECAR_SUFFIXES = frozenset({".exr", ".json", ".npy"})
-"""Endings of what this package keeps beside pictures: no pictures, and not worth a word."""
+"""Suffixes of sidecar files that this package reads or writes; skipped without a remark."""
 
-_SYSTEM_FILES = frozenset({"desktop.ini", "thumbs.db"})  # of Windows, hidden there by a flag
+_SYSTEM_FILES = frozenset({"desktop.ini", "thumbs.db"})  # hidden on Windows by an attribute
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a file of this name (without folders) is never looked at in a folder.
+    """Return whether a file of this name (without folder) is hidden and skipped in a folder.
 
-    True of names that begin with a dot, macOS's `._x.jpg` among them, and of the files that
-    Windows leaves in folders of pictures.
+    True for names that start with a dot (also macOS's `._x.jpg`) and for Windows' `desktop.ini` and
+    `thumbs.db`.
     """
     return name.startswith(".") or name.casefold() in _SYSTEM_FILES
 
 
 class Found(list[Item]):
-    """What was found, as a list.
+    """List of found items, with the files that were skipped.
 
     Attributes:
-        passed_over: files beside it that are no pictures by their endings.
-        repeated: other names of files that are in the list already.
+        passed_over: files skipped because of their suffix.
+        repeated: paths of files that are already in the list under another name.
     """
 
     def __init__(self, items: Iterable[Item] = ()):
@@ -51,7 +51,7 @@ class Found(list[Item]):
         self.repeated: list[Path] = []
 
     def remarks(self) -> list[str]:
-        """Say in a sentence each what was passed over and what was named again."""
+        """Return messages for the user: one on skipped files, one on repeated names, if any."""
         said = []
         if self.passed_over:
             said.append(f"Passed over {_counted(self.passed_over)}.")
@@ -63,20 +63,23 @@ class Found(list[Item]):
 
 
 def find_pictures(paths: str | Path | Iterable[str | Path]) -> Found[Path]:
-    """Find picture files from names, folders and patterns.
+    """Find picture files by file names, folders and glob patterns.
 
-    A file that is named is taken as it is, whatever its suffix. A folder gives the
-    pictures directly in it, a pattern (`*`, `?`, `[...]`, `**`) the pictures that match;
-    both by suffix, without hidden files, in natural order (`2.png` before `10.png`).
-    The order of the arguments is kept and no file comes twice, also not through another
-    spelling of its path or a link. In a pattern, what exists as a folder means itself, even if
-    there are brackets in its name.
+    The order of the arguments is kept. No file is listed twice, also not through a link or another
+    spelling of its path.
+
+    Args:
+        paths: one or several of: a file, taken whatever its suffix; a folder, for the pictures
+            directly in it; a pattern (`*`, `?`, `[...]`, `**`), for the pictures that match.
+            Folders and patterns select by suffix, without hidden files, in natural order
+            (`2.png` before `10.png`). In a pattern, leading parts that exist as folders are taken
+            literally, even with brackets in their names.
 
     Returns:
-        the files, and what was passed over.
+        the picture files, with the files that were skipped.
 
     Raises:
-        CleanplateError: if an argument does not exist or brings no picture.
+        CleanplateError: if an argument does not exist or gives no picture.
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not given:
@@ -95,17 +98,20 @@ def find_pictures(paths: str | Path | Iterable[str | Path]) -> Found[Path]:
 
 
 def natural_key(path: str | Path) -> tuple[object, ...]:
-    """Sort key that reads digits as numbers and ignores case; unequal names stay unequal."""
+    """Return a sort key for natural order: digits compare as numbers, case is ignored.
+
+    Unequal names have unequal keys.
+    """
     name = str(path)
     parts = re.split(r"([0-9]+)", name.casefold())
     return (tuple((int(p), "") if i % 2 else (-1, p) for i, p in enumerate(parts)), name)
 
 
 def _pictures_of(given: str | Path) -> tuple[list[Path], list[Path]]:
-    """Give the pictures that an argument names, and the files that it passes over."""
+    """Return the pictures that an argument selects, and the files that it skips."""
     path = Path(given)
     try:
-        # Before patterns: a file may have brackets in its name.
+        # Checked before patterns, because a file name may contain brackets.
         if path.is_dir():
             pictures, others = _sorted_out(path.iterdir())
             return _some(pictures, others, given, "has no picture in it"), others
@@ -122,7 +128,7 @@ def _pictures_of(given: str | Path) -> tuple[list[Path], list[Path]]:
 
 
 def _matches(pattern: str) -> list[Path]:
-    """Give what matches, leading folders that exist under just these names taken as they are."""
+    """Return the matches of a pattern; leading parts that exist as folders are taken literally."""
     parts = Path(pattern).parts
     start = 0
     while start < len(parts) - 1 and os.path.isdir(os.path.join(*parts[: start + 1])):
@@ -130,13 +136,13 @@ def _matches(pattern: str) -> list[Path]:
     rest = os.path.join(*parts[start:])
     folder = glob.escape(os.path.join(*parts[:start])) if start else ""
     found = glob.glob(os.path.join(folder, rest), recursive=True)
-    if not found:  # brackets further on may belong to names as well
+    if not found:  # later brackets may be literal as well
         found = glob.glob(os.path.join(folder, rest.replace("[", "[[]")), recursive=True)
     return [Path(one) for one in found]
 
 
 def _sorted_out(candidates: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Divide files that are not hidden into pictures, in natural order, and others."""
+    """Split files that are not hidden into pictures and others, both in natural order."""
     pictures: list[Path] = []
     others: list[Path] = []
     for path in candidates:

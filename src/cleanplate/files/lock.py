@@ -1,8 +1,8 @@
-"""Who may write into a set: one build and its workers, never two builds at a time.
+"""File lock of a data set folder: one build and its worker processes at a time.
 
-The build takes the set for itself alone for a moment, then shares it with its workers, each of
-which holds it for as long as it lives. So a build that was killed leaves the set free only when
-the last of its workers has gone too.
+The build acquires the lock exclusively, then downgrades it to shared. Each worker holds a shared
+lock until it exits. So after a build is killed, the lock is free only when its last worker has
+exited. On Windows there is no lock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cleanplate.files.atomic import telling_write_faults
 
 _LOCK = ".lock"
 _PATIENCE = 10.0
-"""Seconds that a killed build's workers have to notice."""
+"""Default timeout in seconds: time for the workers of a killed build to exit."""
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
 _log = logging.getLogger(__name__)
@@ -28,11 +28,15 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def held_alone(out: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """Be the one build in `out`; after the first moment its workers may share.
+    """Hold the lock of a folder as its only build; workers may share it.
+
+    Args:
+        out: folder of the data set; must exist.
+        patience: timeout in seconds.
 
     Raises:
-        CleanplateError: if another build, or a worker of one, holds it for longer than
-            `patience` seconds.
+        CleanplateError: if another build or its worker holds the lock for longer than
+            `patience`, or the lock file cannot be written.
     """
     with telling_write_faults(out / _LOCK):
         file = open(out / _LOCK, "a+b")  # noqa: SIM115 - closed below
@@ -51,10 +55,14 @@ def held_alone(out: Path, patience: float = _PATIENCE) -> Iterator[None]:
 
 @contextmanager
 def shared(out: Path) -> Iterator[None]:
-    """Hold the set as a worker of the build that has it.
+    """Hold the lock of a folder as a worker, shared with its build.
+
+    Args:
+        out: folder of the data set; must exist.
 
     Raises:
-        CleanplateError: if another build is just taking it.
+        CleanplateError: if another build is acquiring the lock, or the lock file cannot be
+            written.
     """
     with telling_write_faults(out / _LOCK):
         file = open(out / _LOCK, "a+b")  # noqa: SIM115 - closed below
@@ -79,6 +87,6 @@ else:
         except OSError as error:
             if error.errno in _BUSY:
                 return False
-            # Some network file systems know no locks.
+            # Some network file systems do not support locks.
             _log.warning("this folder cannot be locked (%s): run one build at a time", error)
         return True

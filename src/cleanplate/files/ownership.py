@@ -1,13 +1,12 @@
-"""Which files may be replaced: only those that this package wrote and that nobody changed since.
+"""Overwrite protection: only files that this package wrote, unchanged since, are replaced.
 
-A file is known as the package's own by one of
+A file belongs to the package if one of these holds:
 
-- a **record**: a JSON file that names this tool, lists files of its folder with size and SHA-256
-  under "owns", and carries a checksum of itself, its seal;
-- a **seal** in the file: JSON, PNG and JPEG.
+- a **record**, a JSON file in the same folder, lists it under "owns" with its size and SHA-256.
+  A record names this tool and has a checksum of itself, its seal;
+- the file itself has a valid **seal** (JSON, PNG and JPEG).
 
-`docs/predict.md` says what that means to people. Functions whose names begin with `write_` do not
-ask: they are for callers who have settled it.
+`docs/predict.md` describes the rule for users.
 """
 
 from __future__ import annotations
@@ -36,18 +35,27 @@ CURE = (
 )
 
 Owns = Mapping[str, Mapping[str, Any] | None]
-"""Name -> `fingerprint` of the file; None while it is being written."""
+"""File name -> `fingerprint` of the file; None while it is being written."""
 
 
 def fingerprint(path: str | Path) -> dict[str, Any]:
-    """Size and SHA-256 of a file: {"bytes": ..., "sha256": ...}."""
+    """Compute size and SHA-256 of a file: {"bytes": int, "sha256": hexadecimal}.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
     with open(path, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return {"bytes": stream.tell(), "sha256": digest}
 
 
 def sealed(document: Mapping[str, Any], owns: Owns | None = None) -> dict[str, Any]:
-    """Make a record of a JSON document: add "tool", "owns" (if given) and its checksum, "seal"."""
+    """Return a JSON document as a record: with "tool", "owns" (if given) and "seal".
+
+    Args:
+        document: JSON object.
+        owns: fingerprints of the files in the same folder that the record lists.
+    """
     content = {"tool": {"name": TOOL, "version": __version__}, **document}
     if owns is not None:
         content["owns"] = dict(owns)
@@ -56,19 +64,19 @@ def sealed(document: Mapping[str, Any], owns: Owns | None = None) -> dict[str, A
 
 
 def read_record(path: str | Path, *, changed: bool = False) -> dict[str, Any] | None:
-    """Read a JSON file that `sealed` made.
+    """Read a record, a JSON file made by `sealed`.
 
     Args:
         path: the file.
-        changed: also give one that somebody changed.
+        changed: accept a record that was changed since (its seal is not checked).
 
     Returns:
-        the document; None if there is none, or it is another tool's, or changed.
+        the document; None if the file cannot be read, is of another tool, or was changed.
     """
     try:
         with open(path, "rb") as stream:
             if not stream.read(64).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-                return None  # not worth reading on
+                return None  # not a JSON object
         document = read_json(Path(path))
     except (OSError, ValueError):
         return None
@@ -85,13 +93,13 @@ def read_record(path: str | Path, *, changed: bool = False) -> dict[str, Any] | 
 
 
 def owned_by(record: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give what a record owns: name -> fingerprint or None; empty without a record."""
+    """Return the files that a record lists: name -> fingerprint or None; {} without a record."""
     owns = (record or {}).get("owns")
     return dict(owns) if isinstance(owns, dict) else {}
 
 
 def own_names(folder: str | Path) -> set[str]:
-    """Names of all files in a folder that records in it list, changed or not."""
+    """Return the names of all files listed by the records in a folder, changed or not."""
     names: set[str] = set()
     for path in Path(folder).glob("*.json"):
         names.update(owned_by(read_record(path, changed=True)))
@@ -99,14 +107,14 @@ def own_names(folder: str | Path) -> set[str]:
 
 
 def is_own(path: str | Path, owns: Owns | None = None) -> bool:
-    """Whether a file was written by this package and not changed since.
+    """Return whether a file was written by this package and is unchanged since.
 
     Args:
         path: the file.
-        owns: what a record beside it owns.
+        owns: files listed by a record in the same folder.
 
     Raises:
-        CleanplateError: if it cannot be looked at.
+        CleanplateError: if the file cannot be read.
     """
     path = Path(path)
     with telling_write_faults(path):
@@ -114,7 +122,7 @@ def is_own(path: str | Path, owns: Owns | None = None) -> bool:
             return False
         if owns is not None and path.name in owns:
             known = owns[path.name]
-            # None: written by a run that was stopped before it could say what it wrote.
+            # None: the run that wrote it was interrupted before it recorded the fingerprint.
             if known is None:
                 return True
             if known.get("bytes") == path.stat().st_size and dict(known) == fingerprint(path):
@@ -127,11 +135,16 @@ def is_own(path: str | Path, owns: Owns | None = None) -> bool:
 def check_replaceable(
     paths: Iterable[str | Path], owns: Owns | None = None, *, overwrite: bool = False
 ) -> None:
-    """Refuse, before any work, to write where a file is that is not the package's own.
+    """Check, before any work, that no path is an existing file not written by this package.
+
+    Args:
+        paths: files to be written.
+        owns: files listed by a record in the same folder.
+        overwrite: allow any existing file.
 
     Raises:
-        CleanplateError: naming the file; or it could not be written (no such folder, name too
-            long).
+        CleanplateError: if an existing file is not the package's own or was changed, or a path
+            is not possible (name too long).
     """
     for path in map(Path, paths):
         if _standing(path) is not None and not overwrite and not is_own(path, owns):
@@ -141,16 +154,16 @@ def check_replaceable(
 def check_target(
     path: str | Path, suffixes: Iterable[str] | None = None, *, overwrite: bool = False
 ) -> None:
-    """Refuse, before any work, a file that could not be written after it.
+    """Check, before any work, that an output file can be written.
 
     Args:
-        path: of a single file whose folder must be there.
-        suffixes: endings that it may have, lower case; None = any.
-        overwrite: whether it may replace what is not ours.
+        path: the file; its folder must exist.
+        suffixes: allowed suffixes, lower case; None = any.
+        overwrite: allow to replace a file not written by this package.
 
     Raises:
-        CleanplateError: its folder is not there or may not be written in, the name is a folder's
-            or of no such ending, or what is there is not ours.
+        CleanplateError: if the suffix is not allowed, the path is a folder, its folder does not
+            exist or is not writable, or an existing file is not the package's own.
     """
     path = Path(path)
     allowed = None if suffixes is None else tuple(suffixes)
@@ -170,10 +183,10 @@ def check_target(
 
 
 def check_folder(folder: str | Path) -> None:
-    """Refuse, before any work, a folder that could not be made or written in.
+    """Check, before any work, that an output folder exists or can be created, and is writable.
 
     Raises:
-        CleanplateError: it is a file, lies in one, or may not be written in.
+        CleanplateError: if the path or a parent is a file, or the permissions do not suffice.
     """
     folder = Path(folder)
     with telling_write_faults(folder):
@@ -196,12 +209,18 @@ def _check_access(folder: Path) -> None:
 def replacing_own(
     path: str | Path, owns: Owns | None = None, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Give a temporary path as `files.replacing` does, but replace nothing that is not our own.
+    """Yield a temporary path as `atomic.replacing`, but replace only the package's own files.
 
-    What comes to stand at `path` while the block runs is not replaced either.
+    A file that is created or changed at `path` while the block runs is not replaced either.
+
+    Args:
+        path: file to create or replace.
+        owns: files listed by a record in the same folder.
+        overwrite: replace any file.
 
     Raises:
-        CleanplateError: the file is not ours (see `is_own`) or cannot be written.
+        CleanplateError: if the existing file is not the package's own (see `is_own`), or the
+            file cannot be written.
     """
     target = Path(path)
     standing = _standing(target)
@@ -215,7 +234,7 @@ def replacing_own(
     except CleanplateError as error:
         if temporary is None or error.file != temporary:
             raise
-        # A writer inside the block saw the temporary name only.
+        # The block knows only the temporary path, so its error names that.
         raise CleanplateError(error.what, file=path, cure=error.cure) from error
 
 
@@ -227,7 +246,18 @@ def write_sealed(
     overwrite: bool = False,
     indent: int = 2,
 ) -> None:
-    """Write a JSON document with its seal; see `sealed` and `replacing_own`."""
+    """Write a JSON document as a record; see `sealed` and `replacing_own`.
+
+    Args:
+        path: file to create or replace.
+        document: JSON object.
+        owns: fingerprints of the files in the same folder that the record lists.
+        overwrite: replace any file.
+        indent: spaces per level.
+
+    Raises:
+        CleanplateError: as `replacing_own`.
+    """
     content = sealed(document, owns)
     text = json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
     with replacing_own(path, overwrite=overwrite) as temporary:
@@ -235,14 +265,14 @@ def write_sealed(
 
 
 def _checksum(document: Mapping[str, Any]) -> str:
-    # Through JSON once, so that what is written and what is read back are the same.
+    # Converted to JSON and back, so that the checksum equals that of the document read later.
     plain = json.loads(json.dumps(document))
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _standing(path: Path) -> os.stat_result | None:
-    """Look at what stands at `path` (a link: what it points at); None if nothing does."""
+    """Return the status of `path`, links followed; None if it does not exist."""
     with telling_write_faults(path):
         try:
             return os.stat(path)
@@ -251,16 +281,16 @@ def _standing(path: Path) -> os.stat_result | None:
 
 
 def _publish(path: Path, standing: os.stat_result | None, temporary: Path, target: Path) -> None:
-    """Rename `temporary` to `target` if there still stands what was checked."""
+    """Rename `temporary` to `target` if `target` is unchanged since it was checked."""
     if standing is None:
         try:
-            os.link(temporary, target)  # refused by the system if there is something by now
+            os.link(temporary, target)  # fails if the target exists by now
         except FileExistsError:
             raise _foreign(path) from None
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            # No hard links here (FAT, some network disks): the next best is to look once more.
+            # No hard links (FAT, some network disks): check for existence again, not atomically.
             if os.path.lexists(target):
                 raise _foreign(path) from None
             os.replace(temporary, target)

@@ -1,5 +1,5 @@
-"""File formats: bytes of a picture file to arrays and back.
+"""Picture file formats: reading files into arrays and writing arrays to files.
 
-Takes files, gives (H, W, 3) RGB arrays, sRGB-coded, upright. To add a format, begin with
-`signatures` (what the bytes are) and `decoding` (how they become an array).
+Files are decoded to (H, W, 3) RGB arrays, uint8 or uint16, sRGB-coded, upright. To add a format,
+start with `signatures` (format detection) and `decoding` (bytes to array).
 """

@@ -1,4 +1,4 @@
-"""Picture files to upright arrays: the decoders, and their faults in a person's words."""
+"""Picture decoding: files to upright arrays, with decoder exceptions turned into user errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ from cleanplate.files.atomic import opened
 from cleanplate.formats import icc_profiles, signatures, sixteen_bits
 
 Source: TypeAlias = str | Path | IO[bytes]
+"""Path of a picture file, or an open binary file."""
 
 MAX_PIXELS = 2 * 8192 * 8192
-"""A picture with more pixels than this is refused before it is decoded, if nothing else is said."""
+"""Default pixel limit: a larger picture is refused before it is decoded."""
 
 MAX_PIXELS_VARIABLE = "CLEANPLATE_MAX_PIXELS"
-"""Environment variable with another limit. Worker processes inherit it."""
+"""Environment variable that overrides the limit. Worker processes inherit it."""
 
-# What Pillow's and OpenCV's decoders raise on damaged files has no narrower common type.
+# Exceptions of Pillow's and OpenCV's decoders on damaged files; no narrower type covers them.
 _DECODER_FAULTS = (
     OSError,
     SyntaxError,
@@ -49,10 +50,10 @@ _DECODER_FAULTS = (
 
 
 def pixel_limit(max_pixels: int | None = None) -> int:
-    """Give the limit that holds: the given one, else the environment's, else `MAX_PIXELS`.
+    """Return the pixel limit: the argument, else the environment variable, else `MAX_PIXELS`.
 
     Raises:
-        CleanplateError: if the environment's is no positive number.
+        CleanplateError: if the environment variable is not a positive integer.
     """
     if max_pixels is not None:
         return max_pixels
@@ -76,6 +77,9 @@ def decode(
         source: a path, or an open binary file.
         max_pixels: refuse larger pictures before they are decoded; None = `pixel_limit`.
         managed: whether to convert an embedded colour profile to sRGB.
+
+    Raises:
+        CleanplateError: as `pictures.read_image`.
     """
     name = name_of(source)
     with _loaded(source, max_pixels) as loaded:
@@ -102,13 +106,13 @@ def decode(
 
 
 def decode_samples(source: Source, max_pixels: int | None = None) -> npt.NDArray[Any]:
-    """Decode the stored numbers of a picture: (H, W) or (H, W, C), upright, otherwise untouched.
+    """Decode the stored samples of a picture: (H, W) or (H, W, C), upright, not converted.
 
-    For pictures that hold something else than light, such as depth: no profile, no curve,
-    any sample type that Pillow holds in full (floats and 32-bit integers too).
+    For data other than colour, such as depth: no colour profile, no transfer function, and any
+    sample type that Pillow represents in full (also floats and 32-bit integers).
 
     Raises:
-        CleanplateError: as `pictures.read_image`.
+        CleanplateError: as `pictures.read_image`, and if the picture has 16-bit colour.
     """
     name = name_of(source)
     with _loaded(source, max_pixels) as loaded:
@@ -124,18 +128,18 @@ def decode_samples(source: Source, max_pixels: int | None = None) -> npt.NDArray
 class _Loaded(NamedTuple):
     image: Image.Image
     stream: IO[bytes]
-    orientation: int  # EXIF's, still to be undone
-    raw: str  # how samples lie in the file, in Pillow's words: 'RGB;16B', 'L', ...
+    orientation: int  # EXIF orientation, not yet applied
+    raw: str  # Pillow's raw mode, the sample layout in the file: 'RGB;16B', 'L', ...
 
     @property
     def deep(self) -> bool:
-        """Whether the file holds 16-bit colour, of which `image` has only the upper 8 bits."""
+        """Whether the file has 16-bit colour; `image` then has only the upper 8 bits."""
         return ";16" in self.raw and self.image.mode in ("RGB", "RGBA", "LA")
 
 
 @contextmanager
 def _loaded(source: Source, max_pixels: int | None) -> Iterator[_Loaded]:
-    """Decode the first frame with Pillow, with every fault said."""
+    """Decode the first frame with Pillow, with decoder exceptions turned into user errors."""
     name = name_of(source)
     limit = pixel_limit(max_pixels)
     with _opened(source) as stream, _pillow_quiet(limit):
@@ -150,9 +154,9 @@ def _loaded(source: Source, max_pixels: int | None) -> Iterator[_Loaded]:
                     f"--max-pixels {width * height} (in Python max_pixels=..., "
                     f"in the environment {MAX_PIXELS_VARIABLE}).",
                 )
-            raw = _raw_mode(image)  # asked before loading, which forgets it
+            raw = _raw_mode(image)  # read before loading, which discards it
             sixteen_bits.refuse_planar(image, raw, name)
-            # Pillow itself turns TIFF upright when it loads it.
+            # Pillow applies the orientation of a TIFF when it loads it.
             orientation = 1 if image.format == "TIFF" else _orientation(image)
             image.load()
         with image:
@@ -165,7 +169,7 @@ def _bytes_of(stream: IO[bytes]) -> npt.NDArray[np.uint8]:
 
 
 def name_of(source: Source) -> str:
-    """Name a source for messages."""
+    """Return the name of a source for error messages."""
     if isinstance(source, (str, Path)):
         return str(source)
     return str(getattr(source, "name", "the given stream"))
@@ -173,7 +177,7 @@ def name_of(source: Source) -> str:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[IO[bytes]]:
-    """Give a seekable stream of the whole file, from its first byte."""
+    """Yield a seekable stream of the whole file."""
     if not isinstance(source, (str, Path)):
         yield source if source.seekable() else io.BytesIO(source.read())
         return
@@ -183,7 +187,7 @@ def _opened(source: Source) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Say a decoder's fault as a person's."""
+    """Turn decoder exceptions into `CleanplateError`."""
     try:
         yield
     except Image.DecompressionBombError as error:
@@ -216,7 +220,7 @@ def _image(stream: IO[bytes], name: str) -> Image.Image:
 
 
 class _Pillow:
-    """What is changed of Pillow's global state while pictures are read, and by how many."""
+    """Changes to Pillow's global state while pictures are read, with counts of the readers."""
 
     lock = threading.Lock()
     quiet = 0
@@ -227,11 +231,11 @@ class _Pillow:
 
 @contextmanager
 def _pillow_quiet(limit: int) -> Iterator[None]:
-    """Keep Pillow's warnings in and its own limit above ours, also while several threads read.
+    """Suppress Pillow's warnings and raise its pixel limit, safely in several threads.
 
-    `catch_warnings` alone would restore wrongly when threads leave in another order than
-    they came; so the first in sets the filter and the last out takes it away. Pillow's limit is
-    lifted only where a higher one was asked for.
+    `catch_warnings` alone would restore the wrong filters when threads exit in another order than
+    they entered. So the first reader sets the filter and the last one removes it. Pillow's limit
+    is removed only while a reader has a limit above `MAX_PIXELS`.
     """
     with _Pillow.lock:
         if _Pillow.quiet == 0:
@@ -268,12 +272,12 @@ def _raw_mode(image: Image.Image) -> str:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF never spoils the picture; its parser raises anything
+    except Exception:  # damaged EXIF is ignored; its parser can raise any exception
         return 1
 
 
 def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
-    """Undo the EXIF orientation (tag 0x0112, values 1 to 8) of (H, W) or (H, W, C)."""
+    """Apply the EXIF orientation (tag 0x0112, values 1 to 8) to (H, W) or (H, W, C)."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -286,7 +290,7 @@ def _upright(array: npt.NDArray[Any], orientation: int) -> npt.NDArray[Any]:
 def _shallow(
     image: Image.Image, profile: bytes | None, name: str
 ) -> tuple[Coded, npt.NDArray[Any] | None]:
-    """RGB and alpha of a loaded picture that Pillow holds in full depth."""
+    """Return RGB and alpha of a loaded picture that Pillow represents in full bit depth."""
     if image.mode == "F":
         raise CleanplateError(
             "has floating-point samples, whose range is not known",
@@ -297,7 +301,7 @@ def _shallow(
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in ("1", "L", "LA", "La") else "RGBA")
         alpha = np.asarray(image.getchannel("A"))
-    # Alpha is dropped before the profile, which is about colour only.
+    # Alpha is removed before the profile is applied, which converts colour only.
     if image.mode in ("LA", "RGBA", "P", "PA"):
         image = image.convert("L" if image.mode == "LA" else "RGB")
     return np.asarray(icc_profiles.to_srgb(image, profile, name)), alpha

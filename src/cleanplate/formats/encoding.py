@@ -1,7 +1,8 @@
-"""Arrays to the bytes of picture files: the one encoder of PNG and JPEG.
+"""Picture encoding: arrays to the bytes of PNG, JPEG, TIFF, WebP and BMP files.
 
-OpenCV writes both: 16-bit colour, several times Pillow's speed, and JPEG of the same bytes. Pillow
-writes WebP and BMP. `depth_codec` turns depth into the numbers that are encoded here.
+OpenCV encodes PNG, JPEG and TIFF: it supports 16-bit colour, is several times faster than Pillow,
+and gives the same JPEG bytes. Pillow encodes WebP and BMP. `depth_codec` converts depth to the
+integers that are encoded here.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from PIL import Image
 from cleanplate.arrays import Coded
 
 Effort = Literal["fastest", "fast", "usual", "small", "smallest"]
-"""How much time a PNG may take to become small."""
+"""PNG compression effort, from fastest to smallest; see `encode_png`."""
 
 _FULL_COLOUR = 0x111111
-"""Of JPEG's sampling factors: no channel is halved (4:4:4)."""
+"""JPEG sampling factors of 4:4:4: no chroma subsampling."""
 _LEVEL = {"fast": 3, "small": 9}
-"""Level 3 is a tenth larger than level 6, in a third of its time."""
+"""zlib levels. Level 3 gives files a tenth larger than level 6, in a third of the time."""
 _STRATEGIES = (
     cv2.IMWRITE_PNG_STRATEGY_DEFAULT,
     cv2.IMWRITE_PNG_STRATEGY_FILTERED,
     cv2.IMWRITE_PNG_STRATEGY_RLE,
 )
-# The quickest deflation, and what serves it best. Runs are found in a fraction of the time that
-# matches take, and lose nothing: pictures are noise or even, and a row like the one above becomes
-# a run of zeros. Depth in millimetres repeats whole stretches, which no difference would.
+# Options of "fastest". Pictures: run-length matching with the Up filter takes a fraction of the
+# time of full matching at about the same size, because pictures are noise or uniform, and a row
+# equal to the row above becomes a run of zeros. Depth in millimetres: full matching without a
+# filter, because whole sequences repeat, and differences would destroy the repetition.
 _SMOOTH = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
 _STEPPED = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
 _FILTER = getattr(cv2, "IMWRITE_PNG_FILTER", None)
@@ -38,17 +40,18 @@ if _FILTER is not None:
     _SMOOTH += [_FILTER, getattr(cv2, "IMWRITE_PNG_FILTER_UP")]  # noqa: B009
     _STEPPED += [cv2.IMWRITE_PNG_COMPRESSION, 1]
     _STEPPED += [_FILTER, getattr(cv2, "IMWRITE_PNG_FILTER_NONE")]  # noqa: B009
-# Before 4.12 OpenCV knows no filter but differences along the row, and none of these names.
+# Before 4.12 OpenCV has only the Sub filter and none of these names.
 
 
 def encode_png(picture: Coded, effort: Effort = "fast") -> bytes:
-    """Encode a picture without loss.
+    """Encode a picture as PNG, lossless.
 
     Args:
         picture: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; uint8 or uint16.
-        effort: "fastest" for a set's samples, which are coded a million times over (uint8 as a
-            picture, uint16 as depth); "fast" for files; "usual" as OpenCV has it; "small" at the
-            highest level; "smallest" by the best of three strategies.
+        effort: "fastest" for data set samples, which are encoded in large numbers (tuned for
+            pictures in uint8 and depth in uint16); "fast" (level 3) for single files; "usual" =
+            OpenCV's default; "small" = level 9; "smallest" = level 9 with the best of three
+            strategies.
 
     Raises:
         ValueError: if OpenCV cannot encode it, or the effort is unknown.
@@ -72,16 +75,16 @@ def encode_jpeg(
     full_colour: bool = False,
     optimize: bool = False,
 ) -> bytes:
-    """Encode a picture with loss.
+    """Encode a picture as JPEG.
 
     Args:
         picture: (H, W) grey or (H, W, 3) RGB, uint8.
         quality: 1 to 100.
-        full_colour: keep colour at full size (4:4:4); else it is halved both ways (4:2:0).
-        optimize: compute the Huffman tables of this picture: smaller, and slower.
+        full_colour: no chroma subsampling (4:4:4); else 4:2:0.
+        optimize: compute optimal Huffman tables: smaller files, slower.
 
     Raises:
-        ValueError: if OpenCV cannot encode it, as above 65500 pixels in a row or column.
+        ValueError: if OpenCV cannot encode it, for example above 65500 pixels in a row or column.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality]
     if optimize:
@@ -92,13 +95,13 @@ def encode_jpeg(
 
 
 def encode_picture(picture: Coded, suffix: str, quality: int) -> bytes:
-    """Encode a picture for a file of a given ending.
+    """Encode a picture in the format of a file suffix.
 
     Args:
-        picture: (H, W) grey, (H, W, 3) RGB or (H, W, 4) straight RGBA, uint8 or uint16, as the
-            format takes it.
+        picture: (H, W) grey, (H, W, 3) RGB or (H, W, 4) straight RGBA, uint8 or uint16, as far as
+            the format supports it.
         suffix: .png, .jpg, .jpeg, .webp, .tif, .tiff or .bmp.
-        quality: 1 to 100, of JPEG (colour at full size from 90 on) and WebP.
+        quality: 1 to 100, of JPEG (4:4:4 from 90 on) and WebP.
 
     Raises:
         ValueError: if it cannot be encoded.
@@ -116,7 +119,7 @@ def encode_picture(picture: Coded, suffix: str, quality: int) -> bytes:
 
 
 def _turned(picture: Coded) -> npt.NDArray[Any]:
-    """Put colour in OpenCV's order, blue first."""
+    """Convert RGB to OpenCV's channel order, BGR."""
     if picture.ndim == 2:
         return np.ascontiguousarray(picture)
     code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA

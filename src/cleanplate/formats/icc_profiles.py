@@ -1,6 +1,7 @@
-"""Colour profiles (ICC.1:2010) to sRGB: 8 bits by Little CMS, 16 by curves and matrix.
+"""ICC colour profiles (ICC.1:2010): conversion to sRGB in 8 and in 16 bits.
 
-16 bits by hand, because Pillow gives Little CMS 8-bit pictures only.
+8-bit pictures are converted by Little CMS. 16-bit pictures are converted here, by tone curves and
+matrix, because Pillow passes only 8-bit pictures to Little CMS.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ from cleanplate.light import linear_to_srgb
 
 _log = logging.getLogger(__name__)
 
-_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)  # of Little CMS on a profile
+_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)  # raised on a damaged profile
 _SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
     """Convert a loaded 8-bit picture without alpha to sRGB, mode RGB.
 
-    Relative colorimetric with black point compensation. A profile that is damaged or made
-    for another kind of picture is ignored, with a logged warning.
+    Relative colorimetric intent with black point compensation. A profile that is damaged or does
+    not fit the picture's mode is ignored, with a logged warning.
 
     Args:
-        image: of mode 1, L, RGB, CMYK, LAB, YCbCr or HSV.
+        image: mode 1, L, RGB, CMYK, LAB, YCbCr or HSV.
         profile: the embedded ICC profile, or None.
-        name: of the file, for the log.
+        name: file name, for the log.
     """
     if image.mode not in _SPACES:
         image = image.convert("RGB" if image.mode != "1" else "L")
@@ -56,16 +57,20 @@ def to_srgb(image: Image.Image, profile: bytes | None, name: str) -> Image.Image
 
 
 def deep_to_srgb(rgb: Coded, profile: bytes | None, name: str, *, grey: bool = False) -> Coded:
-    """Convert (H, W, 3) uint16 to sRGB.
+    """Convert a 16-bit picture to sRGB.
 
-    A profile of curves and a matrix (Adobe RGB, Display P3, ProPhoto, grey) is applied in
-    16 bits; one of look-up tables in 8 bits, and the result is uint8.
+    A matrix/TRC profile (Adobe RGB, Display P3, ProPhoto, grey) is applied in 16 bits. A profile
+    with look-up tables is applied in 8 bits. A damaged or unsuitable profile is ignored, with a
+    logged warning.
 
     Args:
         rgb: (H, W, 3) uint16.
         profile: the embedded ICC profile, or None.
-        name: of the file, for the log.
+        name: file name, for the log.
         grey: whether the three channels are copies of one.
+
+    Returns:
+        (H, W, 3) uint16, or uint8 after a profile with look-up tables.
     """
     if not profile:
         return rgb
@@ -101,10 +106,10 @@ def _space(profile: bytes) -> str:
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Build the way from `mode` under `profile` to sRGB; None if it changes nothing.
+    """Build the transform from `profile` in `mode` to sRGB; None if it is the identity.
 
-    Most profiles in the wild are sRGB itself under one of many names, so the transform is
-    tried on a grid of colours instead of its name being trusted.
+    Most embedded profiles are sRGB under various names, so the transform is tested on a grid of
+    colours and the name is ignored.
     """
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
@@ -133,12 +138,12 @@ def _from_lab() -> ImageCms.ImageCmsTransform:
 
 class _Shape(NamedTuple):
     curves: tuple[npt.NDArray[np.float32], ...]  # per channel, (65536,): coded to linear
-    matrix: npt.NDArray[np.float32]  # (3, 3): linear of the profile to linear sRGB
+    matrix: npt.NDArray[np.float32]  # (3, 3): linear RGB of the profile to linear sRGB
 
 
 @lru_cache(maxsize=8)
 def _matrix_shaper(profile: bytes) -> _Shape | None:
-    """Read curves and matrix (ICC.1:2010, annex F.2, F.3); None if it has tables instead."""
+    """Read tone curves and matrix (ICC.1:2010, annex F.2, F.3); None if it has look-up tables."""
     tags = _tags(profile)
     if any(sign in tags for sign in (b"A2B0", b"A2B1", b"D2B0", b"D2B1")):
         return None
@@ -148,9 +153,9 @@ def _matrix_shaper(profile: bytes) -> _Shape | None:
         return _Shape((curve,) * 3, np.eye(3, dtype=np.float32))
     curves = [_curve(tags[sign]) for sign in (b"rTRC", b"gTRC", b"bTRC")]
     colorants = _colorants(tags)
-    # Black point compensation: the luminance of black is taken from all.
+    # Black point compensation: the luminance of black is subtracted from all channels.
     black = np.float32(colorants[1] @ [curve[0] for curve in curves])
-    # Both matrices lead to the D50 connection space, so no adaptation is left to do.
+    # Both matrices map to the D50 connection space, so no chromatic adaptation is needed.
     to_srgb = np.linalg.solve(_colorants(_tags(_srgb_profile())), colorants)
     return _Shape(
         tuple((curve - black) / (1 - black) for curve in curves), to_srgb.astype(np.float32)
@@ -203,7 +208,7 @@ def _parametric(x: npt.NDArray[np.float64], tag: bytes) -> npt.NDArray[np.float6
     if kind > 4:
         raise ValueError(f"a parametric curve of unknown kind {kind}")
     given = struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)
-    # Table 65: all kinds are the last one with some parameters fixed.
+    # Table 65: every function type is a special case of the last one.
     g, a, b, c, d, e, f = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     values = [value / 65536 for value in given]
     if kind == 0:

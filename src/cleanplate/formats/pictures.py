@@ -1,6 +1,7 @@
-"""Picture files to arrays and back.
+"""Reading and writing picture files, and conversion between integer and float pictures.
 
-Read: upright (EXIF), in sRGB (ICC), 8 or 16 bits as stored. Written: whole or not at all.
+Pictures are read upright (EXIF), converted to sRGB (ICC), with 8 or 16 bits as stored. Files are
+written atomically.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ __all__ = [
 def read_image(source: Source, *, max_pixels: int | None = None) -> Coded:
     """Read a picture as (H, W, 3) RGB, sRGB-coded, uint8 or uint16, upright.
 
-    Grey becomes three equal channels. Of a picture with alpha this is the straight colour
-    as stored, whatever the alpha; `read_rgba` gives both. Of an animation, the first frame.
-    A colour profile is converted to sRGB (relative colorimetric); one that cannot be read
-    is ignored with a logged warning. 16-bit samples stay 16-bit, except under a profile
-    made of look-up tables, which is applied in 8 bits.
+    Grey is copied to three channels. An alpha channel is ignored: the result is the straight
+    colour as stored; `read_rgba` returns both. An animation gives its first frame. An embedded
+    colour profile is applied (relative colorimetric); one that cannot be read is ignored with a
+    logged warning. 16-bit samples stay 16-bit, except with a profile made of look-up tables,
+    which is applied in 8 bits.
 
     Args:
         source: a path, or an open binary file.
@@ -57,8 +58,8 @@ def read_image(source: Source, *, max_pixels: int | None = None) -> Coded:
             and 16-bit grey can be read, because OpenCV has that limit.
 
     Raises:
-        CleanplateError: if there is no such file, or it may not be read, is empty, cut
-            short, too large, not a picture, or of samples that have no sRGB meaning.
+        CleanplateError: if the file does not exist, cannot be read, is empty, truncated, too
+            large, not a picture, or has samples without a defined range (float, 32-bit integer).
     """
     return decode(source, max_pixels)[0]
 
@@ -66,10 +67,14 @@ def read_image(source: Source, *, max_pixels: int | None = None) -> Coded:
 def read_rgba(source: Source, *, max_pixels: int | None = None) -> tuple[Coded, Plane | None]:
     """Read a picture and its alpha: (H, W, 3) as `read_image`, and (H, W) in [0, 1] or None.
 
-    The colour is straight, not multiplied by alpha. Alpha is None where the file has none.
+    The colour is straight (not premultiplied). Alpha is float32; None if the file has none.
+
+    Args:
+        source: a path, or an open binary file.
+        max_pixels: as in `read_image`.
 
     Raises:
-        CleanplateError: as `read_image`, and if alpha is stored as 0 and 1.
+        CleanplateError: as `read_image` and `check_matte_range`.
     """
     rgb, alpha = decode(source, max_pixels)
     if alpha is not None:
@@ -78,14 +83,18 @@ def read_rgba(source: Source, *, max_pixels: int | None = None) -> tuple[Coded, 
 
 
 def read_alpha(source: Source, *, max_pixels: int | None = None) -> Plane:
-    """Read a matte as (H, W) float32 in [0, 1]: a grey picture, or the alpha of one that has it.
+    """Read a matte as (H, W) float32 in [0, 1]: the alpha channel, else a grey picture.
 
-    The grey values are taken as they are: no colour profile and no curve. 0 is outside, the
-    largest value of the file's depth (255 or 65535) inside; all 0 is an empty matte.
+    Values are scaled linearly, without colour profile or transfer function: 0 is outside, the
+    maximum of the bit depth (255 or 65535) is inside. All 0 is an empty matte.
+
+    Args:
+        source: a path, or an open binary file.
+        max_pixels: as in `read_image`.
 
     Raises:
-        CleanplateError: as `read_image`, if the picture is in colour without alpha, and if its
-            values are those of a 0/1 mask or of 8 bits in a 16-bit file.
+        CleanplateError: as `read_image` and `check_matte_range`, and if the picture is in colour
+            without alpha.
     """
     samples = _one_channel(source, max_pixels, "a matte")
     check_matte_range(samples, name_of(source))
@@ -93,9 +102,13 @@ def read_alpha(source: Source, *, max_pixels: int | None = None) -> Plane:
 
 
 def read_grey(source: Source, *, max_pixels: int | None = None) -> Plane:
-    """Read a grey picture that is no matte, such as relative depth, as (H, W) float32 in [0, 1].
+    """Read a grey picture other than a matte, such as relative depth: (H, W) float32 in [0, 1].
 
-    As `read_alpha`, but any range of values is taken.
+    As `read_alpha`, but without `check_matte_range`.
+
+    Args:
+        source: a path, or an open binary file.
+        max_pixels: as in `read_image`.
 
     Raises:
         CleanplateError: as `read_image`, and if the picture is in colour without alpha.
@@ -118,14 +131,14 @@ def _one_channel(source: Source, max_pixels: int | None, noun: str) -> npt.NDArr
 
 
 def check_matte_range(matte: npt.NDArray[Any], name: str | Path | None = None) -> None:
-    """Refuse a stored matte, (H, W) uint8 or uint16, whose values cannot be shares of its range.
+    """Check that a stored matte uses the full range of its dtype.
 
-    Masks of other tools often hold 0 and 1 (or, in 16-bit files, 0 to 255); taken as shares of
-    255 they would be all but empty. All 0 is a matte without a subject.
+    Masks of other tools often have the values 0 and 1 or, in 16-bit files, 0 to 255. Scaled by the
+    maximum of the dtype, they would be almost empty. All 0 is valid: a matte without a subject.
 
     Args:
-        matte: as stored.
-        name: of its file, for the error; None if whoever calls names it.
+        matte: (H, W) uint8 or uint16, as stored.
+        name: file name for the error; None if the caller adds it.
 
     Raises:
         CleanplateError: if the largest value is 1, or in 16 bits at most 255.
@@ -146,7 +159,7 @@ def check_matte_range(matte: npt.NDArray[Any], name: str | Path | None = None) -
 
 
 def write_image(path: str | Path, array: npt.NDArray[Any], *, quality: int = 95) -> None:
-    """Write a picture, whole or not at all; the suffix decides the format.
+    """Write a picture atomically; the suffix selects the format.
 
     Args:
         path: ends in .png, .jpg, .jpeg, .webp, .tif, .tiff or .bmp.
@@ -155,8 +168,10 @@ def write_image(path: str | Path, array: npt.NDArray[Any], *, quality: int = 95)
         quality: 1 to 100, of JPEG and WebP.
 
     Raises:
-        CleanplateError: if the file cannot be written or its format cannot hold the array.
-        TypeError, ValueError: if the array is not a picture.
+        CleanplateError: if the file cannot be written or the format does not support the array's
+            bit depth or alpha.
+        TypeError: on any other dtype.
+        ValueError: on any other shape or an empty array.
     """
     if array.dtype.kind == "f":
         array = to_uint8(array)
@@ -191,7 +206,12 @@ def _encode(path: str | Path, array: npt.NDArray[Any], quality: int) -> bytes:
 
 
 def write_alpha(path: str | Path, alpha: Plane, *, bits: int = 8) -> None:
-    """Write a matte, (H, W) in [0, 1], as a grey picture of 8 or 16 bits.
+    """Write a matte as a grey picture of 8 or 16 bits.
+
+    Args:
+        path: as in `write_image`.
+        alpha: (H, W) float in [0, 1]; values outside are clipped.
+        bits: 8, or 16 (PNG and TIFF only).
 
     Raises:
         CleanplateError: as `write_image`.
@@ -205,7 +225,7 @@ def write_alpha(path: str | Path, alpha: Plane, *, bits: int = 8) -> None:
 
 
 def to_float(coded: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Scale uint8 or uint16 to float32 in [0, 1]; floats are only made float32.
+    """Convert uint8 or uint16 to float32 in [0, 1]; floats are cast to float32, not scaled.
 
     Raises:
         TypeError: on any other dtype.
@@ -220,12 +240,20 @@ def to_float(coded: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def to_uint8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Round floats in [0, 1] to uint8 (any shape), clipping what is outside; NaN becomes 0."""
+    """Convert floats in [0, 1] of any shape to uint8: rounded and clipped; NaN becomes 0.
+
+    Raises:
+        TypeError: on any other dtype.
+    """
     return _quantised(values, 255).astype(np.uint8)
 
 
 def to_uint16(values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Round floats in [0, 1] to uint16 (any shape), clipping what is outside; NaN becomes 0."""
+    """Convert floats in [0, 1] of any shape to uint16: rounded and clipped; NaN becomes 0.
+
+    Raises:
+        TypeError: on any other dtype.
+    """
     return _quantised(values, 65535).astype(np.uint16)
 
 
@@ -234,26 +262,30 @@ def _quantised(values: npt.NDArray[Any], top: int) -> npt.NDArray[np.float32]:
         raise TypeError(f"expected float, got {values.dtype}")
     scaled: npt.NDArray[np.float32] = np.multiply(values, np.float32(top), dtype=np.float32)
     scaled += np.float32(0.5)
-    np.fmax(scaled, 0, out=scaled)  # fmax, not clip: NaN must not reach the cast
+    np.fmax(scaled, 0, out=scaled)  # fmax, not clip: it turns NaN into 0 before the cast
     np.fmin(scaled, top, out=scaled)
     return scaled
 
 
 def resize(array: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
-    """Resample (H, W) or (H, W, C) to `size` = (height, width); the dtype stays.
+    """Resize a picture or map; the dtype is kept.
 
-    Area average along an axis that shrinks, linear interpolation along one that grows.
-    uint8, uint16, float32 or float64.
+    Area averaging along an axis that shrinks, linear interpolation along one that grows.
+
+    Args:
+        array: (H, W) or (H, W, C); uint8, uint16, float32 or float64.
+        size: (height, width) of the result in pixels.
 
     Raises:
-        TypeError, ValueError: on another dtype or an empty size.
+        TypeError: on any other dtype.
+        ValueError: if the array or the size is empty.
     """
     if array.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
         raise TypeError(f"expected uint8, uint16, float32 or float64, got {array.dtype}")
     height, width = size
     if min(height, width) < 1 or array.size == 0:
         raise ValueError(f"cannot resize {array.shape} to {size}")
-    if array.ndim == 3 and array.shape[2] > 4:  # more than OpenCV averages at once
+    if array.ndim == 3 and array.shape[2] > 4:  # OpenCV averages at most 4 channels at once
         parts = [resize(array[..., i : i + 4], size) for i in range(0, array.shape[2], 4)]
         return np.concatenate(parts, axis=2)
     out = array

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are: formats that are read, and those that are refused by name."""
+"""File format detection by magic numbers: formats that are read, and errors for all others."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from PIL import Image
 from cleanplate.errors import CleanplateError, MissingExtraError, install_command
 
 HEAD = 400
-"""So many first bytes tell the kind of a file."""
+"""Bytes at the start of a file that are enough to detect its format."""
 
-# Named, so that no plug-in that runs other programs (EPS) is ever reached.
+# An explicit list, so that plug-ins which run external programs (EPS) are never used.
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "TGA", "JPEG2000", "AVIF")
 
-# `pi_heif` only decodes, and brings no GPL library as the wheels of `pillow_heif` do.
+# `pi_heif` only decodes; unlike the wheels of `pillow_heif` it contains no GPL library.
 _HEIF_PLUGINS = ("pi_heif", "pillow_heif")
 
 # Brands of ISO/IEC 14496-12 files, bytes 8 to 11 (HEIF: ISO/IEC 23008-12, annex B).
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 
-# QuickTime files may begin with any of these atoms instead of `ftyp`.
+# QuickTime files may start with any of these atoms instead of `ftyp`.
 _MOVIE_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _VIDEO_STARTS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
@@ -36,12 +36,17 @@ _MACOS_METADATA = b"\x00\x05\x16\x07"  # AppleDouble
 
 
 def pillow_formats(head: bytes, name: str) -> list[str]:
-    """Give the names of Pillow's formats to try on a file with this `head`.
+    """Return the names of the Pillow formats to try on a file.
 
-    HEIF's plug-in is loaded when the first such file comes.
+    The HEIF plug-in is loaded on the first HEIC file.
+
+    Args:
+        head: first `HEAD` bytes of the file.
+        name: file name, for errors.
 
     Raises:
         MissingExtraError: if the file is HEIC or AVIF and its decoder is not installed.
+        CleanplateError: if the file is HEIC and the installed decoder cannot be imported.
     """
     Image.init()
     kind = "" if head[4:8] != b"ftyp" else _still_kind(head)
@@ -54,7 +59,12 @@ def pillow_formats(head: bytes, name: str) -> list[str]:
 
 
 def unreadable(head: bytes, name: str) -> CleanplateError:
-    """Say what a file that no decoder knows seems to be, and what to do."""
+    """Return the error for a file that no decoder recognises, with its probable type.
+
+    Args:
+        head: first `HEAD` bytes of the file.
+        name: file name.
+    """
     if _is_video(head):
         return CleanplateError(
             "is a video, not a picture",
@@ -76,7 +86,7 @@ def unreadable(head: bytes, name: str) -> CleanplateError:
 
 
 def _still_kind(head: bytes) -> str:
-    """HEIC, AVIF or nothing, of a file that begins with `ftyp`: major brand, then compatible."""
+    """Return "HEIC", "AVIF" or "" by the brands in `ftyp`: the major one, then the compatible."""
     size = int.from_bytes(head[:4], "big")
     listed = [head[i : i + 4] for i in range(16, min(size, len(head)), 4)]
     for brand in (head[8:12], *listed):
@@ -84,7 +94,7 @@ def _still_kind(head: bytes) -> str:
             return "AVIF"
         if brand in _HEIF_BRANDS[:6]:
             return "HEIC"
-    # `mif1` and `msf1` alone do not say how the picture is coded; libheif finds out.
+    # `mif1` and `msf1` alone do not specify the codec; libheif detects it.
     return "HEIC" if head[8:12] in _HEIF_BRANDS else ""
 
 

@@ -1,8 +1,8 @@
-"""16-bit samples of a picture, each decoding checked against a second decoder.
+"""16-bit PNG and TIFF decoding, cross-checked between Pillow and OpenCV.
 
-Pillow holds 16-bit grey but only the upper 8 bits of 16-bit colour, which OpenCV decodes in full.
-Each of the two misreads some files that are rare but valid, silently. So what one of them gives is
-compared with what the other gives, on a grid of pixels.
+Pillow decodes 16-bit grey in full, but only the upper 8 bits of 16-bit colour; OpenCV decodes both
+in full. Each of them decodes some rare but valid files wrongly without an error, so the two results
+are compared on a grid of pixels.
 """
 
 from __future__ import annotations
@@ -20,34 +20,35 @@ from PIL import Image
 from cleanplate.errors import CleanplateError
 
 _GRID = 256
-"""Pixels compared along each side."""
+"""Number of pixels compared along each axis, about."""
 _LEVELS = 3
-"""Of 255: so much may two decoders differ by rounding, and by dividing by alpha."""
+"""Tolerance in 8-bit levels, for rounding and division by alpha."""
 _OPAQUE = 128
-"""Of 255: below this alpha, colours that were divided by it are not compared."""
+"""8-bit alpha below which unpremultiplied colours are not compared."""
 
 _PLANAR, _PHOTOMETRIC, _WHITE_IS_ZERO = 284, 262, 0  # TIFF 6.0, sections 8 and 18
 
 Samples = npt.NDArray[np.uint16]
+"""16-bit samples, (H, W) or (H, W, 3)."""
 
 
 class Deep(NamedTuple):
-    """(H, W, 3) RGB and (H, W) alpha or None, uint16, as stored but straight."""
+    """Decoded 16-bit colour: (H, W, 3) straight RGB, and (H, W) alpha or None, uint16."""
 
     rgb: Samples
     alpha: Samples | None
 
 
 def refuse_planar(image: Image.Image, raw: str, name: str) -> None:
-    """Refuse 16-bit TIFF with one plane per channel: neither decoder reads every kind of it.
+    """Raise an error on a planar 16-bit TIFF; neither decoder supports every variant of it.
 
     Args:
-        image: opened, not loaded.
-        raw: how samples lie in the file, in Pillow's words.
-        name: of the file.
+        image: opened by Pillow, not loaded.
+        raw: Pillow's raw mode, the sample layout in the file.
+        name: file name, for the error.
 
     Raises:
-        CleanplateError: if it is such a file.
+        CleanplateError: if the file is a planar 16-bit TIFF.
     """
     if image.format != "TIFF" or _tiff_tag(image, _PLANAR) != 2:
         return
@@ -62,23 +63,31 @@ def refuse_planar(image: Image.Image, raw: str, name: str) -> None:
 
 
 def refuse_planar_tiff(data: bytes, name: str) -> None:
-    """As `refuse_planar`, of the bytes of a file that OpenCV alone is going to decode."""
+    """Raise an error on a planar 16-bit TIFF, given as bytes, before OpenCV decodes it.
+
+    Args:
+        data: the whole file; other formats and damaged files pass.
+        name: file name, for the error.
+
+    Raises:
+        CleanplateError: if the file is a planar 16-bit TIFF.
+    """
     with suppress(OSError, SyntaxError), Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
         refuse_planar(image, "", name)
 
 
 def colour(data: npt.NDArray[np.uint8], image: Image.Image, raw: str, name: str) -> Deep:
-    """Decode 16-bit colour, or grey with alpha, by OpenCV.
+    """Decode 16-bit colour, or 16-bit grey with alpha, with OpenCV.
 
     Args:
-        data: the file.
-        image: the same, loaded by Pillow in 8 bits, which proves it whole.
-        raw: how samples lie in the file, in Pillow's words.
-        name: of the file.
+        data: the whole file, (N,).
+        image: the same file, loaded by Pillow in 8 bits, which proves that it is complete.
+        raw: Pillow's raw mode, the sample layout in the file.
+        name: file name, for errors.
 
     Raises:
-        CleanplateError: if OpenCV does not decode it, or other pixels than Pillow.
-        cv2.error: if it is damaged.
+        CleanplateError: if OpenCV cannot decode the file in 16 bits, or differs from Pillow.
+        cv2.error: if the file is damaged.
     """
     bgr = _decoded(data)
     size = (image.height, image.width)
@@ -99,16 +108,16 @@ def colour(data: npt.NDArray[np.uint8], image: Image.Image, raw: str, name: str)
 def grey(
     data: npt.NDArray[np.uint8], image: Image.Image, name: str
 ) -> tuple[Samples, Samples | None]:
-    """Give 16-bit grey, loaded by Pillow, as (H, W), and (H, W) alpha or None.
+    """Convert 16-bit grey, loaded by Pillow, to (H, W) uint16, and (H, W) uint16 alpha or None.
 
     Args:
-        data: the file.
-        image: the same, loaded.
-        name: of the file.
+        data: the whole file, (N,).
+        image: the same file, loaded by Pillow.
+        name: file name, for errors.
 
     Raises:
-        CleanplateError: on integers of 32 bits, and if OpenCV decodes other pixels.
-        cv2.error: if it is damaged.
+        CleanplateError: if the samples are 32-bit integers, or OpenCV differs from Pillow.
+        cv2.error: if the file is damaged.
     """
     samples = np.asarray(image)
     if samples.itemsize != 2 and image.format not in ("PNG", "PPM", "JPEG2000"):
@@ -120,7 +129,7 @@ def grey(
     samples = samples.astype(np.uint16)
     check_grey(data, samples, image, name)
     if image.format == "TIFF" and _tiff_tag(image, _PHOTOMETRIC) == _WHITE_IS_ZERO:
-        samples = np.uint16(65535) - samples  # Pillow does so with 8 bits only
+        samples = np.uint16(65535) - samples  # Pillow inverts 8-bit samples only
     hidden = image.info.get("transparency")
     alpha = np.where(samples == hidden, 0, 65535).astype(np.uint16) if hidden is not None else None
     return samples, alpha
@@ -129,13 +138,19 @@ def grey(
 def check_grey(
     data: npt.NDArray[np.uint8], samples: npt.NDArray[Any], image: Image.Image, name: str
 ) -> None:
-    """Compare 16-bit grey of PNG and TIFF, (H, W) as Pillow loaded it, with OpenCV's.
+    """Check that Pillow and OpenCV decode the same 16-bit grey from a PNG or TIFF.
+
+    Args:
+        data: the whole file, (N,); decoded by OpenCV.
+        samples: (H, W), as decoded by Pillow.
+        image: the same file, opened by Pillow.
+        name: file name, for the error.
 
     Raises:
-        CleanplateError: if they differ.
+        CleanplateError: if the two differ.
     """
     if image.format not in ("PNG", "TIFF"):
-        return  # of the others the two scale samples of fewer than 16 bits differently
+        return  # in other formats the two scale samples of fewer than 16 bits differently
     second = _decoded(data)
     if second is None or second.dtype != np.uint16 or second.shape[:2] != samples.shape:
         return  # nothing to compare with
@@ -145,10 +160,10 @@ def check_grey(
 
 
 def _decoded(data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
-    """Decode by OpenCV; None if it cannot, or if that would take memory without end.
+    """Decode with OpenCV; None if it fails, or if a PNG chunk is longer than the file.
 
-    For each chunk of a PNG it sets aside what the chunk's length claims, up to 2 GB: the lengths
-    are read by hand, before any decoder sees them.
+    OpenCV allocates the stated length of each PNG chunk, up to 2 GB, so the lengths are checked
+    before decoding.
     """
     if data[:4].tobytes() == b"\x89PNG":
         at, kind = 8, b""
@@ -163,7 +178,7 @@ def _decoded(data: npt.NDArray[np.uint8]) -> npt.NDArray[Any] | None:
 
 def _check_colour(rgb: Samples, alpha: Samples | None, image: Image.Image, name: str) -> None:
     small = np.asarray(image)
-    # Without a channel of its own, alpha marks one colour, which Pillow's 8 bits do not tell.
+    # Without an alpha channel, alpha comes from one transparent colour, absent from Pillow's RGB.
     if alpha is not None and small.shape[2] in (2, 4):
         _demand_alike(_grid(alpha) >> 8, _grid(small[..., -1]), name)
     channels = small[..., :3] if small.shape[2] > 2 else np.repeat(small[..., :1], 3, axis=2)
@@ -175,7 +190,7 @@ def _check_colour(rgb: Samples, alpha: Samples | None, image: Image.Image, name:
 
 
 def _demand_alike(first: npt.NDArray[Any], second: npt.NDArray[Any], name: str) -> None:
-    """Raise where two decodings, in 8 bits, differ by more than rounding."""
+    """Raise an error if two 8-bit decodings differ by more than `_LEVELS`."""
     if first.size and int(np.abs(first.astype(int) - second).max()) > _LEVELS:
         raise CleanplateError(
             "holds 16-bit samples that two decoders read differently",
@@ -190,7 +205,7 @@ def _grid(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _straight(rgb: Samples, alpha: Samples) -> Samples:
-    """Divide stored-premultiplied 16-bit colour by its alpha."""
+    """Convert premultiplied 16-bit colour to straight colour."""
     straight = rgb.astype(np.float64) * 65535 / np.maximum(alpha, 1)[..., None]
     return np.asarray(np.rint(np.minimum(straight, 65535)), dtype=np.uint16)
 

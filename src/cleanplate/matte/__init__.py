@@ -1,6 +1,6 @@
-"""The matte: mixing, un-mixing, shadow, trimap, and the controls that compositors turn.
+"""Matte formulas: compositing, foreground estimation, shadow, trimap, choke, feather, despill.
 
-Formulas on arrays, no files. Mixed in linear light by default.
+Pure functions on arrays, without file access. Colours are mixed in linear light by default.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The subject before another background, without its foreground: what a frame loop needs.
+"""Fast background replacement for video, without foreground estimation.
 
-With `I = a F + (1 - a) s P`, the composite `a F + (1 - a) B` is `I - (1 - a) s P + (1 - a) B`: the
-foreground need not be solved. Work is done only where alpha is neither 0 nor 1.
+With the frame `I = a F + (1 - a) s P`, the composite `a F + (1 - a) B` is
+`I - (1 - a) s P + (1 - a) B`, so the foreground F need not be solved. Only pixels with alpha
+between 0 and 1 are computed; the others are copied.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from cleanplate.light import coded_from_linear, linear_from_uint8
 from cleanplate.matte.compositing import MixingSpace
 
 _LOWEST, _HIGHEST = np.float32(0.5 / 255), np.float32(1 - 0.5 / 255)
-"""Alpha beyond these changes an 8-bit value by less than half a level."""
+"""Alpha is rounded to 0 or 1 beyond these: an 8-bit value changes by less than half a level."""
 
 
 def replace_background(
@@ -27,19 +28,19 @@ def replace_background(
     *,
     space: MixingSpace = "linear",
 ) -> Bytes:
-    """Lay the subject of a frame over a background.
+    """Composite the subject of a frame over a background.
 
-    The same as `over(solve_foreground(frame, plate, alpha, shadow), alpha, background)` but for
-    the colour of pixels with alpha below 0.3, which is not taken from the surroundings here:
-    `a F` is clipped to [0, a], which is all that its colour can be.
+    Equal to `over(solve_foreground(frame, plate, alpha, shadow), alpha, background)`, except where
+    alpha is below 0.3: `solve_foreground` takes colour from the neighbourhood there, this function
+    only clips `a F` to [0, a], its possible range.
 
     Args:
         frame: (H, W, 3) uint8 RGB, sRGB-coded.
-        plate: (H, W, 3) uint8, registered and of the frame's exposure.
+        plate: (H, W, 3) uint8, registered, with the frame's exposure.
         alpha: (H, W) float32 in [0, 1].
         background: (H, W, 3) uint8.
-        shadow: (H, W) factor in (0, 1] on the plate's linear light; None = untouched.
-        space: in which values colours are mixed.
+        shadow: (H, W) factor in (0, 1] on the plate's linear light; None = no shadow.
+        space: "linear" or "display", the space in which colours are mixed.
 
     Returns:
         (H, W, 3) uint8, a new array.

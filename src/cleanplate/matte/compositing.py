@@ -1,8 +1,7 @@
-"""Formulas of the matte: mixing, un-mixing, shadow, trimap. Mixed in linear light by default.
+"""Alpha compositing, foreground estimation, shadow and trimap; in linear light by default.
 
-Every picture may be uint8, uint16 or float32 in [0, 1], (H, W, 3), sRGB-coded; every
-result is float32. Large pictures are worked through in bands of rows, so that beside
-arguments and result only a few megabytes are needed.
+Pictures are (H, W, 3), sRGB-coded: uint8, uint16, or float32 in [0, 1]; results are float32.
+Large pictures are processed in bands of rows, so temporary arrays take only a few megabytes.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from cleanplate.formats.pictures import resize, to_float
 from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
 
 MixingSpace: TypeAlias = Literal["linear", "display"]
-"""In which values alpha mixes colours: in light, or in the sRGB-coded values of the display."""
+"""Space in which alpha mixes colours: linear light, or the sRGB-coded values of the display."""
 
-_TRUSTED = np.float32(0.3)  # alpha from which the division alone decides
-_NOTHING = np.float32(1e-4)  # alpha under which there is nothing to divide
-_PRIOR_SIDE = 1024  # pixels of the long side at which colour is spread
+_TRUSTED = np.float32(0.3)  # alpha from which the solved colour is used alone
+_NOTHING = np.float32(1e-4)  # alpha below which colour is not solved
+_PRIOR_SIDE = 1024  # long side in pixels at which neighbouring colour is spread
 
 
 def over(
@@ -33,15 +32,19 @@ def over(
     *,
     space: MixingSpace = "linear",
 ) -> Picture:
-    """Lay a foreground over a background: `a F + (1 - a) B`.
+    """Composite a foreground over a background: `a F + (1 - a) B`.
 
-    Porter & Duff 1984, "Compositing digital images", with straight colour.
+    Porter & Duff 1984, "Compositing digital images", the over operator with straight colour.
 
     Args:
         foreground: (H, W, 3), straight colour.
         alpha: (H, W) in [0, 1].
         background: (H, W, 3).
-        space: in which values they are mixed; the foreground must have been solved for the same.
+        space: "linear" or "display", the space of the mixing; the foreground must have been
+            solved in the same space.
+
+    Returns:
+        (H, W, 3) float32, sRGB-coded.
 
     Raises:
         ValueError: if the sizes differ.
@@ -67,14 +70,17 @@ def over(
 def premultiply(
     foreground: Coded | Picture, alpha: Plane, *, space: MixingSpace = "linear"
 ) -> Picture:
-    """Multiply a straight foreground by its alpha: `a F`, coded again; (H, W, 3).
+    """Premultiply a straight foreground by its alpha: `a F`.
 
-    Laid over a background in the same `space`, it is `(a F) + (1 - a) B`.
+    Composited over a background in the same `space`, it gives `(a F) + (1 - a) B`.
 
     Args:
         foreground: (H, W, 3), straight colour.
         alpha: (H, W) in [0, 1].
-        space: in which values it is multiplied.
+        space: "linear" or "display", the space of the multiplication.
+
+    Returns:
+        (H, W, 3) float32, sRGB-coded.
 
     Raises:
         ValueError: if the sizes differ.
@@ -93,11 +99,14 @@ def premultiply(
 
 
 def darken(plate: Coded | Picture, shadow: Plane) -> Picture:
-    """Darken a plate by a shadow: `s B` in linear light.
+    """Apply a shadow to a plate: `s B` in linear light.
 
     Args:
         plate: (H, W, 3).
-        shadow: (H, W), a factor in (0, 1], 1 = untouched.
+        shadow: (H, W), factor in (0, 1], 1 = no shadow.
+
+    Returns:
+        (H, W, 3) float32, sRGB-coded.
 
     Raises:
         ValueError: if the sizes differ.
@@ -122,26 +131,26 @@ def solve_foreground(
     *,
     space: MixingSpace = "linear",
 ) -> Picture:
-    """Take the plate's share out of the frame: the subject's straight colour everywhere.
+    """Estimate the subject's straight foreground colour at every pixel.
 
-    With the background known, the compositing equation `I = a F + (1 - a) s B` (linear
-    light) has one unknown, `F = (I - (1 - a) s B) / a`. Where alpha is 1 the result is the
-    frame itself; down to 0.3 it is that formula, clipped to [0, 1]; below, where the
-    division magnifies noise and every error of alpha, it goes over, as (a / 0.3)^2 falls,
-    to the colour of the nearest opaque parts, which also fills the outside (push and pull
-    over an image pyramid, Gortler et al. 1996, "The lumigraph", weighted by a^4).
+    With a known background B, the compositing equation `I = a F + (1 - a) s B` has the solution
+    `F = (I - (1 - a) s B) / a`. Where alpha is 1, the result is the frame. Where it is at least
+    0.3, the result is this formula, clipped to [0, 1]. Below 0.3, where the division amplifies
+    noise and errors of alpha, the result is blended by the weight (a / 0.3)^2 with the colour of
+    the nearest opaque regions, which also fills the outside (push-pull over an image pyramid,
+    Gortler et al. 1996, "The lumigraph", weighted by a^4).
 
     Args:
         frame: (H, W, 3).
-        plate: (H, W, 3), registered and matched to the frame.
+        plate: (H, W, 3), registered, with the frame's exposure.
         alpha: (H, W) in [0, 1].
-        shadow: (H, W), a factor in (0, 1] on the plate's linear light, None = untouched.
-        space: in which values the result will be mixed with a new background; the equation is
-            solved in these. In "display" a soft edge over the plate itself gives the frame again
-            when editors mix coded values.
+        shadow: (H, W), factor in (0, 1] on the plate's linear light; None = no shadow.
+        space: "linear" or "display", the space in which the equation is solved; the later
+            compositing must use the same. "display" is for editors that mix coded values: over
+            the plate itself, their composite then equals the frame.
 
     Returns:
-        (H, W, 3) float32, sRGB; the frame itself if alpha is below 0.01 everywhere.
+        (H, W, 3) float32, sRGB-coded; the frame itself if alpha is below 0.01 everywhere.
 
     Raises:
         ValueError: if the sizes differ.
@@ -182,10 +191,19 @@ def solve_foreground(
 def trimap(
     alpha: Plane, radius: float, low: float = 0.05, high: float = 0.95
 ) -> npt.NDArray[np.uint8]:
-    """Make a trimap: (H, W) uint8, 0 = background, 128 = unknown, 255 = subject.
+    """Compute a trimap from alpha: 0 = background, 128 = unknown, 255 = foreground.
 
-    Sure are the pixels whose alpha is at most `low` (or at least `high`) and that have no
-    other pixel within `radius` (pixels, Euclidean).
+    A pixel is background (foreground) if its alpha is at most `low` (at least `high`), and so is
+    that of every pixel within `radius`. All other pixels are unknown.
+
+    Args:
+        alpha: (H, W) in [0, 1].
+        radius: Euclidean distance in pixels.
+        low: largest alpha of background.
+        high: smallest alpha of foreground.
+
+    Returns:
+        (H, W) uint8.
 
     Examples:
         >>> alpha = np.array([[0, 0, 0, 0.5, 1, 1, 1]], np.float32)
@@ -203,17 +221,17 @@ def trimap(
 
 
 def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[np.float32]:
-    """Spread values: themselves where their weight is 1, from ever farther away where it is less.
+    """Interpolate weighted values by push-pull: pixels of low weight are filled from neighbours.
 
     Normalised convolution (Knutsson & Westin 1993) over an image pyramid (Gortler et al. 1996,
-    "The lumigraph"): what has no weight mixes into nothing.
+    "The lumigraph"). A pixel of weight 1 keeps its value; a pixel of weight 0 does not contribute.
 
     Args:
-        weighted: (H, W) or (H, W, C), each value times its weight.
+        weighted: (H, W) or (H, W, C) float32, each value times its weight.
         weight: (H, W) float32 in [0, 1].
 
     Returns:
-        The values, of the shape of `weighted`, float32; 0 if there is no weight anywhere.
+        float32 of the shape of `weighted`; 0 if all weights are 0.
 
     Examples:
         >>> weighted, weight = (np.array([row], np.float32) for row in ([0.5, 0], [1, 0]))
@@ -226,7 +244,7 @@ def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[n
     if height == 1 and width == 1:
         return mean
     size = ((height + 1) // 2, (width + 1) // 2)
-    # Sums over 2 x 2, kept within 1: a coarse cell that holds one full pixel is full.
+    # Weight sums over 2 x 2, clipped to 1: one pixel of weight 1 gives a coarse cell of weight 1.
     coarse: Plane = resize(weight, size)
     gain = np.minimum(coarse * np.float32(4), np.float32(1)) / np.maximum(coarse, np.float32(1e-12))
     small = resize(weighted, size) * gain.reshape(*size, *[1] * (weighted.ndim - 2))
@@ -244,7 +262,7 @@ def _surroundings(
     shadow: Plane | None,
     space: MixingSpace,
 ) -> Picture | None:
-    """Coded colour of the nearest opaque parts at every pixel, at a reduced size.
+    """Return the sRGB-coded colour of the nearest opaque regions, at a reduced size.
 
     None if alpha is below 0.01 everywhere.
     """
@@ -262,7 +280,7 @@ def _surroundings(
         dark = None if shadow is None else shadow[band, :, None]
         own = _decoded(frame[band], space)
         own -= _shadowed(plate[band], dark, space) * (1 - a)
-        # Premultiplied colour within what is possible; a^3 times it is a^4 F.
+        # Premultiplied colour, clipped to its possible range; times a^3 it is a^4 F.
         np.clip(own, 0, a, out=own)
         own *= a**3
         top = band.start // step
@@ -273,7 +291,7 @@ def _surroundings(
 
 
 def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
-    """Enlarge `prior` linearly to `shape` and give the rows `band` of that."""
+    """Return the rows `band` of `prior`, enlarged linearly to `shape`."""
     height, width = shape
     centres = np.arange(band.start, band.stop, dtype=np.float32) + np.float32(0.5)
     y = np.clip(centres * (len(prior) / height) - 0.5, 0, len(prior) - 1)
@@ -285,7 +303,7 @@ def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
 
 
 def _decoded(picture: npt.NDArray[Any], space: MixingSpace) -> npt.NDArray[np.float32]:
-    """Give the values that mix, in an array of its own."""
+    """Convert a picture to the mixing space, as a new array."""
     if space == "linear":
         return _linear(picture)
     return np.array(to_float(picture))
@@ -298,7 +316,7 @@ def _encoded(mixed: npt.NDArray[np.float32], space: MixingSpace) -> npt.NDArray[
 def _shadowed(
     plate: npt.NDArray[Any], shadow: npt.NDArray[np.float32] | None, space: MixingSpace
 ) -> npt.NDArray[np.float32]:
-    """Give the darkened plate's values that mix: a shadow is a factor on light in either space."""
+    """Return the shadowed plate in the mixing space; the shadow always scales linear light."""
     if shadow is None:
         return _decoded(plate, space)
     light = _linear(plate)

@@ -1,7 +1,6 @@
-"""Controls that compositors turn after a matte is made: choke, feather, despill, known areas.
+"""Matte post-processing: choke, feather, despill, and garbage and holdout masks (known masks).
 
-Pure functions on arrays. They are post-processing: they move the result away from what was
-measured, towards what looks right.
+Pure functions on arrays. They adjust the result for appearance, not for accuracy.
 """
 
 from __future__ import annotations
@@ -20,25 +19,25 @@ from cleanplate.formats.pictures import resize, to_float
 from cleanplate.light import linear_to_srgb, srgb_to_linear
 
 WIDEST = 100.0
-"""Pixels by which a matte can be choked or feathered."""
+"""Largest radius of `choke` and `feather` in pixels."""
 
 _OUT, _IN = 16 / 255, 239 / 255
-"""A known mask's black and white, with room for the noise of JPEG."""
+"""Largest value of black and smallest value of white in a known mask; tolerates JPEG noise."""
 
 
 def choke(alpha: Plane, pixels: float) -> Plane:
-    """Shrink a matte by so many pixels; a negative number grows it.
+    """Shrink a matte by a radius in pixels; a negative radius grows it.
 
     Grey-scale erosion (dilation) by a disc (Serra 1982, "Image Analysis and Mathematical
-    Morphology"); between whole radii, the mean of both, weighted. The matte goes on beyond the
-    picture's border, so that a subject cut by it stays cut.
+    Morphology"); a fractional radius interpolates between the two nearest whole radii. Pixels
+    outside the picture are ignored, so that a matte does not shrink at the border.
 
     Args:
         alpha: (H, W) in [0, 1].
-        pixels: radius, within ±`WIDEST`.
+        pixels: radius, -`WIDEST` to `WIDEST`.
 
     Raises:
-        CleanplateError: the radius is out of range.
+        CleanplateError: if the radius is out of range.
 
     Examples:
         >>> alpha = np.array([[1, 1, 1, 0, 0]], np.float32)
@@ -59,17 +58,17 @@ def choke(alpha: Plane, pixels: float) -> Plane:
 
 
 def feather(alpha: Plane, pixels: float) -> Plane:
-    """Soften a matte's edge over about so many pixels to each side.
+    """Blur a matte's edge over about a given number of pixels to each side.
 
-    A Gaussian of standard deviation `pixels / 2`; a hard edge becomes 2 % to 98 % of it over
-    `pixels` to each side. The matte goes on beyond the picture's border.
+    A Gaussian of standard deviation `pixels / 2`: a hard edge rises from 2 % to 98 % within
+    `pixels` to each side. The border is replicated.
 
     Args:
         alpha: (H, W) in [0, 1].
-        pixels: 0 to `WIDEST`; 0 = as it is.
+        pixels: 0 to `WIDEST`; 0 = no change.
 
     Raises:
-        CleanplateError: the width is out of range.
+        CleanplateError: if the width is out of range.
 
     Examples:
         >>> soft = feather(np.repeat([[0.0, 1.0]], 8, axis=1).astype(np.float32), 2)
@@ -85,20 +84,21 @@ def feather(alpha: Plane, pixels: float) -> Plane:
 
 
 def despill(foreground: Picture, plate: Coded | Picture, amount: float) -> Picture:
-    """Take the colour that a one-coloured plate reflects onto the subject out of it.
+    """Remove colour spill of a single-coloured plate (green or blue screen) from the foreground.
 
-    In linear light, the plate's strongest channel (of its mean colour) is limited to the mean of
-    the two others, the "average" rule of keyers (Wright 2010, "Digital Compositing for Film and
-    Video", chapter on spill). The limit counts by how far that channel stands out in the plate,
-    so that before a grey plate nothing happens. What has that colour by itself loses it too.
+    In linear light, the strongest channel of the plate's mean colour is limited in the foreground
+    to the mean of the other two, the "average" rule of keyers (Wright 2010, "Digital Compositing
+    for Film and Video", chapter on spill). The correction is scaled by how far that channel
+    exceeds the others in the plate, so a grey plate has no effect. Foreground that really has this
+    colour is desaturated too.
 
     Args:
-        foreground: (H, W, 3) sRGB in [0, 1], straight.
+        foreground: (H, W, 3) float32, straight, sRGB-coded in [0, 1].
         plate: (H', W', 3), any size.
-        amount: 0 = nothing, 1 = the whole excess.
+        amount: 0 = no change, to 1 = remove the whole excess.
 
     Raises:
-        CleanplateError: the amount is out of range.
+        CleanplateError: if the amount is out of range.
 
     Examples:
         >>> green = np.array([[[0, 1, 0]]], np.float32)
@@ -132,25 +132,26 @@ def hold(alpha: Plane, known: Plane) -> Plane:
 
     Args:
         alpha: (H, W) in [0, 1].
-        known: (H, W) in [0, 1]: 0 = always out, 1 = always in, 0.5 and what lies between = as
-            `alpha` says.
+        known: (H, W) in [0, 1]: black (at most 16/255) = outside, white (at least 239/255) =
+            inside, anything between = keep `alpha`.
 
     Examples:
         >>> alpha, known = np.full((1, 3), 0.25, np.float32), np.array([[0, 0.5, 1]], np.float32)
-        >>> hold(alpha, known).tolist()  # always out, as alpha says, always in
+        >>> hold(alpha, known).tolist()  # set to 0, kept, set to 1
         [[0.0, 0.25, 1.0]]
     """
     return np.where(known <= _OUT, np.float32(0), np.where(known >= _IN, np.float32(1), alpha))
 
 
 def check_known(known: npt.NDArray[Any]) -> Plane:
-    """Give a known mask as (H, W) float32 in [0, 1].
+    """Validate a known mask and convert it to (H, W) float32 in [0, 1].
 
     Args:
-        known: (H, W) uint8 or uint16, or floats in [0, 1].
+        known: (H, W) uint8, uint16, or float in [0, 1]; see `hold`.
 
     Raises:
-        CleanplateError: it is no such array, or leaves nothing to decide.
+        CleanplateError: if the array has another dtype, shape or range, or no pixel is left
+            between black and white.
     """
     if known.ndim != 2 or known.size == 0 or known.dtype.kind not in "fu":
         raise CleanplateError(
@@ -174,7 +175,7 @@ def _morphed(alpha: Plane, radius: int, shrink: bool) -> Plane:
         return alpha.copy()
     y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = (x**2 + y**2 <= radius**2).astype(np.uint8)
-    # OpenCV's own border counts for neither minimum nor maximum.
+    # OpenCV's default border is neutral for minimum and maximum.
     return np.asarray((cv2.erode if shrink else cv2.dilate)(alpha, disc), np.float32)
 
 

@@ -1,8 +1,11 @@
-"""Metrics of mattes and depth maps: pure functions on arrays, every convention an argument.
+"""Metrics of alpha mattes and depth maps: pure functions with conventions as arguments.
 
-`alpha` holds SAD, MAD, MSE, Grad, Conn, dtSSD and the foreground's error; `shape` IoU and
-boundary F; `depth` depth errors with and without alignment, ordinal accuracy, boundary recall and
-the subject's depth error. `docs/metrics.md` gives the definitions and how to match published ones.
+- `alpha_metrics`: SAD, MAD, MSE, Grad, Conn, dtSSD, foreground MSE.
+- `shape_metrics`: IoU and boundary F measure.
+- `depth_metrics`: depth errors with and without alignment, ordinal accuracy, boundary recall, and
+  errors of the subject's depth.
+
+`docs/metrics.md` has the definitions and the settings that reproduce published figures.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Errors of an alpha matte against the true one.
+"""Alpha matte metrics: SAD, MAD, MSE, gradient, connectivity, dtSSD, foreground MSE.
 
-The field agrees on formulas and disagrees on region, scale and stretching, so those are named
-arguments here and `AlphaConvention` bundles them: `PLAIN` (ours), `RVM`, `BGMV2`.
-Alphas are (H, W) floats in [0, 1]; integers are refused, because their range would be a guess.
-Sums and means run in float64.
+Publications use the same formulas with different region, scale and stretching. These are
+arguments here, and `AlphaConvention` combines them: `PLAIN` (this project), `RVM`, `BGMV2`.
+Alphas are (H, W) floats in [0, 1]; integers raise an error, because their range is ambiguous.
+Sums and means are computed in float64.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from cleanplate.arrays import Mask, Picture, Plane
 Doubles = npt.NDArray[np.float64]
 
 _ROUNDING = np.float32(1e-6)
-"""More than float32 loses in [0, 1], less than half a step of 16 bits."""
+"""Tolerance: above the rounding error of float32 in [0, 1], below half a step of 16 bits."""
 
 
 def unknown_band(trimap: npt.NDArray[np.uint8]) -> Mask:
-    """Where a trimap leaves alpha open: the pixels of value 128.
+    """Return the unknown region of a trimap, the pixels of value 128, as (H, W) bool.
 
     Args:
-        trimap: (H, W) uint8 of 0 (plate), 128 (unknown), 255 (subject).
+        trimap: (H, W) uint8: 0 = background, 128 = unknown, 255 = foreground.
 
     Raises:
-        ValueError: for any other value or type.
+        ValueError: on any other value or dtype.
 
     Examples:
         >>> unknown_band(np.array([[0, 128, 255]], np.uint8)).tolist()  # 128 alone is unknown
@@ -45,19 +45,19 @@ def unknown_band(trimap: npt.NDArray[np.uint8]) -> Mask:
 
 
 def sad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1e-3) -> float:
-    """Sum of absolute differences over the region, times `scale`.
+    """Compute the sum of absolute differences (SAD) over the region, times `scale`.
 
-    Rhemann et al., "A perceptually motivated online benchmark for image matting", CVPR 2009;
-    the usual figure is in thousands of pixels (`scale=1e-3`).
+    Rhemann et al., "A perceptually motivated online benchmark for image matting", CVPR 2009.
+    Figures are usually given in thousands of pixels (`scale=1e-3`).
 
     Args:
-        alpha: (H, W) predicted, in [0, 1].
-        truth: (H, W) true, in [0, 1].
-        region: (H, W) bool, None for the whole picture; see `unknown_band`.
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        region: (H, W) bool; None = the whole picture. See `unknown_band`.
         scale: factor of the result.
 
     Raises:
-        ValueError: if shapes differ, an array is not of floats in [0, 1], or the region is empty.
+        ValueError: if shapes differ, an array is not float in [0, 1], or the region is empty.
 
     Examples:
         >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
@@ -68,7 +68,12 @@ def sad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float 
 
 
 def mad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
-    """Mean absolute difference over the region, times `scale` (papers: 1e3). See `sad`.
+    """Compute the mean absolute difference (MAD) over the region, times `scale`.
+
+    Papers often use `scale=1e3`. Arguments as `sad`.
+
+    Raises:
+        ValueError: as `sad`.
 
     Examples:
         >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
@@ -79,7 +84,12 @@ def mad(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float 
 
 
 def mse(alpha: Plane, truth: Plane, *, region: Mask | None = None, scale: float = 1.0) -> float:
-    """Mean squared difference over the region, times `scale` (papers: 1e3). See `sad`.
+    """Compute the mean squared error (MSE) over the region, times `scale`.
+
+    Papers often use `scale=1e3`. Arguments as `sad`.
+
+    Raises:
+        ValueError: as `sad`.
 
     Examples:
         >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
@@ -98,19 +108,20 @@ def grad(
     stretch: bool = True,
     sigma: float = 1.4,
 ) -> float:
-    """Squared difference of gradient amplitudes, summed over the region, times `scale`.
+    """Compute the gradient error: squared difference of gradient magnitudes, summed, times `scale`.
 
-    Gradients are first derivatives of a Gaussian, the kernel cut where the Gaussian falls under
-    0.01 and scaled to unit L2 norm, borders replicated (Rhemann et al. 2009).
+    Gradients are filtered with first derivatives of a Gaussian; the kernel is truncated where the
+    Gaussian falls below 0.01 and normalised to unit L2 norm; borders are replicated (Rhemann et
+    al. 2009).
 
     Args:
-        alpha: (H, W) predicted, in [0, 1].
-        truth: (H, W) true, in [0, 1].
-        region: (H, W) bool, None for the whole picture.
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        region: (H, W) bool; None = the whole picture.
         scale: factor of the result; RVM 1e-3, BackgroundMattingV2 1.
-        stretch: stretch each alpha to [0, 1] over the whole picture first, as both of these do.
-            A wrong offset or gain then costs nothing.
-        sigma: of the Gaussian, in pixels.
+        stretch: rescale each alpha to [0, 1] over the whole picture first, as RVM and
+            BackgroundMattingV2 do. Errors of offset and gain are then ignored.
+        sigma: standard deviation of the Gaussian in pixels.
 
     Raises:
         ValueError: as `sad`.
@@ -134,22 +145,22 @@ def conn(
     scale: float = 1e-3,
     step: float = 0.1,
 ) -> float:
-    """Sum how far opaque parts hang loose from the subject's main body: the connectivity error.
+    """Compute the connectivity error: opaque regions that are disconnected from the main one.
 
-    At each threshold t = step, 2 step, ..., 1 the largest 4-connected part of
-    {alpha >= t and truth >= t} is the body. l is the last threshold below the first one where
-    the pixel was not in the body; with d = a - l, connectivity is 1 - d [d >= 0.15], and the
+    At each threshold t = step, 2 step, ..., 1, the source region is the largest 4-connected
+    component of {alpha >= t and truth >= t}. l is the last threshold before the first one at which
+    the pixel is outside the source region. With d = a - l, connectivity is 1 - d [d >= 0.15]. The
     error is the summed absolute difference of both connectivities (Rhemann et al. 2009).
 
-    An alpha that equals a threshold reaches it, however it was rounded on its way from 8 or 16
-    bits (in float64, `arange(0, 1.1, 0.1)[6] > 153 / 255`): 1e-6 is allowed for that.
+    Thresholds are compared with a tolerance of 1e-6, so that an alpha equal to a threshold reaches
+    it after rounding from 8 or 16 bits (in float64, `arange(0, 1.1, 0.1)[6] > 153 / 255`).
 
     Args:
-        alpha: (H, W) predicted, in [0, 1].
-        truth: (H, W) true, in [0, 1].
-        region: (H, W) bool, None for the whole picture.
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        region: (H, W) bool; None = the whole picture.
         scale: factor of the result; RVM 1e-3, BackgroundMattingV2 1.
-        step: between thresholds; 1 / step must be whole.
+        step: distance of thresholds; 1 / step must be an integer.
 
     Raises:
         ValueError: as `sad`, or if `step` does not divide 1.
@@ -186,17 +197,17 @@ def dtssd(
     scale: float = 1e2,
     first: Literal["skip", "zero"] = "skip",
 ) -> float:
-    """Flicker of a clip: mean over frames of the RMS difference of the temporal derivatives.
+    """Compute dtSSD, the temporal error: mean RMS difference of the temporal derivatives.
 
     Erofeev et al., "Perceptually motivated benchmark for video matting", BMVC 2015.
 
     Args:
-        alphas: predicted alphas in the order of time, each (H, W) in [0, 1].
+        alphas: predicted alphas in temporal order, each (H, W) float in [0, 1].
         truths: true alphas, as many.
-        region: (H, W) bool, None for the whole picture.
+        region: (H, W) bool; None = the whole picture.
         scale: factor of the result.
-        first: "skip" the first frame, which has no predecessor, or count it as "zero" as
-            RVM's script does (which flatters short clips).
+        first: "skip" excludes the first frame, which has no predecessor; "zero" counts it as an
+            error of 0, as RVM's script does (lower figures for short clips).
 
     Raises:
         ValueError: as `sad`, if the clips differ in length or have fewer than two frames.
@@ -227,19 +238,20 @@ def foreground_mse(
     scale: float = 1.0,
     divide_by: Literal["subject", "region"] = "subject",
 ) -> float:
-    """Mean squared error of the straight foreground colour where the true alpha is above 0.
+    """Compute the MSE of the straight foreground colour where the true alpha is above 0.
 
     Args:
-        foreground: (H, W, 3) predicted straight colour in [0, 1].
-        truth: (H, W, 3) true straight colour in [0, 1], in the same coding.
-        true_alpha: (H, W) in [0, 1].
-        region: (H, W) bool, None for the whole picture.
+        foreground: (H, W, 3) predicted straight colour, float in [0, 1].
+        truth: (H, W, 3) true straight colour, float in [0, 1], in the same colour space.
+        true_alpha: (H, W) float in [0, 1].
+        region: (H, W) bool; None = the whole picture.
         scale: factor of the result.
-        divide_by: the number of "subject" pixels in the region (RVM), or of all pixels of the
-            "region", those outside the subject counting as right (BackgroundMattingV2).
+        divide_by: "subject": the number of subject pixels in the region (RVM). "region": the
+            number of all pixels in the region, with an error of 0 outside the subject
+            (BackgroundMattingV2).
 
     Raises:
-        ValueError: if shapes differ, arrays are not of floats, or no pixel is left.
+        ValueError: if shapes differ, an array is not float in [0, 1], or no pixel is left.
 
     Examples:
         >>> grey, black = np.full((1, 2, 3), 0.5), np.zeros((1, 2, 3))
@@ -268,7 +280,17 @@ def foreground_mse(
 
 @dataclass(frozen=True)
 class AlphaConvention:
-    """What a publication means by its figures: the region and the factors of `alpha_errors`."""
+    """Metric convention of a publication: region and scale factors of `alpha_errors`.
+
+    Attributes:
+        name: short name.
+        region: "whole" picture, or the "unknown" region of a trimap.
+        sad: scale of SAD.
+        mad: scale of MAD.
+        mse: scale of MSE.
+        grad: scale of the gradient error.
+        conn: scale of the connectivity error.
+    """
 
     name: str
     region: Literal["whole", "unknown"]
@@ -280,13 +302,13 @@ class AlphaConvention:
 
 
 PLAIN = AlphaConvention("plain", "whole", sad=1e-3, mad=1.0, mse=1.0, grad=1e-3, conn=1e-3)
-"""Ours: whole picture, plain means, sums in thousands."""
+"""Convention of this project: whole picture, unscaled means, sums in thousands."""
 
 RVM = AlphaConvention("rvm", "whole", sad=1e-3, mad=1e3, mse=1e3, grad=1e-3, conn=1e-3)
 """RobustVideoMatting's `evaluate_lr.py`: whole picture, MAD and MSE in thousandths."""
 
 BGMV2 = AlphaConvention("bgmv2", "unknown", sad=1e-3, mad=1.0, mse=1.0, grad=1.0, conn=1.0)
-"""BackgroundMattingV2's `eval/*.m`: the trimap's unknown band; MAD is not among its figures."""
+"""BackgroundMattingV2's `eval/*.m`: the trimap's unknown region; it does not report MAD."""
 
 
 def alpha_errors(
@@ -296,10 +318,19 @@ def alpha_errors(
     convention: AlphaConvention = PLAIN,
     trimap: npt.NDArray[np.uint8] | None = None,
 ) -> dict[str, float]:
-    """SAD, MAD, MSE, Grad and Conn by one convention, keyed by their names in lower case.
+    """Compute SAD, MAD, MSE, gradient and connectivity errors in one convention.
+
+    Args:
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        convention: region and scale factors.
+        trimap: (H, W) uint8 of 0, 128, 255; used if the convention's region is "unknown".
+
+    Returns:
+        "sad", "mad", "mse", "grad", "conn" -> value.
 
     Raises:
-        ValueError: as `sad`, or if the convention asks for a trimap and none is given.
+        ValueError: as `sad`, or if the convention needs a trimap and none is given.
 
     Examples:
         >>> alpha, truth = np.array([[1.0, 0.5]]), np.array([[1.0, 0.0]])
@@ -325,13 +356,17 @@ def alpha_errors(
 def _check_range(array: npt.NDArray[np.floating]) -> None:
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"expected floats in [0, 1], not {array.dtype}")
-    # Written so that NaN fails as well.
+    # Negated, so that NaN is rejected too.
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(f"expected values in [0, 1], not {array.min()} to {array.max()}")
 
 
 def check_alphas(alpha: Plane, truth: Plane, region: Mask | None = None) -> None:
-    """Refuse what is no pair of alphas: see the `Raises` of `sad`."""
+    """Validate a predicted and a true alpha, and the region.
+
+    Raises:
+        ValueError: if shapes differ, an array is not float in [0, 1], or the region is empty.
+    """
     if alpha.ndim != 2 or alpha.shape != truth.shape or not alpha.size:
         raise ValueError(f"expected two alphas of one shape (H, W), not {alpha.shape, truth.shape}")
     _check_range(alpha)
@@ -359,7 +394,7 @@ def _stretched(plane: Plane) -> Doubles:
 
 @cache
 def _derivative_kernels(sigma: float) -> tuple[Doubles, Doubles]:
-    """Give a Gaussian's first derivative and the Gaussian; their outer product has norm 1."""
+    """Return a Gaussian's first derivative and the Gaussian; their outer product has norm 1."""
     half = int(np.ceil(sigma * np.sqrt(-2 * np.log(np.sqrt(2 * np.pi) * sigma * 1e-2))))
     x = np.arange(-half, half + 1, dtype=np.float64)
     gaussian = np.exp(-(x**2) / (2 * sigma**2))

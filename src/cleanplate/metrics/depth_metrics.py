@@ -1,8 +1,8 @@
-"""Errors of depth and disparity maps against the true ones.
+"""Depth and disparity metrics: AbsRel, delta, SILog, ordinal accuracy, boundary recall.
 
-Depth is in metres, +inf where nothing is hit; disparity is 1 / depth, 0 at infinity; NaN is
-unknown in both. A ratio to infinity means nothing, so errors count finite true depth only;
-order and edges are judged in disparity, where infinity is a number like any other.
+Depth is in metres, +inf where nothing is hit; disparity is 1 / depth in 1/m, 0 at infinity; NaN
+means unknown in both. A ratio to infinity is undefined, so depth errors use only pixels with finite
+true depth. Order and edges are evaluated in disparity, where infinity is an ordinary value.
 """
 
 from __future__ import annotations
@@ -16,29 +16,32 @@ from cleanplate.depth import disparity_to_depth, fit_scale_shift
 Doubles = npt.NDArray[np.float64]
 
 CAP = 80.0
-"""Metres beyond which an aligned prediction is drawn in: the KITTI benchmark's cap."""
+"""Depth in metres to which predictions from disparity are clipped: the KITTI benchmark's cap."""
 
 
 def depth_errors(
     depth: Plane, truth: Plane, *, valid: Mask | None = None, silog_lambda: float = 0.5
 ) -> dict[str, float]:
-    """Errors of depth, over the pixels where the true depth is finite and `valid`.
+    """Compute depth errors over the pixels where the true depth is finite and `valid`.
 
-    `abs_rel` mean |d - t| / t, `sq_rel` mean (d - t)^2 / t (m), `rmse` (m), `rmse_log` (natural
-    logarithm), `log10` mean |log10 d - log10 t|, `silog` sqrt(mean e^2 - lambda (mean e)^2) with
-    e = ln d - ln t, and `delta1`, `delta2`, `delta3`: the share of max(d / t, t / d) < 1.25^n.
     Eigen et al., "Depth map prediction from a single image", NeurIPS 2014.
 
     Args:
-        depth: (H, W) predicted, metres, finite and positive where it counts.
-        truth: (H, W) true, metres; NaN and +inf are left out.
-        valid: (H, W) bool, counts only where True.
-        silog_lambda: 0.5 as Eigen and Depth Anything V2 have it; 1 for the fully
-            scale-invariant error (KITTI's, which is printed times 100).
+        depth: (H, W) predicted, metres; finite and positive at every pixel used.
+        truth: (H, W) true, metres; NaN, +inf and depth <= 0 are excluded.
+        valid: (H, W) bool, pixels to use; None = all.
+        silog_lambda: 0.5 as in Eigen et al. and Depth Anything V2; 1 for the fully
+            scale-invariant error (KITTI's, which is given times 100).
+
+    Returns:
+        with d = depth, t = truth, e = ln d - ln t: "abs_rel" mean |d - t| / t; "sq_rel" mean
+        (d - t)^2 / t (m); "rmse" sqrt(mean (d - t)^2) (m); "rmse_log" sqrt(mean e^2); "log10"
+        mean |log10 d - log10 t|; "silog" sqrt(mean e^2 - lambda (mean e)^2); "delta1", "delta2",
+        "delta3" the share of pixels with max(d / t, t / d) < 1.25^n.
 
     Raises:
-        ValueError: if shapes differ, no pixel counts, or a depth that counts is not a number of
-            metres above 0 (cap it first).
+        ValueError: if shapes differ, no pixel is left, or a predicted depth is not finite and
+            above 0 (clip it first).
 
     Examples:
         >>> errors = depth_errors(np.array([[2.0, 4.0]]), np.array([[1.0, 4.0]]))
@@ -60,25 +63,25 @@ def depth_errors(
         "rmse": float(np.sqrt(np.square(d - t).mean())),
         "rmse_log": float(np.sqrt(np.square(log_error).mean())),
         "log10": float(np.abs(log_error).mean() / np.log(10)),
-        # Rounding can bring a perfect prediction's variance just under 0.
+        # Rounding errors can make the variance of a perfect prediction slightly negative.
         "silog": float(np.sqrt(max(np.square(log_error).mean() - silog_lambda * mean_log**2, 0.0))),
         **{f"delta{n}": float((ratio < 1.25**n).mean()) for n in (1, 2, 3)},
     }
 
 
 def align_disparity(disparity: Plane, truth: Plane, *, mask: Mask | None = None) -> Plane:
-    """Bring relative disparity onto the true one: least squares scale and shift, in disparity.
+    """Align relative disparity to the true one by least squares scale and shift.
 
-    Ranftl et al., "Towards robust monocular depth estimation", 2020. The fit uses the pixels
-    where the true disparity is above 0 (something is hit), both are known and `mask` holds.
+    Ranftl et al., "Towards robust monocular depth estimation", 2020. The fit uses pixels where
+    both disparities are known and the true one is above 0 (something is hit).
 
     Args:
         disparity: (H, W) predicted, up to scale and shift.
         truth: (H, W) true, 1/m.
-        mask: (H, W) bool, fit only where True.
+        mask: (H, W) bool, pixels to fit; None = all.
 
     Returns:
-        (H, W) float32 in 1/m; may be 0 or negative far away, see `disparity_errors`.
+        (H, W) float32 in 1/m; far pixels may be 0 or negative, see `disparity_errors`.
 
     Raises:
         ValueError: if shapes differ or no pixel is left to fit.
@@ -103,19 +106,19 @@ def disparity_errors(
     cap: float = CAP,
     silog_lambda: float = 0.5,
 ) -> dict[str, float]:
-    """Errors of the depth that a disparity map stands for; keys as `depth_errors`.
+    """Compute depth errors of a disparity map; keys as `depth_errors`.
 
-    Disparity is aligned (or not), raised to 1 / `cap` where it is below, inverted to metres and
-    compared over the pixels with a finite true depth. Pixels where the prediction is NaN do not
-    count: say beside the figures how many these are.
+    The disparity is aligned if asked, clipped to at least 1 / `cap`, converted to metres and
+    compared over the pixels with finite true depth. Pixels with a NaN prediction are excluded;
+    reports should state their number.
 
     Args:
-        disparity: (H, W) predicted; relative, or in 1/m when not aligned.
+        disparity: (H, W) predicted; in 1/m, or relative if `align`.
         truth: (H, W) true, 1/m.
-        align: take scale and shift from the truth (`align_disparity`) first.
-        valid: (H, W) bool, counts only where True.
-        fit: (H, W) bool, where scale and shift are fitted; None for `valid`.
-        cap: metres, the farthest depth that a prediction may stand for.
+        align: fit scale and shift to the truth first (`align_disparity`).
+        valid: (H, W) bool, pixels to use; None = all.
+        fit: (H, W) bool, pixels to fit scale and shift; None = `valid`.
+        cap: largest depth of the prediction in metres.
         silog_lambda: see `depth_errors`.
 
     Raises:
@@ -143,26 +146,25 @@ def subject_errors(
     valid: Mask | None = None,
     cap: float = CAP,
 ) -> dict[str, float]:
-    """Measure whether the subject stands at the right depth, in the plate's scale.
+    """Compute errors of the subject's depth, with scale and shift fitted on the background only.
 
-    Scale and shift are fitted on the scene only (alpha < 0.05), so that the subject has no say
-    in them, or not at all for metric disparity; then the depth is compared inside the subject
-    (alpha > 0.5) and, apart, on the scene itself.
+    The background is alpha < 0.05, the subject alpha > 0.5. The subject does not influence the
+    fit; metric disparity is not fitted. Errors are given separately for both regions.
 
     Args:
-        disparity: (H, W) predicted disparity of the frame.
+        disparity: (H, W) predicted disparity of the frame; in 1/m, or relative if `align`.
         truth: (H, W) true disparity of the frame, 1/m.
-        alpha: (H, W) true alpha.
-        align: fit scale and shift on the scene; False if `disparity` is metric.
-        valid: (H, W) bool, counts only where True.
-        cap: metres, see `disparity_errors`.
+        alpha: (H, W) true alpha in [0, 1].
+        align: fit scale and shift on the background; False for metric disparity.
+        valid: (H, W) bool, pixels to use; None = all.
+        cap: largest depth of the prediction in metres.
 
     Returns:
-        `abs_rel`, `delta1`, and `bias` (mean of ln(predicted / true): above 0 is too far) inside
-        the subject; `plate_abs_rel`, `plate_delta1` on the scene.
+        inside the subject "abs_rel", "delta1" and "bias", the mean of ln(predicted / true depth),
+        above 0 = too far; on the background "plate_abs_rel" and "plate_delta1".
 
     Raises:
-        ValueError: as `disparity_errors`; so also if the picture holds no subject or no scene.
+        ValueError: as `disparity_errors`, also if there is no subject or no background pixel.
 
     Examples:
         >>> alpha, truth = np.array([[1.0, 0.0]]), np.array([[0.5, 0.25]])
@@ -199,18 +201,22 @@ def ordinal_accuracy(
     margin: float = 0.05,
     seed: int = 0,
 ) -> float:
-    """Share of random point pairs that the prediction puts in the right order of depth.
+    """Compute the share of random point pairs with the correct depth order.
 
-    Invariant under any increasing change of the prediction; a constant, whose ties count half,
-    gets 0.5. After Chen et al., "Single-image depth perception in the wild", NeurIPS 2016.
+    Invariant under any increasing function of the prediction. Ties count half, so a constant
+    prediction gives 0.5. Based on Chen et al., "Single-image depth perception in the wild",
+    NeurIPS 2016.
 
     Args:
         disparity: (H, W) predicted, larger = nearer.
-        truth: (H, W) true, 1/m; 0 is infinitely far.
-        valid: (H, W) bool, draw only where True.
-        pairs: number of pairs drawn.
-        margin: a pair counts if the nearer true disparity exceeds the other by this share.
-        seed: of the draw.
+        truth: (H, W) true, 1/m; 0 = infinitely far.
+        valid: (H, W) bool, pixels to sample; None = all.
+        pairs: number of sampled pairs.
+        margin: a pair is used if its true disparities differ by more than this fraction.
+        seed: seed of the sampling.
+
+    Returns:
+        0 to 1.
 
     Raises:
         ValueError: if shapes differ or no drawn pair differs in true depth.
@@ -226,7 +232,7 @@ def ordinal_accuracy(
     spots = np.flatnonzero(counted)
     one, other = np.random.default_rng(seed).choice(spots, (2, pairs))
     true_one, true_other = truth.ravel()[one], truth.ravel()[other]
-    # As a product, because the farther one may be 0.
+    # A product instead of a ratio, because the smaller disparity may be 0.
     nearer = true_one > (1 + margin) * true_other
     differs = nearer | (true_other > (1 + margin) * true_one)
     if not differs.any():
@@ -246,25 +252,28 @@ def boundary_recall(
     threshold: float = 0.1,
     floor: float = 1e-6,
 ) -> float:
-    """Depth Pro's scale-invariant boundary recall: the matte's edges found in the depth.
+    """Compute the scale-invariant boundary recall of Depth Pro: matte edges found in the depth.
 
-    Between neighbours, an edge of the matte ({alpha > threshold}, subject on the near side) is
-    found if the disparity grows there by more than a ratio t and by the most in its run of
-    such pixels along the row or column. Recall is averaged over the four directions and over
-    `count` ratios from `low` to `high` with weights proportional to t.
-    Bochkovskii et al., "Depth Pro", 2024, section 3.2 (equations 4 and 5).
+    Bochkovskii et al., "Depth Pro", 2024, section 3.2 (equations 4 and 5). An edge of the mask
+    {alpha > threshold} between two neighbours counts as found if the disparity increases towards
+    the subject by more than a ratio t, and by the maximum within its run of such pixels along the
+    row or column. Recall is averaged over four directions, and over `count` ratios from `low` to
+    `high` with weights proportional to t.
 
-    Where something nearer hides the subject, and where its feet touch the floor, the true depth
-    has no such edge: compare with the recall of the true disparity, the most one can reach.
+    The true depth has no such edge where a nearer object occludes the subject or where the feet
+    touch the floor. So the upper bound is the recall of the true disparity, not 1.
 
     Args:
-        disparity: (H, W) without NaN; metric or aligned, because ratios depend on the shift.
-        alpha: (H, W) true alpha.
+        disparity: (H, W), finite; metric or aligned, because ratios depend on the shift.
+        alpha: (H, W) true alpha in [0, 1].
         low: smallest ratio.
         high: largest ratio.
         count: number of ratios.
-        threshold: of alpha.
-        floor: disparity is raised to it, so that ratios exist.
+        threshold: alpha above which a pixel belongs to the subject.
+        floor: lower bound of the disparity, which avoids division by 0.
+
+    Returns:
+        0 to 1.
 
     Raises:
         ValueError: if shapes differ or a disparity is not finite.
@@ -297,7 +306,7 @@ def boundary_recall(
 
 
 def _peaks(growth: Doubles, ratio: float) -> Mask:
-    """Find the (first) largest pixel of each unbroken run of `growth > ratio` along a row."""
+    """Find the first maximum of each contiguous run of `growth > ratio` along a row."""
     peaks = np.zeros(growth.shape, np.bool_)
     above = growth > ratio
     starts = above.copy()

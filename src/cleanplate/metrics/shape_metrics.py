@@ -1,4 +1,4 @@
-"""Errors of a matte's shape: what it covers and where its outline runs, cut at half opacity."""
+"""Segmentation metrics of a thresholded matte: IoU and boundary F measure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from cleanplate.metrics.alpha_metrics import check_alphas
 
 
 def iou(alpha: Plane, truth: Plane, *, threshold: float = 0.5) -> float:
-    """Intersection over union of {alpha >= threshold} and {truth >= threshold}.
+    """Compute the intersection over union of {alpha >= threshold} and {truth >= threshold}.
 
-    1 if both are empty.
+    Args:
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        threshold: alpha from which a pixel belongs to the mask.
+
+    Returns:
+        0 to 1; 1 if both masks are empty.
 
     Raises:
         ValueError: as `sad`.
@@ -31,17 +37,19 @@ def iou(alpha: Plane, truth: Plane, *, threshold: float = 0.5) -> float:
 def boundary_f(
     alpha: Plane, truth: Plane, *, tolerance: float = 2.0, threshold: float = 0.5
 ) -> float:
-    """F measure of the two outlines, matched within `tolerance` pixels (Euclidean).
+    """Compute the boundary F measure: outlines matched within `tolerance` pixels.
 
-    An outline pixel differs from its right, lower or lower right neighbour, as in DAVIS
-    (Perazzi et al., CVPR 2016), whose tolerance is ceil(0.008 x diagonal). 1 if neither has an
-    outline, 0 if only one has.
+    An outline pixel differs from its right, lower or lower right neighbour, as in DAVIS (Perazzi
+    et al., CVPR 2016), which uses a tolerance of ceil(0.008 x diagonal).
 
     Args:
-        alpha: (H, W) predicted, in [0, 1].
-        truth: (H, W) true, in [0, 1].
-        tolerance: in pixels, at least 0.
-        threshold: both are cut at it (>=).
+        alpha: (H, W) predicted, float in [0, 1].
+        truth: (H, W) true, float in [0, 1].
+        tolerance: Euclidean distance in pixels, at least 0.
+        threshold: alpha from which a pixel belongs to the mask.
+
+    Returns:
+        0 to 1; 1 if neither mask has an outline, 0 if only one has.
 
     Raises:
         ValueError: as `sad`, or if the tolerance is negative.

@@ -1,9 +1,9 @@
-"""The models that ship with the package, and the registry that finds them.
+"""Model registry: lookup and integrity check of the models shipped with the package.
 
-A model is a folder with two graphs (`plate.onnx`, `frame.onnx`), a card (`card.json`, with
-`card.md` for people) and, if it has them, the regressor of the subject's depth
-(`subject_depth.npz`) and a third graph that estimates a plate's disparity (`plate_depth.onnx`). The
-card names the SHA-256 of each; a folder that differs from its card is refused.
+A model is a folder with two ONNX graphs (`plate.onnx`, `frame.onnx`), a model card (`card.json`,
+and `card.md` as text), and optionally a regressor of the subject's depth (`subject_depth.npz`) and
+an ONNX graph that estimates the plate's disparity (`plate_depth.onnx`). The card has the SHA-256
+of each file; a mismatch is an error.
 """
 
 from __future__ import annotations
@@ -27,48 +27,54 @@ SHIPPED = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Model:
-    """A model folder whose graphs are the ones that its card describes."""
+    """Model folder whose files match the checksums in its card.
+
+    Attributes:
+        folder: path of the folder.
+        card: content of `card.json`.
+    """
 
     folder: Path
     card: dict[str, Any] = field(repr=False)
 
     @property
     def name(self) -> str:
-        """What people call it: the card's `name`, or else the folder's."""
+        """Name of the model: `name` in the card, else the folder's name."""
         return str(self.card.get("name") or self.folder.name)
 
     @property
     def license(self) -> str | None:
-        """The weights' licence by SPDX name; older cards call it `licence`."""
+        """SPDX identifier of the weights' licence, or None; older cards use the key `licence`."""
         named = self.card.get("license", self.card.get("licence"))
         return None if named is None else str(named)
 
     @property
     def plate_graph(self) -> Path:
-        """The graph that sees a plate once."""
+        """Path of the ONNX graph that is run once per plate."""
         return self.folder / GRAPHS[0]
 
     @property
     def frame_graph(self) -> Path:
-        """The graph that sees each frame."""
+        """Path of the ONNX graph that is run once per frame."""
         return self.folder / GRAPHS[1]
 
     @property
     def subject_depth(self) -> Path | None:
-        """The regressor of the subject's depth; None if the card names none."""
+        """Path of the regressor of the subject's depth; None if the card lists none."""
         return self._optional(SUBJECT_DEPTH)
 
     @property
     def plate_depth_graph(self) -> Path | None:
-        """The graph from a plate's picture to its relative disparity; None if the card names none.
+        """Path of the ONNX graph that estimates the plate's disparity; None if the card lists none.
 
-        Input `plate`, (N, 3, H, W) float32 sRGB in [0, 1]; output `disparity`, (N, 1, H, W).
+        Input `plate`, (N, 3, H, W) float32 sRGB in [0, 1]; output `disparity`, (N, 1, H, W),
+        relative.
         """
         return self._optional(PLATE_DEPTH)
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over its parts' SHA-256, in hexadecimal: one name for the weights."""
+        """SHA-256 of the files' SHA-256 digests, hexadecimal; identifies the weights."""
         whole = hashlib.sha256()
         for part in _parts(self.card):
             whole.update(bytes.fromhex(_sha256(self.folder / part)))
@@ -79,18 +85,20 @@ class Model:
 
 
 def available_models() -> list[str]:
-    """Names of the shipped models, sorted."""
+    """Return the names of the shipped models, sorted."""
     return sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}"))
 
 
 def find_model(name_or_path: str | Path | None = None) -> Model:
-    """Find the model of that name or in that folder; without either, the default one.
+    """Find a model by name or folder, and verify its checksums.
 
-    The default is the shipped model whose card says `"default": true`, or the only one.
+    Args:
+        name_or_path: name of a shipped model, or a model folder; None = the default model, the
+            shipped one with `"default": true` in its card, or the only one.
 
     Raises:
-        CleanplateError: no such model, a part missing, a card that cannot be read, or graphs
-            that are not the ones of the card.
+        CleanplateError: if there is no such model, a file is missing, the card cannot be read,
+            or a checksum differs from the card.
     """
     if name_or_path is None:
         return _checked(_default_folder())
@@ -164,7 +172,7 @@ def _checked(folder: Path) -> Model:
 
 
 def _parts(card: dict[str, Any]) -> tuple[str, ...]:
-    """Name the files that the card describes: two graphs, and the optional parts that it names."""
+    """Return the file names of a model: two graphs, and the optional files listed in the card."""
     return (*GRAPHS, *(name for name in OPTIONAL if name in card["sha256"]))
 
 

@@ -1,5 +1,5 @@
-"""Pairs of plate and frame with known truth, and the protocols of predictors.
+"""Test pairs of plate and frame with ground truth, and the protocols of predictors.
 
-Takes folders of `NAME_plate`, `NAME_frame`, `NAME_alpha`; gives `Pair` objects. The protocols are
-the structural types that evaluation, training and baselines share.
+`pair_files` reads folders of `NAME_plate`, `NAME_frame`, `NAME_alpha` files into `Pair` objects.
+`protocols` has the structural types shared by evaluation, training and baselines.
 """

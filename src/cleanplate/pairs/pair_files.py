@@ -1,15 +1,15 @@
-"""Pairs of plate and frame with known truth: finding them in a folder, and reading.
+"""Pairs of plate and frame with ground truth: search in a folder, and reading.
 
     NAME_plate.EXT  NAME_frame.EXT          the variant "clean"
-    NAME_plate.VARIANT.EXT  ...             any other variant of the same pair (no _ or . in it)
-    NAME_alpha.EXT                          the subject's true coverage; belongs to every variant
-    NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, if known
-    NAME_foreground.EXT                     true straight foreground colour, if known
-    NAME.json                               facts (camera, subjects, world), if any
+    NAME_plate.VARIANT.EXT  ...             another variant of the same pair (no _ or . in VARIANT)
+    NAME_alpha.EXT                          true alpha, shared by all variants
+    NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, optional
+    NAME_foreground.EXT                     true straight foreground colour, optional
+    NAME.json                               metadata (camera, subjects, world), optional
 
-The JSON's `"depth_convention"` names the meaning of 0 and 65535 in a depth PNG (docs/depth.md).
-Without it, 0 means infinitely far if there is `"depth_zero": "infinity"` or, without that key, the
-name of a rendered `"world"`; else the convention is `exchange`, in which 0 is unknown.
+`"depth_convention"` in the JSON defines the codes 0 and 65535 of a depth PNG (docs/depth.md).
+Without it, code 0 is infinitely far if the JSON has `"depth_zero": "infinity"` or, without that
+key, a rendered `"world"`; else the convention is `exchange`, where 0 is unknown.
 """
 
 from __future__ import annotations
@@ -47,12 +47,16 @@ _FORM = "A pair is NAME_plate.*, NAME_frame.* and NAME_alpha.*, in one folder."
 
 @dataclass(frozen=True)
 class PairVariant:
-    """Pictures and truth of one variant of a pair; all maps have one size (H, W).
+    """Pictures and ground truth of one variant of a pair, all of one size (H, W).
 
-    plate, frame: (H, W, 3) uint8 or uint16.
-    alpha: (H, W) float32 true alpha in [0, 1].
-    depth, plate_depth: (H, W) float32 true depth in metres, +inf no hit, NaN unknown, or None.
-    foreground: (H, W, 3) float32 true straight colour, sRGB in [0, 1], or None.
+    Attributes:
+        plate: (H, W, 3) uint8 or uint16 sRGB.
+        frame: (H, W, 3) uint8 or uint16 sRGB.
+        alpha: (H, W) float32 true alpha in [0, 1].
+        depth: (H, W) float32 true depth of the frame in metres, +inf = nothing hit, NaN =
+            unknown; or None.
+        plate_depth: true depth of the plate, as `depth`, or None.
+        foreground: (H, W, 3) float32 true straight colour, sRGB in [0, 1], or None.
     """
 
     plate: Coded
@@ -65,15 +69,18 @@ class PairVariant:
 
 @dataclass(frozen=True)
 class Pair:
-    """Files of a plate, a frame and the truth, in one or several variants.
+    """Files of a plate, a frame and their ground truth, in one or several variants.
 
-    name: common part of the files' names.
-    folder: that holds them.
-    variant_files: variant -> (plate file, frame file).
-    alpha_file: true alpha.
-    depth_file, plate_depth_file, foreground_file: None where there is none.
-    depth_zero: meaning of 0 in a depth PNG; None = from the JSON (see the module).
-    max_pixels: limit of a picture's size; None = as `read_image`.
+    Attributes:
+        name: common prefix of the file names.
+        folder: folder of the files.
+        variant_files: variant -> (plate file, frame file).
+        alpha_file: true alpha.
+        depth_file: true depth of the frame, or None.
+        plate_depth_file: true depth of the plate, or None.
+        foreground_file: true straight foreground, or None.
+        depth_zero: meaning of code 0 in a depth PNG; None = from the JSON (see the module).
+        max_pixels: pixel limit of a picture; None = as `read_image`.
     """
 
     name: str
@@ -90,8 +97,8 @@ class Pair:
         """Read the files of one variant.
 
         Raises:
-            CleanplateError: if the pair lacks the variant, a file cannot be read, or its size is
-                not that of the frame.
+            CleanplateError: if the pair does not have the variant, a file cannot be read, or its
+                size differs from the frame's.
         """
         if variant not in self.variant_files:
             raise CleanplateError(
@@ -119,10 +126,10 @@ class Pair:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Content of NAME.json; empty if there is none.
+        """Content of NAME.json; {} if there is no such file.
 
         Raises:
-            CleanplateError: if it is not a JSON object.
+            CleanplateError: if the file cannot be read or is not a JSON object.
         """
         path = self.folder / f"{self.name}.json"
         try:
@@ -158,19 +165,19 @@ def find_pairs(
     """Find the pairs in a folder, sorted by name.
 
     Args:
-        folder: of the files; sub-folders and hidden files are ignored.
-        depth_zero: meaning of 0 in depth PNGs of all pairs; None = from their JSON.
-        max_pixels: limit of a picture's size when a pair is read; None = as `read_image`.
-        on_fault: called with the name and the error of each pair that lacks a file or has two for
-            the same part; such pairs are left out. None = the first error is raised.
+        folder: folder of the files; sub-folders and hidden files are ignored.
+        depth_zero: meaning of code 0 in the depth PNGs of all pairs; None = from their JSON.
+        max_pixels: pixel limit when a pair is read; None = as `read_image`.
+        on_fault: called with name and error of each pair that lacks a file or has two files for
+            the same part; such pairs are skipped. None = the first error is raised.
 
     Returns:
-        The pairs; `passed_over` has the files that are named as parts of a pair, but whose
-        extensions are not those of pictures or depth.
+        the pairs; `passed_over` lists files that are named as parts of a pair, but have a suffix
+        that is not supported.
 
     Raises:
-        CleanplateError: if there is no such folder, no pair in it or, without `on_fault`, a pair
-            without its plate, frame or alpha, or with two files for the same part.
+        CleanplateError: if the folder does not exist or has no pair; without `on_fault`, also if
+            a pair lacks its plate, frame or alpha, or has two files for the same part.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):
@@ -208,7 +215,7 @@ def find_pairs(
 
 
 def variants(pairs: Iterable[Pair]) -> list[str]:
-    """List the variants of all pairs, "clean" first."""
+    """Return the names of the variants of all pairs, "clean" first, then sorted."""
     found = {variant for pair in pairs for variant in pair.variant_files}
     return sorted(found, key=lambda variant: (variant != CLEAN, variant))
 

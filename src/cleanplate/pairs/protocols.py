@@ -1,4 +1,4 @@
-"""Protocols of predictors that evaluation can score, and `PlainPrediction` for simple ones."""
+"""Predictor protocols for evaluation, and a plain result type that implements them."""
 
 from __future__ import annotations
 
@@ -10,57 +10,74 @@ from cleanplate.arrays import Coded, Picture, Plane
 
 
 class PairPrediction(Protocol):
-    """A predictor's outputs for one frame; all maps have the frame's size."""
+    """Outputs of a predictor for one frame; all maps have the frame's size (H, W)."""
 
     @property
     def alpha(self) -> Plane | None:
-        """(H, W) float32 in [0, 1]; None if not predicted."""
+        """Alpha, (H, W) float32 in [0, 1]; None if not predicted."""
         ...
 
     @property
     def disparity(self) -> Plane | None:
-        """(H, W) float32 disparity of the frame, larger = nearer; None if not predicted."""
+        """Disparity of the frame, (H, W) float32, larger = nearer; None if not predicted."""
         ...
 
     @property
     def metric(self) -> bool:
-        """Whether `disparity` is in 1/m."""
+        """Whether `disparity` is metric, in 1/m; False = relative."""
         ...
 
     @property
     def foreground(self) -> Picture | None:
-        """(H, W, 3) float32 straight sRGB colour in [0, 1]; None if not predicted."""
+        """Straight foreground colour, (H, W, 3) float32 sRGB in [0, 1]; None if not predicted."""
         ...
 
 
 class PreparedScene(Protocol):
-    """A plate, prepared for predicting many frames.
+    """Plate prepared for the prediction of many frames.
 
-    One that has `outputs`, the names of what it can give, takes `predict(frame, outputs=names)`
-    and computes no more than that; its predictions have `outputs` too, and nothing else.
+    A scene may have an attribute `outputs`, the names of its available outputs. Then it must accept
+    `predict(frame, outputs=names)` and compute only these; its predictions have `outputs` too, and
+    only the named maps.
     """
 
     def predict(self, frame: Coded, /) -> PairPrediction:
-        """Predict from one frame, (H, W, 3) uint8 or uint16, sRGB."""
+        """Predict from one frame.
+
+        Args:
+            frame: (H, W, 3) uint8 or uint16, sRGB-coded.
+        """
         ...
 
 
 class PairPredictor(Protocol):
-    """A predictor that can be scored; its `name` and `hash`, or those of its `model`, are shown."""
+    """Predictor that can be evaluated.
+
+    Reports show its attributes `name` and `hash`, or those of its `model`, if it has them.
+    """
 
     def scene(self, plate: Coded, depth: Plane | None = None) -> PreparedScene:
         """Prepare a plate.
 
         Args:
-            plate: (H, W, 3) uint8 or uint16, sRGB.
-            depth: (H, W) metres, +inf where nothing is hit, nan where unknown; None = unknown.
+            plate: (H, W, 3) uint8 or uint16, sRGB-coded.
+            depth: (H, W) metres, +inf = nothing hit, NaN = unknown; None = no depth.
         """
         ...
 
 
 @dataclass(frozen=True)
 class PlainPrediction:
-    """A prediction for predictors without a result type of their own; see `PairPrediction`."""
+    """Plain implementation of `PairPrediction`.
+
+    Attributes:
+        alpha: (H, W) float32 in [0, 1], or None.
+        disparity: (H, W) float32, larger = nearer, or None.
+        metric: whether `disparity` is in 1/m.
+        foreground: (H, W, 3) float32 straight sRGB in [0, 1], or None.
+        shadow: (H, W) float32 factor in (0, 1] on the plate's linear light, or None.
+        report: metadata of the prediction.
+    """
 
     alpha: Plane | None
     disparity: Plane | None = None
@@ -71,12 +88,12 @@ class PlainPrediction:
 
 
 def predict_outputs(scene: PreparedScene, frame: Coded, *names: str) -> PairPrediction:
-    """Predict the outputs called `names`, or all of them if the scene offers no choice.
+    """Predict the named outputs, or all outputs if the scene does not support a selection.
 
     Args:
-        scene: of any predictor.
-        frame: (H, W, 3).
-        names: such as "alpha"; those that the scene cannot give are left out.
+        scene: prepared by any predictor.
+        frame: (H, W, 3) uint8 or uint16, sRGB-coded.
+        names: output names such as "alpha"; unavailable ones are ignored.
     """
     available = getattr(scene, "outputs", None)
     if available is None:
@@ -87,6 +104,6 @@ def predict_outputs(scene: PreparedScene, frame: Coded, *names: str) -> PairPred
 
 
 def output_named(prediction: PairPrediction, name: str) -> Any:
-    """Give the output called `name`; None where the prediction has none."""
+    """Return the output of a name, such as "alpha"; None if the prediction does not have it."""
     held = getattr(prediction, "outputs", None)
     return getattr(prediction, name, None) if held is None or name in held else None
