@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cleanplate.training.losses import gradient_l1, scale_and_shift
+from cleanplate.training.disparity_normalisation import normalisation
+from cleanplate.training.losses import gradient_l1
 from studies.seed.settings import Loss
 
 
@@ -29,7 +30,7 @@ def scale_and_shift_invariant(one: Tensor, other: Tensor) -> Tensor:
     everywhere = torch.ones_like(other)
 
     def normal(values: Tensor) -> Tensor:
-        median, spread = scale_and_shift(values, everywhere)
+        median, spread = normalisation(values, everywhere)
         return (values - median) / spread
 
     return (normal(one) - normal(other)).abs().mean()

@@ -19,7 +19,7 @@ pytest.importorskip("lightning")
 
 from tests.training.discs import Discs, tiny_recipe
 
-TESTS = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 CHILD = """
 import hashlib, json, sys
@@ -82,9 +82,7 @@ def test_two_processes_hold_the_same_weights_and_see_different_samples(tmp_path)
     write_one_shard(tmp_path / "0.tar", 36)
     script = tmp_path / "child.py"
     script.write_text(CHILD, encoding="utf-8")
-    path = os.pathsep.join(
-        [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
-    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": path},

@@ -33,7 +33,7 @@ from cleanplate.training.lightning_module import PairModule, learning_rate_facto
 from cleanplate.training.recipes import DataRecipe
 from tests.training.discs import Discs, tiny_recipe
 
-TESTS = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = RunOptions(
     workers=0, threads=1, accelerator="cpu", log_every=1, checkpoint_steps=4, quiet=True
 )
@@ -114,9 +114,7 @@ print(outcome.status, outcome.step)
 
 
 def start_child(folder, workers, code=CHILD):
-    path = os.pathsep.join(
-        [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
-    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", code, str(folder), str(workers)],
         env={**os.environ, "PYTHONPATH": path},

@@ -50,13 +50,13 @@ def started(folder: Path, *names: str, code: str = ENDLESS) -> subprocess.Popen[
 
 def stopped(process: subprocess.Popen[str], number: int, after: int) -> int:
     """Send a signal after some frames; how many were written for sure."""
-    for line in process.stdout:
-        if int(line) >= after:
-            break
-    process.send_signal(number)
-    rest = process.stdout.read().split()
-    error = process.stderr.read()
-    process.wait()
+    with process:
+        for line in process.stdout:
+            if int(line) >= after:
+                break
+        process.send_signal(number)
+        rest = process.stdout.read().split()
+        error = process.stderr.read()
     if number == signal.SIGINT:
         assert "KeyboardInterrupt" in error, error
     return int(rest[-1]) + 1 if rest else after + 1
