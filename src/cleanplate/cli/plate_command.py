@@ -62,11 +62,12 @@ def command(
     """
     from cleanplate.video.clip_plate import plate_of
 
-    def bar(numbers: Iterable[int]) -> Iterable[int]:
-        return tqdm(list(numbers), unit="frame", disable=True if quiet else None)
+    def shown(numbers: Iterable[int]) -> Iterable[int]:
+        bar: Iterable[int] = tqdm(list(numbers), unit="frame", disable=True if quiet else None)
+        return bar
 
     with ExitStack() as stack:
-        found = plate_of(_frames(clips, stack), stabilise=not no_stabilise, progress=bar)
+        found = plate_of(_frames(clips, stack), stabilise=not no_stabilise, progress=shown)
     share = found.share_above(0.98)
     report = {"clips": list(clips), "output": str(output), **found.as_report()}
     if require is not None and share < require:

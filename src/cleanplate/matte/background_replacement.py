@@ -52,7 +52,7 @@ def replace_background(
         if other.shape[:2] != frame.shape[:2]:
             raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
     out = background.copy()
-    solid = cv2.compare(alpha, float(_HIGHEST), cv2.CMP_GE)
+    solid = (alpha >= _HIGHEST).astype(np.uint8)
     cv2.copyTo(frame, solid, out)
     soft = np.flatnonzero((alpha > _LOWEST) & (alpha < _HIGHEST))
     if soft.size:
@@ -83,4 +83,4 @@ def _mixed(
     scene = coded_from_linear(light).astype(np.float32) if dark is not None else behind
     subject = seen - (1 - share) * scene
     mixed = np.clip(subject, 0, share * 255) + (1 - share) * new
-    return np.rint(mixed).astype(np.uint8)
+    return np.asarray(np.rint(mixed), np.uint8)

@@ -116,8 +116,9 @@ class ClipAligner:
         pixels = _small(self._aligner.thumbnail.pixels, plate)
         grey = grey_of(pixels).astype(np.float32)
         gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-        usable = ((pixels > _DARK) & (pixels < _BRIGHT)).all(2)
-        self._reference = _Reference(_light(pixels), usable, gradient > np.quantile(gradient, 0.8))
+        usable = np.asarray(((pixels > _DARK) & (pixels < _BRIGHT)).all(2))
+        edges = np.asarray(gradient > np.quantile(gradient, 0.8))
+        self._reference = _Reference(_light(pixels), usable, edges)
         moved = plate.matrix is not None
         self._thumbnail = (
             PlateThumbnail(_warped(self._aligner.thumbnail.pixels, plate))

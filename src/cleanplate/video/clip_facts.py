@@ -97,7 +97,7 @@ def examine(
 
 def _duration(container: Any, stream: Any) -> Fraction | None:
     if stream.duration is not None and stream.time_base is not None:
-        return stream.duration * Fraction(stream.time_base)
+        return Fraction(stream.duration * Fraction(stream.time_base))
     stated = stream.metadata.get("DURATION")  # Matroska
     if stated:
         with suppress(ValueError):

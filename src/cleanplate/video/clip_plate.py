@@ -93,7 +93,7 @@ def sample_evenly(frames: Iterable[Coded], most: int | None = None) -> tuple[lis
         if most is None:
             most = int(np.clip(SAMPLE_BYTES // frame.nbytes, 24, MOST_SAMPLES))
         if count % step == 0:
-            kept.append(np.array(frame))
+            kept.append(frame.copy())
             if len(kept) > most:
                 kept = kept[::2]
                 step *= 2
@@ -141,13 +141,14 @@ def plate_of(
                     continue
                 if found.moved > STILL and found.kind != "none":
                     moved = max(moved, found.moved)
-                    frame = np.asarray(warp(frame, found.matrix), middle.dtype)
+                    frame = warp(frame, found.matrix)
                     if known is None:
                         known = np.ones((len(samples), *size), np.bool_)
                     known[used] = covered(size, found.matrix)
             exposure = match_exposure(frame, middle)
-            frame = np.asarray(exposure.apply(frame), middle.dtype)
-        stack[used] = frame
+            stack[used] = exposure.apply(frame)
+        else:
+            stack[used] = frame
         used += 1
     if used < max(FEWEST_SAMPLES, len(samples) // 2):
         raise CleanplateError(

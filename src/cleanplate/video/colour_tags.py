@@ -112,8 +112,9 @@ def settle(
     if grey:
         found["matrix"] = found["matrix"] or "bt709"  # of no account
     elif found["matrix"] is None:
-        found["matrix"] = "bt709" if size[0] >= 1280 or size[1] >= 720 else "smpte170m"
-        notes.append(f"the matrix is not tagged; {_NAMED[found['matrix']]} is assumed by the size")
+        assumed = "bt709" if size[0] >= 1280 or size[1] >= 720 else "smpte170m"
+        found["matrix"] = assumed
+        notes.append(f"the matrix is not tagged; {_NAMED[assumed]} is assumed by the size")
     if jpeg or rgb:
         found["colour_range"] = "full"
     elif found["colour_range"] is None:

@@ -72,7 +72,7 @@ def check_encoder(output: Output) -> None:
 
 
 def _composite(layers: FrameLayers, output: Output) -> av.VideoFrame:
-    rgb = needed(layers.composite, "composite")
+    rgb: Any = needed(layers.composite, "composite")
     return filled("yuv420p", _planes_420(_even(rgb)))
 
 

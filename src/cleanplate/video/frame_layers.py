@@ -67,7 +67,10 @@ def colour_and_alpha(layers: FrameLayers, output: Output) -> tuple[Coded | Pictu
     alpha = needed(layers.alpha, "alpha")
     linear = output.space == "linear"
     name = f"foreground_{output.space}"
-    colour = needed(layers.foreground_linear if linear else layers.foreground_display, name)
+    given: Coded | Picture | None = (
+        layers.foreground_linear if linear else layers.foreground_display
+    )
+    colour: Coded | Picture = needed(given, name)  # type: ignore[assignment,unused-ignore]
     if output.premultiplied:
         return premultiply(colour, alpha, space=output.space), alpha
     if output.preset.lossy:

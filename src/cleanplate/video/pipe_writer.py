@@ -37,7 +37,7 @@ class PipeWriter:
         if array.dtype.itemsize == 2:
             array = array.astype(np.dtype("<u2"), copy=False)
         try:
-            self._stream.write(memoryview(np.ascontiguousarray(array)).cast("B"))
+            self._stream.write(np.ascontiguousarray(array).data.cast("B"))
             self._stream.flush()
         except BrokenPipeError as error:
             raise CleanplateError(

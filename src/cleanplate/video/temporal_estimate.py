@@ -170,10 +170,8 @@ def _estimate(
 
 def _mean(values: npt.NDArray[np.float32], member: Mask) -> npt.NDArray[np.float32]:
     count = np.maximum(member.sum(0), 1).astype(np.float32)
-    return (
-        np.asarray(np.einsum("kn,knc->nc", member.astype(np.float32), values), np.float32)
-        / (count[:, None])
-    )
+    total = np.einsum("kn,knc->nc", member.astype(np.float32), values)
+    return np.asarray(total / count[:, None], np.float32)
 
 
 def _largest_cluster(
@@ -190,7 +188,7 @@ def _largest_cluster(
             close = ordered[size - 1 :] - ordered[: count - size + 1] <= width
         # There are so many, perhaps more: up to the next size that is looked for.
         found = np.where(close.any(0), min(count, ceil((share + 0.05) * count)), found)
-    return np.minimum(found, np.isfinite(ordered).sum(0))
+    return np.asarray(np.minimum(found, np.isfinite(ordered).sum(0)), np.intp)
 
 
 def _normal_cdf(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -201,4 +199,4 @@ def _normal_cdf(score: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429)))
     )
     upper = 1 - np.exp(-size * size / 2) / np.sqrt(2 * np.pi) * tail
-    return np.where(score >= 0, upper, 1 - upper)
+    return np.asarray(np.where(score >= 0, upper, 1 - upper), np.float64)

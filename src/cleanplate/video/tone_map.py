@@ -38,7 +38,8 @@ WIDE = tuple(name for name in _CHROMATICITIES if name != "bt709")
 
 def hable(light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Compress linear light, 1 = diffuse white, to [0, 1]; `PEAK` becomes 1."""
-    return np.minimum(_filmic(2 * light) / np.float32(_filmic(np.float32(2 * PEAK / WHITE))), 1)
+    white = np.float32(_filmic(np.float32(2 * PEAK / WHITE)))
+    return np.asarray(np.minimum(_filmic(2 * light) / white, 1), np.float32)
 
 
 def to_display(rgb: npt.NDArray[np.uint16], transfer: str, primaries: str) -> Picture:

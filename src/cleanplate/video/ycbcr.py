@@ -139,7 +139,7 @@ def from_rgb(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Sam
         matrix[:, :3] /= 255
         return _split(np.asarray(cv2.transform(rgb, matrix.astype(np.float32))))
     values = rgb if rgb.dtype.kind == "f" else rgb.astype(np.float32)
-    top = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)
+    top = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)  # type: ignore[type-var,unused-ignore]
     matrix = coding.encoding()
     matrix[:, :3] /= top
     codes = np.asarray(cv2.transform(values, matrix.astype(np.float32)), dtype=np.float32)

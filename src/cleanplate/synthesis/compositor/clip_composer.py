@@ -18,9 +18,10 @@ import numpy.typing as npt
 from cleanplate.arrays import Bytes, Picture, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.compositor.camera_effects import CameraParams, apply_camera
-from cleanplate.synthesis.compositor.composer import Composer, Composition
+from cleanplate.synthesis.compositor.composer import Composer
 from cleanplate.synthesis.compositor.layer import Layer, render_layer
 from cleanplate.synthesis.compositor.placement import Placement, project_row
+from cleanplate.synthesis.compositor.sample import Composition
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 from cleanplate.synthesis.compositor.view import SceneView
 
@@ -183,7 +184,8 @@ class ClipComposer:
         rng = np.random.default_rng([self._composer.seed, index, _CAMERA_STREAM])
         steps = rng.normal(0, 1, (count + 8, 2))
         smooth = np.stack([np.convolve(axis, np.full(5, 0.2), "same") for axis in steps.T], 1)
-        return smooth[4 : count + 4] / 0.2**0.5 * self.settings.shake * size[0] / 256
+        unit = np.asarray(smooth[4 : count + 4] / 0.2**0.5, np.float64)
+        return unit * (self.settings.shake * size[0] / 256)
 
 
 class _MovedComposer(Composer):
