@@ -27,8 +27,11 @@ def square(number: int) -> tuple[int, int]:
     return number**2, os.getpid()
 
 
-def later_is_quicker(number: int) -> int:
-    time.sleep(0.3 if number == 0 else 0)
+def after_the_next(folder: Path, number: int) -> int:
+    """Task 0 ends only when task 1 has ended."""
+    while number == 0 and not (folder / "1").exists():
+        time.sleep(0.01)
+    (folder / str(number)).touch()
     return number
 
 
@@ -111,11 +114,15 @@ def test_no_tasks_are_no_results(workers: int):
     assert list(map_tasks(square, [], workers)) == []
 
 
-def test_results_come_as_they_are_done_or_in_order():
-    done = [place for place, _ in map_tasks(later_is_quicker, range(4), 2)]
+def test_results_come_as_they_are_done(tmp_path: Path):
+    done = [place for place, _ in map_tasks(partial(after_the_next, tmp_path), range(4), 2)]
     assert sorted(done) == [0, 1, 2, 3]
     assert done[0] != 0
-    ordered = list(map_tasks(later_is_quicker, range(4), 2, ordered=True))
+
+
+def test_results_come_in_order_where_that_is_asked_for(tmp_path: Path):
+    work = partial(after_the_next, tmp_path)
+    ordered = list(map_tasks(work, range(4), 2, ordered=True))
     assert ordered == [(n, n) for n in range(4)]
 
 

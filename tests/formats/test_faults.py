@@ -97,7 +97,9 @@ def test_flipped_bytes_give_a_picture_or_a_clear_error(form, data):
         assert read.dtype in (np.uint8, np.uint16)
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow knows no AVIF")
+@pytest.mark.skipif(
+    "avif" not in features.modules or not features.check("avif"), reason="this Pillow knows no AVIF"
+)
 def test_a_damaged_avif_is_told():
     """Its decoder raises RuntimeError, unlike all others."""
     content = bytearray(saved(Image.new("RGB", (40, 30), "red"), "AVIF").getvalue())
