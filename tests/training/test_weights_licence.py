@@ -138,3 +138,9 @@ def test_folders_without_any_statement_do_not_decide(tmp_path):
 def test_which_licences_let_the_weights_be_given_away(licence, settled):
     use = SourceUse(licence, "x", ("by A",), 1, 0)
     assert (DataLicensing((use,)).objections() == []) is settled
+
+
+def test_licensing_in_checkpoints_of_version_0_1_is_read():
+    use = {"licence": "MIT", "source": "a set", "attributions": ["A"], "assets": 2, "assumed": 0}
+    found = DataLicensing.from_json({"uses": [use], "unknown": []})
+    assert found.uses == (SourceUse("MIT", "a set", ("A",), 2, 0),)

@@ -68,12 +68,8 @@ class DataLicensing:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> DataLicensing:
-        """Convert from the values of `as_json`."""
-        uses = (
-            SourceUse(**{**use, "attributions": tuple(use["attributions"])})
-            for use in stored["uses"]
-        )
-        return cls(tuple(uses), tuple(stored["unknown"]))
+        """Convert from the values of `as_json`; the key `licence` of version 0.1 is read too."""
+        return cls(tuple(map(_source_use, stored["uses"])), tuple(stored["unknown"]))
 
     def objections(self) -> list[str]:
         """List the reasons why `DEFAULT_LICENSE` does not follow from the data, as sentences."""
@@ -226,6 +222,11 @@ def _merged(uses: Sequence[SourceUse]) -> list[SourceUse]:
             max(use.assumed, other.assumed),
         )
     return [found[key] for key in sorted(found)]
+
+
+def _source_use(stored: Mapping[str, Any]) -> SourceUse:
+    values = {("license" if key == "licence" else key): value for key, value in stored.items()}
+    return SourceUse(**{**values, "attributions": tuple(values["attributions"])})
 
 
 def _names(licence: str) -> list[str]:
