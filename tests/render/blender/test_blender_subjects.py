@@ -62,7 +62,7 @@ def test_a_cutout_is_the_same_again_and_stands_where_it_says(shared):
         CutoutRenderer(AssetLibrary(shared / "assets"), seed=1, size=(96, 96)).render(0).files
         == one.files
     )
-    metadata = one.facts
+    metadata = one.metadata
     assert max(metadata["width"], metadata["height"]) <= 96
     assert metadata["license"]
     slope = metadata["camera_height_m"] / metadata["distance_m"]
