@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.formats.pictures import resize, to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8, resize
 
 Tile = npt.NDArray[np.uint8]
 """Part of a contact sheet: (H, W, 3) uint8 RGB."""
@@ -65,8 +65,7 @@ def as_tile(picture: npt.NDArray[Any]) -> Tile:
     Raises:
         TypeError: on any other dtype.
     """
-    if picture.dtype != np.uint8:
-        picture = to_uint8(to_float(picture))
+    picture = as_uint8(picture)
     if picture.ndim == 2:
         picture = np.repeat(picture[..., None], 3, axis=2)
     return np.asarray(picture, np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Plane
-from cleanplate.formats.pictures import to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8, to_uint8
 from cleanplate.pairs.protocols import PairPredictor, PlainPrediction
 
 Eight = npt.NDArray[np.uint8]
@@ -32,7 +32,7 @@ class FixedDifference:
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
         """Return a scene of the plate."""
         del depth
-        return PlateScene(_eight(plate), self._compare)
+        return PlateScene(as_uint8(plate), self._compare)
 
     def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         mask = (cv2.absdiff(plate, frame).max(axis=2) > self.threshold).astype(np.uint8)
@@ -55,7 +55,7 @@ class AlignedDifference:
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
         """Return a scene of the plate."""
         del depth
-        return PlateScene(_eight(plate), self._compare)
+        return PlateScene(as_uint8(plate), self._compare)
 
     def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         moved, covered = _registered(plate, frame)
@@ -83,7 +83,7 @@ class MOG2:
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
         """Return a scene of the plate."""
         del depth
-        return PlateScene(_eight(plate), self._compare)
+        return PlateScene(as_uint8(plate), self._compare)
 
     def _compare(self, plate: Eight, frame: Eight) -> PlainPrediction:
         model = cv2.createBackgroundSubtractorMOG2(
@@ -103,7 +103,7 @@ class ConstantDisparity:
         """Return a scene of the plate."""
         del depth
         return PlateScene(
-            _eight(plate),
+            as_uint8(plate),
             lambda _, frame: PlainPrediction(None, np.ones(frame.shape[:2], np.float32)),
         )
 
@@ -117,7 +117,7 @@ class RowDisparity:
     def scene(self, plate: Coded, depth: Plane | None = None) -> PlateScene:
         """Return a scene of the plate."""
         del depth
-        return PlateScene(_eight(plate), lambda _, frame: PlainPrediction(None, _rows(frame)))
+        return PlateScene(as_uint8(plate), lambda _, frame: PlainPrediction(None, _rows(frame)))
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class PlateScene:
 
     def predict(self, frame: Coded, /) -> PlainPrediction:
         """Predict from one frame, (H, W, 3)."""
-        return self.compare(self.plate, _eight(frame))
+        return self.compare(self.plate, as_uint8(frame))
 
 
 BASELINES: Mapping[str, Callable[[], PairPredictor]] = MappingProxyType(
@@ -142,12 +142,6 @@ BASELINES: Mapping[str, Callable[[], PairPredictor]] = MappingProxyType(
     }
 )
 """Name on the command line -> baseline."""
-
-
-def _eight(picture: Coded) -> Eight:
-    if picture.dtype == np.uint8:
-        return np.asarray(picture, np.uint8)
-    return to_uint8(to_float(picture))
 
 
 def _cleaned(mask: Eight, reach: int) -> Plane:

@@ -248,6 +248,20 @@ def to_uint8(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return _quantised(values, 255).astype(np.uint8)
 
 
+def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Convert a picture of any dtype to uint8; one that is uint8 already is given back itself.
+
+    Args:
+        picture: any shape; uint8, uint16, or float in [0, 1].
+
+    Raises:
+        TypeError: on any other dtype.
+    """
+    if picture.dtype == np.uint8:
+        return np.asarray(picture, np.uint8)
+    return to_uint8(to_float(picture))
+
+
 def to_uint16(values: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
     """Convert floats in [0, 1] of any shape to uint16: rounded and clipped; NaN becomes 0.
 

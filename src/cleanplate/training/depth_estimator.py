@@ -12,7 +12,7 @@ import numpy as np
 
 from cleanplate.arrays import Coded, Plane
 from cleanplate.errors import CleanplateError, require
-from cleanplate.formats.pictures import resize, to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8, resize, to_float
 from cleanplate.synthesis.ingest.depth_estimators import Convention
 
 _METRIC = frozenset({"depth_pro", "glpn", "zoedepth"})
@@ -96,7 +96,7 @@ class TransformersDepthEstimator:
         from PIL import Image
 
         height, width = picture.shape[:2]
-        shown = picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))
+        shown = as_uint8(picture)
         fed = self._processor(images=Image.fromarray(shown), return_tensors="pt")
         with torch.inference_mode():
             out = self._model(pixel_values=fed["pixel_values"])

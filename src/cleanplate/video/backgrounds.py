@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from cleanplate.arrays import Bytes, Coded, Picture
+from cleanplate.arrays import Bytes
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8
 from cleanplate.predict.output.rendered_image import background_picture, colour
 from cleanplate.predict.size import Size
 from cleanplate.video.clip import ClipFrame
@@ -35,7 +35,7 @@ class StillBackground:
     """A colour or a picture: the same for all frames."""
 
     def __init__(self, source: str | Path, size: Size):
-        self._pixels = _eight(background_picture(source, size))
+        self._pixels = np.ascontiguousarray(as_uint8(background_picture(source, size)))
 
     def behind(self, frame: ClipFrame) -> Bytes:
         """Give the same picture for each."""
@@ -100,7 +100,7 @@ class ClipBackground:
         return prefetched(self._clip.frames())
 
     def _covering(self, frame: ClipFrame) -> Bytes:
-        return _eight(background_picture(frame.rgb, self._size))
+        return np.ascontiguousarray(as_uint8(background_picture(frame.rgb, self._size)))
 
 
 def background_of(source: str | Path, size: Size) -> Background:
@@ -116,8 +116,3 @@ def background_of(source: str | Path, size: Size) -> Background:
     if Path(source).suffix.lower() in MOVIES and colour(str(source)) is None:
         return ClipBackground(source, size)
     return StillBackground(source, size)
-
-
-def _eight(picture: Coded | Picture) -> Bytes:
-    eight = picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))
-    return np.ascontiguousarray(eight, np.uint8)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cleanplate.arrays import Bytes, Plane
+from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs
@@ -150,8 +150,8 @@ class FrameLoop:
         if "composite" in self._needs:
             assert self._background is not None
             layers["composite"] = replace_background(
-                _eight(frame.rgb),
-                _eight(result.plate),
+                as_uint8(frame.rgb),
+                as_uint8(result.plate),
                 result.alpha,
                 self._background.behind(frame),
                 result.shadow,
@@ -181,7 +181,3 @@ class FrameLoop:
         if "depth" in self._needs:
             layers["depth"] = np.full(size, np.nan, np.float32)
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)
-
-
-def _eight(picture: np.ndarray[Any, Any]) -> Bytes:
-    return picture if picture.dtype == np.uint8 else to_uint8(to_float(picture))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import read_image, to_float, to_uint8
+from cleanplate.formats.pictures import as_uint8, read_image
 from cleanplate.predict.alignment.health import smallest_movement
 from cleanplate.predict.predictor import Predictor
 from cleanplate.predict.result import Result
@@ -70,7 +68,7 @@ class Clip:
         self._check_camera(result)
         made_from = {"plate": self.plate.name, "model": self._model}
         return MattedPicture(
-            colour=_as_uint8(result.foreground),
+            colour=as_uint8(result.foreground),
             alpha=result.alpha,
             depth=result.depth if spatial else None,
             focal=self._focal if spatial else None,
@@ -85,7 +83,3 @@ class Clip:
         if not aligned and moved is not None and moved > smallest_movement(result.alpha.shape):
             cure = "no trustworthy way back was found" if alignment else "use --align auto"
             raise Refused(f"the camera moved by {moved:.0f} pixels; {cure}")
-
-
-def _as_uint8(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return to_uint8(to_float(picture))

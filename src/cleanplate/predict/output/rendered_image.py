@@ -19,6 +19,7 @@ from cleanplate.files.ownership import replacing_own
 from cleanplate.files.picture_text import with_seal
 from cleanplate.formats.encoding import encode_png
 from cleanplate.formats.pictures import (
+    as_uint8,
     read_rgba,
     resize,
     to_float,
@@ -72,7 +73,7 @@ class RenderedImage:
         """Write the picture without a seal, to a path that the caller has checked."""
         pixels = self.pixels
         if pixels.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
-            pixels = to_uint8(to_float(pixels))
+            pixels = as_uint8(pixels)
         write_image(path, pixels, quality=quality)
 
     def png(self) -> bytes:
@@ -125,9 +126,9 @@ def preview(result: ResultData, background: BackgroundSource | None = None) -> R
     alpha, held = resize(result.alpha, size), result.outputs
     panels = []
     if "plate" in held:
-        panels.append(("plate", _eight(resize(result.plate, size))))
+        panels.append(("plate", as_uint8(resize(result.plate, size))))
     panels += [
-        ("frame", _eight(resize(result.frame, size))),
+        ("frame", as_uint8(resize(result.frame, size))),
         ("matte", np.repeat(to_uint8(alpha)[..., None], 3, 2)),
     ]
     if "disparity" in held:
@@ -223,7 +224,3 @@ def _sheet(panels: list[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np.ui
         page.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, _LABEL_HEIGHT))
         left += column + _GAP
     return np.asarray(page)
-
-
-def _eight(picture: Coded | Picture) -> npt.NDArray[np.uint8]:
-    return to_uint8(to_float(picture))

@@ -15,18 +15,18 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cleanplate.arrays import Bytes, Coded, Plane
+from cleanplate.arrays import Bytes, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, read_depth
 from cleanplate.depth.depth_codec import EXCHANGE, ZERO_IS_FAR, recorded_convention
 from cleanplate.depth.depth_files import of_file, warn_of_doubts
 from cleanplate.depth.foot_depth import decode_foot_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import (
+    as_uint8,
     read_alpha,
     read_image,
     read_rgba,
     resize,
-    to_float,
     to_uint8,
 )
 from cleanplate.matte.fill import fill_outside
@@ -66,7 +66,7 @@ class PlateFolder(AssetFolder[Plate]):
             CleanplateError: naming the file that cannot be used.
         """
         metadata = read_sidecar(path.with_suffix(".json"))
-        whole = _as_uint8(read_image(path))
+        whole = as_uint8(read_image(path))
         picture, scale = _limit_size(whole)
         intrinsics = _intrinsics(path, metadata)
         disparity = _plate_disparity(path, metadata, whole.shape[:2])
@@ -146,7 +146,7 @@ class CutoutFolder(AssetFolder[Cutout]):
         if not (alpha > 0.5).any():
             raise CleanplateError("is clear everywhere: there is no subject in it", file=path)
         depth = _cutout_depth(path, alpha, filled=filled)
-        colour = _as_uint8(coded)
+        colour = as_uint8(coded)
         if filled:
             colour = np.asarray(fill_outside(colour, alpha > 0.2), np.uint8)
         small, scale = _limit_size(colour, long_side=512)
@@ -207,10 +207,6 @@ def _intrinsics(path: Path, metadata: Mapping[str, Any]) -> Intrinsics | None:
     if not all(key in metadata for key in ("fx", "fy", "cx", "cy")):
         return None
     return Intrinsics(*(_finite_number(path, metadata, key) for key in ("fx", "fy", "cx", "cy")))
-
-
-def _as_uint8(coded: Coded) -> Bytes:
-    return to_uint8(to_float(coded)) if coded.dtype != np.uint8 else np.asarray(coded, np.uint8)
 
 
 def _limit_size(picture: Bytes, long_side: int = _MAX_SIDE) -> tuple[Bytes, float]:

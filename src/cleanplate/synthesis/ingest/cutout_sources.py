@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from cleanplate.arrays import Bytes, Coded
 from cleanplate.errors import CleanplateError
 from cleanplate.files.listing import find_pictures
-from cleanplate.formats.pictures import read_alpha, read_image, read_rgba, to_float, to_uint8
+from cleanplate.formats.pictures import (
+    as_uint8,
+    read_alpha,
+    read_image,
+    read_rgba,
+)
 from cleanplate.synthesis.assets.licensing import read_credits
 from cleanplate.synthesis.ingest.cutout_extraction import MattedPicture, Refused
 from cleanplate.synthesis.ingest.decontamination import decontaminate, unmix_background
@@ -36,7 +38,7 @@ def from_rgba(path: Path) -> tuple[MattedPicture, dict[str, Any]]:
         raise Refused("it has no alpha channel")
     if alpha.min() > 0.99:
         raise Refused("it is opaque everywhere: that is a picture, not a matte")
-    straight = unmix_background(_as_uint8(coded), alpha)
+    straight = unmix_background(as_uint8(coded), alpha)
     processing = {"unmixed_from": straight.background} if straight.background else {}
     return MattedPicture(straight.colour, alpha), processing
 
@@ -51,7 +53,7 @@ def from_photo(path: Path, mask: Path) -> tuple[MattedPicture, dict[str, Any]]:
         CleanplateError: if a file cannot be read.
         Refused: if the two differ in size.
     """
-    photo, alpha = _as_uint8(read_image(path)), read_alpha(mask)
+    photo, alpha = as_uint8(read_image(path)), read_alpha(mask)
     if alpha.shape != photo.shape[:2]:
         sizes = [f"{shape[1]} x {shape[0]}" for shape in (alpha.shape, photo.shape)]
         raise Refused(f"its mask is {sizes[0]}, the photograph {sizes[1]}")
@@ -95,7 +97,3 @@ def find_credit(
             "beside it; --no-license makes cutouts that a data set will not take as they are.",
         )
     return credit
-
-
-def _as_uint8(coded: Coded) -> Bytes:
-    return to_uint8(to_float(coded)) if coded.dtype != np.uint8 else np.asarray(coded, np.uint8)

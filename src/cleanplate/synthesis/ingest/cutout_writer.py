@@ -15,7 +15,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
 from cleanplate.files.listing import is_hidden
-from cleanplate.formats.pictures import read_rgba, to_float, to_uint8, write_image
+from cleanplate.formats.pictures import as_uint8, read_rgba, to_uint8, write_image
 from cleanplate.synthesis.ingest.cutout_extraction import ExtractedCutout
 
 
@@ -66,7 +66,7 @@ class CutoutFolderWriter:
         coded, alpha = read_rgba(file)
         if alpha is None:
             raise CleanplateError("has no alpha channel", file=file)
-        return np.dstack([to_uint8(to_float(coded)), to_uint8(alpha)])
+        return np.dstack([as_uint8(coded), to_uint8(alpha)])
 
     def write(
         self, cutout: ExtractedCutout, name: str, digest: str, metadata: Mapping[str, Any]

@@ -16,7 +16,12 @@ from cleanplate.depth import Intrinsics, depth_to_disparity, disparity_to_depth,
 from cleanplate.depth.depth_codec import DATASET, OLDER_RECORD, RECORD
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
-from cleanplate.formats.pictures import read_image, resize, to_float, to_uint8, write_image
+from cleanplate.formats.pictures import (
+    as_uint8,
+    read_image,
+    resize,
+    write_image,
+)
 from cleanplate.synthesis.assets.sidecar import read_sidecar
 from cleanplate.synthesis.ingest.depth_estimators import DepthEstimator
 from cleanplate.synthesis.ingest.ground_plane import GroundPlane, fit_ground_plane
@@ -277,7 +282,7 @@ def _write_picture(photo: Path, target: Path, picture: Coded, settings: PhotoSet
         with replacing(target) as part:
             part.write_bytes(photo.read_bytes())
     else:
-        write_image(target, picture if picture.dtype == np.uint8 else to_uint8(to_float(picture)))
+        write_image(target, as_uint8(picture))
 
 
 def _check_target(photo: Path, target: Path) -> None:
