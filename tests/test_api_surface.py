@@ -26,6 +26,7 @@ INVENTORY = Path(__file__).with_name("api_surface.json")
 BASE = (
     "cleanplate",
     "cleanplate.depth",
+    "cleanplate.diagnosis",
     "cleanplate.evaluation",
     "cleanplate.formats.pictures",
     "cleanplate.matte",
