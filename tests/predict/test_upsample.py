@@ -9,40 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate.arrays import Picture, Plane
+from cleanplate.bilinear import enlarge
 from cleanplate.formats.pictures import resize
-from cleanplate.predict.upsample import (
-    EPSILON,
-    Enlarged,
-    enlarge,
-    fill_outside,
-    guided_model,
-    upsample_alpha,
-)
+from cleanplate.predict.upsample import EPSILON, fill_outside, guided_model, upsample_alpha
 from tests.predict.conftest import make_pair
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 40), st.integers(0, 40), st.data())
-def test_enlarged_is_opencvs_bilinear(
-    height: int, width: int, taller: int, wider: int, data: st.DataObject
-) -> None:
-    small = np.random.default_rng(height * 97 + width).random((height, width), np.float32)
-    size = (height + taller, width + wider)
-    whole = enlarge(small, size)
-    large = Enlarged(small, size)
-    first = data.draw(st.integers(0, size[0] - 1))
-    last = data.draw(st.integers(first + 1, size[0]))
-    rows = slice(first, last)
-    np.testing.assert_allclose(large.rows(rows), whole[rows], atol=2e-6)
-    y, x = np.nonzero(np.random.default_rng(1).random((last - first, size[1])) < 0.3)
-    np.testing.assert_allclose(large.at(rows, y, x), whole[rows][y, x], atol=2e-6)
-
-
-def test_enlarged_keeps_channels() -> None:
-    small = np.random.default_rng(0).random((6, 7, 4), np.float32)
-    large = Enlarged(small, (20, 30))
-    whole = cv2.resize(small, (30, 20), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(large.rows(slice(3, 11)), whole[3:11], atol=2e-6)
 
 
 def slow_guided(guide: Picture, target: Plane, radius: int, epsilon: float) -> Plane:

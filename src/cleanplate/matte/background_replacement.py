@@ -12,11 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Plane
+from cleanplate.bilinear import interpolated
 from cleanplate.light import coded_from_linear, linear_from_uint8
 from cleanplate.matte.compositing import MixingSpace
 
 _LOWEST, _HIGHEST = np.float32(0.5 / 255), np.float32(1 - 0.5 / 255)
-"""Alpha is rounded to 0 or 1 beyond these: an 8-bit value changes by less than half a level."""
+"""Alpha is rounded to 0 up to the first and to 1 from the second on: an 8-bit value changes by less
+than half a level."""
+
+_ABOVE, _BELOW = (float(np.nextafter(end, np.float32(0.5))) for end in (_LOWEST, _HIGHEST))
 
 
 def replace_background(
@@ -39,7 +43,8 @@ def replace_background(
         plate: (H, W, 3) uint8, registered, with the frame's exposure.
         alpha: (H, W) float32 in [0, 1].
         background: (H, W, 3) uint8.
-        shadow: (H, W) factor in (0, 1] on the plate's linear light; None = no shadow.
+        shadow: factor in (0, 1] on the plate's linear light, (H, W), or smaller and then
+            interpolated; None = no shadow.
         space: "linear" or "display", the space in which colours are mixed.
 
     Returns:
@@ -48,19 +53,18 @@ def replace_background(
     Raises:
         ValueError: if the sizes differ.
     """
-    for other in (plate, background, alpha, *(() if shadow is None else (shadow,))):
+    for other in (plate, background, alpha):
         if other.shape[:2] != frame.shape[:2]:
             raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
     out = background.copy()
-    solid = (alpha >= _HIGHEST).astype(np.uint8)
-    cv2.copyTo(frame, solid, out)
-    soft = np.flatnonzero((alpha > _LOWEST) & (alpha < _HIGHEST))
+    cv2.copyTo(frame, cv2.inRange(alpha, float(_HIGHEST), np.inf), out)
+    soft = np.flatnonzero(cv2.inRange(alpha, _ABOVE, _BELOW).view(np.bool_))
     if soft.size:
-        share = alpha.ravel()[soft, None]
-        dark = None if shadow is None else shadow.ravel()[soft, None]
+        share = alpha.reshape(-1)[soft, None]
+        size = (alpha.shape[0], alpha.shape[1])
+        dark = None if shadow is None else interpolated(shadow[..., None], size, soft)
         seen, behind, new = (
-            np.ascontiguousarray(picture.reshape(-1, 3)[soft])
-            for picture in (frame, plate, background)
+            np.take(picture.reshape(-1, 3), soft, axis=0) for picture in (frame, plate, background)
         )
         out.reshape(-1, 3)[soft] = _mixed((seen, behind, new), share, dark, space)
     return out

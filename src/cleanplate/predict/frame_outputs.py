@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.bilinear import enlarge
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace, solve_foreground
@@ -17,7 +18,7 @@ from cleanplate.matte.matte_controls import despill
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.geometry import disparity_fusion
 from cleanplate.predict.stage_timer import StageTimer
-from cleanplate.predict.upsample import Matte, enlarge
+from cleanplate.predict.upsample import Matte
 
 OUTPUTS = (
     "alpha",

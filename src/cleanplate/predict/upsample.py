@@ -6,20 +6,18 @@ number of temporaries.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
-from cleanplate.bands import bands
+from cleanplate.bilinear import Indices, enlarge, interpolated
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
 from cleanplate.predict.size import Size
-
-Indices: TypeAlias = npt.NDArray[np.intp]
 
 RADIUS = 2
 """Radius of the guided filter's window, in pixels of the working size."""
@@ -30,58 +28,11 @@ EPSILON = 1e-5
 REACH = 3
 """Where a moved plate ends, the matte within so many working pixels is taken from further in."""
 
+_POINTS = 1 << 14
+"""Pixels that are computed at once: their arrays fit in the processor's cache."""
+
 CERTAIN = 0.02
 """Alpha within this of 0 or 1, all around, is not touched by the guide."""
-
-
-class Enlarged:
-    """Bilinear enlargement of a plane (h, w) or (h, w, C), computed band by band.
-
-    Pixel centres lie at integers + 0.5 in both sizes and edges are repeated, as in `cv2.resize`.
-    """
-
-    def __init__(self, small: Plane, size: Size):
-        self.size = size
-        self._rows = small.shape[0]
-        flat = small.astype(np.float32, copy=False)
-        if small.shape[1] == size[1]:
-            self._wide = flat
-        else:
-            wide = cv2.resize(flat, (size[1], self._rows), interpolation=cv2.INTER_LINEAR)
-            self._wide = np.asarray(wide, np.float32).reshape(self._rows, size[1], *small.shape[2:])
-
-    def rows(self, rows: slice) -> Plane:
-        """Give some rows of the large plane: (rows, width[, C]) float32."""
-        above, below, share = self._between(rows)
-        result = self._wide[above]
-        result += share.reshape(-1, *[1] * (result.ndim - 1)) * (self._wide[below] - result)
-        return result
-
-    def at(self, rows: slice, y: Indices, x: Indices) -> npt.NDArray[np.float32]:
-        """Values of single pixels: `y` counts from the first of `rows`; (n[, C]) float32."""
-        above, below, share = self._between(rows)
-        result = self._wide[above[y], x]
-        result += share[y].reshape(-1, *[1] * (result.ndim - 1)) * (
-            self._wide[below[y], x] - result
-        )
-        return result
-
-    def _between(self, rows: slice) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
-        """For each large row the small rows above and below it, and its place between them."""
-        centres = (np.arange(rows.start, rows.stop) + 0.5) * (self._rows / self.size[0]) - 0.5
-        centres = np.clip(centres, 0, self._rows - 1)
-        above = np.minimum(centres.astype(np.intp), max(0, self._rows - 2))
-        below = np.minimum(above + 1, self._rows - 1)
-        return above, below, (centres - above).astype(np.float32)
-
-
-def enlarge(small: Plane, size: Size) -> Plane:
-    """Enlarge `small` (h, w) bilinearly to (height, width) `size`; float32."""
-    if small.shape == size:
-        return small.astype(np.float32)
-    small = small.astype(np.float32, copy=False)
-    large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large, np.float32)
 
 
 class Matte(NamedTuple):
@@ -125,21 +76,22 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
         return np.clip(alpha, 0, 1).astype(np.float32)
     window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
     unsure = _unsure(alpha, window)
+    result = enlarge(alpha, size)
+    np.clip(result, 0, 1, out=result)
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
     needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
-    model = Enlarged(guided_model(guide, alpha, where=needed), size)
-    plain, share = Enlarged(alpha, size), Enlarged(unsure.astype(np.float32), size)
-    result = np.empty(size, np.float32)
-    for rows in bands(size):
-        coarse = plain.rows(rows)
-        weight = share.rows(rows)
-        y, x = np.nonzero(weight)
-        if y.size:
-            a = model.at(rows, y, x)
-            colour = to_float(frame[rows][y, x])
-            fine = (a[:, :3] * colour).sum(axis=1) + a[:, 3]
-            coarse[y, x] += weight[y, x] * (fine - coarse[y, x])
-        np.clip(coarse, 0, 1, out=result[rows])
+    points = np.flatnonzero(enlarge(unsure, size) > 0)
+    if not points.size:
+        return result
+    model = np.dstack([guided_model(guide, alpha, where=needed), unsure.astype(np.float32)])
+    plain, colours = result.reshape(-1), frame.reshape(-1, 3)
+    for first in range(0, len(points), _POINTS):
+        chosen = points[first : first + _POINTS]
+        at = interpolated(model, size, chosen)
+        colour = to_float(np.take(colours, chosen, axis=0))
+        fine = np.einsum("ij,ij->i", at[:, :3], colour) + at[:, 3]
+        coarse = plain[chosen]
+        plain[chosen] = np.clip(coarse + at[:, 4] * (fine - coarse), 0, 1)
     return result
 
 
@@ -166,16 +118,37 @@ def guided_model(
     Returns:
         (h, w, 4) float32: a for red, green, blue, and b; the filtered plane is a . guide + b.
     """
-    where = np.ones(target.shape, bool) if where is None else where
+    if where is None:
+        return _fitted(guide, target, radius, epsilon, np.arange(target.size))
     result = np.zeros((*target.shape, 4), np.float32)
-    mean_i, mean_p = _mean(guide, radius)[where], _mean(target, radius)[where]
-    x, y, z = (_mean(guide * target[..., None], radius)[where] - mean_i * mean_p[:, None]).T.astype(
-        np.float64
+    left, top, width, height = cv2.boundingRect(where.astype(np.uint8))
+    if not width:
+        return result
+    # Windows reach `radius`, and so do the means over windows.
+    rows = slice(max(0, top - 2 * radius), top + height + 2 * radius)
+    columns = slice(max(0, left - 2 * radius), left + width + 2 * radius)
+    inside = np.flatnonzero(where[rows, columns])
+    result[rows, columns] = _fitted(
+        guide[rows, columns], target[rows, columns], radius, epsilon, inside
     )
+    return result
+
+
+def _fitted(guide: Picture, target: Plane, radius: int, epsilon: float, where: Indices) -> Plane:
+    """Fit the models of the windows around `where`, flat indices; means over windows, (h, w, 4)."""
+
+    def mean(plane: Plane) -> npt.NDArray[np.float64]:
+        """(n[, C]), in float64, because a variance is a small difference."""
+        means = _mean(plane, radius)
+        return means.reshape(-1, *means.shape[2:])[where].astype(np.float64)
+
+    mean_i, mean_p = mean(guide), mean(target)
+    x, y, z = (mean(guide * target[..., None]) - mean_i * mean_p[:, None]).T
+    channels = cv2.split(guide)
 
     def second(i: int, j: int) -> npt.NDArray[np.float64]:
-        product = _mean(guide[..., i] * guide[..., j], radius)[where].astype(np.float64)
-        return product - mean_i[:, i].astype(np.float64) * mean_i[:, j]
+        product = np.asarray(cv2.multiply(channels[i], channels[j]), np.float32)
+        return mean(product) - mean_i[:, i] * mean_i[:, j]
 
     # Rounding can make a variance of a flat window slightly negative.
     rr, gg, bb = (np.maximum(second(i, i), 0) + epsilon for i in range(3))
@@ -193,9 +166,10 @@ def guided_model(
         axis=1,
     )
     a /= determinant[:, None]
-    result[where, :3] = a
-    result[where, 3] = mean_p - (a * mean_i).sum(axis=1)
-    return _mean(result, radius)
+    models = np.zeros((target.size, 4), np.float32)
+    models[where, :3] = a
+    models[where, 3] = mean_p - (a * mean_i).sum(axis=1)
+    return _mean(models.reshape(*target.shape, 4), radius)
 
 
 def fill_outside(values: Plane, weight: Plane) -> Plane:

@@ -15,6 +15,7 @@ from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs
+from cleanplate.predict.geometry.disparity_fusion import shadow_behind
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
 from cleanplate.predict.stage_timer import StageTimer
@@ -99,8 +100,8 @@ class FrameLoop:
                 "a composite needs something behind the subject", cure="give --background"
             )
         outputs = {"alpha"}
-        if self._needs & {"composite", "foreground_display"}:
-            outputs |= {"plate", "shadow"}
+        if "composite" in self._needs:
+            outputs.add("plate")
         if "foreground_linear" in self._needs:
             outputs.add("foreground")
         if "depth" in self._needs:
@@ -154,7 +155,7 @@ class FrameLoop:
                 as_uint8(result.plate),
                 result.alpha,
                 self._background.behind(frame),
-                result.shadow,
+                shadow_behind(result.sources.shadow, result.sources.matte.small),
             )
         if "foreground_linear" in self._needs:
             layers["foreground_linear"] = result.foreground

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -46,7 +47,14 @@ class AlignedPlate:
         return found.matrix if found is not None and found.moves else None
 
     def full(self) -> Coded | Picture:
-        """Give the plate, (H, W, 3), moved and in the frame's exposure; dtype as it was taken."""
+        """Give the plate, (H, W, 3), moved and in the frame's exposure; dtype as it was taken.
+
+        It is kept: frames of a clip share an aligned plate as long as nothing changes.
+        """
+        return self._full
+
+    @cached_property
+    def _full(self) -> Coded | Picture:
         return self.exposure.apply(self._moved())
 
     def small(self, size: Size) -> tuple[Picture, Mask | None]:

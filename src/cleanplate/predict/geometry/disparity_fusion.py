@@ -8,11 +8,12 @@ import numpy as np
 
 from cleanplate.arrays import Mask, Plane
 from cleanplate.bands import bands
+from cleanplate.bilinear import Enlarged
 from cleanplate.depth import Normalisation
 from cleanplate.depth.depth_codec import doubts, median_depth
 from cleanplate.formats.pictures import resize
 from cleanplate.predict.size import Size
-from cleanplate.predict.upsample import Enlarged, fill_outside
+from cleanplate.predict.upsample import fill_outside
 
 Holes: TypeAlias = Literal["fill", "keep"]
 """Pixels that a given plate depth does not know: filled by the network's estimate, or nan."""
