@@ -30,6 +30,8 @@ from cleanplate.training.export.trained import read_trained
 from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.json_log import read_log
 from cleanplate.training.lightning_module import PairModule, learning_rate_factor
+from cleanplate.training.losses import LossWeights
+from cleanplate.training.networks import NetworkRecipe
 from cleanplate.training.recipes import DataRecipe
 from tests.training.discs import Discs, tiny_recipe
 
@@ -352,6 +354,29 @@ def test_a_run_can_begin_with_anothers_weights(tmp_path, whole):
         torch.testing.assert_close(one, other, msg=name)
     assert weights_hash(before.network) == weights_hash(read_trained(whole).network)
     assert began.samples == 36 + 2
+
+
+def test_a_narrow_network_learns_from_a_trained_one(tmp_path, monkeypatch):
+    """It starts with the encoder, which both have, and its answers go to the teacher's."""
+    torch.manual_seed(1)
+    wide, narrow = tmp_path / "wide", tmp_path / "narrow"
+    run(wide, tiny_recipe(network=NetworkRecipe("dual"), steps=2))
+    teacher = read_trained(wide).network
+    recipe = tiny_recipe(
+        network=NetworkRecipe("fast"), teacher=wide / "last.ckpt", steps=1, learning_rate=0.0,
+        weight_decay=0.0,
+    )  # fmt: skip
+    run(narrow, recipe)
+    learner = read_trained(narrow).network
+    torch.testing.assert_close(learner.encoder.stem[0].weight, teacher.encoder.stem[0].weight)
+    kept = read_checkpoint(narrow / "last.ckpt")["state_dict"]
+    assert not any("teacher" in name for name in kept)
+
+    only = LossWeights(alpha=0, laplacian=0, empty_pair=0, shadow=0, teacher=1)
+    longer = dataclasses.replace(recipe, steps=24, learning_rate=3e-3, loss=only)
+    run(tmp_path / "learned", longer)
+    told = [*losses(tmp_path / "learned", "train/teacher").values()]
+    assert np.mean(told[-4:]) < 0.7 * told[0]
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

@@ -192,6 +192,8 @@ def fit(
     module = PairModule(recipe, objective)
     if recipe.start is not None and not checkpoint.exists():
         module.load_pretrained(recipe.start, read_checkpoint(recipe.start))
+    if recipe.teacher is not None:
+        module.load_teacher(read_checkpoint(recipe.teacher), copy=not checkpoint.exists())
     with warnings.catch_warnings(), last_checkpoint.restored_signal_handlers():
         # A deprecation inside the libraries; and the number of workers is the user's choice.
         warnings.filterwarnings("ignore", message=".*LeafSpec")

@@ -21,7 +21,7 @@ from cleanplate.training.cross_entropy import CrossEntropyLoss
 from cleanplate.training.data.batch import Batch, relative
 from cleanplate.training.data.sample_schedule import samples_seen
 from cleanplate.training.losses import MatteLoss, Objective, PlateDepthLoss, masked_mean
-from cleanplate.training.networks import Prediction, build_network
+from cleanplate.training.networks import NetworkRecipe, Prediction, build_network
 from cleanplate.training.recipe_json import to_json
 from cleanplate.training.recipes import Recipe
 
@@ -59,11 +59,16 @@ class PairModule(LightningModule):
                 self.network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True
             ).requires_grad_(False)
         self.objective = objective or _objective(recipe)
+        # In a tuple, so that it is neither trained nor saved with this module.
+        self._teacher: tuple[nn.Module, ...] = ()
 
     @property
     def inference_network(self) -> nn.Module:
         """The network for validation and export: the averaged one, or without average the last."""
         return self.network if self.average is None else self.average.module
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.network] if self.average is None else [self.network, self.average.module]
 
     def load_pretrained(self, path: Path, checkpoint: dict[str, Any]) -> None:
         """Load the averaged weights of another run's checkpoint into network and average.
@@ -77,9 +82,8 @@ class PairModule(LightningModule):
         """
         weights = weights_of(checkpoint)
         self.earlier_samples = int(checkpoint.get("samples", 0))
-        networks = [self.network] if self.average is None else [self.network, self.average.module]
         try:
-            for network in networks:
+            for network in self._networks():
                 network.load_state_dict(weights)
         except RuntimeError as error:
             raise CleanplateError(
@@ -87,6 +91,31 @@ class PairModule(LightningModule):
                 file=path,
                 cure="Give the --network fields that the checkpoint was trained with.",
             ) from error
+
+    def load_teacher(self, checkpoint: dict[str, Any], *, copy: bool) -> None:
+        """Learn from the network of another run's checkpoint, too.
+
+        Args:
+            checkpoint: its content, see `read_checkpoint`.
+            copy: start with those of its weights that have the same name and shape.
+        """
+        weights = weights_of(checkpoint)
+        recipe = NetworkRecipe(**{**checkpoint["recipe"]["network"], "pretrained": False})
+        teacher = build_network(recipe)
+        teacher.load_state_dict(weights)
+        self._teacher = (teacher.eval().requires_grad_(False),)
+        if copy:
+            networks = (
+                [self.network] if self.average is None else [self.network, self.average.module]
+            )
+            for network in networks:
+                own = network.state_dict()
+                shared = {
+                    name: value
+                    for name, value in weights.items()
+                    if name in own and own[name].shape == value.shape
+                }
+                network.load_state_dict(own | shared)
 
     def predict_relative(self, batch: Batch, network: nn.Module | None = None) -> Prediction:
         """Predict a batch in relative disparity; outputs in float32.
@@ -118,6 +147,11 @@ class PairModule(LightningModule):
         batch = relative(batch)
         prediction = self.predict_relative(batch)
         parts = self.losses(prediction, batch)
+        for teacher in self._teacher:
+            with torch.no_grad():
+                answer = self.predict_relative(batch, teacher.to(self.device))
+            parts["teacher"] = _difference(prediction, answer)
+            parts["total"] = parts["total"] + self.recipe.loss.teacher * parts["teacher"]
         total = parts["total"]
         if not torch.isfinite(total):
             raise CleanplateError(
@@ -221,6 +255,16 @@ def _each(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Predict
         name: None if part is None else change(part) for name, part in prediction._asdict().items()
     }
     return Prediction(**parts)
+
+
+def _difference(prediction: Prediction, answer: Prediction) -> Tensor:
+    """Mean absolute difference of alpha and shadow."""
+    assert prediction.alpha is not None
+    assert answer.alpha is not None
+    difference = (prediction.alpha - answer.alpha).abs().mean()
+    if prediction.shadow is not None and answer.shadow is not None:
+        difference = difference + (prediction.shadow - answer.shadow).abs().mean()
+    return difference
 
 
 def _errors(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:

@@ -150,6 +150,8 @@ class LossWeights:
     plate_disparity: float = 0.25
     subject_disparity: float = 0.2
     gradient: float = 0.1
+    teacher: float = 1.0
+    """Difference from a teacher's alpha and shadow; only with `Recipe.teacher`."""
 
 
 def matte_losses(prediction: Prediction, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:

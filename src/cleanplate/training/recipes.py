@@ -131,6 +131,9 @@ class Recipe:
     """Weights of the terms of the objectives `matte` and `plate-depth`."""
     start: Path | None = None
     """A checkpoint, or half-precision weights, to start from; None = random weights."""
+    teacher: Path | None = None
+    """A checkpoint of a trained network: its alpha and shadow are targets beside the truth (Hinton
+    et al. 2015), and the run starts with those of its weights that have the same name and shape."""
     stages: tuple[Annotated[Stage, _STAGE], ...] = (
         Stage(128, 96, 32, 0.35),
         Stage(192, 144, 24, 0.25),
@@ -205,6 +208,24 @@ RECIPES: dict[str, Recipe] = {
         "dual",
         "DualResolutionNet on composites of your plates and cutouts, from an ImageNet encoder",
         network=NetworkRecipe(name="dual", pretrained=True),
+        data=DataRecipe(
+            compositor=dataclasses.replace(CompositorSettings.hard(), smallest_crop=0.62)
+        ),
+        loss=LossWeights(jaccard=0.2),
+        learning_rate=1e-3,
+        ema_decay=0.995,
+        precision="32-true",  # bf16 is slower for its 5 x 5 depthwise convolutions on a CPU
+        # The encoder's input is half of this: below 192 pixels objects are too small to recognise.
+        stages=(
+            Stage(192, 144, 24, 0.5),
+            Stage(256, 192, 16, 0.35),
+            Stage(384, 288, 16, 0.15),
+        ),
+    ),
+    "fast": Recipe(
+        "fast",
+        "a narrow DualResolutionNet for live pictures; give it a trained `dual` as --teacher",
+        network=NetworkRecipe(name="fast", pretrained=True),
         data=DataRecipe(
             compositor=dataclasses.replace(CompositorSettings.hard(), smallest_crop=0.62)
         ),

@@ -101,7 +101,8 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
 
     Those of plates, cutouts, pairs and textures are in the JSON file beside each or in
     `catalogue.json`, those of a set of `cleanplate synth build` in its plan, those of other shards
-    in each sample's JSON. A run that started from another's weights has that run's licences too.
+    in each sample's JSON. A run that started from another's weights,
+    or learned from its answers, has that run's licences too.
     What cannot be read becomes a sentence in `unknown`; nothing is raised.
 
     Args:
@@ -140,10 +141,11 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
     uses = group_by_source(credits)
     if recipe.get("network", {}).get("pretrained"):
         uses = _merged([*uses, ENCODER])
-    if recipe.get("start"):
-        earlier = _of_start(Path(recipe["start"]))
-        uses = _merged([*uses, *earlier.uses])
-        unknown += earlier.unknown
+    for role in ("start", "teacher"):
+        if recipe.get(role):
+            earlier = _of_weights(role, Path(recipe[role]))
+            uses = _merged([*uses, *earlier.uses])
+            unknown += earlier.unknown
     return DataLicensing(tuple(uses), tuple(dict.fromkeys(unknown)))
 
 
@@ -198,16 +200,16 @@ def _of_shard(file: Path) -> Iterator[Credit]:
         yield credit_from(key, own, whole, file)
 
 
-def _of_start(checkpoint: Path) -> DataLicensing:
+def _of_weights(role: str, checkpoint: Path) -> DataLicensing:
     try:
         content = read_checkpoint(checkpoint)
     except CleanplateError as error:
-        return DataLicensing(unknown=(f"start {checkpoint.name}: {error.what}",))
+        return DataLicensing(unknown=(f"{role} {checkpoint.name}: {error.what}",))
     if KEY in content:
         return DataLicensing.from_json(content[KEY])
     if "recipe" in content:
         return licensing_of(content["recipe"])
-    return DataLicensing(unknown=(f"start {checkpoint.name}: no record of its training data",))
+    return DataLicensing(unknown=(f"{role} {checkpoint.name}: no record of its training data",))
 
 
 def _merged(uses: Sequence[SourceUse]) -> list[SourceUse]:

@@ -11,7 +11,7 @@ pytest.importorskip("onnxscript")
 from cleanplate.training.export import onnx_graphs
 from cleanplate.training.networks import NETWORKS, Prediction
 
-TINY = {"compact": {"width": 0.25}, "dual": {}, "seed": {"width": 0.125}}
+TINY = {"compact": {"width": 0.25}, "dual": {}, "fast": {}, "seed": {"width": 0.125}}
 VARIANTS = {
     **{name: (name, options) for name, options in TINY.items()},
     "seed-own-head": ("seed", {"width": 0.125, "shared_head": False}),

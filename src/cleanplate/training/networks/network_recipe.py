@@ -10,11 +10,11 @@ from typing import Literal
 class NetworkRecipe:
     """Name and options of a network."""
 
-    name: Literal["compact", "dual", "plate-depth", "seed"] = "compact"
+    name: Literal["compact", "dual", "fast", "plate-depth", "seed"] = "compact"
     width: float = 1.0
     """CompactNet and SeedNet: factor on all channel counts."""
     pretrained: bool = False
-    """DualResolutionNet and PlateDepthNet: load the encoder's ImageNet weights."""
+    """dual, fast and plate-depth: load the encoder's ImageNet weights."""
     fusion: Literal["concat", "subtract"] = "concat"
     """SeedNet only: how features of plate and frame are combined."""
     subtract: Literal["features", "pictures"] = "features"
