@@ -15,6 +15,7 @@ import pytest
 from cleanplate.cli import main
 from cleanplate.formats.pictures import read_image, write_image
 from cleanplate.video import open_clip
+from cleanplate.video.working_size_control import WINDOW
 from tests.predict.tiny_model import write_model
 from tests.video import locked_camera
 from tests.video.locked_camera import HEIGHT, WIDTH, plate_picture
@@ -60,6 +61,16 @@ def test_several_outputs_in_one_pass_and_a_report(given, tmp_path):
     assert len(list((tmp_path / "seq").glob("*.png"))) == 4
     with open_clip(tmp_path / "matte.mkv") as clip:
         assert len(list(clip.frames())) == 4
+
+
+def test_a_rate_that_cannot_be_reached_lowers_the_working_size(given, tmp_path):
+    """A frame cannot take less than a nanosecond: after each look the next size is taken."""
+    report = tmp_path / "report.json"
+    options = ["--fps-target", "1e9", "--adapt-plate", "1", "--json", report]
+    outputs = ["-o", tmp_path / "matte.mkv", "--preset", "matte"]
+    assert main(arguments(given, *outputs, *options)) == 0
+    sizes = json.loads(report.read_text("utf-8"))["working_sizes"]
+    assert [(one["first_frame"], one["long_side"]) for one in sizes] == [(WINDOW, 448)]
 
 
 def test_the_plate_can_be_saved_as_it_was_used(given, tmp_path):

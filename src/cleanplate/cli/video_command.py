@@ -95,6 +95,12 @@ class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
               "[default: 25]")  # fmt: skip
 @click.option("--pipe-size", metavar="WxH", help="Size of raw RGB frames on the standard input "
               "(CLIP is -); without it they are Y4M.")  # fmt: skip
+@click.option("--fps-target", type=click.FloatRange(min=0, min_open=True), metavar="FPS",
+              help="Lower the network's working size while a frame takes longer than 1 / FPS "
+              "seconds, raise it again where there is time.")  # fmt: skip
+@click.option("--adapt-plate", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="Let the plate follow slow local changes of light where nothing stands before "
+              "it, by 63 % in so many seconds.")  # fmt: skip
 @click.option("--save-plate", metavar="FILE", help="Write the plate as the first frame's camera "
               "would have seen it, registered and of its exposure (16-bit PNG).")  # fmt: skip
 @model_options
@@ -181,6 +187,8 @@ def _run(
     from cleanplate.video.clip_writer import ClipWriter, resume_index
     from cleanplate.video.frame_loop import FrameLoop
     from cleanplate.video.pipeline import drained, prefetched
+    from cleanplate.video.plate_adaptation import AdaptivePlate
+    from cleanplate.video.working_size_control import WorkingSizeControl
 
     facts = clip.facts
     first, end = chosen["frame_range"]
@@ -197,7 +205,18 @@ def _run(
         cut=(first, end) != (0, None),
         overwrite=chosen["overwrite"],
     )
-    loop = FrameLoop(scene, writer.needs, behind)
+    target, adapt = chosen["fps_target"], chosen["adapt_plate"]
+    loop = FrameLoop(
+        scene,
+        writer.needs,
+        behind,
+        size_control=None
+        if target is None
+        else WorkingSizeControl(target, scene.settings.working_size),
+        adaptation=None
+        if adapt is None
+        else AdaptivePlate(scene.plate, adapt * float(facts.frame_rate)),
+    )
     total = None if facts.frames is None else min(facts.frames, end or facts.frames) - first
     frames = prefetched(clip.frames(first, end))
     try:

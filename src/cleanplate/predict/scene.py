@@ -75,8 +75,7 @@ class Scene:
         self._other_size: Scene | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Scene], tuple[Any, ...]]:
-        given = None if self._depth is None else self._depth.given
-        return Scene, (self._session, self.settings, self.plate, given)
+        return Scene, (self._session, self.settings, self.plate, self._given())
 
     @property
     def size(self) -> Size:
@@ -204,11 +203,29 @@ class Scene:
             report=placed.report,
         )
 
+    def _given(self) -> Plane | None:
+        return None if self._depth is None else self._depth.given
+
     def _no_depth(self) -> CleanplateError | None:
         """Say why no output of depth can be given; None if they can."""
         if not self.metric and not self._session.estimates_plate:
             return no_plate_disparity()
         return None if self._session.places_subjects else no_subject_disparity()
+
+    def with_plate(self, plate: Coded | Picture) -> Scene:
+        """Give a scene with another plate of the same size; everything else stays.
+
+        Args:
+            plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1]; it becomes read-only.
+        """
+        return Scene(self._session, self.settings, plate, self._given())
+
+    def at_working_size(self, long_side: int) -> Scene:
+        """Give the scene with another working size, its long side in pixels; the aligner stays."""
+        settings = replace(self.settings, working_size=long_side)
+        scene = Scene(self._session, settings, self.plate, self._given())
+        scene.aligner = self.aligner
+        return scene
 
     def resampled(self, size: Size) -> Scene:
         """Give the scene with its plate resampled to another size; the last one is kept."""
@@ -217,6 +234,6 @@ class Scene:
                 settings = self.settings
                 if settings.focal is not None:
                     settings = replace(settings, focal=settings.focal * size[1] / self.size[1])
-                given = None if self._depth is None else self._depth.given
-                self._other_size = Scene(self._session, settings, resize(self.plate, size), given)
+                plate = resize(self.plate, size)
+                self._other_size = Scene(self._session, settings, plate, self._given())
             return self._other_size

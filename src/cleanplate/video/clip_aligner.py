@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Mask, Plane
+from cleanplate.arrays import Coded, Mask, Picture, Plane
 from cleanplate.light import srgb_to_linear
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.exposure import Exposure
@@ -110,6 +110,20 @@ class ClipAligner:
     def saw(self, alpha: Plane) -> None:
         """Take the matte (h, w) of the frame that was aligned last: the next one goes by it."""
         self._matte = alpha
+
+    def plate_changed(self, aligner: PlateAligner, plate: Coded | Picture) -> None:
+        """Go on with a plate that differs a little, from the next frame on.
+
+        Args:
+            aligner: of the new plate.
+            plate: (H, W, 3), of the same size.
+        """
+        self._aligner = aligner
+        if self._last is not None:
+            running, baseline = self._running, self._baseline
+            self._last = replace(self._last, plate=plate)
+            self._begin(self._last)
+            self._running, self._baseline = running, baseline
 
     def _begin(self, plate: AlignedPlate) -> None:
         """Keep what the next frames are held against."""

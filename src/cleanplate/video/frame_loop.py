@@ -23,6 +23,8 @@ from cleanplate.video.backgrounds import Background
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_layers import FrameLayers
+from cleanplate.video.plate_adaptation import AdaptivePlate
+from cleanplate.video.working_size_control import WorkingSizeControl
 
 MOST_LISTED = 1000
 """So many cuts and movements are listed by their frames; more are only counted."""
@@ -39,6 +41,7 @@ class LoopReport:
     seconds: by stage, over all frames.
     wall: seconds from the first frame to the last.
     warnings: sentences of the plate's health, each once, with the frame that brought it.
+    working_sizes: frame -> the working size (long side in pixels) from there on.
     """
 
     frames: int = 0
@@ -47,6 +50,7 @@ class LoopReport:
     seconds: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
+    working_sizes: dict[int, int] = field(default_factory=dict)
 
     @property
     def rate(self) -> float:
@@ -70,6 +74,10 @@ class LoopReport:
             "warnings": [
                 {"first_frame": first, "what": what} for what, first in self.warnings.items()
             ],
+            "working_sizes": [
+                {"first_frame": first, "long_side": size}
+                for first, size in list(self.working_sizes.items())[:MOST_LISTED]
+            ],
         }
 
 
@@ -86,14 +94,25 @@ class FrameLoop:
         scene: the plate made ready.
         needs: names of the fields of `FrameLayers` that are written.
         background: of the composite; needed if `needs` has it.
+        size_control: chooses the network's working size; None = the scene's own.
+        adaptation: follows slow changes of the plate; None = it stays as it was taken.
     """
 
-    def __init__(self, scene: Scene, needs: Iterable[str], background: Background | None = None):
+    def __init__(
+        self,
+        scene: Scene,
+        needs: Iterable[str],
+        background: Background | None = None,
+        *,
+        size_control: WorkingSizeControl | None = None,
+        adaptation: AdaptivePlate | None = None,
+    ):
         self.report = LoopReport()
         self._scene = scene
         self._needs = frozenset(needs)
         self._background = background
         self._aligner = ClipAligner(scene.aligner)
+        self._size_control, self._adaptation = size_control, adaptation
         self.first_plate: AlignedPlate | None = None
         if "composite" in self._needs and background is None:
             raise CleanplateError(
@@ -116,6 +135,7 @@ class FrameLoop:
         """
         begin = time.perf_counter()
         for frame in frames:
+            started = time.perf_counter()
             timer = StageTimer()
             result = self._predicted(frame)
             if result is None:
@@ -125,6 +145,8 @@ class FrameLoop:
                 with timer.stage("layers"):
                     found = self._made(frame, result, timer)
                 self.report.add(result.report["seconds"])
+                with timer.stage("adapt"):
+                    self._adapt(frame, result, time.perf_counter() - started)
                 yield found
             self.report.add(timer.seconds())
             self.report.frames += 1
@@ -145,6 +167,21 @@ class FrameLoop:
         for warning in result.report["health"]["warnings"]:
             self.report.warnings.setdefault(warning, frame.index)
         return result
+
+    def _adapt(self, frame: ClipFrame, result: Result, seconds: float) -> None:
+        """Change plate and working size for the next frame, where that is wanted."""
+        if self._adaptation is not None:
+            plate = self._adaptation.saw(frame.rgb, result.alpha, result.sources.plate)
+            if plate is not None:
+                self._scene = self._scene.with_plate(plate)
+                self._aligner.plate_changed(self._scene.aligner, plate)
+        if self._size_control is not None:
+            before = self._size_control.size
+            self._size_control.took(seconds)
+            after = self._size_control.size
+            if after != before:
+                self._scene = self._scene.at_working_size(after)
+                self.report.working_sizes[frame.index + 1] = after
 
     def _made(self, frame: ClipFrame, result: Result, timer: StageTimer) -> FrameLayers:
         layers: dict[str, Any] = {"alpha": result.alpha}

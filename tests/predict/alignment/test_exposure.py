@@ -89,3 +89,11 @@ def test_stops_are_those_of_mid_grey() -> None:
     assert Exposure((2.0, 2.0, 2.0)).stops == pytest.approx(1)
     assert Exposure((1.0, 1.0, 1.0), gamma=2).stops == pytest.approx(np.log2(0.18))
     assert Exposure((1.1, 1.0, 1.0)).white_balance == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 0.85, 1.2])
+def test_the_inverse_takes_a_change_back(gamma: float) -> None:
+    exposure = Exposure((0.7, 0.9, 0.8), gamma)
+    plate = np.random.default_rng(0).uniform(0.05, 0.9, (9, 11, 3)).astype(np.float32)
+    back = exposure.inverse().apply_float(exposure.apply_float(plate))
+    np.testing.assert_allclose(back, plate, atol=2e-4)

@@ -95,6 +95,11 @@ class Exposure:
         """Whether nothing has to be done."""
         return self.gain == (1.0, 1.0, 1.0) and self.gamma == 1.0
 
+    def inverse(self) -> Exposure:
+        """Give the change from the frame's light to the plate's."""
+        red, green, blue = (float(one ** (-1 / self.gamma)) for one in self.gain)
+        return Exposure((red, green, blue), 1 / self.gamma)
+
     def apply(self, plate: Coded | Picture) -> Coded | Picture:
         """Bring `plate` (..., 3) to the frame's exposure; same shape, dtype and coding."""
         if self.is_none:
