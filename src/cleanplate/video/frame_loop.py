@@ -14,7 +14,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
-from cleanplate.predict.frame_outputs import compute_outputs
+from cleanplate.predict.frame_outputs import compute_outputs, no_metres
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
 from cleanplate.predict.stage_timer import StageTimer
@@ -22,6 +22,8 @@ from cleanplate.video.backgrounds import Background
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_layers import FrameLayers
+from cleanplate.video.subject_tracking import SubjectTracker
+from cleanplate.video.tracked_depth import tracked_depth
 
 MOST_LISTED = 1000
 """So many cuts and movements are listed by their frames; more are only counted."""
@@ -38,6 +40,7 @@ class LoopReport:
     seconds: by stage, over all frames.
     wall: seconds from the first frame to the last.
     warnings: sentences of the plate's health, each once, with the frame that brought it.
+    subjects: that were followed, with their distances over time; none unless depth is needed.
     """
 
     frames: int = 0
@@ -46,6 +49,7 @@ class LoopReport:
     seconds: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
+    subjects: SubjectTracker = field(default_factory=SubjectTracker)
 
     @property
     def rate(self) -> float:
@@ -69,6 +73,7 @@ class LoopReport:
             "warnings": [
                 {"first_frame": first, "what": what} for what, first in self.warnings.items()
             ],
+            "subjects": self.subjects.as_json(),
         }
 
 
@@ -104,7 +109,9 @@ class FrameLoop:
         if "foreground_linear" in self._needs:
             outputs.add("foreground")
         if "depth" in self._needs:
-            outputs.add("depth")
+            if not scene.metric:
+                raise no_metres()
+            outputs.add("subjects")
         self._outputs = tuple(outputs)
 
     def layers(self, frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
@@ -119,6 +126,7 @@ class FrameLoop:
             result = self._predicted(frame)
             if result is None:
                 self.report.without_plate.append(frame.index)
+                self.report.subjects.reset()
                 yield self._empty(frame)
             else:
                 with timer.stage("layers"):
@@ -164,7 +172,8 @@ class FrameLoop:
             )
             layers["foreground_display"] = found["foreground"]
         if "depth" in self._needs:
-            layers["depth"] = result.depth
+            tracker = self.report.subjects
+            layers["depth"] = tracked_depth(result, tracker, frame.index, frame.time, timer)
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)
 
     def _empty(self, frame: ClipFrame) -> FrameLayers:
