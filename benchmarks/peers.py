@@ -73,15 +73,20 @@ def _eight(picture: Coded) -> Coded:
 
 def load(folder: Path, threads: int) -> list[Peer]:
     """Make every peer that the folder's `peers.py` has."""
+    return [
+        Peer(name, load_peer(folder, kind, threads, **options))
+        for kind, (name, options) in PEERS.items()
+    ]
+
+
+def load_peer(folder: Path, kind: str, threads: int, **options: Any) -> Any:
+    """Make one peer of the folder's `peers.py`."""
     spec = importlib.util.spec_from_file_location("peers", folder / "peers.py")
     if spec is None or spec.loader is None or not (folder / "peers.py").is_file():
         raise SystemExit(f"{folder}: holds no peers.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return [
-        Peer(name, getattr(module, kind)(threads=threads, **options))
-        for kind, (name, options) in PEERS.items()
-    ]
+    return getattr(module, kind)(threads=threads, **options)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ Examples:
   cleanplate evaluate pairs
   cleanplate evaluate pairs --variant clean --with-plate-depth --json scores.json --sheet sheet.jpg
   cleanplate evaluate pairs --baseline aligned --json - > aligned.json
+  cleanplate evaluate clips --with-plate-depth
 """
 
 
@@ -71,6 +72,8 @@ Examples:
 @max_pixels_option
 @click.option("--rgbd", is_flag=True, help="PAIRS are a depth camera's: NAME_plate, NAME_frame, "
               "and the _depth of both; without alpha.")  # fmt: skip
+@click.option("--per-frame", is_flag=True, help="Predict each frame of a clip on its own.  "
+              "[default: in their order, as `cleanplate video` does]")  # fmt: skip
 @overwrite_option
 @quiet_option
 def command(
@@ -86,6 +89,7 @@ def command(
     json_output: JsonOutput | None,
     sheet: Path | None,
     rgbd: bool,
+    per_frame: bool,
     overwrite: bool,
     quiet: bool,
     **of_model: Any,
@@ -95,19 +99,43 @@ def command(
     PAIRS holds NAME_plate.*, NAME_frame.* and NAME_alpha.*; for depth also NAME_depth.* and
     NAME_plate_depth.*; further variants as NAME_plate.VARIANT.* and NAME_frame.VARIANT.*.
 
+    Or PAIRS is a folder of clips that `cleanplate synth clips` made: their figures say how steady
+    the predictions are from frame to frame.
+
     Pairs that cannot be scored are listed, here and in the JSON, and the others are scored; the
     exit code is then 2.
     """
     from cleanplate import evaluation, metrics
+    from cleanplate.pairs.clip_truth import holds_clips
 
-    if baseline and (known_focal or any(of_model.values())):
-        raise click.UsageError(
-            "--model, --known-focal, --align, --working-size, --threads and --provider are for "
-            "models."
-        )
-    if rgbd and (baseline or wanted or sheet or known_focal):
-        raise click.UsageError("--baseline, --variant, --sheet and --known-focal: not with --rgbd.")
+    clips = holds_clips(pairs)
+    of_pairs = bool(wanted or sheet or rgbd or depth_zero or convention != "plain")
+    _check_usage(
+        baseline is not None and (known_focal or any(of_model.values())),
+        rgbd and bool(baseline or wanted or sheet or known_focal),
+        clips and of_pairs,
+        per_frame and not clips,
+    )
     _check_targets(json_output, sheet, overwrite)
+    if clips:
+        from cleanplate.cli.clip_scoring import score_clips
+
+        score_clips(
+            pairs,
+            evaluation.BASELINES[baseline]() if baseline else _model(**of_model),
+            {
+                "baseline": baseline,
+                "per_frame": per_frame,
+                "limit": limit,
+                "with_plate_depth": with_plate_depth,
+                "known_focal": known_focal,
+                "overwrite": overwrite,
+                **{key: value for key, value in of_model.items() if key != "threads"},
+            },
+            json_output=json_output,
+            quiet=quiet,
+        )
+        return
     if rgbd:
         _score_measured(
             _model(**of_model),
@@ -169,6 +197,19 @@ def command(
         faults |= {f"{name} ({one.variant})": why for name, why in one.failed.items()}
     if faults:
         raise CleanplateError(_failures(faults, len(faults) + sum(len(one.rows) for one in scores)))
+
+
+def _check_usage(*contradictions: bool) -> None:
+    """Raise for the first contradiction among the options, in the order of the messages."""
+    messages = (
+        "--model, --known-focal, --align, --working-size, --threads and --provider are for models.",
+        "--baseline, --variant, --sheet and --known-focal: not with --rgbd.",
+        "--variant, --sheet, --rgbd, --depth-zero and --convention: not for clips.",
+        "--per-frame is for clips.",
+    )
+    for contradicted, message in zip(contradictions, messages, strict=True):
+        if contradicted:
+            raise click.UsageError(message)
 
 
 def _check_targets(json_output: JsonOutput | None, sheet: Path | None, overwrite: bool) -> None:

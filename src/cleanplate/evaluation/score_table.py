@@ -128,14 +128,19 @@ def _notes(scores: Sequence[Scores]) -> list[str]:
 def as_document(scores: Sequence[Scores]) -> dict[str, Any]:
     """Convert scores with equal settings to a JSON document: settings, definitions, results."""
     return {
-        "versions": {
-            "cleanplate": __version__,
-            "python": platform.python_version(),
-            **{name: _version(name) for name in LIBRARIES},
-        },
+        "versions": versions(),
         "metric_settings": dataclasses.asdict(scores[0].settings),
         "conventions": conventions(scores[0].settings),
         "results": [_result(one) for one in scores],
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of what figures depend on."""
+    return {
+        "cleanplate": __version__,
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
     }
 
 
@@ -190,20 +195,20 @@ def _result(scores: Scores) -> dict[str, Any]:
         "refused": {row.name: row.refused for row in scores.rows if row.refused},
         "notes": {row.name: list(row.notes) for row in scores.rows if row.notes},
         "failed": dict(scores.failed),
-        "means": {key: _number(value) for key, value in scores.means.items()},
+        "means": {key: json_number(value) for key, value in scores.means.items()},
         "counts": scores.counts,
         "subject_depth": {
-            group: {key: _number(value) for key, value in errors.items()}
+            group: {key: json_number(value) for key, value in errors.items()}
             for group, errors in scores.subject_depth.items()
         },
         "rows": [
-            {"name": row.name, **{key: _number(value) for key, value in row.values.items()}}
+            {"name": row.name, **{key: json_number(value) for key, value in row.values.items()}}
             for row in scores.rows
         ],
     }
 
 
-def _number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """Round to seven digits; None for nan and inf, which JSON lacks."""
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
@@ -240,7 +245,7 @@ def _subject_block(scores: Sequence[Scores]) -> str:
             cells.append(_subject_cell(found["all"], "seen"))
             model = f"{one.model} + plate depth" if one.plate_depth else one.model
             lines.append([model, one.variant, *cells])
-    return _columns(lines)
+    return aligned_columns(lines)
 
 
 def _subject_cell(errors: Mapping[str, float], name: str) -> str:
@@ -262,10 +267,11 @@ def _block(scores: Sequence[Scores], columns: Sequence[Column]) -> str:
             for c in columns
         ]
         lines.append([model, one.variant, str(len(one.rows)), *cells])
-    return _columns(lines)
+    return aligned_columns(lines)
 
 
-def _columns(lines: Sequence[Sequence[str]]) -> str:
+def aligned_columns(lines: Sequence[Sequence[str]]) -> str:
+    """Lay out rows of cells, the first two columns to the left, the others to the right."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return "\n".join(
         "  ".join(

@@ -1,6 +1,7 @@
 """Metrics of alpha mattes and depth maps: pure functions with conventions as arguments.
 
 - `alpha_metrics`: SAD, MAD, MSE, Grad, Conn, dtSSD, foreground MSE.
+- `temporal_metrics`: dtSSD of depth, jitter of a distance, lag.
 - `shape_metrics`: IoU and boundary F measure.
 - `depth_metrics`: depth errors with and without alignment, ordinal accuracy, boundary recall, and
   errors of the subject's depth.
@@ -34,6 +35,7 @@ from cleanplate.metrics.depth_metrics import (
     subject_errors,
 )
 from cleanplate.metrics.shape_metrics import boundary_f, iou
+from cleanplate.metrics.temporal_metrics import depth_dtssd, distance_jitter, lag
 
 __all__ = [
     "BGMV2",
@@ -45,12 +47,15 @@ __all__ = [
     "boundary_f",
     "boundary_recall",
     "conn",
+    "depth_dtssd",
     "depth_errors",
     "disparity_errors",
+    "distance_jitter",
     "dtssd",
     "foreground_mse",
     "grad",
     "iou",
+    "lag",
     "mad",
     "mse",
     "ordinal_accuracy",

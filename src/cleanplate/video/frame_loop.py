@@ -14,7 +14,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
-from cleanplate.predict.frame_outputs import compute_outputs
+from cleanplate.predict.frame_outputs import compute_outputs, no_metres
 from cleanplate.predict.geometry.disparity_fusion import shadow_behind
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
@@ -24,6 +24,8 @@ from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.plate_adaptation import AdaptivePlate
+from cleanplate.video.subject_tracking import SubjectTracker
+from cleanplate.video.tracked_depth import tracked_depth
 from cleanplate.video.working_size_control import WorkingSizeControl
 
 MOST_LISTED = 1000
@@ -42,6 +44,7 @@ class LoopReport:
     wall: seconds from the first frame to the last.
     warnings: sentences of the plate's health, each once, with the frame that brought it.
     working_sizes: frame -> the working size (long side in pixels) from there on.
+    subjects: that were followed, with their distances over time; none unless depth is needed.
     """
 
     frames: int = 0
@@ -51,6 +54,7 @@ class LoopReport:
     wall: float = 0.0
     warnings: dict[str, int] = field(default_factory=dict)
     working_sizes: dict[int, int] = field(default_factory=dict)
+    subjects: SubjectTracker = field(default_factory=SubjectTracker)
 
     @property
     def rate(self) -> float:
@@ -78,6 +82,7 @@ class LoopReport:
                 {"first_frame": first, "long_side": size}
                 for first, size in list(self.working_sizes.items())[:MOST_LISTED]
             ],
+            "subjects": self.subjects.as_json(),
         }
 
 
@@ -124,7 +129,9 @@ class FrameLoop:
         if "foreground_linear" in self._needs:
             outputs.add("foreground")
         if "depth" in self._needs:
-            outputs.add("depth")
+            if not scene.metric:
+                raise no_metres()
+            outputs.add("subjects")
         self._outputs = tuple(outputs)
 
     def layers(self, frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
@@ -140,6 +147,7 @@ class FrameLoop:
             result = self._predicted(frame)
             if result is None:
                 self.report.without_plate.append(frame.index)
+                self.report.subjects.reset()
                 yield self._empty(frame)
             else:
                 with timer.stage("layers"):
@@ -202,7 +210,8 @@ class FrameLoop:
             )
             layers["foreground_display"] = found["foreground"]
         if "depth" in self._needs:
-            layers["depth"] = result.depth
+            tracker = self.report.subjects
+            layers["depth"] = tracked_depth(result, tracker, frame.index, frame.time, timer)
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)
 
     def _empty(self, frame: ClipFrame) -> FrameLayers:

@@ -97,3 +97,30 @@ def test_the_plate_is_the_scene_without_its_subjects():
 def test_negative_settings_are_refused(name):
     with pytest.raises(CleanplateError, match=name):
         ClipSettings(**{name: -1.0})
+
+
+def test_a_subject_keeps_its_colours_when_another_one_leaves(monkeypatch):
+    """Each subject's appearance is drawn from a generator of its own."""
+    from cleanplate.synthesis.compositor import clip_composer
+
+    two = CompositorSettings(procedural_rooms=3, procedural_cutouts=4, subjects=(0.0, 1.0))
+    made = ClipComposer(
+        ProceduralComposer(seed=3, settings=steady(two)),
+        ClipSettings(speed=0.0, approach=0.0, noise=0.0),
+    )
+    for index in range(20):
+        both = made.composition(index, SIZE)
+        if len(both.placements) == 2:
+            break
+    last = both.placements[-1]
+    kept = clip_composer.render_layer
+
+    def only_the_last(placement, size):
+        return kept(placement, size) if placement == last else None
+
+    monkeypatch.setattr(clip_composer, "render_layer", only_the_last)
+    alone = made.composition(index, SIZE)
+    assert len(alone.placements) == 1
+    seen = alone.subjects.alpha == 1
+    assert seen.sum() > 20
+    np.testing.assert_array_equal(alone.subjects.light[seen], both.subjects.light[seen])

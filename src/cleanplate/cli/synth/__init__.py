@@ -8,6 +8,7 @@ from cleanplate.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "build": "Compose a data set from plates and cutouts.",
+    "clips": "Make clips with exact truth from plates and cutouts.",
     "stats": "Measure a data set: counts, means, coverage, depth.",
     "check": "Check a data set and list its faults.",
     "render": "Render plates, cutouts and pairs with Blender.",

@@ -60,7 +60,7 @@ def write_chunk(
                 total += len(data)
             written.append({"name": name, **metadata, "sha256": digests})
         with telling_write_faults(out):
-            _sync(out)
+            sync_file_system(out)
     except BaseException:
         with suppress(CleanplateError):
             remove_chunk(out, names)
@@ -95,7 +95,7 @@ def _link(there: Path, file: Path, data: bytes) -> None:
         _write(file, data)
 
 
-def _sync(out: Path) -> None:
+def sync_file_system(out: Path) -> None:
     """Flush all written files of the file system of `out` to the disk."""
     if sys.platform == "win32":
         return

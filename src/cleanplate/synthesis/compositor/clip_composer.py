@@ -25,7 +25,7 @@ from cleanplate.synthesis.compositor.sample import Composition
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 from cleanplate.synthesis.compositor.view import SceneView
 
-_PATH_STREAM, _CAMERA_STREAM = 0xC11B, 0xCA4E
+_PATH_STREAM, _CAMERA_STREAM, _COLOUR_STREAM = 0xC11B, 0xCA4E, 0xC010
 _HARMONICS = 3
 
 
@@ -64,10 +64,16 @@ class ClipSettings:
 
 
 def steady(settings: CompositorSettings) -> CompositorSettings:
-    """Leave out of a composer's settings what is drawn pixel by pixel: it would flicker."""
+    """Leave out of a composer's settings what is drawn pixel by pixel: it would flicker.
+
+    Camouflage is left out too, because it follows what lies behind the subject, and every subject
+    casts its shadow, because whether it does is drawn from a generator that subjects share.
+    """
     return replace(
         settings,
         identical_share=0.0,
+        shadow_share=1.0,
+        camouflage_share=0.0,
         edge_share=0.0,
         cloth_share=0.0,
         hair_share=0.0,
@@ -105,9 +111,13 @@ class ClipComposer:
         self.settings = settings or ClipSettings()
         self._composer = _MovedComposer.of(composer)
 
+    def composition(self, index: int, size: tuple[int, int]) -> Composition:
+        """Give what the first frame of clip `index` is made of, before the camera."""
+        return self._composer.moved(index, size, 0, 1, self.settings)
+
     def plate(self, index: int, size: tuple[int, int]) -> tuple[Bytes, Plane]:
         """Give the clean plate of clip `index`, (H, W, 3), and its disparity in 1/m, (H, W)."""
-        composition = self._composer.moved(index, size, 0, 1, self.settings)
+        composition = self.composition(index, size)
         params = self._camera(index, 0, plate=True)
         disparity = composition.view.disparity
         unknown = np.full(size, np.nan, np.float32)
@@ -189,9 +199,14 @@ class ClipComposer:
 
 
 class _MovedComposer(Composer):
-    """A composer whose subjects can be moved from where they were drawn."""
+    """A composer whose subjects can be moved from where they were drawn.
+
+    Each subject's appearance is drawn from a generator of its own, so that it stays the same when
+    another subject leaves the picture or walks past it.
+    """
 
     _motion: tuple[npt.NDArray[np.float64], float, float, float] | None = None
+    _index = 0
 
     @classmethod
     def of(cls, composer: Composer) -> _MovedComposer:
@@ -216,6 +231,8 @@ class _MovedComposer(Composer):
         # A sum of sines passes its reach four times in a turn.
         reach = settings.speed * seconds / 4 * size[1]
         self._motion = path, 2 * np.pi * number / count, reach, settings.approach
+        self._index = index
+        self._numbers: dict[int, int] = {}
         try:
             return self.compose(index, size)
         finally:
@@ -238,8 +255,16 @@ class _MovedComposer(Composer):
             )
             moved = render_layer(place, view.size)
             if moved is not None:
+                self._numbers[id(moved)] = number
                 found.append(moved)
-        return found
+        return sorted(found, key=lambda layer: -(layer.placement.z or 0))
+
+    def _layer_rng(self, rng: np.random.Generator, layer: Layer) -> np.random.Generator:
+        """Give the subject's own generator."""
+        number = self._numbers.get(id(layer))
+        if number is None:
+            return rng
+        return np.random.default_rng([self.seed, self._index, _COLOUR_STREAM, number])
 
 
 def _placed(
@@ -271,7 +296,12 @@ def _placed(
     else:
         y = placement.y + 0.15 * reach * down
     x = placement.x + reach * across
-    return replace(placement, x=x, y=y, scale=placement.scale * grow, z=z)
+    moved = replace(placement, x=x, y=y, scale=placement.scale * grow, z=z)
+    height = view.size[0]
+    below = moved.rectangle[3]
+    if placement.rectangle[3] >= height > below:  # where the picture cut it off, it stays so
+        moved = replace(moved, y=y + height - below)
+    return moved
 
 
 def _wave(harmonics: npt.NDArray[np.float64], turn: float) -> float:

@@ -189,6 +189,11 @@ class Composer:
         layers.sort(key=lambda layer: -(layer.placement.z or 0))
         return layers
 
+    def _layer_rng(self, rng: np.random.Generator, layer: Layer) -> np.random.Generator:
+        """Give the generator of a subject's appearance: the sample's own."""
+        del layer
+        return rng
+
     def _cutout(self, rng: np.random.Generator) -> Cutout:
         """Draw any cutout, for the shadow of an object out of view."""
         found = self._cutouts(rng)
@@ -233,11 +238,12 @@ class Composer:
         lamp = None if frame_light is None else frame_light.lamp
         context = SceneContext(seen, light, background, lamp, dark)
         for layer in layers:
-            colour = subject_colour(rng, layer, context, settings)
-            if _chance(rng, settings.reflection_share):
-                background = add_reflection(rng, background, view, layer, colour)
-            if _chance(rng, settings.colour_bleed_share):
-                background = add_colour_bleed(rng, background, layer, colour)
+            own = self._layer_rng(rng, layer)
+            colour = subject_colour(own, layer, context, settings)
+            if _chance(own, settings.reflection_share):
+                background = add_reflection(own, background, view, layer, colour)
+            if _chance(own, settings.colour_bleed_share):
+                background = add_colour_bleed(own, background, layer, colour)
             add_layer(subjects, layer, colour, visible_alpha(layer, view, subjects))
         frame = background
         if subjects.any:
