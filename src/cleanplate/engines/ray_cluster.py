@@ -1,11 +1,18 @@
-"""Tasks of a Ray cluster, whose nodes all see the same files. The only module that imports Ray."""
+"""Tasks on actors of a Ray cluster, whose nodes all see the same files.
+
+The only module that imports Ray. Ray itself places the actors, starts one again whose process or
+node went away, and does the task again that it was at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple, TypeVar
 
+import cv2
+
+from cleanplate.engines.cores import available_cores
 from cleanplate.engines.local_pool import Context, Results, in_order
 from cleanplate.errors import CleanplateError, require
 
@@ -14,6 +21,10 @@ Result = TypeVar("Result")
 
 _RETRIES = 5
 """Times that Ray does a task again whose worker or node went away."""
+_LOOK = 1.0
+"""Seconds between two looks at the progress of the workers."""
+_ANSWER_WITHIN = 10.0
+"""Seconds in which a worker that is there has heard that it shall stop."""
 
 
 class TaskLost(CleanplateError):
@@ -29,30 +40,36 @@ def map_tasks(
     progress: Callable[[int], None] | None = None,
     stop_when: Callable[[Result], bool] | None = None,
     context: Context | None = None,
+    threads: int = 1,
     address: str | None = None,
 ) -> Results[Result]:
     """Give the result of each task with its place, as `local_pool.map_tasks` does.
 
+    Each worker is an actor: one process that keeps work and context between its tasks.
+
     Args:
         work: as there; it and the tasks mean the same on every node.
-        tasks: one Ray task of one core each.
-        workers: cores of the cluster that is started here for it, without an address.
+        tasks: as there.
+        workers: number of actors, as many as there are tasks at most. Those that find no room in
+            the cluster wait for it. 0 = as many as the cluster's cores have room for.
         ordered: as there.
-        progress: is told the sum of all counts when a task is done.
+        progress: as there; it is told once a second.
         stop_when: as there.
-        context: entered for each task.
-        address: of a running cluster; "auto" finds the one of this machine.
+        context: as there.
+        threads: of OpenCV in each worker, and the cores that are set aside for it.
+        address: of a running cluster; "auto" finds the one of this machine. Without it, one with
+            room for the workers is started here, unless this process has one already.
 
     Raises:
         MissingExtraError: without Ray.
         TaskLost: if the cluster gives a task up.
-        CleanplateError: if the cluster is not reached; as `work` raises it.
+        CleanplateError: if the cluster is not reached, or has no node with so many cores; as
+            `work` raises it.
     """
     ray = require("ray", "ray")
     results = _map_cluster(
-        ray, _Shipped(work, progress is not None, context), tasks,
-        workers=workers, address=address,
-        progress=progress or (lambda _: None), stop_when=stop_when or (lambda _: False),
+        ray, _Shipped(work, progress is not None, context, threads), tasks,
+        workers=workers, address=address, progress=progress, stop_when=stop_when,
     )  # fmt: skip
     with closing(in_order(results) if ordered else results) as wanted:
         yield from wanted
@@ -64,14 +81,93 @@ class _Shipped(NamedTuple):
     work: Callable[..., Any]
     ticks: bool
     context: Context | None
+    threads: int
 
 
 class _Answer(NamedTuple):
     """The result of a task and its last count, or a person's mistake as what, file and cure."""
 
-    result: Any
-    done: int = 0
+    result: Any = None
+    count: int = 0
     fault: tuple[str, str | None, str | None] | None = None
+
+
+class _Running(NamedTuple):
+    """What an actor is at: the place of a task, or None as it starts."""
+
+    actor: Any
+    place: int | None
+
+
+class _Stopped(Exception):
+    """The caller wants no more results, and this task is not done."""
+
+
+class _Actor:
+    """A worker. Its `stop` and `count` are called from a second thread, while it is at a task."""
+
+    def __init__(self, shipped: list[Any]):
+        # Not read here: of a fault in here, Ray would tell neither a person's mistake nor the
+        # traceback. In a list, it is a reference still.
+        self._reference = shipped[0]
+        self._shipped: _Shipped | None = None
+        self._held = ExitStack()
+        self._count = 0
+        self._stopping = False
+
+    def enter(self) -> _Answer:
+        """Make ready for tasks."""
+        return _answered(self._ready)
+
+    def run(self, task: Any) -> _Answer:
+        """Do a task."""
+        return _answered(self._done, task)
+
+    def stop(self) -> None:
+        """Begin no task any more, and end the one at work at its next tick."""
+        self._stopping = True
+
+    def count(self) -> int:
+        """Tell how much of the task at work is done."""
+        return self._count
+
+    def _ready(self) -> _Answer:
+        self._work()
+        return _Answer()
+
+    def _work(self) -> _Shipped:
+        """Give the work. An actor that Ray started again enters its context here."""
+        if self._shipped is None:
+            shipped: _Shipped = require("ray", "ray").get(self._reference)
+            cv2.setNumThreads(shipped.threads)
+            if shipped.context is not None:
+                self._held.enter_context(shipped.context())
+            self._shipped = shipped
+        return self._shipped
+
+    def _done(self, task: Any) -> _Answer:
+        self._count = 0
+        work, ticks, *_ = self._work()
+        if self._stopping:
+            raise _Stopped
+        result = work(task, self._tick) if ticks else work(task)
+        return _Answer(result, count=self._count)
+
+    def _tick(self, count: int) -> None:
+        self._count = count
+        if self._stopping:
+            raise _Stopped
+
+
+def _answered(method: Callable[..., _Answer], *arguments: Any) -> _Answer:
+    """Call a method; a person's mistake is an answer, because Ray would wrap the exception."""
+    try:
+        return method(*arguments)
+    except _Stopped:
+        return _Answer()  # which nobody reads
+    except CleanplateError as error:
+        file = None if error.file is None else str(error.file)
+        return _Answer(fault=(error.what, file, error.cure))
 
 
 def _map_cluster(
@@ -81,44 +177,67 @@ def _map_cluster(
     *,
     workers: int,
     address: str | None,
-    progress: Callable[[int], None],
-    stop_when: Callable[[Any], bool],
+    progress: Callable[[int], None] | None,
+    stop_when: Callable[[Any], bool] | None,
 ) -> Generator[tuple[int, Any]]:
+    """Give each actor one task after the other; one for which there is none is let go.
+
+    Whatever waits for a place in the cluster gets that of an actor that was let go, so that a task
+    is done in the end though the node of its actor is gone.
+    """
     ours = not ray.is_initialized()
     if ours:
-        _start(ray, workers, address)
-    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_task)
-    waiting, count = list(range(len(tasks)))[::-1], 0
-    running: dict[Any, int] = {}
+        _start(ray, workers * shipped.threads or available_cores(), address)
+    waiting, counts = list(range(len(tasks)))[::-1], dict.fromkeys(range(len(tasks)), 0)
+    running: dict[Any, _Running] = {}
     try:
+        _check_nodes(ray, shipped.threads)
+        make = ray.remote(
+            num_cpus=shipped.threads,
+            max_restarts=-1,
+            max_task_retries=_RETRIES,
+            max_concurrency=2,
+        )(_Actor)
         work = ray.put(shipped)
-        while waiting or running:
-            room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
-            while waiting and len(running) < room:
-                place = waiting.pop()
-                running[task.remote(work, tasks[place])] = place
-            done, _ = ray.wait(list(running), num_returns=1, timeout=1.0)
+        while waiting or _busy(running):
+            room = workers or _room(ray, shipped.threads)
+            while len(running) < min(room, len(waiting) + len(_busy(running))):
+                actor = make.remote([work])
+                running[actor.enter.remote()] = _Running(actor, None)
+            done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK)
             for reference in done:
-                place = running.pop(reference)
+                actor, place = running.pop(reference)
                 answer = _answer(ray, reference)
-                count += answer.done
-                progress(count)
-                if stop_when(answer.result):
+                if stop_when is not None and place is not None and stop_when(answer.result):
                     waiting.clear()
-                yield place, answer.result
+                if waiting:
+                    following = waiting.pop()
+                    reference = actor.run.remote(tasks[following])  # noqa: PLW2901 - the next one
+                    running[reference] = _Running(actor, following)
+                if place is not None:
+                    counts[place] = answer.count
+                    if progress is not None:
+                        progress(sum(counts.values()))
+                    yield place, answer.result
+            if progress is not None and not done:
+                _look(ray, _busy(running), counts)
+                progress(sum(counts.values()))
     finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
-        if running:
-            ray.wait(list(running), num_returns=len(running), timeout=10.0)
-        if ours:
-            ray.shutdown()
+        try:
+            _stop(ray, running)
+        finally:
+            if ours:
+                ray.shutdown()
 
 
-def _start(ray: Any, workers: int, address: str | None) -> None:
+def _busy(running: dict[Any, _Running]) -> list[_Running]:
+    return [one for one in running.values() if one.place is not None]
+
+
+def _start(ray: Any, cores: int, address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:
-        options |= {"num_cpus": max(1, workers), "include_dashboard": False, "address": "local"}
+        options |= {"num_cpus": cores, "include_dashboard": False, "address": "local"}
     else:
         options["address"] = address
     try:
@@ -128,6 +247,34 @@ def _start(ray: Any, workers: int, address: str | None) -> None:
             f"no Ray cluster is reached ({error})",
             cure="Start one with `ray start --head`, or leave --ray-address out to have one here.",
         ) from error
+
+
+def _check_nodes(ray: Any, threads: int) -> None:
+    """Refuse workers that no node has room for; a cluster without cores may still get some."""
+    cores = (node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"])
+    most = int(max(cores, default=0))
+    if 0 < most < threads:
+        raise CleanplateError(
+            f"no node of the Ray cluster has {threads} cores; the largest has {most}",
+            cure="Give each worker fewer --threads.",
+        )
+
+
+def _room(ray: Any, threads: int) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+
+
+def _look(ray: Any, busy: Iterable[_Running], counts: dict[int, int]) -> None:
+    """Ask what is done of the tasks at work; an actor that is being started again says nothing."""
+    asked = {one.actor.count.remote(): one.place for one in busy}
+    if not asked:
+        return
+    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_LOOK)
+    for reference in ready:
+        try:
+            counts[asked[reference]] = ray.get(reference)  # type: ignore[index,unused-ignore]
+        except ray.exceptions.RayError:
+            continue  # that of the task tells it
 
 
 def _answer(ray: Any, reference: Any) -> _Answer:
@@ -146,18 +293,20 @@ def _answer(ray: Any, reference: Any) -> _Answer:
     return answer
 
 
-def _run_task(shipped: _Shipped, task: Any) -> _Answer:
-    """Do a task; a person's mistake is an answer, because Ray would wrap the exception."""
-    count = 0
+def _stop(ray: Any, running: dict[Any, _Running]) -> None:
+    """Let tasks at work come to their end or their next tick; no actor is left.
 
-    def tick(done: int) -> None:
-        nonlocal count
-        count = done
-
+    Those that do not hear it, because their node is gone, are not waited for.
+    """
     try:
-        with nullcontext() if shipped.context is None else shipped.context():
-            result = shipped.work(task, tick) if shipped.ticks else shipped.work(task)
-    except CleanplateError as error:
-        file = None if error.file is None else str(error.file)
-        return _Answer(None, fault=(error.what, file, error.cure))
-    return _Answer(result, count)
+        told = {
+            one.actor.stop.remote(): task for task, one in running.items() if one.place is not None
+        }
+        if told:
+            heard, _ = ray.wait(list(told), num_returns=len(told), timeout=_ANSWER_WITHIN)
+            ending = [told[reference] for reference in heard]
+            if ending:
+                ray.wait(ending, num_returns=len(ending))
+    finally:
+        for one in running.values():
+            ray.kill(one.actor)
