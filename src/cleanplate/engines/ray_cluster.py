@@ -7,13 +7,12 @@ node went away, and does the task again that it was at.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
-
-import cv2
 
 from cleanplate.engines.cores import available_cores
 from cleanplate.engines.local_pool import Context, Results, in_order
+from cleanplate.engines.ray_actor import Answer, Shipped, TaskActor
 from cleanplate.errors import CleanplateError, require
 
 Task = TypeVar("Task")
@@ -68,28 +67,11 @@ def map_tasks(
     """
     ray = require("ray", "ray")
     results = _map_cluster(
-        ray, _Shipped(work, progress is not None, context, threads), tasks,
+        ray, Shipped(work, progress is not None, context, threads), tasks,
         workers=workers, address=address, progress=progress, stop_when=stop_when,
     )  # fmt: skip
     with closing(in_order(results) if ordered else results) as wanted:
         yield from wanted
-
-
-class _Shipped(NamedTuple):
-    """What is sent to the cluster once."""
-
-    work: Callable[..., Any]
-    ticks: bool
-    context: Context | None
-    threads: int
-
-
-class _Answer(NamedTuple):
-    """The result of a task and its last count, or a person's mistake as what, file and cure."""
-
-    result: Any = None
-    count: int = 0
-    fault: tuple[str, str | None, str | None] | None = None
 
 
 class _Running(NamedTuple):
@@ -99,80 +81,9 @@ class _Running(NamedTuple):
     place: int | None
 
 
-class _Stopped(Exception):
-    """The caller wants no more results, and this task is not done."""
-
-
-class _Actor:
-    """A worker. Its `stop` and `count` are called from a second thread, while it is at a task."""
-
-    def __init__(self, shipped: list[Any]):
-        # Not read here: of a fault in here, Ray would tell neither a person's mistake nor the
-        # traceback. In a list, it is a reference still.
-        self._reference = shipped[0]
-        self._shipped: _Shipped | None = None
-        self._held = ExitStack()
-        self._count = 0
-        self._stopping = False
-
-    def enter(self) -> _Answer:
-        """Make ready for tasks."""
-        return _answered(self._ready)
-
-    def run(self, task: Any) -> _Answer:
-        """Do a task."""
-        return _answered(self._done, task)
-
-    def stop(self) -> None:
-        """Begin no task any more, and end the one at work at its next tick."""
-        self._stopping = True
-
-    def count(self) -> int:
-        """Tell how much of the task at work is done."""
-        return self._count
-
-    def _ready(self) -> _Answer:
-        self._work()
-        return _Answer()
-
-    def _work(self) -> _Shipped:
-        """Give the work. An actor that Ray started again enters its context here."""
-        if self._shipped is None:
-            shipped: _Shipped = require("ray", "ray").get(self._reference)
-            cv2.setNumThreads(shipped.threads)
-            if shipped.context is not None:
-                self._held.enter_context(shipped.context())
-            self._shipped = shipped
-        return self._shipped
-
-    def _done(self, task: Any) -> _Answer:
-        self._count = 0
-        work, ticks, *_ = self._work()
-        if self._stopping:
-            raise _Stopped
-        result = work(task, self._tick) if ticks else work(task)
-        return _Answer(result, count=self._count)
-
-    def _tick(self, count: int) -> None:
-        self._count = count
-        if self._stopping:
-            raise _Stopped
-
-
-def _answered(method: Callable[..., _Answer], *arguments: Any) -> _Answer:
-    """Call a method; a person's mistake is an answer, because Ray would wrap the exception."""
-    try:
-        return method(*arguments)
-    except _Stopped:
-        return _Answer()  # which nobody reads
-    except CleanplateError as error:
-        file = None if error.file is None else str(error.file)
-        return _Answer(fault=(error.what, file, error.cure))
-
-
 def _map_cluster(
     ray: Any,
-    shipped: _Shipped,
+    shipped: Shipped,
     tasks: Sequence[Any],
     *,
     workers: int,
@@ -197,13 +108,13 @@ def _map_cluster(
             max_restarts=-1,
             max_task_retries=_RETRIES,
             max_concurrency=2,
-        )(_Actor)
-        work = ray.put(shipped)
+        )(TaskActor)
+        work = [ray.put(shipped)]
         while waiting or _busy(running):
             room = workers or _room(ray, shipped.threads)
             while len(running) < min(room, len(waiting) + len(_busy(running))):
-                actor = make.remote([work])
-                running[actor.enter.remote()] = _Running(actor, None)
+                actor = make.remote()
+                running[actor.enter.remote(work)] = _Running(actor, None)
             done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK)
             for reference in done:
                 actor, place = running.pop(reference)
@@ -212,7 +123,7 @@ def _map_cluster(
                     waiting.clear()
                 if waiting:
                     following = waiting.pop()
-                    reference = actor.run.remote(tasks[following])  # noqa: PLW2901 - the next one
+                    reference = actor.run.remote(work, tasks[following])  # noqa: PLW2901 - the next one
                     running[reference] = _Running(actor, following)
                 if place is not None:
                     counts[place] = answer.count
@@ -277,9 +188,9 @@ def _look(ray: Any, busy: Iterable[_Running], counts: dict[int, int]) -> None:
             continue  # that of the task tells it
 
 
-def _answer(ray: Any, reference: Any) -> _Answer:
+def _answer(ray: Any, reference: Any) -> Answer:
     try:
-        answer: _Answer = ray.get(reference)
+        answer: Answer = ray.get(reference)
     except ray.exceptions.RayTaskError:
         raise  # a bug, with its traceback
     except ray.exceptions.RayError as error:
