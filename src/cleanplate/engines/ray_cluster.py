@@ -98,7 +98,7 @@ def _map_cluster(
     """
     ours = not ray.is_initialized()
     if ours:
-        _start(ray, workers * shipped.threads or available_cores(), address)
+        _start(ray, workers * shipped.threads or max(shipped.threads, available_cores()), address)
     waiting, counts = list(range(len(tasks)))[::-1], dict.fromkeys(range(len(tasks)), 0)
     running: dict[Any, _Running] = {}
     try:
@@ -115,6 +115,7 @@ def _map_cluster(
             while len(running) < min(room, len(waiting) + len(_busy(running))):
                 actor = make.remote()
                 running[actor.enter.remote(work)] = _Running(actor, None)
+                del actor  # Ray ends an actor to which no handle is left
             done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK)
             for reference in done:
                 actor, place = running.pop(reference)
@@ -123,8 +124,9 @@ def _map_cluster(
                     waiting.clear()
                 if waiting:
                     following = waiting.pop()
-                    reference = actor.run.remote(work, tasks[following])  # noqa: PLW2901 - the next one
-                    running[reference] = _Running(actor, following)
+                    begun = actor.run.remote(work, tasks[following])
+                    running[begun] = _Running(actor, following)
+                del actor
                 if place is not None:
                     counts[place] = answer.count
                     if progress is not None:
