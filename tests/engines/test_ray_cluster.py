@@ -57,6 +57,10 @@ def process_and_threads(number: int) -> tuple[int, int]:
     return os.getpid(), cv2.getNumThreads()
 
 
+def folder_and_limit(number: int) -> tuple[str, str | None]:
+    return os.getcwd(), os.environ.get("CLEANPLATE_MAX_PIXELS")
+
+
 def tick_for_ever(folder: Path, number: int, tick: Callable[[int], None]) -> int:
     (folder / f"{number}.begun").touch()
     for count in range(1, 100_000):
@@ -94,6 +98,15 @@ def test_each_worker_is_one_process_that_enters_its_context_once(cluster, tmp_pa
 
 def test_a_worker_keeps_its_work_between_tasks(cluster):
     assert sorted(result for _, result in map_tasks(Counter(), range(4), 1)) == [1, 2, 3, 4]
+
+
+def test_relative_paths_and_limits_mean_the_same_in_a_cluster_that_was_there_before(
+    cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLEANPLATE_MAX_PIXELS", "12345")
+    found = list(map_tasks(folder_and_limit, range(2), 1))
+    assert found == [(n, (str(tmp_path), "12345")) for n in range(2)]
 
 
 @posix

@@ -98,6 +98,8 @@ def command(
     from cleanplate.predict.frames.frame_job import STDOUT
 
     engine = task_engine(engine_name, workers, ray_address)
+    if engine.uses_ray and "-" in (*frames, str(output)):
+        raise click.UsageError("A pipe is of this process: leave --engine ray out.")
     job = _job(plate, plate_depth, output, chosen)
     to_stdout = output == STDOUT
     if to_stdout:

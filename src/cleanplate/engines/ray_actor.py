@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,12 +14,18 @@ from cleanplate.errors import CleanplateError, require
 
 
 class Shipped(NamedTuple):
-    """What is sent to the cluster once."""
+    """What is sent to the cluster once.
+
+    folder: the working folder, so that relative paths mean the same.
+    variables: of the environment, which an actor of a cluster that runs already does not inherit.
+    """
 
     work: Callable[..., Any]
     ticks: bool
     context: Context | None
     threads: int
+    folder: str
+    variables: dict[str, str]
 
 
 class Answer(NamedTuple):
@@ -71,6 +78,9 @@ class TaskActor:
         if self._shipped is None:
             shipped: Shipped = require("ray", "ray").get(reference)
             cv2.setNumThreads(shipped.threads)
+            os.environ.update(shipped.variables)
+            with suppress(OSError):  # of a node that has no such folder, absolute paths are left
+                os.chdir(shipped.folder)
             if shipped.context is not None:
                 self._held.enter_context(shipped.context())
             self._shipped = shipped

@@ -6,6 +6,7 @@ node went away, and does the task again that it was at.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
@@ -44,7 +45,8 @@ def map_tasks(
 ) -> Results[Result]:
     """Give the result of each task with its place, as `local_pool.map_tasks` does.
 
-    Each worker is an actor: one process that keeps work and context between its tasks.
+    Each worker is an actor: one process that keeps work and context between its tasks. It works in
+    this process's folder and knows its environment variables `CLEANPLATE_...`.
 
     Args:
         work: as there; it and the tasks mean the same on every node.
@@ -67,11 +69,18 @@ def map_tasks(
     """
     ray = require("ray", "ray")
     results = _map_cluster(
-        ray, Shipped(work, progress is not None, context, threads), tasks,
+        ray, _shipped(work, progress is not None, context, threads), tasks,
         workers=workers, address=address, progress=progress, stop_when=stop_when,
     )  # fmt: skip
     with closing(in_order(results) if ordered else results) as wanted:
         yield from wanted
+
+
+def _shipped(
+    work: Callable[..., Any], ticks: bool, context: Context | None, threads: int
+) -> Shipped:
+    variables = {k: v for k, v in os.environ.items() if k.startswith("CLEANPLATE_")}
+    return Shipped(work, ticks, context, threads, os.getcwd(), variables)
 
 
 class _Running(NamedTuple):
