@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cleanplate.engines import local_pool, ray_cluster
 from cleanplate.engines.local_pool import Context, Results
+from cleanplate.errors import CleanplateError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 LOST = (local_pool.WorkersKilled, ray_cluster.TaskLost)
 """What `TaskEngine.map_tasks` raises when workers went away again and again."""
+
+
+class TaskOutcome(Protocol):
+    """The result of a task that may have failed.
+
+    final: whether no other task can be done either, as on a full disk.
+    """
+
+    @property
+    def error(self) -> CleanplateError | None:
+        """Why it failed, if it did."""
+
+    @property
+    def final(self) -> bool:
+        """See the class."""
+
+
+Outcome = TypeVar("Outcome", bound=TaskOutcome)
 
 
 @dataclass(frozen=True)
@@ -55,3 +75,32 @@ class TaskEngine:
             threads=threads,
         )  # fmt: skip
         return results
+
+
+def every_outcome(
+    results: Results[Outcome],
+    tasks: Sequence[Task],
+    not_done: Callable[[Task, str], Outcome],
+    *,
+    goes_on: str = "",
+) -> Iterator[Outcome]:
+    """Give one outcome for each task, in their order, also for those that were not begun.
+
+    Args:
+        results: ordered, of `TaskEngine.map_tasks`.
+        tasks: all of them.
+        not_done: makes the outcome of a task that was not done, given the reason.
+        goes_on: how a person goes on when workers went away.
+    """
+    given, why = 0, ""
+    with closing(results):
+        try:
+            for place, outcome in results:
+                yield from (not_done(task, why) for task in tasks[given:place])
+                given = place + 1
+                if outcome.final and outcome.error is not None:
+                    why = why or outcome.error.what
+                yield outcome
+        except LOST as error:
+            why = f"{error.what}; {error.cure}" + (f" ({goes_on})" if goes_on else "")
+    yield from (not_done(task, why) for task in tasks[given:])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 
 from cleanplate.engines.cores import available_cores
-from cleanplate.engines.task_engine import LOST, TaskEngine
+from cleanplate.engines.task_engine import TaskEngine, every_outcome
 from cleanplate.predict.frames.frame_job import Job, Outcome, Task, not_done, process
 from cleanplate.predict.scene import Scene
 
@@ -57,15 +56,4 @@ def process_parallel(job: Job, tasks: Sequence[Task], engine: TaskEngine) -> Ite
         _Frames(job, pickle.dumps(job.scene())), tasks,
         ordered=True, stop_when=lambda outcome: outcome.final, threads=threads,
     )  # fmt: skip
-    given, why = 0, ""
-    with closing(results):
-        try:
-            for place, outcome in results:
-                yield from (not_done(task, why) for task in tasks[given:place])
-                given = place + 1
-                if outcome.final and outcome.error is not None:
-                    why = why or outcome.error.what
-                yield outcome
-        except LOST as error:
-            why = f"{error.what}; {error.cure} ({_GOES_ON})"
-    yield from (not_done(task, why) for task in tasks[given:])
+    yield from every_outcome(results, tasks, not_done, goes_on=_GOES_ON)
