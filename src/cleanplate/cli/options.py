@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cleanplate.cli.json_output import JsonOutput
+
+if TYPE_CHECKING:
+    from cleanplate.engines.task_engine import TaskEngine
 
 KINDS = "alpha,foreground,depth,shadow,preview,composite"
 
@@ -77,6 +80,7 @@ def workers_option(
     default: int | None = None,
     least: int = 0,
     help: str = "Processes; 0 works in this one.",
+    ray: bool = False,
 ) -> Option:
     """Make `--workers N`; without a default there is one worker for each core.
 
@@ -84,8 +88,11 @@ def workers_option(
         default: number of processes; None = the command takes one for each core.
         least: smallest number allowed.
         help: what the processes do.
+        ray: whether the command has `engine_options` as well.
     """
     usual = "one for each core" if default is None else str(default)
+    if ray and default is not None:
+        usual = f"{usual}; with --engine ray, one for each core of the cluster"
     return click.option(
         "--workers",
         type=click.IntRange(least),
@@ -93,6 +100,33 @@ def workers_option(
         metavar="N",
         help=f"{help}  [default: {usual}]",
     )
+
+
+engine_options = _group(
+    click.option("--engine", "engine_name", type=click.Choice(["local", "ray"]), default="local",
+                 show_default=True, help="Processes of this machine, or a Ray cluster."),
+    click.option("--ray-address", metavar="ADDRESS", help="Address of a running cluster, or auto.  "
+                 "[default: start one here]"),
+)  # fmt: skip
+"""Adds `engine_name: str` and `ray_address: str | None`, for `task_engine`."""
+
+
+def task_engine(name: str, workers: int | None, address: str | None) -> TaskEngine:
+    """Read `--engine`, `--workers` and `--ray-address`.
+
+    Args:
+        name: "local" or "ray".
+        workers: None = one for each core of the machine or cluster.
+        address: of a running Ray cluster.
+    """
+    from cleanplate.engines.cores import available_cores
+    from cleanplate.engines.task_engine import TaskEngine
+
+    if name != "ray":
+        if address is not None:
+            raise click.UsageError("--ray-address is for --engine ray.")
+        return TaskEngine(available_cores() if workers is None else workers)
+    return TaskEngine(workers or 0, uses_ray=True, address=address)
 
 
 def assume_license_option(of: str) -> Option:

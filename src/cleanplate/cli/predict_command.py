@@ -12,24 +12,28 @@ from tqdm import tqdm
 
 from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
+    engine_options,
     json_option,
     matte_options,
     max_pixels_option,
     model_options,
     output_option,
     quiet_option,
+    task_engine,
     workers_option,
     writing_options,
 )
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
+    from cleanplate.engines.task_engine import TaskEngine
     from cleanplate.predict.frames.frame_job import Job, Outcome, Task
 
 _EPILOG = """\b
 Examples:
   cleanplate predict --plate plate.jpg frame.jpg -o out --background white
   cleanplate predict --plate plate.jpg frames -o out --workers 4 --skip-existing
+  cleanplate predict --plate plate.jpg frames -o out --engine ray --ray-address auto
   cleanplate predict --plate plate.jpg frames/*.png -o out --foreground-space display
   cleanplate predict --plate plate.jpg - -o - --save alpha < frame.jpg > alpha.png
 """
@@ -63,7 +67,8 @@ _LISTED = 20
 @click.option("--fit", is_flag=True, help="Resample the plate to the frame's size where they "
               "differ.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Predict even if plate health refuses the plate.")
-@workers_option(default=0, help="Processes that share the frames; 0 works in this one.")
+@workers_option(default=0, help="Processes that share the frames; 0 works in this one.", ray=True)
+@engine_options
 @json_option
 @quiet_option
 def command(
@@ -73,6 +78,8 @@ def command(
     plate_depth: str | None,
     output: Path,
     workers: int,
+    engine_name: str,
+    ray_address: str | None,
     json_output: JsonOutput | None,
     quiet: bool,
     **chosen: Any,
@@ -90,6 +97,9 @@ def command(
     """
     from cleanplate.predict.frames.frame_job import STDOUT
 
+    engine = task_engine(engine_name, workers, ray_address)
+    if engine.uses_ray and "-" in (*frames, str(output)):
+        raise click.UsageError("A pipe is of this process: leave --engine ray out.")
     job = _job(plate, plate_depth, output, chosen)
     to_stdout = output == STDOUT
     if to_stdout:
@@ -101,7 +111,7 @@ def command(
     outcomes = (
         _write_stdout(job, paths, quiet)
         if to_stdout
-        else _predict_all(job, _named(paths), workers, quiet)
+        else _predict_all(job, _named(paths), engine, quiet)
     )
     if json_output is not None:
         json_output.write(outcomes, overwrite=chosen["overwrite"])
@@ -111,11 +121,11 @@ def command(
         raise CleanplateError(_failures(outcomes["failed"], len(paths)))
 
 
-def _predict_all(job: Job, tasks: list[Task], workers: int, quiet: bool) -> Outcomes:
+def _predict_all(job: Job, tasks: list[Task], engine: TaskEngine, quiet: bool) -> Outcomes:
     """Predict and write all frames; a single one that fails raises its error."""
     said: set[str] = set()
     outcomes: Outcomes = {"frames": [], "skipped": [], "failed": []}
-    for outcome in _progress(_outcomes(job, tasks, workers), len(tasks), quiet):
+    for outcome in _progress(_outcomes(job, tasks, engine), len(tasks), quiet):
         if outcome.report is not None:
             outcomes["frames"].append(outcome.report)
             if not quiet:
@@ -198,17 +208,15 @@ def _named(paths: list[Path]) -> list[Task]:
     return list(zip(paths, names, strict=True))
 
 
-def _outcomes(job: Job, tasks: list[Task], workers: int) -> Iterator[Outcome]:
+def _outcomes(job: Job, tasks: list[Task], engine: TaskEngine) -> Iterator[Outcome]:
+    # Either makes the scene first: errors of plate and model come once, and at once.
+    if engine.uses_ray or (engine.workers > 1 and len(tasks) > 1):
+        from cleanplate.predict.frames.frame_workers import process_parallel
+
+        return process_parallel(job, tasks, engine)
     from cleanplate.predict.frames.frame_job import process_all
 
-    # Also before workers start: errors of plate and model come once, and at once.
-    scene = job.scene()
-    if workers < 2 or len(tasks) == 1:
-        return process_all(job, scene, tasks)
-    from cleanplate.predict.frames.frame_workers import process_parallel
-
-    del scene
-    return process_parallel(job, tasks, workers)
+    return process_all(job, job.scene(), tasks)
 
 
 def _check_stdout(job: Job, json_output: JsonOutput | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,23 @@ from tqdm import tqdm
 
 from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
+    engine_options,
     json_option,
     max_pixels_option,
     model_options,
     overwrite_option,
     quiet_option,
+    task_engine,
+    workers_option,
 )
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
+    from cleanplate.predict.predictor import Predictor
     from cleanplate.predict.scene import Scene
     from cleanplate.video.clip import Clip, ClipFrame
+    from cleanplate.video.clip_batch import Shown
+    from cleanplate.video.clip_folder import ClipTask
     from cleanplate.video.frame_loop import LoopReport
     from cleanplate.video.output_presets import Output
 
@@ -32,6 +38,8 @@ Examples:
   cleanplate video clip.mp4 --plate plate.png -o out.mov -o out.webm
   cleanplate video clip.mp4 --plate plate.png -o matte.mkv --preset matte
   cleanplate video clip.mp4 --plate plate.png -o "shot.%04d.exr" --plate-depth d.png --with-depth
+  cleanplate video clips --plate plate.png -o out --preset prores4444 --workers 2
+  cleanplate video clips --plate "plates/{name}.png" -o "out/{name}.webm" --engine ray
   ffmpeg -i clip.mp4 -f yuv4mpegpipe - | cleanplate video - --plate plate.png -o - > frames.rgba
 """
 
@@ -56,9 +64,10 @@ class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("clip", metavar="CLIP")
-@click.option("--plate", required=True, metavar="FILE", help="The picture of the empty scene; "
-              "`cleanplate plate` makes one of a clip.")  # fmt: skip
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
+@click.option("--plate", required=True, metavar="FILE|FOLDER", help="The picture of the empty "
+              "scene; `cleanplate plate` makes one of a clip. Of several clips one each: a path "
+              "with {name}, or a folder of pictures with their names.")  # fmt: skip
 @click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
               "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
 @click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
@@ -66,7 +75,8 @@ class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("-o", "--output", "outputs", multiple=True, required=True, metavar="FILE|FOLDER|-",
               help="What to write, by its suffix: .mp4 (composite), .mov (ProRes 4444 with alpha), "
               ".webm (VP9 with alpha), shot.%04d.png, shot.%04d.exr; - writes raw RGBA to the "
-              "standard output. May be repeated.")  # fmt: skip
+              "standard output. May be repeated. Of several clips: a path with {name}, or a "
+              "folder and a --preset.")  # fmt: skip
 @click.option("--preset", "presets", multiple=True, metavar="NAME", help="h264, prores4444, vp9, "
               "png, exr, matte, depth or rgba, one for each -o in their order.  [default: by the "
               "suffix]")  # fmt: skip
@@ -107,40 +117,73 @@ class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @max_pixels_option
 @click.option("--fit", is_flag=True, help="Resample the plate where its size differs from the "
               "clip's.")  # fmt: skip
+@workers_option(
+    default=0, help="Processes that share several clips; 0 works in this one.", ray=True
+)
+@engine_options
 @overwrite_option
 @json_option
 @quiet_option
 def command(
     *,
-    clip: str,
+    clips: tuple[str, ...],
+    workers: int,
+    engine_name: str,
+    ray_address: str | None,
     json_output: JsonOutput | None,
     quiet: bool,
     **chosen: Any,
 ) -> None:
-    """Take the subject out of CLIP, a locked camera's, given the PLATE of its empty scene.
+    """Take the subject out of each CLIP, a locked camera's, given the PLATE of its empty scene.
 
     CLIP is a video file, a folder or pattern (shot.%04d.png) of pictures, or - for raw RGB24 or
-    Y4M frames on the standard input. Sound, frame times, time code and colour tags are kept.
+    Y4M frames on the standard input. Sound, frame times, time code and colour tags are kept. A
+    folder of video files stands for these; {name} in a path is the clip's name.
 
     Ctrl-C ends the files so that what is in them plays. Files that are there are replaced only if
     Cleanplate wrote them.
     """
+    from cleanplate.cli.several_clips import process_several, tasks_of
+
+    engine = task_engine(engine_name, workers, ray_address)
+    tasks, single = tasks_of(clips, chosen, quiet)
+    for task in tasks:
+        _outputs({**chosen, **task.options()})
+    if not single or engine.uses_ray:
+        process_several(
+            _process, _predictor, tasks, chosen, engine=engine, json_output=json_output, quiet=quiet
+        )
+        return
+    report = _process(tasks[0], chosen, None, _bar(quiet))
+    for sentence in () if quiet else report["notes"]:
+        click.echo(f"Note: {sentence}", err=True)
+    if json_output is not None:
+        json_output.write(report, overwrite=chosen["overwrite"])
+    if shows_summary(json_output, quiet) and "-" not in chosen["outputs"]:
+        click.echo(_summary(report))
+
+
+def _process(
+    task: ClipTask, chosen: Mapping[str, Any], scene: Scene | None, shown: Shown
+) -> dict[str, Any]:
+    """Process one clip, of several perhaps in another process, and give the report.
+
+    scene: of the task's plate; None = made here.
+    """
     from cleanplate.video.clip_reader import open_clip
 
-    outputs = _outputs(chosen)
-    size = chosen["pipe_size"]
+    own = {**chosen, **task.options()}
+    outputs = _outputs(own)
+    size, rate = own["pipe_size"], own["frame_rate"]
     with open_clip(
-        clip,
-        tone_map=chosen["tone_map"],
-        frame_rate=None if chosen["frame_rate"] is None else Fraction(str(chosen["frame_rate"])),
+        task.clip,
+        tone_map=own["tone_map"],
+        frame_rate=None if rate is None else Fraction(str(rate)),
         size=None if size is None else _width_height(size),
     ) as opened:
-        report = _run(clip, opened, outputs, chosen, quiet)
-    document = {"clip": clip, "outputs": [str(one.path) for one in outputs], **report.as_json()}
-    if json_output is not None:
-        json_output.write(document, overwrite=chosen["overwrite"])
-    if shows_summary(json_output, quiet) and "-" not in chosen["outputs"]:
-        click.echo(_summary(report, outputs))
+        report, notes = _run(opened, outputs, own, scene, shown)
+    paths = [str(one.path) for one in outputs]
+    return {"clip": task.clip, "outputs": paths, **report.as_json(), "notes": notes}
 
 
 def _width_height(text: str) -> tuple[int, int]:
@@ -151,7 +194,7 @@ def _width_height(text: str) -> tuple[int, int]:
     return width, height
 
 
-def _outputs(chosen: dict[str, Any]) -> list[Output]:
+def _outputs(chosen: Mapping[str, Any]) -> list[Output]:
     from cleanplate.video.output_presets import output_of
 
     paths, presets = chosen["outputs"], chosen["presets"]
@@ -181,8 +224,12 @@ def _outputs(chosen: dict[str, Any]) -> list[Output]:
 
 
 def _run(
-    name: str, clip: Clip, outputs: list[Output], chosen: dict[str, Any], quiet: bool
-) -> LoopReport:
+    clip: Clip,
+    outputs: list[Output],
+    chosen: Mapping[str, Any],
+    scene: Scene | None,
+    shown: Shown,
+) -> tuple[LoopReport, list[str]]:
     from cleanplate.video.backgrounds import background_of
     from cleanplate.video.clip_writer import ClipWriter, resume_index
     from cleanplate.video.frame_loop import FrameLoop
@@ -190,11 +237,12 @@ def _run(
     from cleanplate.video.plate_adaptation import AdaptivePlate
     from cleanplate.video.working_size_control import WorkingSizeControl
 
-    facts = clip.facts
+    name, facts = chosen["clip"], clip.facts
     first, end = chosen["frame_range"]
     if chosen["resume"]:
         first = max(first, resume_index(outputs, facts, first))
-    scene = _scene(chosen)
+    if scene is None:
+        scene = _predictor(chosen).scene(chosen["plate"], chosen["plate_depth"])
     background = chosen["background"]
     behind = None if background is None else background_of(background, (facts.height, facts.width))
     is_pipe = name == "-"
@@ -221,7 +269,7 @@ def _run(
     frames = prefetched(clip.frames(first, end))
     try:
         with writer, drained(writer.write) as drain:
-            for layers in loop.layers(_progress(frames, total, quiet)):
+            for layers in loop.layers(shown(frames, total)):
                 drain.put(layers)
     finally:
         frames.close()  # type: ignore[attr-defined]
@@ -229,18 +277,16 @@ def _run(
             behind.close()
     if chosen["save_plate"] is not None:
         _save_plate(loop, chosen)
-    for sentence in () if quiet else (*facts.notes, *clip.warnings, *writer.warnings):
-        click.echo(f"Note: {sentence}", err=True)
-    return loop.report
+    return loop.report, [*facts.notes, *clip.warnings, *writer.warnings]
 
 
-def _scene(chosen: dict[str, Any]) -> Scene:
+def _predictor(chosen: Mapping[str, Any]) -> Predictor:
     from cleanplate.predict.predictor import Predictor
     from cleanplate.predict.session import providers_for
     from cleanplate.predict.size import WORKING_SIZE
 
     provider = chosen["provider"]
-    predictor = Predictor(
+    return Predictor(
         chosen["model"],
         threads=chosen["threads"],
         working_size=chosen["working_size"] or WORKING_SIZE,
@@ -249,10 +295,9 @@ def _scene(chosen: dict[str, Any]) -> Scene:
         providers=None if provider is None else providers_for(provider),
         focal=chosen["focal"],
     )
-    return predictor.scene(chosen["plate"], chosen["plate_depth"])
 
 
-def _save_plate(loop: Any, chosen: dict[str, Any]) -> None:
+def _save_plate(loop: Any, chosen: Mapping[str, Any]) -> None:
     from cleanplate.files.ownership import replacing_own
     from cleanplate.formats.pictures import to_float, to_uint16, write_image
 
@@ -263,17 +308,21 @@ def _save_plate(loop: Any, chosen: dict[str, Any]) -> None:
         write_image(temporary, plate)
 
 
-def _progress(frames: Iterable[ClipFrame], total: int | None, quiet: bool) -> Iterator[ClipFrame]:
-    bar = tqdm(frames, total=total, unit="frame", disable=True if quiet else None)
-    yield from bar
+def _bar(quiet: bool) -> Shown:
+    def shown(frames: Iterable[ClipFrame], total: int | None) -> Iterator[ClipFrame]:
+        yield from tqdm(frames, total=total, unit="frame", disable=True if quiet else None)
+
+    return shown
 
 
-def _summary(report: LoopReport, outputs: list[Output]) -> str:
-    lines = [f"{report.frames} frames at {report.rate:.1f} a second"]
-    if report.without_plate:
+def _summary(report: dict[str, Any]) -> str:
+    lines = [f"{report['frames']} frames at {report['frames_per_second']:.1f} a second"]
+    if report["without_plate_count"]:
         lines.append(
-            f"{len(report.without_plate)} of them do not show the plate's scene (first: frame "
-            f"{report.without_plate[0]}): their alpha is 0"
+            f"{report['without_plate_count']} of them do not show the plate's scene (first: frame "
+            f"{report['without_plate'][0]}): their alpha is 0"
         )
-    lines += [f"Warning: {what} (from frame {first})" for what, first in report.warnings.items()]
-    return "\n".join([*lines, *(f"  {one.path}" for one in outputs)])
+    lines += [
+        f"Warning: {one['what']} (from frame {one['first_frame']})" for one in report["warnings"]
+    ]
+    return "\n".join([*lines, *(f"  {path}" for path in report["outputs"])])

@@ -42,7 +42,7 @@ def workers() -> list[int]:
                 title = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if title.startswith(b"ray::_run_task") and descends(int(folder.name)):
+            if title.startswith(b"ray::TaskActor") and descends(int(folder.name)):
                 found.append(int(folder.name))
     return found
 

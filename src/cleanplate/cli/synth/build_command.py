@@ -14,12 +14,14 @@ from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
     Size,
     assume_license_option,
+    engine_options,
     json_option,
     max_pixels_option,
     output_option,
     quiet_option,
     seed_option,
     skip_bad_option,
+    task_engine,
     workers_option,
 )
 
@@ -34,6 +36,7 @@ Examples:
   cleanplate synth build -o set --plates rooms --cutouts people --count 50000
   cleanplate synth build -o set --plates rooms --cutouts people --preset assignment
   cleanplate synth build -o set --plates rooms --set camera=no --set shadow_share=1
+  cleanplate synth build -o set --plates rooms --engine ray --ray-address auto
 
 Stopped or killed, the same command resumes.
 """
@@ -108,19 +111,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
     help="Compositor setting (realistic); may be repeated; see docs/compositor.md.",
 )
 @workers_option()
-@click.option(
-    "--engine",
-    "engine_name",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Processes of this machine, or a Ray cluster.",
-)
-@click.option(
-    "--ray-address",
-    metavar="ADDRESS",
-    help="Address of a running cluster, or auto.  [default: start one here]",
-)
+@engine_options
 @skip_bad_option
 @assume_license_option("assets")
 @json_option
@@ -223,19 +214,14 @@ class _Screen:
 def _engine(name: str, workers: int | None, address: str | None) -> Engine:
     from functools import partial
 
-    if workers is None:
-        from cleanplate.engines.cores import available_cores
-
-        workers = available_cores()
-    if name == "ray":
+    chosen = task_engine(name, workers, address)
+    if chosen.uses_ray:
         from cleanplate.synthesis.building.ray_engine import run_ray
 
-        return partial(run_ray, workers=workers, address=address)
-    if address is not None:
-        raise click.UsageError("--ray-address is for --engine ray.")
+        return partial(run_ray, workers=chosen.workers, address=address)
     from cleanplate.synthesis.building.local_engine import run_here, run_local
 
-    return partial(run_local, workers=workers) if workers else run_here
+    return partial(run_local, workers=chosen.workers) if chosen.workers else run_here
 
 
 def _summary(result: BuildResult) -> str:

@@ -153,7 +153,7 @@ def process(job: Job, scene: Scene, task: Task) -> Outcome:
         writing.check(job.output, stem, metric=metric)
         written = write_result(job.predict(scene, path), job.output, stem, writing)
     except CleanplateError as error:
-        return Outcome(path, error=error, final=_is_final(error))
+        return Outcome(path, error=error, final=is_final(error))
     return Outcome(path, written.report)
 
 
@@ -175,7 +175,8 @@ def not_done(task: Task, why: str) -> Outcome:
     return Outcome(task[0], error=CleanplateError(f"not done: {why}", file=task[0]))
 
 
-def _is_final(error: CleanplateError) -> bool:
+def is_final(error: CleanplateError) -> bool:
+    """Whether an error is of a disk on which nothing else can be written either."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _FULL:

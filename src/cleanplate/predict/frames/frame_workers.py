@@ -1,13 +1,13 @@
-"""Frames of one plate on several processes, each with a session of its own."""
+"""Frames of one plate on several processes or a Ray cluster, each worker with one session."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import replace
 
 from cleanplate.engines.cores import available_cores
-from cleanplate.engines.local_pool import WorkersKilled, map_tasks
+from cleanplate.engines.task_engine import TaskEngine, every_outcome
 from cleanplate.predict.frames.frame_job import Job, Outcome, Task, not_done, process
 from cleanplate.predict.scene import Scene
 
@@ -15,45 +15,45 @@ _GOES_ON = "--skip-existing goes on where this run ended"
 
 
 def threads_each(workers: int, threads: int | None) -> int:
-    """CPU threads of each worker: `threads`, else the cores shared out, at most four each."""
-    return threads or max(1, min(4, available_cores() // workers))
+    """CPU threads of each worker: `threads`, else the cores shared out, at most four each.
+
+    0 workers are one for each core, as a Ray cluster has them: one thread each.
+    """
+    return threads or max(1, min(4, available_cores() // (workers or available_cores())))
 
 
 class _Frames:
-    """Processes frames of a job; each process makes the plate ready once."""
+    """Processes frames of a job; each process opens the model once.
 
-    def __init__(self, job: Job):
+    scene: the plate as it was read once, pickled.
+    """
+
+    def __init__(self, job: Job, scene: bytes):
         self.job = job
-        self.scene: Scene | None = None
+        self.scene: bytes | Scene = scene
 
     def __call__(self, task: Task) -> Outcome:
-        if self.scene is None:
-            self.scene = self.job.scene()
+        if isinstance(self.scene, bytes):
+            self.scene = pickle.loads(self.scene)
+        assert isinstance(self.scene, Scene)
         return process(self.job, self.scene, task)
 
 
-def process_parallel(job: Job, tasks: Sequence[Task], workers: int) -> Iterator[Outcome]:
-    """Process frames on `workers` processes; outcomes come in the order of the frames.
+def process_parallel(job: Job, tasks: Sequence[Task], engine: TaskEngine) -> Iterator[Outcome]:
+    """Process frames on the engine's workers; outcomes come in the order of the frames.
 
-    See `cleanplate.engines.local_pool`: a frame whose worker is killed is done again. After a
-    fault that concerns every frame, as a full disk, no other is begun. When the iteration is left,
-    Ctrl-C included, each worker ends the frame it is at, so that whole files stay, and no other.
+    See `cleanplate.engines`: a frame whose worker is killed is done again. After a fault that
+    concerns every frame, as a full disk, no other is begun. When the iteration is left, Ctrl-C
+    included, each worker ends the frame it is at, so that whole files stay, and no other.
+
+    Raises:
+        CleanplateError: as `Job.scene`, before workers start; if a Ray cluster is not reached.
+        MissingExtraError: without Ray.
     """
-    threads = threads_each(workers, job.predictor.get("threads"))
+    threads = threads_each(engine.workers, job.predictor.get("threads"))
     job = replace(job, predictor={**job.predictor, "threads": threads})
-    results = map_tasks(
-        _Frames(job), tasks, workers,
+    results = engine.map_tasks(
+        _Frames(job, pickle.dumps(job.scene())), tasks,
         ordered=True, stop_when=lambda outcome: outcome.final, threads=threads,
     )  # fmt: skip
-    given, why = 0, ""
-    with closing(results):
-        try:
-            for place, outcome in results:
-                yield from (not_done(task, why) for task in tasks[given:place])
-                given = place + 1
-                if outcome.final and outcome.error is not None:
-                    why = why or outcome.error.what
-                yield outcome
-        except WorkersKilled as error:
-            why = f"{error.what}; {error.cure} ({_GOES_ON})"
-    yield from (not_done(task, why) for task in tasks[given:])
+    yield from every_outcome(results, tasks, not_done, goes_on=_GOES_ON)

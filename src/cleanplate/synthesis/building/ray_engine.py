@@ -1,4 +1,4 @@
-"""Shards made as tasks of a Ray cluster, whose nodes all see the set's folder and the assets."""
+"""Shards made on actors of a Ray cluster, whose nodes all see the set's folder and the assets."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def run_ray(
     workers: int,
     address: str | None = None,
 ) -> Generator[Report]:
-    """Make shards as Ray tasks of one core each.
+    """Make shards on Ray actors of one core each.
 
     Args:
         job: its folders are the same on every node.
         shards: numbers of the shards.
         watch: is told the samples made, whenever a shard is done.
-        workers: cores of the cluster that is started here for it, without an address.
+        workers: number of actors; 0 = one for each core of the cluster.
         address: of a running cluster; "auto" finds the one of this machine.
 
     Raises:
