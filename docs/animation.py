@@ -1,7 +1,7 @@
 """Draw the README's animated picture with the shipped model: `make animation`.
 
-A clip is composed of a generated plate and cutout (`make data`, `cleanplate synth clips`), matted by
-the frame loop of `cleanplate video`, and shown beside its matte and a composite.
+A clip is composed of a generated plate and cutout (`make data`, `cleanplate synth clips`), matted
+by the frame loop of `cleanplate video`, and shown beside its matte and a composite.
 """
 
 import tempfile
