@@ -120,6 +120,19 @@ def test_a_plate_for_each_clip_and_several_outputs(given: Path, tmp_path: Path):
             assert len(list(clip.frames())) == frames
 
 
+def test_clips_that_are_done_are_left_by_resume(given: Path, tmp_path: Path):
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    for name in "ac":
+        shutil.copytree(given / "single" / name, out / name)
+    (out / "c" / "000004.png").unlink()
+    more = ["-o", out, "--preset", "png", "--resume", "--json", report]
+    assert main(arguments(given, "clips/[ac].mp4", *more)) == 0
+    made = json.loads(report.read_text("utf-8"))["clips"]
+    assert [one["frames"] for one in made] == [0, 2]
+    assert made[0]["notes"] == ["all frames were there already"]
+    assert pictures(out).keys() == {name for name in pictures(given / "single") if name[0] != "d"}
+
+
 def test_mistakes_are_told_before_anything_is_written(
     given: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -226,13 +226,15 @@ def _run(
 ) -> tuple[LoopReport, list[str]]:
     from cleanplate.video.backgrounds import background_of
     from cleanplate.video.clip_writer import ClipWriter, resume_index
-    from cleanplate.video.frame_loop import FrameLoop
+    from cleanplate.video.frame_loop import FrameLoop, LoopReport
     from cleanplate.video.pipeline import drained, prefetched
 
     name, facts = chosen["clip"], clip.facts
     first, end = chosen["frame_range"]
     if chosen["resume"]:
         first = max(first, resume_index(outputs, facts, first))
+        if facts.frames is not None and first >= min(facts.frames, end or facts.frames):
+            return LoopReport(), ["all frames were there already"]
     if scene is None:
         scene = _predictor(chosen).scene(chosen["plate"], chosen["plate_depth"])
     background = chosen["background"]
