@@ -232,7 +232,7 @@ def _run(
 ) -> tuple[LoopReport, list[str]]:
     from cleanplate.video.backgrounds import background_of
     from cleanplate.video.clip_writer import ClipWriter, resume_index
-    from cleanplate.video.frame_loop import FrameLoop
+    from cleanplate.video.frame_loop import FrameLoop, LoopReport
     from cleanplate.video.pipeline import drained, prefetched
     from cleanplate.video.plate_adaptation import AdaptivePlate
     from cleanplate.video.working_size_control import WorkingSizeControl
@@ -241,6 +241,8 @@ def _run(
     first, end = chosen["frame_range"]
     if chosen["resume"]:
         first = max(first, resume_index(outputs, facts, first))
+        if facts.frames is not None and first >= min(facts.frames, end or facts.frames):
+            return LoopReport(), ["all frames were there already"]
     if scene is None:
         scene = _predictor(chosen).scene(chosen["plate"], chosen["plate_depth"])
     background = chosen["background"]

@@ -145,3 +145,15 @@ def test_ctrl_c_stops_the_cluster_and_leaves_whole_files(tiny: Path, files: Path
     reports = [path for path in made if path.suffix == ".json"]
     assert 0 < len(reports) < 200
     assert all(json.loads(path.read_text("utf-8"))["complete"] for path in reports)
+
+
+def test_a_cluster_that_is_there_is_used_and_stays(cluster, tiny: Path, files: Path):
+    """Another program's cluster, whose processes were not started in this folder."""
+    address = cluster.get_runtime_context().gcs_address
+    process = started(tiny, "--plate", "plate.png", "frames", "-o", "out", "--engine", "ray",
+                      "--ray-address", address, folder=files)  # fmt: skip
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "out/one.alpha.png" in out
+    assert (files / "out" / "two.alpha.png").exists()
+    assert cluster.is_initialized()
