@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--assume-license", default="CC-BY-4.0")
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=3, help="clips of each condition")
-    parser.add_argument("--frames", type=int, default=50, help="of a clip")
+    parser.add_argument("--frames", type=int, default=30, help="of a clip")
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--seed", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from cleanplate.predict.geometry.disparity_fusion import shadow_behind
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
 from cleanplate.predict.stage_timer import StageTimer
-from cleanplate.video.backgrounds import Background
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_layers import FrameLayers
@@ -27,6 +26,9 @@ from cleanplate.video.plate_adaptation import AdaptivePlate
 from cleanplate.video.subject_tracking import SubjectTracker
 from cleanplate.video.tracked_depth import tracked_depth
 from cleanplate.video.working_size_control import WorkingSizeControl
+
+if TYPE_CHECKING:  # backgrounds may be clips, and need PyAV; the loop does not
+    from cleanplate.video.backgrounds import Background
 
 MOST_LISTED = 1000
 """So many cuts and movements are listed by their frames; more are only counted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,8 @@ def make_clip_plan(
         count=request.count,
         frames=request.frames,
         motion=request.motion,
-        settings=steady(CompositorSettings()),
+        # Subjects that float in mid-air would have no distance that geometry could tell.
+        settings=replace(steady(CompositorSettings()), uniform=0.0),
         plates=plates.assets,
         cutouts=cutouts.assets,
         skipped=plates.skipped + cutouts.skipped,
