@@ -29,6 +29,8 @@ class FrameLayers:
         in display values or in linear light (`cleanplate.matte.solve_foreground`).
     alpha: (H, W) in [0, 1].
     depth: (H, W) in metres; nan = unknown, inf = nothing hit.
+    disparity: (H, W) of the frame, in 1/m if the plate's depth was given, else relative; larger is
+        nearer, nan = unknown. No output file holds it.
     """
 
     index: int
@@ -39,6 +41,7 @@ class FrameLayers:
     foreground_linear: Coded | Picture | None = None
     alpha: Plane | None = None
     depth: Plane | None = None
+    disparity: Plane | None = None
 
     def size(self) -> tuple[int, int]:
         """Give width and height."""

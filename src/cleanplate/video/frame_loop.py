@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cleanplate.arrays import Plane
+from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import replace_background
@@ -21,6 +21,7 @@ from cleanplate.predict.scene import Scene
 from cleanplate.predict.stage_timer import StageTimer
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
+from cleanplate.video.frame_effect import FrameEffect
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.plate_adaptation import AdaptivePlate
 from cleanplate.video.subject_tracking import SubjectTracker
@@ -96,11 +97,14 @@ class FrameLoop:
 
     report: what happened so far.
     first_plate: aligned with the first frame that shows its scene; None before that.
+    last: what was found in the frame whose layers were given last; None if it does not show the
+        plate's scene.
 
     Args:
         scene: the plate made ready.
         needs: names of the fields of `FrameLayers` that are written.
-        background: of the composite; needed if `needs` has it.
+        background: of the composite; it or `effect` is needed if `needs` has it.
+        effect: makes the composite, in place of `background`.
         size_control: chooses the network's working size; None = the scene's own.
         adaptation: follows slow changes of the plate; None = it stays as it was taken.
     """
@@ -111,30 +115,44 @@ class FrameLoop:
         needs: Iterable[str],
         background: Background | None = None,
         *,
+        effect: FrameEffect | None = None,
         size_control: WorkingSizeControl | None = None,
         adaptation: AdaptivePlate | None = None,
     ):
         self.report = LoopReport()
         self._scene = scene
-        self._needs = frozenset(needs)
-        self._background = background
+        self._background, self._effect = background, effect
         self._aligner = ClipAligner(scene.aligner)
         self._size_control, self._adaptation = size_control, adaptation
         self.first_plate: AlignedPlate | None = None
-        if "composite" in self._needs and background is None:
-            raise CleanplateError(
-                "a composite needs something behind the subject", cure="give --background"
-            )
-        outputs = {"alpha"}
-        if "composite" in self._needs:
-            outputs.add("plate")
-        if "foreground_linear" in self._needs:
+        self.last: Result | None = None
+        self.change_needs(needs)
+
+    def change_needs(self, needs: Iterable[str]) -> None:
+        """Compute other layers from the next frame on.
+
+        Args:
+            needs: names of the fields of `FrameLayers` that are wanted.
+
+        Raises:
+            CleanplateError: the scene cannot give them, or there is nothing for a composite.
+        """
+        needs, outputs = frozenset(needs), {"alpha"}
+        if "composite" in needs:
+            if self._background is None and self._effect is None:
+                raise CleanplateError(
+                    "a composite needs something behind the subject", cure="give --background"
+                )
+            outputs |= {"plate"} if self._effect is None else self._effect.outputs
+        if "foreground_linear" in needs:
             outputs.add("foreground")
-        if "depth" in self._needs:
-            if not scene.metric:
+        if "depth" in needs:
+            if not self._scene.metric:
                 raise no_metres()
             outputs.add("subjects")
-        self._outputs = tuple(outputs)
+        if "disparity" in needs:
+            outputs.add("disparity")
+        self._needs, self._outputs = needs, tuple(outputs)
 
     def layers(self, frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
         """Give the layers of each frame.
@@ -146,7 +164,7 @@ class FrameLoop:
         for frame in frames:
             started = time.perf_counter()
             timer = StageTimer()
-            result = self._predicted(frame)
+            result = self.last = self._predicted(frame)
             if result is None:
                 self.report.without_plate.append(frame.index)
                 self.report.subjects.reset()
@@ -196,14 +214,7 @@ class FrameLoop:
     def _made(self, frame: ClipFrame, result: Result, timer: StageTimer) -> FrameLayers:
         layers: dict[str, Any] = {"alpha": result.alpha}
         if "composite" in self._needs:
-            assert self._background is not None
-            layers["composite"] = replace_background(
-                as_uint8(frame.rgb),
-                as_uint8(result.plate),
-                result.alpha,
-                self._background.behind(frame),
-                shadow_behind(result.sources.shadow, result.sources.matte.small),
-            )
+            layers["composite"] = self._composite(frame, result)
         if "foreground_linear" in self._needs:
             layers["foreground_linear"] = result.foreground
         if "foreground_display" in self._needs:
@@ -214,7 +225,21 @@ class FrameLoop:
         if "depth" in self._needs:
             tracker = self.report.subjects
             layers["depth"] = tracked_depth(result, tracker, frame.index, frame.time, timer)
+        if "disparity" in self._needs:
+            layers["disparity"] = result.disparity
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)
+
+    def _composite(self, frame: ClipFrame, result: Result) -> Bytes:
+        if self._effect is not None:
+            return self._effect.composite(frame, result)
+        assert self._background is not None
+        return replace_background(
+            as_uint8(frame.rgb),
+            as_uint8(result.plate),
+            result.alpha,
+            self._background.behind(frame),
+            shadow_behind(result.sources.shadow, result.sources.matte.small),
+        )
 
     def _empty(self, frame: ClipFrame) -> FrameLayers:
         """Layers of a frame without its plate: nothing is subject, nothing is known."""
@@ -222,11 +247,15 @@ class FrameLoop:
         alpha: Plane = np.zeros(size, np.float32)
         layers: dict[str, Any] = {"alpha": alpha}
         if "composite" in self._needs:
-            assert self._background is not None
-            layers["composite"] = self._background.behind(frame)
+            if self._effect is not None:
+                layers["composite"] = self._effect.without_plate(frame)
+            else:
+                assert self._background is not None
+                layers["composite"] = self._background.behind(frame)
         for name in ("foreground_linear", "foreground_display"):
             if name in self._needs:
                 layers[name] = frame.rgb
-        if "depth" in self._needs:
-            layers["depth"] = np.full(size, np.nan, np.float32)
+        for name in ("depth", "disparity"):
+            if name in self._needs:
+                layers[name] = np.full(size, np.nan, np.float32)
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)

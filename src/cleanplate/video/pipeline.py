@@ -95,6 +95,20 @@ class Drain(Generic[Item]):
                 continue
             return
 
+    def offer(self, item: Item) -> bool:
+        """Hand an item over if there is room; whether there was.
+
+        Raises:
+            Exception: what the consumer raised at an earlier item.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            self._waiting.put_nowait(item)
+        except queue.Full:
+            return False
+        return True
+
     def close(self) -> None:
         """Let the consumer finish what waits, and end."""
         while self._thread.is_alive():
