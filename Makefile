@@ -91,7 +91,7 @@ $(BASE)/.ready: pyproject.toml | python
 $(FULL)/.ready: pyproject.toml constraints.txt | python
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) --upgrade "pip>=25.1"
-	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[ray,depth-estimator,train,video]" --group test --group lint --group study
+	$(FULL)/bin/python $(PIP_INSTALL) --constraint constraints.txt --editable ".[ray,depth-estimator,train,video,live]" --group test --group lint --group study
 	@touch $@
 
 # Blender as a module is built for one Python version and needs numpy 1: a separate environment.

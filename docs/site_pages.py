@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 START = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PACKAGES = (
-    *("predict", "video", "depth", "matte", "metrics", "formats", "pairs", "evaluation"),
+    *("predict", "video", "live", "depth", "matte", "metrics", "formats", "pairs", "evaluation"),
     *("diagnosis", "synthesis", "training", "models"),
 )
 GUIDE = {
@@ -26,6 +26,7 @@ GUIDE = {
         "predict",
         "prediction",
         "video",
+        "live",
         "depth",
         "files",
         "metrics",

@@ -37,6 +37,7 @@ MODULES = {
     "onnxscript": "onnxscript",
     "packaging": "packaging",
     "PIL": "pillow",
+    "pygame": "pygame-ce",
     "safetensors": "safetensors",
     "tensorboard": "tensorboard",
     "torch": "torch",
@@ -80,6 +81,8 @@ def test_what_a_file_imports_is_declared(path: Path) -> None:
         allowed = allowed | EXTRAS["render"]
     if place.parts[0] == "video":
         allowed = allowed | EXTRAS["video"]
+    if place.parts[0] == "live":
+        allowed = allowed | EXTRAS["live"]
     unknown = imports(path) - MODULES.keys()
     assert not unknown
     assert {MODULES[name] for name in imports(path)} <= allowed

@@ -18,7 +18,8 @@ from cleanplate.errors import CleanplateError
 COMMANDS = {
     "predict": "Alpha, foreground and depth of frames against their plate.",
     "video": "The same for a locked camera's clip: transparent video, sequences, pipes.",
-    "plate": "A clean plate from clips that never show the scene empty.",
+    "live": "The same for a camera in real time: backgrounds, blur by depth, objects.",
+    "plate": "A clean plate from clips that never show the scene empty, or from a camera.",
     "evaluate": "Score a model or a baseline on pairs with known truth.",
     "synth": "Make training samples from plates and cutouts.",
     "train": "Train a network from a recipe.",

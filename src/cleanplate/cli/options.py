@@ -129,6 +129,16 @@ def task_engine(name: str, workers: int | None, address: str | None) -> TaskEngi
     return TaskEngine(workers or 0, uses_ray=True, address=address)
 
 
+countdown_option = click.option(
+    "--countdown",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds in which the person can leave the picture before the plate is taken.",
+)
+
+
 def assume_license_option(of: str) -> Option:
     """Make `--assume-license`: the licence of assets that state none."""
     return click.option(

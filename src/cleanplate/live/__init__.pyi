@@ -1,6 +1,6 @@
 from .camera import Camera as Camera
 from .camera import CameraFrame as CameraFrame
-from .camera import open_camera as open_camera
+from .camera_opening import open_camera as open_camera
 from .live_composite import LiveComposite as LiveComposite
 from .live_composite import composite_of as composite_of
 from .live_session import LiveOutputs as LiveOutputs

@@ -1,16 +1,11 @@
-"""A camera as the live loop sees it, and how one is opened."""
+"""A camera as the live loop sees it."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from cleanplate.arrays import Bytes
-from cleanplate.errors import CleanplateError
 from cleanplate.predict.size import Size
 
 
@@ -54,40 +49,3 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the camera."""
-
-
-def open_camera(
-    source: str | int | Path,
-    *,
-    size: Size | None = None,
-    rate: float | None = None,
-    clock: Callable[[], float] = time.perf_counter,
-) -> Camera:
-    """Open a camera, or a clip that is played in real time as a camera would.
-
-    Args:
-        source: the number of a camera (0 = the first), a device ("/dev/video0"), an address
-            ("rtsp://..."), or a video file.
-        size: (height, width) that is asked of a camera; it may give another one.
-        rate: frames per second, likewise; of a clip, in place of its own.
-        clock: seconds, of which frames get their time.
-
-    Raises:
-        CleanplateError: there is no such camera, or it gives no frame.
-    """
-    name = str(source)
-    is_device = re.fullmatch(r"\d+", name) or name.startswith("/dev/") or "://" in name
-    if not is_device and Path(name).exists():
-        from cleanplate.live.paced_camera import open_clip_camera
-
-        return open_clip_camera(Path(name), rate=rate, clock=clock)
-    if not is_device:
-        raise CleanplateError(
-            "there is no such camera or video file",
-            file=name,
-            cure="Give a camera's number (0 is the first), its device (/dev/video0), an address "
-            "(rtsp://...) or a video file.",
-        )
-    from cleanplate.live.video_capture import CapturedCamera
-
-    return CapturedCamera(name, size=size, rate=rate, clock=clock)

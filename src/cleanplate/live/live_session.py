@@ -66,7 +66,7 @@ class LiveSession:
     """Runs a camera's frames through the frame loop until it is ended.
 
     meter: latency and rate.
-    report: of the frame loops so far, and of the camera.
+    plate: (H, W, 3) uint8 that was taken last; None if none was.
 
     Args:
         camera: it is closed when the session ends.
@@ -251,8 +251,7 @@ class LiveSession:
         now = self._clock()
         self.meter.shown(self._current.captured, now)
         self.meter.took({"show": now - begin})
-        if outputs.recorder is not None and outputs.recorder.recording:
-            outputs.recorder.offer(layers)
+        self._record(layers)
         self._last = layers, picture
 
     def _deliver_frozen(self, frame: CameraFrame) -> None:
@@ -264,9 +263,17 @@ class LiveSession:
             outputs.screen.show(picture, self._text())
         if outputs.sink is not None:
             outputs.sink.send(composite_bytes(layers))
-        if outputs.recorder is not None and outputs.recorder.recording:
-            time = Fraction(frame.captured - self._origin)
-            outputs.recorder.offer(replace(layers, time=time))
+        recorder = outputs.recorder
+        # What was frozen before the recording began may lack layers that it needs.
+        if recorder is not None and all(
+            getattr(layers, name) is not None for name in recorder.needs
+        ):
+            self._record(replace(layers, time=Fraction(frame.captured - self._origin)))
+
+    def _record(self, layers: FrameLayers) -> None:
+        recorder = self._outputs.recorder
+        if recorder is not None and recorder.recording:
+            recorder.offer(layers)
 
     def _needs(self) -> frozenset[str]:
         """Names of the layers that the outputs want."""

@@ -51,6 +51,7 @@ class PlateCapture:
     state: "leaving" (the countdown), "taking", then "done" or "refused".
     plate: (H, W, 3) uint8 when it is done.
     reason: why it was refused.
+    count: frames that are taken.
 
     Args:
         countdown: seconds before the first frame that is taken.
@@ -61,7 +62,7 @@ class PlateCapture:
         self.state: State = "leaving"
         self.plate: Bytes | None = None
         self.reason = ""
-        self._countdown, self._count = countdown, count + 1 - count % 2
+        self.countdown, self.count = countdown, count + 1 - count % 2
         self._left = countdown
         self._begin: float | None = None
         self._taken: list[Bytes] = []
@@ -77,7 +78,7 @@ class PlateCapture:
         if self.state == "leaving":
             return f"New plate: leave the picture. {ceil(self._left)}"
         if self.state == "taking":
-            return f"{TAKING} {len(self._taken)}/{self._count}"
+            return f"{TAKING} {len(self._taken)}/{self.count}"
         return self.reason if self.state == "refused" else "The plate is taken."
 
     @property
@@ -90,13 +91,13 @@ class PlateCapture:
         if self._begin is None:
             self._begin = frame.captured
             most = max(FEWEST, BYTES // frame.rgb.nbytes)
-            self._count = min(self._count, most - 1 + most % 2)
-        self._left = self._countdown - (frame.captured - self._begin)
+            self.count = min(self.count, most - 1 + most % 2)
+        self._left = self.countdown - (frame.captured - self._begin)
         if self.over or self._left > 0:
             return
         self.state = "taking"
         self._taken.append(frame.rgb)
-        if len(self._taken) >= self._count:
+        if len(self._taken) >= self.count:
             self._finish()
 
     def _finish(self) -> None:

@@ -38,6 +38,7 @@ class Window:
         try:
             pygame.display.init()
             pygame.font.init()
+            pygame.display.set_caption(title)
             self._surface = pygame.display.set_mode(size[::-1], pygame.RESIZABLE)
         except pygame.error as error:
             pygame.display.quit()
@@ -45,7 +46,6 @@ class Window:
         if pygame.display.get_driver() in UNSEEN and not _asked_for_driver():
             pygame.display.quit()
             raise _no_screen("there is no display")
-        pygame.display.set_caption(title)
         self._fonts: dict[int, pygame.font.Font] = {}
 
     def show(self, picture: Bytes, text: ScreenText) -> None:
