@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from cleanplate.arrays import Bytes, Plane
+from cleanplate.formats.pictures import resize
 
 LEVELS = (0.0, 0.25, 0.5, 1.0)
 """Standard deviations of the blurred pictures, as shares of the largest."""
@@ -102,9 +103,9 @@ class Focus:
 
         Args:
             subject: (h, w) disparity of the nearest subject at each pixel.
-            alpha: (h, w).
+            alpha: of any size and the same shape.
         """
-        inside = subject[alpha > 0.5]
+        inside = subject[resize(alpha, (subject.shape[0], subject.shape[1])) > 0.5]
         if inside.size:
             own = float(np.median(inside))
             last = own if self._value is None else self._value

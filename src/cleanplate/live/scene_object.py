@@ -47,12 +47,14 @@ class SceneObject:
         """Lay it over a picture, mixed in linear light.
 
         Args:
-            picture: (H, W, 3) uint8; it is not changed.
+            picture: (H, W, 3) uint8; it is not changed, and given back where nothing is laid.
             seen: (h, w) share of each of its pixels that is seen, bool or float; None = all.
         """
         alpha = self.alpha if seen is None else self.alpha * seen
         part = picture[self.inside]
         covered = alpha > np.float32(0.5 / 255)
+        if not covered.any():
+            return picture
         share = alpha[covered][:, None]
         light = linear_from_uint8(np.ascontiguousarray(part[covered][None]))[0]
         own = linear_from_uint8(np.ascontiguousarray(self.colour[covered][None]))[0]
