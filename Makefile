@@ -15,7 +15,7 @@ DOCS := .venv-docs
 PIP_INSTALL := -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test render lint types contracts surface bench mutation study hero docs diagram data size clean python
+.PHONY: help demo test render lint types contracts surface bench mutation study hero animation docs diagram data size clean python
 
 help:  ## List the targets
 	@echo "Cleanplate: matte, true colours and depth from a picture and its clean plate."
@@ -58,6 +58,9 @@ study: $(FULL)/.ready  ## Run the study of the 2020 report on two cores, in hour
 
 hero: $(BASE)/.ready  ## Make the README's first picture with the shipped model
 	$(BASE)/bin/python docs/hero.py
+
+animation: $(BASE)/.ready  ## Make the README's animated picture with the shipped model; needs `make data`
+	$(BASE)/bin/python docs/animation.py
 
 docs: $(DOCS)/.ready  ## Build the documents and the reference as a static site, site/; checks links
 	PYTHONPATH=src $(DOCS)/bin/python -m docs.diagram --check

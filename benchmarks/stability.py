@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--assume-license", default="CC-BY-4.0")
     parser.add_argument("--model")
     parser.add_argument("--count", type=int, default=3, help="clips of each condition")
-    parser.add_argument("--frames", type=int, default=50, help="of a clip")
+    parser.add_argument("--frames", type=int, default=30, help="of a clip")
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--seed", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
@@ -112,6 +112,7 @@ def main() -> int:
     options = parser.parse_args()
     predictors = _predictors(options)
     results = {}
+    rows: list[list[ClipScores]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for number, (condition, more) in enumerate(CONDITIONS.items()):
             folder = Path(scratch) / condition
@@ -123,6 +124,8 @@ def main() -> int:
                 scores.append(evaluate_clips(EightBits(one), clips))
             print(f"{condition}\n{clip_table(scores)}\n", flush=True)
             results[condition] = clip_document(scores)
+            rows.append(scores)
+    print(changes(rows))
     if options.json:
         told = {
             "clips": options.count,
@@ -157,6 +160,29 @@ def _predictors(options: argparse.Namespace) -> list[ClipPredictor]:
     else:
         print(f"{options.peers} holds no peers.py: RVM is left out", file=sys.stderr)
     return found
+
+
+def changes(rows: list[list[ClipScores]]) -> str:
+    """Table of each method against the first one: means over all clips of ratios of their errors.
+
+    Args:
+        rows: of each condition, the scores of each method.
+    """
+    lines = ["| against the loop | dtSSD | MAD | lag |", "| --- | --- | --- | --- |"]
+    for place, one in enumerate(rows[0]):
+        pairs = [
+            (row.values, base.values)
+            for scores in rows
+            for row, base in zip(scores[place].rows, scores[0].rows, strict=True)
+        ]
+        dtssd, mad = (
+            100 * (float(np.mean([new[key] / old[key] for new, old in pairs])) - 1)
+            for key in ("dtssd", "mad")
+        )
+        late = [new["lag"] - old["lag"] for new, old in pairs if {"lag"} <= new.keys() & old.keys()]
+        lag = f"{np.mean(late):+.2f}" if late else "-"
+        lines.append(f"| {one.way} | {dtssd:+.1f} % | {mad:+.1f} % | {lag} |")
+    return "\n".join(lines)
 
 
 def _make(folder: Path, options: argparse.Namespace, seed: int, more: list[str]) -> None:

@@ -78,8 +78,9 @@ class Enlarged:
 
     def _between(self, rows: slice) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
         """For each large row the small rows above and below it, and its place between them."""
-        above, share = (all_[rows] for all_ in _cells(self._rows, self.size[0]))
-        return above, np.minimum(above + 1, self._rows - 1), share
+        before, share = _cells(self._rows, self.size[0])
+        above = before[rows]
+        return above, np.minimum(above + 1, self._rows - 1), share[rows]
 
 
 def _between(

@@ -181,6 +181,18 @@ def test_workers_beyond_the_cluster_wait_and_the_work_is_done(cluster):
     assert [result[0] for _, result in found] == [n**2 for n in range(9)]
 
 
+def test_a_cluster_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch):
+    ray = pytest.importorskip("ray")
+
+    def slow(**options: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", slow)
+    with pytest.raises(CleanplateError, match=r"no Ray cluster is reached \(The current node"):
+        list(map_tasks(square, range(2), 2))
+
+
 SCRIPT = """
 import sys
 from functools import partial

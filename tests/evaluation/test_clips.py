@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,3 +162,13 @@ def test_a_damaged_clip_is_named_and_the_others_are_scored(folder, tmp_path, cap
     assert list(result["failed"]) == ["000000"]
     assert result["clips"] == 1
     assert "1 of 2 clips" in told.err
+
+
+def test_clips_are_scored_without_the_extra_video(folder):
+    """PNG sequences need no PyAV, and the frame loop neither."""
+    code = (
+        "import sys; sys.modules['av'] = None; from cleanplate.cli import main; "
+        "import cleanplate.evaluation.clip_prediction; "
+        f"raise SystemExit(main(['evaluate', {str(folder)!r}, '--limit', '1', '--quiet']))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

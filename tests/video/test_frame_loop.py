@@ -122,3 +122,45 @@ def test_a_frame_of_another_size_is_an_error(scene):
     small = type(made)(made.rgb[:60], 0, made.time)
     with pytest.raises(CleanplateError, match="shapes differ"):
         list(FrameLoop(scene, ("alpha",)).layers([small]))
+
+
+def test_frames_compared_at_the_same_time_come_in_order_with_the_same_layers(scene):
+    background = StillBackground("#204060", (HEIGHT, WIDTH))
+    options = {"count": 24, "gain": [1.0] * 8 + [0.8] * 16, "shift": {16: 5.0}}
+    one, serial, _ = run(scene, ("alpha", "composite"), background, **options)
+    made = [frame for frame, _ in locked_camera.frames(**options)]
+    loop = FrameLoop(scene, ("alpha", "composite"), background, ahead=2)
+    threads = list(loop.layers(iter(made)))
+    assert [layers.index for layers in threads] == list(range(24))
+    assert loop.report.frames == 24
+    # A knock is measured with a matte that is two frames older.
+    assert np.abs(np.subtract(loop.report.examined, one.report.examined)).max() <= 2
+    for a, b in zip(threads, serial, strict=True):
+        assert np.abs(a.alpha - b.alpha).mean() < 0.01
+        assert np.abs(a.composite.astype(int) - b.composite).mean() < 2
+
+
+def test_a_clip_gives_the_same_layers_again_with_threads(scene):
+    made = [frame for frame, _ in locked_camera.frames(15, gain=[1.0] * 5 + [0.9] * 10)]
+    first, second = (
+        list(FrameLoop(scene, ("alpha",), ahead=2).layers(iter(made))) for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        assert np.array_equal(a.alpha, b.alpha)
+
+
+def test_a_fault_in_a_thread_is_raised_where_its_frame_would_come(scene, monkeypatch):
+    made = [frame for frame, _ in locked_camera.frames(8)]
+    whole, count = scene.compare, []
+
+    def compare(self, aligned):
+        count.append(1)
+        if len(count) == 4:
+            raise ValueError("broken")
+        return whole(aligned)
+
+    monkeypatch.setattr(type(scene), "compare", compare)
+    layers = FrameLoop(scene, ("alpha",), ahead=1).layers(iter(made))
+    assert [next(layers).index for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="broken"):
+        next(layers)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cleanplate.video.clip import Clip, ClipFrame
     from cleanplate.video.clip_batch import Shown
     from cleanplate.video.clip_folder import ClipTask
-    from cleanplate.video.frame_loop import LoopReport
+    from cleanplate.video.loop_report import LoopReport
     from cleanplate.video.output_presets import Output
 
 _EPILOG = """\b
@@ -233,6 +233,7 @@ def _run(
     from cleanplate.video.backgrounds import background_of
     from cleanplate.video.clip_writer import ClipWriter, resume_index
     from cleanplate.video.frame_loop import FrameLoop
+    from cleanplate.video.loop_report import LoopReport
     from cleanplate.video.pipeline import drained, prefetched
     from cleanplate.video.plate_adaptation import AdaptivePlate
     from cleanplate.video.working_size_control import WorkingSizeControl
@@ -241,6 +242,8 @@ def _run(
     first, end = chosen["frame_range"]
     if chosen["resume"]:
         first = max(first, resume_index(outputs, facts, first))
+        if facts.frames is not None and first >= min(facts.frames, end or facts.frames):
+            return LoopReport(), ["all frames were there already"]
     if scene is None:
         scene = _predictor(chosen).scene(chosen["plate"], chosen["plate_depth"])
     background = chosen["background"]
@@ -264,6 +267,7 @@ def _run(
         adaptation=None
         if adapt is None
         else AdaptivePlate(scene.plate, adapt * float(facts.frame_rate)),
+        ahead=_threads(chosen)[0],
     )
     total = None if facts.frames is None else min(facts.frames, end or facts.frames) - first
     frames = prefetched(clip.frames(first, end))
@@ -288,13 +292,21 @@ def _predictor(chosen: Mapping[str, Any]) -> Predictor:
     provider = chosen["provider"]
     return Predictor(
         chosen["model"],
-        threads=chosen["threads"],
+        threads=_threads(chosen)[1],
         working_size=chosen["working_size"] or WORKING_SIZE,
         align=chosen["align"] or "auto",
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),
         focal=chosen["focal"],
     )
+
+
+def _threads(chosen: Mapping[str, Any]) -> tuple[int, int]:
+    """Give how many frames are compared at the same time, and the network's threads for each."""
+    from cleanplate.engines.cores import available_cores
+
+    threads = chosen["threads"] or min(4, available_cores())
+    return (2, threads // 2) if threads > 1 else (0, 1)
 
 
 def _save_plate(loop: Any, chosen: Mapping[str, Any]) -> None:

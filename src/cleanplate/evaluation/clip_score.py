@@ -84,7 +84,7 @@ class ClipErrors:
     def _add_step(
         self, before: tuple[FramePrediction, TrueFrame], after: tuple[FramePrediction, TrueFrame]
     ) -> None:
-        found, truth = zip(before, after, strict=True)
+        found, truth = (before[0], after[0]), (before[1], after[1])
         self._dtssd.append(
             metrics.dtssd([one.alpha for one in found], [one.alpha for one in truth])
         )

@@ -64,7 +64,7 @@ class Window:
             surface.fill((0, 0, 0))
         pixels = np.ascontiguousarray(picture)
         corner = ((width - inner[0]) // 2, (height - inner[1]) // 2)
-        surface.blit(pygame.image.frombuffer(pixels, inner, "RGB"), corner)
+        surface.blit(pygame.image.frombuffer(pixels.data, inner, "RGB"), corner)
         self._write(text)
         pygame.display.flip()
 

@@ -20,8 +20,6 @@ _LOWEST, _HIGHEST = np.float32(0.5 / 255), np.float32(1 - 0.5 / 255)
 """Alpha is rounded to 0 up to the first and to 1 from the second on: an 8-bit value changes by less
 than half a level."""
 
-_ABOVE, _BELOW = (float(np.nextafter(end, np.float32(0.5))) for end in (_LOWEST, _HIGHEST))
-
 
 def replace_background(
     frame: Bytes,
@@ -57,8 +55,9 @@ def replace_background(
         if other.shape[:2] != frame.shape[:2]:
             raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
     out = background.copy()
-    cv2.copyTo(frame, cv2.inRange(alpha, float(_HIGHEST), np.inf), out)
-    soft = np.flatnonzero(cv2.inRange(alpha, _ABOVE, _BELOW).view(np.bool_))
+    solid = cv2.compare(alpha, float(_HIGHEST), cv2.CMP_GE)  # type: ignore[call-overload]
+    cv2.copyTo(frame, solid, out)
+    soft = np.flatnonzero((alpha > _LOWEST) & (alpha < _HIGHEST))
     if soft.size:
         share = alpha.reshape(-1)[soft, None]
         size = (alpha.shape[0], alpha.shape[1])

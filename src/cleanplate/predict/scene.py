@@ -46,6 +46,21 @@ class _Request(NamedTuple):
     resampled: bool
 
 
+class AlignedFrame(NamedTuple):
+    """A frame with the plate aligned to it: what `Scene.align` gives and `Scene.compare` takes.
+
+    picture: (H, W, 3) as it was given.
+    scaled: its smaller copies.
+    plate: aligned with it.
+    """
+
+    picture: Coded | Picture
+    scaled: ScaledFrame
+    plate: AlignedPlate
+    scene: Scene
+    request: _Request
+
+
 class Scene:
     """One plate, with everything that depends on it alone computed once.
 
@@ -127,6 +142,20 @@ class Scene:
             CleanplateError: the frame cannot be read, its size differs (see `fit`), the plate is
                 plainly not this frame's (see `force`), or an output cannot be given.
         """
+        return self.compare(self.align(frame, outputs, aligner=aligner))
+
+    def align(
+        self,
+        frame: PictureSource,
+        outputs: Iterable[str] | str | None = None,
+        *,
+        aligner: FrameAligner | None = None,
+    ) -> AlignedFrame:
+        """Do the first half of `predict`, which is short: read a frame, align the plate with it.
+
+        Of a clip, frames are aligned in their order; they may then be compared at the same time.
+        Arguments and errors are those of `predict`.
+        """
         wanted = check_outputs(outputs, self.outputs, self._no_depth())
         timer = StageTimer()
         with timer.stage("read"):
@@ -135,15 +164,22 @@ class Scene:
         fitted = check_fit(self.size, size, self.settings.fit)
         scene = self.resampled(size) if fitted else self
         name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
+        scaled = timer.timed("size", ScaledFrame.of, picture, scene.working_size)
+        plate = (aligner or scene.aligner).align(scaled, timer)
         request = _Request(wanted, timer, name, resampled=fitted)
-        return scene._predict(picture, aligner or scene.aligner, request)
+        return AlignedFrame(picture, scaled, plate, scene, request)
 
-    def _predict(
-        self, picture: Coded | Picture, aligner: FrameAligner, request: _Request
-    ) -> Result:
+    def compare(self, aligned: AlignedFrame) -> Result:
+        """Do the second half of `predict`: run the network, compute the outputs.
+
+        Args:
+            aligned: of `align`, of this scene.
+        """
+        return aligned.scene._compare(aligned)
+
+    def _compare(self, aligned: AlignedFrame) -> Result:
+        frame, plate, request = aligned.scaled, aligned.plate, aligned.request
         timer = request.timer
-        frame = timer.timed("size", ScaledFrame.of, picture, self.working_size)
-        plate = aligner.align(frame, timer)
         features, hidden = timer.timed("plate network", self._features.of, plate, frame.working)
         compared = timer.timed("network", self._session.compare, frame.working, features)
         matte = timer.timed("upsample", full_size_matte, compared.alpha, hidden, frame)
@@ -152,7 +188,7 @@ class Scene:
             place = self._depth_sources
             depth = timer.timed("subject depth", place, plate, matte, compared, features)
         sources = FrameSources(plate, hidden, matte, compared.shadow, depth)
-        return self._result(picture, sources, request)
+        return self._result(aligned.picture, sources, request)
 
     def _result(self, picture: Coded | Picture, sources: FrameSources, request: _Request) -> Result:
         """Compute the outputs, and report what was found and done."""

@@ -80,10 +80,11 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
     np.clip(result, 0, 1, out=result)
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
     needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
-    points = np.flatnonzero(enlarge(unsure, size) > 0)
+    share = unsure.astype(np.float32)
+    points = np.flatnonzero(enlarge(share, size) > 0)
     if not points.size:
         return result
-    model = np.dstack([guided_model(guide, alpha, where=needed), unsure.astype(np.float32)])
+    model = np.dstack([guided_model(guide, alpha, where=needed), share])
     plain, colours = result.reshape(-1), frame.reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,74 +20,47 @@ from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs, no_metres
 from cleanplate.predict.geometry.disparity_fusion import shadow_behind
 from cleanplate.predict.result import Result
-from cleanplate.predict.scene import Scene
+from cleanplate.predict.scene import AlignedFrame, Scene
 from cleanplate.predict.stage_timer import StageTimer
-from cleanplate.video.backgrounds import Background
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_effect import FrameEffect
 from cleanplate.video.frame_layers import FrameLayers
+from cleanplate.video.loop_report import LoopReport
 from cleanplate.video.plate_adaptation import AdaptivePlate
-from cleanplate.video.subject_tracking import SubjectTracker
 from cleanplate.video.tracked_depth import tracked_depth
 from cleanplate.video.working_size_control import WorkingSizeControl
 
-MOST_LISTED = 1000
-"""So many cuts and movements are listed by their frames; more are only counted."""
+if TYPE_CHECKING:  # backgrounds may be clips, and need PyAV; the loop does not
+    from cleanplate.video.backgrounds import Background
 
 
-@dataclass
-class LoopReport:
-    """What happened in a clip.
+class _Compared(NamedTuple):
+    """A frame's result and layers, and how long they took."""
 
-    frames: that were worked on.
-    without_plate: frames that do not show the plate's scene (after a cut, or before the subject
-        left the lens): their alpha is 0.
-    examined: frames at which the plate was examined in full.
-    seconds: by stage, over all frames.
-    wall: seconds from the first frame to the last.
-    warnings: sentences of the plate's health, each once, with the frame that brought it.
-    working_sizes: frame -> the working size (long side in pixels) from there on.
-    subjects: that were followed, with their distances over time; none unless depth is needed.
+    result: Result
+    layers: FrameLayers
+    timer: StageTimer
+    seconds: float
+
+
+class _UnderWay(NamedTuple):
+    """A frame that was aligned.
+
+    made: None if it does not show the plate's scene.
+    seconds: that aligning took, with comparing where no thread did that.
     """
 
-    frames: int = 0
-    without_plate: list[int] = field(default_factory=list)
-    examined: list[int] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
-    wall: float = 0.0
-    warnings: dict[str, int] = field(default_factory=dict)
-    working_sizes: dict[int, int] = field(default_factory=dict)
-    subjects: SubjectTracker = field(default_factory=SubjectTracker)
+    frame: ClipFrame
+    made: Future[_Compared] | None
+    seconds: float
 
-    @property
-    def rate(self) -> float:
-        """Frames per second."""
-        return self.frames / self.wall if self.wall else 0.0
 
-    def add(self, seconds: Mapping[str, float]) -> None:
-        """Add a frame's seconds by stage."""
-        for name, taken in seconds.items():
-            self.seconds[name] = self.seconds.get(name, 0.0) + taken
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain numbers and words."""
-        return {
-            "frames": self.frames,
-            "frames_per_second": round(self.rate, 2),
-            "without_plate": self.without_plate[:MOST_LISTED],
-            "without_plate_count": len(self.without_plate),
-            "examined": self.examined[:MOST_LISTED],
-            "seconds": {name: round(taken, 3) for name, taken in self.seconds.items()},
-            "warnings": [
-                {"first_frame": first, "what": what} for what, first in self.warnings.items()
-            ],
-            "working_sizes": [
-                {"first_frame": first, "long_side": size}
-                for first, size in list(self.working_sizes.items())[:MOST_LISTED]
-            ],
-            "subjects": self.subjects.as_json(),
-        }
+def _done(work: Callable[[], _Compared]) -> Future[_Compared]:
+    """Do it now."""
+    future: Future[_Compared] = Future()
+    future.set_result(work())
+    return future
 
 
 class FrameLoop:
@@ -105,6 +81,8 @@ class FrameLoop:
         effect: makes the composite, in place of `background`.
         size_control: chooses the network's working size; None = the scene's own.
         adaptation: follows slow changes of the plate; None = it stays as it was taken.
+        ahead: frames that are compared at the same time, on threads, while further ones are
+            aligned; the layers come so many frames later. 0 = one after the other, at once.
     """
 
     def __init__(
@@ -116,12 +94,14 @@ class FrameLoop:
         effect: FrameEffect | None = None,
         size_control: WorkingSizeControl | None = None,
         adaptation: AdaptivePlate | None = None,
+        ahead: int = 0,
     ):
         self.report = LoopReport()
         self._scene = scene
         self._background, self._effect = background, effect
         self._aligner = ClipAligner(scene.aligner)
         self._size_control, self._adaptation = size_control, adaptation
+        self._ahead = ahead
         self.first_plate: AlignedPlate | None = None
         self.last: Result | None = None
         self.change_needs(needs)
@@ -159,40 +139,74 @@ class FrameLoop:
             CleanplateError: a frame's size is not the plate's.
         """
         begin = time.perf_counter()
-        for frame in frames:
-            started = time.perf_counter()
-            timer = StageTimer()
-            result = self.last = self._predicted(frame)
-            if result is None:
-                self.report.without_plate.append(frame.index)
-                self.report.subjects.reset()
-                yield self._empty(frame)
-            else:
-                with timer.stage("layers"):
-                    found = self._made(frame, result, timer)
-                self.report.add(result.report["seconds"])
-                with timer.stage("adapt"):
-                    self._adapt(frame, result, time.perf_counter() - started)
-                yield found
-            self.report.add(timer.seconds())
-            self.report.frames += 1
-            self.report.examined = self._aligner.full
-            self.report.wall = time.perf_counter() - begin
+        under_way: deque[_UnderWay] = deque()
+        with ThreadPoolExecutor(max(1, self._ahead), "compare") as pool:
+            for frame in frames:
+                under_way.append(self._begun(frame, pool if self._ahead else None))
+                if len(under_way) > self._ahead:
+                    yield self._ended(under_way.popleft())
+                    self.report.wall = time.perf_counter() - begin
+            while under_way:
+                yield self._ended(under_way.popleft())
+                self.report.wall = time.perf_counter() - begin
 
-    def _predicted(self, frame: ClipFrame) -> Result | None:
-        """Predict a frame; None if it does not show the plate's scene."""
+    def _begun(self, frame: ClipFrame, pool: ThreadPoolExecutor | None) -> _UnderWay:
+        """Align the plate with a frame, and let a thread do the rest; without a pool, do it."""
+        started = time.perf_counter()
         try:
-            result = self._scene.predict(frame.rgb, self._outputs, aligner=self._aligner)
+            aligned = self._scene.align(frame.rgb, self._outputs, aligner=self._aligner)
         except CleanplateError as error:
             if not self._aligner.lost:
                 raise
             self.report.warnings.setdefault(error.what, frame.index)
-            return None
+            return _UnderWay(frame, None, 0.0)
+        behind = None
+        if "composite" in self._needs and self._background is not None and self._effect is None:
+            behind = self._background.behind(frame)
+        work = partial(self._compared, frame, aligned, behind, self._needs)
+        made = _done(work) if pool is None else pool.submit(work)
+        return _UnderWay(frame, made, time.perf_counter() - started)
+
+    def _compared(
+        self,
+        frame: ClipFrame,
+        aligned: AlignedFrame,
+        behind: Bytes | None,
+        needs: frozenset[str],
+    ) -> _Compared:
+        """Compare a frame with its plate, and make the layers that depend on it alone."""
+        started = time.perf_counter()
+        timer = StageTimer()
+        result = aligned.scene.compare(aligned)
+        with timer.stage("layers"):
+            layers = self._made(frame, result, behind, needs, timer)
+        return _Compared(result, layers, timer, time.perf_counter() - started)
+
+    def _ended(self, one: _UnderWay) -> FrameLayers:
+        """Take a frame's layers, and let the next frames go by what was found in it."""
+        frame, report = one.frame, self.report
+        report.frames += 1
+        report.examined = self._aligner.full
+        if one.made is None:
+            self.last = None
+            report.without_plate.append(frame.index)
+            report.subjects.reset()
+            return self._empty(frame)
+        result, layers, timer, seconds = one.made.result()
+        self.last = result
         self.first_plate = self.first_plate or result.sources.plate
         self._aligner.saw(result.sources.matte.small)
         for warning in result.report["health"]["warnings"]:
-            self.report.warnings.setdefault(warning, frame.index)
-        return result
+            report.warnings.setdefault(warning, frame.index)
+        if "depth" in self._needs:
+            with timer.stage("layers"):
+                depth = tracked_depth(result, report.subjects, frame.index, frame.time, timer)
+            layers = replace(layers, depth=depth)
+        with timer.stage("adapt"):
+            self._adapt(frame, result, max(one.seconds, seconds / max(1, self._ahead)))
+        report.add(result.report["seconds"])
+        report.add(timer.seconds())
+        return layers
 
     def _adapt(self, frame: ClipFrame, result: Result, seconds: float) -> None:
         """Change plate and working size for the next frame, where that is wanted."""
@@ -207,37 +221,39 @@ class FrameLoop:
             after = self._size_control.size
             if after != before:
                 self._scene = self._scene.at_working_size(after)
-                self.report.working_sizes[frame.index + 1] = after
+                self.report.working_sizes[frame.index + 1 + self._ahead] = after
 
-    def _made(self, frame: ClipFrame, result: Result, timer: StageTimer) -> FrameLayers:
+    def _made(
+        self,
+        frame: ClipFrame,
+        result: Result,
+        behind: Bytes | None,
+        needs: frozenset[str],
+        timer: StageTimer,
+    ) -> FrameLayers:
         layers: dict[str, Any] = {"alpha": result.alpha}
-        if "composite" in self._needs:
-            layers["composite"] = self._composite(frame, result)
-        if "foreground_linear" in self._needs:
+        if "composite" in needs:
+            if self._effect is not None:
+                layers["composite"] = self._effect.composite(frame, result)
+            else:
+                assert behind is not None
+                layers["composite"] = replace_background(
+                    as_uint8(frame.rgb),
+                    as_uint8(result.plate),
+                    result.alpha,
+                    behind,
+                    shadow_behind(result.sources.shadow, result.sources.matte.small),
+                )
+        if "foreground_linear" in needs:
             layers["foreground_linear"] = result.foreground
-        if "foreground_display" in self._needs:
+        if "foreground_display" in needs:
             found = compute_outputs(
                 ("foreground",), result.frame, result.alpha, result.sources, timer, space="display"
             )
             layers["foreground_display"] = found["foreground"]
-        if "depth" in self._needs:
-            tracker = self.report.subjects
-            layers["depth"] = tracked_depth(result, tracker, frame.index, frame.time, timer)
-        if "disparity" in self._needs:
+        if "disparity" in needs:
             layers["disparity"] = result.disparity
         return FrameLayers(frame.index, frame.time, frame.duration, **layers)
-
-    def _composite(self, frame: ClipFrame, result: Result) -> Bytes:
-        if self._effect is not None:
-            return self._effect.composite(frame, result)
-        assert self._background is not None
-        return replace_background(
-            as_uint8(frame.rgb),
-            as_uint8(result.plate),
-            result.alpha,
-            self._background.behind(frame),
-            shadow_behind(result.sources.shadow, result.sources.matte.small),
-        )
 
     def _empty(self, frame: ClipFrame) -> FrameLayers:
         """Layers of a frame without its plate: nothing is subject, nothing is known."""

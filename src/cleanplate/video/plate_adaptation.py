@@ -57,7 +57,7 @@ class AdaptivePlate:
             return None
         seen, empty = to_float(frame), _far_from_subjects(alpha)
         if aligned.matrix is not None:
-            back = np.linalg.inv(aligned.matrix)
+            back = np.asarray(np.linalg.inv(aligned.matrix), np.float64)
             inside = covered(aligned.size, back)
             seen = to_float(warp(seen, back))
             empty = inside & (warp(empty.astype(np.float32), back) > 0.99)

@@ -152,7 +152,7 @@ class SubjectTracker:
             inside = regions[track.region]
             shared = np.bincount(inside[inside >= 0], minlength=len(areas))
             claims += [
-                (number, place)
+                (int(number), place)
                 for number in np.flatnonzero(shared)
                 if shared[number] >= OVERLAP * min(areas[number], track.area)
             ]

@@ -102,10 +102,13 @@ def test_cores_are_shared_out_among_workers() -> None:
     assert threads_each(2, 3) == 3
 
 
-def started(tiny: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+def started(
+    tiny: Path, *arguments: str | Path, folder: Path | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cleanplate", "predict", "--model", tiny, *arguments]
     return subprocess.Popen(
         list(map(str, command)),
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
+    Command,
     Size,
     assume_license_option,
     json_option,
@@ -35,7 +37,7 @@ Stopped or killed, the same command resumes.
 _folder = click.Path(path_type=Path, file_okay=False)
 
 
-def _motion(name: str, default: float, help: str) -> Any:
+def _motion(name: str, default: float, help: str) -> Callable[[Command], Command]:
     """Make the option of a field of `ClipSettings`."""
     return click.option(
         f"--{name}",

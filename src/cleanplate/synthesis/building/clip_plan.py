@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.files.json_files import read_json
 from cleanplate.pairs.clip_truth import PLAN
-from cleanplate.synthesis.building.asset_selection import AssetSelection, select_assets
+from cleanplate.synthesis.building.asset_selection import AssetSelection, AssetType, select_assets
 from cleanplate.synthesis.building.plan import PlannedAsset, Skipped, library_versions
 from cleanplate.synthesis.compositor.clip_composer import ClipSettings, steady
 from cleanplate.synthesis.compositor.settings import CompositorSettings
@@ -117,8 +117,11 @@ def make_clip_plan(
         raise CleanplateError(f"{width} x {height} is too small: at least 16 x 16")
     if request.count < 1 or request.frames < 2:
         raise CleanplateError("there is at least one clip, and it has at least two frames")
-    chosen = [
-        select_assets(
+
+    def selected(kind: AssetType, folders: Sequence[Path]) -> AssetSelection:
+        if not folders:
+            return AssetSelection()
+        return select_assets(
             kind,
             folders,
             seed=request.seed,
@@ -129,11 +132,8 @@ def make_clip_plan(
             stored_plan=None,
             progress=progress,
         )
-        if folders
-        else AssetSelection()
-        for kind, folders in (("plates", request.plates), ("cutouts", request.cutouts))
-    ]
-    plates, cutouts = chosen
+
+    plates, cutouts = selected("plates", request.plates), selected("cutouts", request.cutouts)
     plan = ClipPlan(
         seed=request.seed,
         width=width,
@@ -141,7 +141,8 @@ def make_clip_plan(
         count=request.count,
         frames=request.frames,
         motion=request.motion,
-        settings=steady(CompositorSettings()),
+        # Subjects that float in mid-air would have no distance that geometry could tell.
+        settings=replace(steady(CompositorSettings()), uniform=0.0),
         plates=plates.assets,
         cutouts=cutouts.assets,
         skipped=plates.skipped + cutouts.skipped,

@@ -13,6 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from cleanplate.arrays import Coded
 from cleanplate.depth.depth_codec import DATASET, RECORD, encode_disparity
 from cleanplate.engines.local_pool import WorkersKilled, map_tasks
 from cleanplate.errors import CleanplateError
@@ -154,7 +155,7 @@ def _write(folder: Path, composer: ClipComposer, plan: ClipPlan, index: int) -> 
         (folder / part).mkdir()
     shifts = []
     for sample in composer.frames(number, plan.size, plan.frames):
-        pictures = (
+        pictures: tuple[Coded, Coded, Coded] = (
             sample["frame"],
             to_uint16(sample["alpha"]),
             encode_disparity(sample["disparity"], DATASET),
