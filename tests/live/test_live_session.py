@@ -81,13 +81,13 @@ class Live:
         self.scene = self.slow(predictor.scene(plate_picture()))
 
     def slow(self, scene):
-        predict = scene.predict
+        align = scene.align
 
         def slowly(*arguments, **options):
             self.clock.now += self.network
-            return predict(*arguments, **options)
+            return align(*arguments, **options)
 
-        scene.predict = slowly
+        scene.align = slowly
         return scene
 
 
