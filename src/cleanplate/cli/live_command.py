@@ -78,6 +78,10 @@ Keys in the window: H lists them.
               "[default: the driver's]")  # fmt: skip
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), metavar="FPS", help="Frames "
               "per second that are asked of the camera.  [default: the driver's]")  # fmt: skip
+@click.option("--fps-target", type=click.FloatRange(min=0, min_open=True), metavar="FPS",
+              help="Lower the network's working size while a frame takes longer than 1 / FPS "
+              "seconds, raise it again where there is time.  [default: the camera's rate; none "
+              "with --working-size]")  # fmt: skip
 @countdown_option
 @click.option("--save-plate", metavar="FILE", help="Write the plate that was taken last (PNG).")
 @model_options
@@ -162,6 +166,7 @@ def _run(
         countdown=chosen["countdown"],
         frames=chosen["frames"],
         seconds=chosen["seconds"],
+        fps_target=chosen["fps_target"] or (None if chosen["working_size"] else camera.rate),
     )
     given = None if chosen["plate"] is None else scene_of(chosen["plate"])
     stopped = False

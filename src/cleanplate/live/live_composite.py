@@ -11,18 +11,19 @@ import numpy as np
 from cleanplate.arrays import Bytes, Mask, Plane
 from cleanplate.bilinear import enlarge, interpolated
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import as_uint8
+from cleanplate.formats.pictures import as_uint8, resize
 from cleanplate.light import coded_from_linear, linear_from_uint8
 from cleanplate.live import depth_blur
 from cleanplate.live.scene_object import SceneObject, nearer_than
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.geometry.disparity_fusion import at_size, shadow_behind
+from cleanplate.predict.geometry.subject_regions import FARTHEST, connected
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import Scene
 from cleanplate.video.backgrounds import Background
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.subject_tracking import Labels, SubjectTracker
-from cleanplate.video.tracked_depth import followed_subjects
+from cleanplate.video.tracked_depth import FollowedSubjects, followed_subjects
 
 CROSSING = 0.03
 """A subject passes an object when it is this share of the distance nearer or farther."""
@@ -150,6 +151,7 @@ class LiveComposite:
         if not self._objects:
             return []
         found = followed_subjects(result, self._tracker, frame.index, frame.time)
+        found = found or _subjects_by_network(result)
         given = result.sources.depth.given if result.sources.depth is not None else None
         size = (result.alpha.shape[0], result.alpha.shape[1])
         parts = []
@@ -196,6 +198,22 @@ class _Sides:
             now |= region & found[number]
         self._before, self._owned = now, own >= 0
         return found
+
+
+def _subjects_by_network(result: Result) -> FollowedSubjects | None:
+    """Give subjects at the network's disparity, for models whose report lists none."""
+    depth = result.sources.depth
+    assert depth is not None
+    assert depth.normalisation is not None
+    size = (depth.subject.shape[0], depth.subject.shape[1])
+    alpha = resize(result.sources.matte.small, size)
+    subjects, nearest = connected(alpha)
+    if not subjects:
+        return None
+    own = np.where(alpha >= 0.5, nearest, np.int32(-1))
+    metric = depth.normalisation.invert(depth.subject)
+    disparities = [float(np.median(metric[own == number])) for number in range(len(subjects))]
+    return FollowedSubjects([1 / max(one, FARTHEST) for one in disparities], own, nearest)
 
 
 def scene_of(frame: ClipFrame, result: Result) -> Bytes:

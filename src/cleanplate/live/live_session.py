@@ -24,6 +24,7 @@ from cleanplate.predict.scene import Scene
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.frame_loop import FrameLoop
+from cleanplate.video.working_size_control import WorkingSizeControl
 
 POLL = 0.05
 """Seconds after which keys are looked at though no frame came."""
@@ -76,6 +77,8 @@ class LiveSession:
         countdown: seconds before a new plate is taken.
         frames: ends after so many frames; None = never.
         seconds: ends after so many seconds; None = never.
+        fps_target: frames per second that the loop is to keep, by a smaller working size of the
+            network where it must be; None = the working size stays.
         clock: seconds, the same as the camera's.
     """
 
@@ -89,6 +92,7 @@ class LiveSession:
         countdown: float = COUNTDOWN,
         frames: int | None = None,
         seconds: float | None = None,
+        fps_target: float | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ):
         self.meter = LatencyMeter()
@@ -96,7 +100,7 @@ class LiveSession:
         self._camera, self._newest = camera, NewestFrame(camera)
         self._scene_of, self._composite_of = scene_of, composite_of
         self._outputs, self._countdown, self._clock = outputs, countdown, clock
-        self._most, self._longest = frames, seconds
+        self._most, self._longest, self._fps_target = frames, seconds, fps_target
         self._loop: FrameLoop | None = None
         self._scene: Scene | None = None
         self._loops: list[Mapping[str, Any]] = []
@@ -194,7 +198,11 @@ class LiveSession:
     def _show_composites(self, scene: Scene) -> None:
         """Show composites until another plate is wanted, or the session ends."""
         self._scene = scene
-        loop = FrameLoop(scene, self._needs(), effect=self._composite_of(scene))
+        control = None
+        if self._fps_target is not None:
+            control = WorkingSizeControl(self._fps_target, scene.settings.working_size)
+        effect = self._composite_of(scene)
+        loop = FrameLoop(scene, self._needs(), effect=effect, size_control=control)
         self._loop = loop
         staleness = PlateStaleness()
         before: dict[str, float] = {}

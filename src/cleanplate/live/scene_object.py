@@ -52,7 +52,7 @@ class SceneObject:
         """
         alpha = self.alpha if seen is None else self.alpha * seen
         part = picture[self.inside]
-        covered = alpha > np.float32(0.5 / 255)
+        covered = alpha > 0
         if not covered.any():
             return picture
         share = alpha[covered][:, None]
