@@ -119,8 +119,8 @@ def command(  # noqa: PLR0917 - click passes them by name
 
     Recipes: compact, dual, fast, plate-depth, seed, compact-smoke, seed-smoke. They train on
     composites of folders of plates and cutouts or, with --data.kind procedural, on generated
-    scenes; the smoke recipes need no data. subject-depth and subject-depth-smoke train the regressor of the
-    subject's depth.
+    scenes; the smoke recipes need no data. subject-depth and subject-depth-smoke train the
+    regressor of the subject's depth.
 
     With the folder of an earlier run, the run is resumed from its last checkpoint. Ctrl-C or
     SIGTERM ends it after the current step, with a checkpoint; a second signal ends it at once.
