@@ -117,9 +117,9 @@ def command(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Train a network by a RECIPE, whose FIELDS can be overridden.
 
-    Recipes: compact, dual, plate-depth, seed, compact-smoke, seed-smoke. They train on composites
-    of folders of plates and cutouts or, with --data.kind procedural, on generated scenes; the
-    smoke recipes need no data. subject-depth and subject-depth-smoke train the regressor of the
+    Recipes: compact, dual, fast, plate-depth, seed, compact-smoke, seed-smoke. They train on
+    composites of folders of plates and cutouts or, with --data.kind procedural, on generated
+    scenes; the smoke recipes need no data. subject-depth and subject-depth-smoke train the regressor of the
     subject's depth.
 
     With the folder of an earlier run, the run is resumed from its last checkpoint. Ctrl-C or

@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     """The result of a task and its last count, or a person's mistake as what, file and cure."""
 
     result: Any = None
-    count: int = 0
+    done: int = 0
     fault: tuple[str, str | None, str | None] | None = None
 
 
@@ -92,7 +92,7 @@ class TaskActor:
         if self._stopping:
             raise _Stopped
         result = work(task, self._tick) if ticks else work(task)
-        return Answer(result, count=self._count)
+        return Answer(result, done=self._count)
 
     def _tick(self, count: int) -> None:
         self._count = count

@@ -137,7 +137,7 @@ def _map_cluster(
                     running[begun] = _Running(actor, following)
                 del actor
                 if place is not None:
-                    counts[place] = answer.count
+                    counts[place] = answer.done
                     if progress is not None:
                         progress(sum(counts.values()))
                     yield place, answer.result

@@ -11,7 +11,7 @@ from typing import Any
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
-from cleanplate.files.json_files import read_json
+from cleanplate.files.json_files import parse_json, read_json
 from cleanplate.pairs.clip_truth import PLAN
 from cleanplate.synthesis.building.asset_selection import AssetSelection, AssetType, select_assets
 from cleanplate.synthesis.building.plan import PlannedAsset, Skipped, library_versions
@@ -170,7 +170,7 @@ def write_or_compare(out: Path, plan: ClipPlan) -> None:
         return
     except (OSError, ValueError) as error:
         raise CleanplateError(f"is no plan of clips ({error})", file=file) from error
-    wanted = json.loads(plan.text)
+    wanted = parse_json(plan.text.encode())
     differing = sorted(
         key
         for key in {*wanted, *(stored if isinstance(stored, dict) else ())}
