@@ -32,6 +32,7 @@ FLOWS = {
         "predict.output",
     ),
     "video": ("video.clip_reader", "video.clip_aligner", "predict.scene", "video.clip_writer"),
+    "live": ("live.newest_frame", "predict.scene", "live.live_composite", "live.window"),
     "synth": (
         "synthesis.ingest",
         "synthesis.assets",

@@ -15,7 +15,7 @@ import cleanplate
 
 HEAVY = {
     *("torch", "lightning", "cv2", "onnxruntime", "onnx", "bpy", "numpy", "PIL", "scipy"),
-    *("tqdm", "tyro", "webdataset", "tensorboard", "av", "ray"),
+    *("tqdm", "tyro", "webdataset", "tensorboard", "av", "ray", "pygame"),
 }
 
 
