@@ -69,7 +69,7 @@ def train(
     """
     torch.manual_seed(seed)
     model = networks.build(settings, scale.width)
-    model.to(device=scale.device, memory_format=layout_of(scale))  # type: ignore[call-overload]
+    model.to(device=scale.device, memory_format=layout_of(settings, scale))  # type: ignore[call-overload]
     pairs = through(pairs, settings.camera, seed)
     depth = _paired(pairs.relative, settings.mispaired, seed)
     pairs = replace(pairs, relative=targets(settings, depth))
@@ -175,15 +175,20 @@ def _batch(
     }
 
 
-def layout_of(scale: Scale) -> torch.memory_format:
-    """bfloat16 is fast with channels last; float32 needs no layout of its own."""
-    return torch.channels_last if scale.bfloat else torch.contiguous_format
+def layout_of(settings: Settings, scale: Scale) -> torch.memory_format:
+    """Weights' layout: bfloat16 and CompactNet's depthwise convolutions want channels last.
+
+    SeedNet in float32 does not get it: torch 2.13 corrupts memory in its backward pass on a CPU
+    where there are few channels (width 1/16).
+    """
+    if scale.bfloat or settings.network == "compact":
+        return torch.channels_last
+    return torch.contiguous_format
 
 
 def as_tensor(pictures: npt.NDArray[np.float32], scale: Scale) -> Tensor:
     """(N, H, W, 3) to (N, 3, H, W), where the scale computes."""
-    turned = torch.from_numpy(pictures).permute(0, 3, 1, 2)
-    return turned.contiguous(memory_format=layout_of(scale)).to(scale.device)
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().to(scale.device)
 
 
 def _losses(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import cv2
 import pytest
 
 from cleanplate.engines.cores import available_cores
-from cleanplate.engines.local_pool import WorkersKilled, map_tasks
+from cleanplate.engines.local_pool import WorkersKilled, _Pool, map_tasks
 from cleanplate.errors import CleanplateError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,6 +140,13 @@ def test_workers_that_always_die_are_given_up():
         list(map_tasks(always_die, range(4), 2))
     assert "fewer --workers" in str(caught.value)
     assert isinstance(caught.value, CleanplateError)
+
+
+def test_all_workers_start_with_the_first_task():
+    # One that starts later may meet CPython's clean-up after another one was killed.
+    with _Pool(3, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(int).result() == 0
+        assert len(multiprocessing.active_children()) == 3
 
 
 def test_a_persons_mistake_comes_through_whole():

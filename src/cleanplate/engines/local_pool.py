@@ -194,9 +194,7 @@ def _one_pool(
     waiting = list(left)[::-1]
     workers = min(workers, len(waiting))
     running: dict[Future[tuple[bool, Result]], int] = {}
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=start
-    )
+    pool = _Pool(workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=start)
     try:
         while waiting or running:
             while waiting and len(running) < _RESERVE * workers:
@@ -220,6 +218,19 @@ def _one_pool(
         counts[len(counts) - 1] = 1
         pool.shutdown(wait=True, cancel_futures=True)
         counts[len(counts) - 1] = 0
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool that starts all of its processes with the first task, not one with each task.
+
+    The executor adds a process without a lock while its own thread, which has seen that another
+    one was killed, goes through them (CPython 3.11: "dictionary changed size during iteration").
+    Before the first task that thread is not there yet.
+    """
+
+    def _adjust_process_count(self) -> None:
+        while len(self._processes) < self._max_workers:  # type: ignore[attr-defined]
+            self._spawn_process()  # type: ignore[attr-defined]
 
 
 def _is_broken(future: Future[Any]) -> bool:
