@@ -57,7 +57,7 @@ def measured(model: str, frames: int, size: tuple[int, int]) -> tuple[int, int]:
 def main() -> None:
     """Print both, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="compact")
+    parser.add_argument("--model", help="default: the shipped one")
     parser.add_argument("--frames", type=int, default=20_000)
     parser.add_argument("--size", default="320x180")
     options = parser.parse_args()

@@ -32,6 +32,7 @@ from cleanplate import Predictor
 from cleanplate.arrays import Bytes
 from cleanplate.files.atomic import replacing
 from cleanplate.formats.pictures import read_image, resize
+from cleanplate.models import find_model
 from cleanplate.video import ClipWriter, FrameLayers, open_clip, output_of
 from cleanplate.video.backgrounds import StillBackground
 from cleanplate.video.clip import ClipFacts, ClipFrame
@@ -168,13 +169,15 @@ def main() -> None:
     """Print the table; write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", type=Path)
-    parser.add_argument("--model", action="append", help="may be repeated; default: compact")
+    parser.add_argument(
+        "--model", action="append", help="may be repeated; default: the shipped one"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    models = options.model or ["compact"]
+    models = options.model or [find_model().name]
     found = measured(
         options.peers, models,
         threads=options.threads, frames=options.frames, rounds=options.rounds,

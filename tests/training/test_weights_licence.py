@@ -140,6 +140,26 @@ def test_which_licences_let_the_weights_be_given_away(licence, settled):
     assert (DataLicensing((use,)).objections() == []) is settled
 
 
+def test_many_sources_of_one_collection_are_counted():
+    def use(source, licence="MIT", author="A"):
+        return SourceUse(licence, source, (author,), 2, 0)
+
+    many = [use(f"owner/things number {i}", author=f"A{i % 2}") for i in range(7)]
+    found = DataLicensing((*many, use("owner/rooms hall"), use("my scans", "CC-BY-4.0")))
+    assert found.rows() == [
+        {
+            "license": "MIT",
+            "attribution": ["A", "A0", "A1"],
+            "sources": ["owner/things: 7 sources", "owner/rooms hall (2)"],
+        },
+        {"license": "CC-BY-4.0", "attribution": ["A"], "sources": ["my scans (2)"]},
+    ]
+    odd = DataLicensing(tuple(use(f"owner/things {i}", "free") for i in range(7)))
+    assert odd.objections() == [
+        ", ".join(f"owner/things {i}" for i in range(5)) + " and 2 more: free"
+    ]
+
+
 def test_licensing_in_checkpoints_of_version_0_1_is_read():
     use = {"licence": "MIT", "source": "a set", "attributions": ["A"], "assets": 2, "assumed": 0}
     found = DataLicensing.from_json({"uses": [use], "unknown": []})

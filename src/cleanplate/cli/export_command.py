@@ -16,6 +16,7 @@ Examples:
   cleanplate export runs/compact -o model
   cleanplate evaluate pairs --model model --json scores.json
   cleanplate export runs/compact -o model --figures scores.json
+  cleanplate export runs/dual -o dual --subject-depth runs/subjects --plate-depth dual
 """
 
 
@@ -47,6 +48,12 @@ Examples:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Run folder of `cleanplate train subject-depth`: its regressor is added to the model.",
 )
+@click.option(
+    "--plate-depth",
+    metavar="NAME|FOLDER",
+    help="A shipped or an exported model that estimates the plate's depth: its graph for that is "
+    "added.",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -60,6 +67,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     default: bool,
     figures: tuple[Path, ...],
     subject_depth: Path | None,
+    plate_depth: str | None,
     overwrite: bool,
     json_output: JsonOutput | None,
     quiet: bool,
@@ -93,6 +101,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         facts=facts,
         figures=figures,
         subject_depth=subject_depth,
+        plate_depth=plate_depth,
         overwrite=overwrite,
     )
     card = read_json(folder / "card.json")

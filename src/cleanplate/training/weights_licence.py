@@ -73,26 +73,33 @@ class DataLicensing:
 
     def objections(self) -> list[str]:
         """List the reasons why `DEFAULT_LICENSE` does not follow from the data, as sentences."""
-        reasons = list(self.unknown)
+        found: dict[str, list[str]] = {}
         for use in self.uses:
             source = use.source or "a source without a name"
             if not use.license:
                 continue  # `unknown` names the assets
             if not all(map(_PERMISSIVE.fullmatch, _names(use.license))):
-                reasons.append(f"{source}: {use.license}")
+                found.setdefault(use.license, []).append(source)
             elif requires_attribution(use.license) and not use.attributions:
-                reasons.append(f"{source}: {use.license} asks for attribution, and none is given")
-        return reasons
+                reason = f"{use.license} asks for attribution, and none is given"
+                found.setdefault(reason, []).append(source)
+        return [*self.unknown, *(f"{_first(names)}: {reason}" for reason, names in found.items())]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Group the sources by licence and attributions: rows of the model card's table."""
-        groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        """Group the sources by licence: rows of the model card's table.
+
+        Many sources of one collection ("owner/repository file") are counted, not named.
+        """
+        groups: dict[str, list[SourceUse]] = {}
         for use in self.uses:
-            source = f"{use.source or 'no source given'} ({use.assets})"
-            groups.setdefault((use.license, use.attributions), []).append(source)
+            groups.setdefault(use.license, []).append(use)
         return [
-            {"license": licence, "attribution": list(attributions), "sources": sources}
-            for (licence, attributions), sources in groups.items()
+            {
+                "license": licence,
+                "attribution": sorted({line for use in uses for line in use.attributions}),
+                "sources": _collections(uses),
+            }
+            for licence, uses in groups.items()
         ]
 
 
@@ -133,10 +140,9 @@ def licensing_of(recipe: Mapping[str, Any]) -> DataLicensing:
             credits += found
             names = unlicensed(found)
             if names:
-                more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
                 unknown.append(
                     f"{noun} {folder.name}: {len(names)} of {len(found)} have no licence: "
-                    f"{', '.join(names[:_SHOWN])}{more}"
+                    f"{_first(names)}"
                 )
     uses = group_by_source(credits)
     if recipe.get("network", {}).get("pretrained"):
@@ -224,6 +230,25 @@ def _merged(uses: Sequence[SourceUse]) -> list[SourceUse]:
             max(use.assumed, other.assumed),
         )
     return [found[key] for key in sorted(found)]
+
+
+def _first(names: Sequence[str]) -> str:
+    """Name the first few."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _collections(uses: Sequence[SourceUse]) -> list[str]:
+    """Name each source with its number of assets, of a larger collection the number of sources."""
+    found: dict[str, list[str]] = {}
+    for use in uses:
+        owner = use.source.split(maxsplit=1)[0] if "/" in use.source else use.source
+        found.setdefault(owner, []).append(f"{use.source or 'no source given'} ({use.assets})")
+    lines = []
+    for owner, names in found.items():
+        few = len(names) <= _SHOWN
+        lines += names if few else [f"{owner}: {len(names)} sources"]
+    return lines
 
 
 def _source_use(stored: Mapping[str, Any]) -> SourceUse:

@@ -236,11 +236,25 @@ def as_markdown(content: Mapping[str, Any]) -> str:
     if content.get("limits"):
         parts.append(f"## Limits\n\n{content['limits']}")
     parts.append(f"## Command\n\n```\n{content['command']}\n```")
+    if content.get("plate_depth"):
+        parts.append(_plate_depth(content["plate_depth"]))
     if content.get("subject_depth"):
         parts.append(_subject_depth(content["subject_depth"]))
     if content.get("figures"):
         parts.append(f"## Figures\n\n{_FIGURES_FROM}\n\n{_figure_table(content['figures'])}")
     return "\n\n".join(parts) + "\n"
+
+
+def _plate_depth(record: Mapping[str, Any]) -> str:
+    """Render the section on the graph that estimates the plate's depth."""
+    parts = [
+        "## Depth of the plate\n\nWhere none is given, a graph of its own estimates it, once per "
+        f"plate: that of `{record['model']}` ({record['parameters']:,} parameters in all, weights "
+        f"`{record['weights_sha256']}`, {record['license']}).",
+        record["training_data"] or "",
+        _owed(record["data_licenses"]) if record["data_licenses"] else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _subject_depth(record: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from cleanplate.files.ownership import (
     replacing_own,
     write_sealed,
 )
-from cleanplate.models import CARD, GRAPHS, OPTIONAL, SUBJECT_DEPTH, find_model
+from cleanplate.models import CARD, GRAPHS, OPTIONAL, PLATE_DEPTH, SUBJECT_DEPTH, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.training.checkpoint import CHECKPOINT, read_checkpoint, weights_of
 from cleanplate.training.export import model_card
@@ -30,6 +30,7 @@ from cleanplate.training.export.onnx_graphs import (
     largest_difference,
     with_metadata,
 )
+from cleanplate.training.export.plate_depth_graph import read_plate_depth
 from cleanplate.training.export.trained import read_trained
 from cleanplate.training.half_precision_weights import write_weights
 from cleanplate.training.subject_geometry.subject_training import RECORD
@@ -69,6 +70,7 @@ def export(
     facts: model_card.Facts | None = None,
     figures: Sequence[Path] = (),
     subject_depth: Path | None = None,
+    plate_depth: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into a folder.
@@ -81,6 +83,8 @@ def export(
         facts: content of the card that cannot be measured; None = the recipe's name alone.
         figures: JSON files of `cleanplate evaluate --json`, of this model.
         subject_depth: run folder of a subject depth regressor, which is copied beside the graphs.
+        plate_depth: a model that estimates the plate's disparity, by name or folder: its graph for
+            that is put beside the graphs.
         overwrite: also replace files that Cleanplate did not write.
 
     Raises:
@@ -92,7 +96,7 @@ def export(
     check_folder(folder)
     before = owned_by(read_record(folder / CARD))
     check_replaceable(
-        (folder / name for name in (*GRAPHS, SUBJECT_DEPTH, CARD, "card.md")),
+        (folder / name for name in (*GRAPHS, *OPTIONAL, CARD, "card.md")),
         before,
         overwrite=overwrite,
     )
@@ -118,6 +122,8 @@ def export(
     more: dict[str, bytes] = {}
     if subject_depth is not None:
         more[SUBJECT_DEPTH], content["subject_depth"] = _read_subject_depth(subject_depth)
+    if plate_depth is not None:
+        more[PLATE_DEPTH], content["plate_depth"] = read_plate_depth(plate_depth)
     if figures:
         allowed = {_model_hash({**graphs, **more}), *_hash_of_same_weights(folder, weights)}
         content["figures"] = model_card.read_figures(figures, allowed)

@@ -1,0 +1,70 @@
+"""The graph that estimates a plate's depth: as good as that of the model it comes from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("lightning")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+
+from cleanplate.cli import main
+from cleanplate.errors import CleanplateError
+from cleanplate.models import find_model
+from cleanplate.predict.session import PairSession
+from cleanplate.training.export.model_card import Facts
+from cleanplate.training.export.model_export import export
+from cleanplate.training.export.plate_depth_graph import read_plate_depth
+from cleanplate.training.fit import RunOptions, fit
+from cleanplate.training.networks import NetworkRecipe
+from tests.predict.tiny_model import write_model
+from tests.training.discs import Discs, tiny_recipe
+
+FACTS = Facts("tiny", "Apache-2.0")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of two networks: one that estimates plates, one that gives no depth at all."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    for name in ("compact", "fast"):
+        recipe = tiny_recipe(steps=1, network=NetworkRecipe(name, width=0.5))
+        fit(recipe, folder / name, options, sources=(Discs(), None))
+    export(folder / "compact", folder / "model-compact", facts=FACTS)
+    return folder
+
+
+def test_the_graph_answers_as_the_model_it_was_taken_from(folder: Path) -> None:
+    words = ["--plate-depth", str(folder / "model-compact"), "--license", "MIT"]
+    assert main(["export", str(folder / "fast"), "-o", str(folder / "both"), *words]) == 0
+    model = find_model(folder / "both")
+    plate = np.random.default_rng(0).random((67, 90, 3), np.float32)
+    earlier = PairSession(find_model(folder / "model-compact")).plate_disparity(plate)
+    np.testing.assert_allclose(PairSession(model).plate_disparity(plate), earlier, atol=1e-5)
+    card = json.loads((folder / "both" / "card.json").read_text(encoding="utf-8"))
+    assert card["plate_depth"]["model"] == find_model(folder / "model-compact").name
+    assert "## Depth of the plate" in (folder / "both" / "card.md").read_text(encoding="utf-8")
+
+
+def test_it_is_handed_on_as_it_is(folder: Path) -> None:
+    first = export(
+        folder / "fast", folder / "first", facts=FACTS, plate_depth=folder / "model-compact"
+    )
+    second = export(folder / "fast", folder / "second", facts=FACTS, plate_depth=first)
+    graphs = [find_model(one).plate_depth_graph for one in (first, second)]
+    assert graphs[0] is not None
+    assert graphs[1] is not None
+    assert graphs[0].read_bytes() == graphs[1].read_bytes()
+    assert read_plate_depth(first)[1] == read_plate_depth(second)[1]
+
+
+def test_a_model_without_an_estimate_is_refused(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", depth=False)
+    with pytest.raises(CleanplateError, match="does not estimate the plate's depth"):
+        read_plate_depth(model)
