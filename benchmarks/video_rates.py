@@ -169,9 +169,7 @@ def main() -> None:
     """Print the table; write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", type=Path)
-    parser.add_argument(
-        "--model", action="append", help="may be repeated; default: the shipped one"
-    )
+    parser.add_argument("--model", action="append", help="may be repeated; default: the shipped")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cleanplate import CleanplateError, models
+from cleanplate import CleanplateError, Predictor, models
 
 
 @pytest.fixture
@@ -34,6 +34,18 @@ def test_the_hash_tells_weights_apart(tiny: Path, copy: Path) -> None:
     card["sha256"]["frame.onnx"] = hashlib.sha256(data).hexdigest()
     (copy / "card.json").write_text(json.dumps(card), encoding="utf-8")
     assert models.find_model(copy).hash != models.find_model(tiny).hash
+
+
+def test_a_model_may_have_a_working_size_of_its_own(tiny: Path, copy: Path) -> None:
+    card = json.loads((copy / "card.json").read_text(encoding="utf-8"))
+    (copy / "card.json").write_text(json.dumps({**card, "working_size": 384}), encoding="utf-8")
+    assert models.find_model(tiny).working_size is None
+    assert Predictor(tiny).settings.working_size == 512
+    assert Predictor(copy).settings.working_size == 384
+    assert Predictor(copy, working_size=640).settings.working_size == 640
+    (copy / "card.json").write_text(json.dumps({**card, "working_size": "x"}), encoding="utf-8")
+    with pytest.raises(CleanplateError, match=r"card\.json: working_size is 'x'"):
+        Predictor(copy)
 
 
 def test_a_changed_graph_is_refused(copy: Path) -> None:

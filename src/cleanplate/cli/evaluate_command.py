@@ -263,9 +263,7 @@ def _model(
 
     options["providers"] = None if provider is None else providers_for(provider)
     options["align"] = options["align"] or "auto"
-    if working_size is not None:
-        options["working_size"] = working_size
-    return Predictor(model, **options)
+    return Predictor(model, working_size=working_size, **options)
 
 
 def _progress(variant: str, quiet: bool) -> Callable[[Sequence[Pair]], Iterable[Pair]]:

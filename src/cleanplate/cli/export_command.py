@@ -38,6 +38,12 @@ Examples:
 @click.option("--limits", default="", help="Description of known limits.")
 @click.option("--default", is_flag=True, help="Make it the model that is used where none is named.")
 @click.option(
+    "--working-size",
+    type=click.IntRange(32, 4096),
+    metavar="N",
+    help="Long side in pixels at which the model is used where none is given.  [default: 512]",
+)
+@click.option(
     "--figures",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
@@ -65,6 +71,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     training_data: str,
     limits: str,
     default: bool,
+    working_size: int | None,
     figures: tuple[Path, ...],
     subject_depth: Path | None,
     plate_depth: str | None,
@@ -94,7 +101,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         exporter.export_weights(source, output, overwrite=overwrite)
         return
     chosen = name or read_trained(source).recipe["name"]
-    facts = Facts(chosen, license_, training_data, limits, default)
+    facts = Facts(chosen, license_, training_data, limits, default, working_size)
     folder = exporter.export(
         source,
         output,

@@ -186,13 +186,12 @@ def _run(
 def _predictor(chosen: Mapping[str, Any]) -> Any:
     from cleanplate.predict.predictor import Predictor
     from cleanplate.predict.session import providers_for
-    from cleanplate.predict.size import WORKING_SIZE
 
     provider = chosen["provider"]
     return Predictor(
         chosen["model"],
         threads=chosen["threads"],
-        working_size=chosen["working_size"] or WORKING_SIZE,
+        working_size=chosen["working_size"],
         align=chosen["align"] or "auto",
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),

@@ -145,7 +145,6 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
     from cleanplate.predict.output.rendered_image import check_background
     from cleanplate.predict.output.writing import Writing
     from cleanplate.predict.session import providers_for
-    from cleanplate.predict.size import WORKING_SIZE
 
     save, background = chosen["save"], chosen["background"]
     kinds = save.replace(" ", "").strip(",").split(",") if save else None
@@ -158,7 +157,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
     )
     if background is not None:
         check_background(background)
-    size, provider = chosen["working_size"], chosen["provider"]
+    provider = chosen["provider"]
     return Job(
         plate=plate,
         plate_depth=plate_depth,
@@ -167,7 +166,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
         predictor={
             "model": chosen["model"],
             "threads": chosen["threads"],
-            "working_size": WORKING_SIZE if size is None else size,
+            "working_size": chosen["working_size"],
             "align": chosen["align"] or "auto",
             "fit": chosen["fit"],
             "providers": None if provider is None else providers_for(provider),

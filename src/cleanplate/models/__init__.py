@@ -49,6 +49,20 @@ class Model:
         return None if named is None else str(named)
 
     @property
+    def working_size(self) -> int | None:
+        """Long side in pixels at which the model is meant to be used; None = none in particular.
+
+        Raises:
+            CleanplateError: it is no whole number.
+        """
+        size = self.card.get("working_size")
+        if size is not None and type(size) is not int:
+            raise CleanplateError(
+                f"working_size is {size!r}, not a whole number of pixels", file=self.folder / CARD
+            )
+        return size
+
+    @property
     def plate_graph(self) -> Path:
         """Path of the ONNX graph that is run once per plate."""
         return self.folder / GRAPHS[0]

@@ -29,6 +29,7 @@ class Predictor:
         model: a shipped model's name or the folder of an exported one; None = the default.
         threads: CPU threads of the network; None = as many as may be used, at most four.
         working_size: long side in pixels of what the network takes; pictures are never enlarged.
+            None = the model's own, else 512.
         align: register the plate to the frame: "auto", where plate health measures that the camera
             moved; "on" (or True), for every frame; "off" (or False), never. A registration that
             cannot be trusted is not used.
@@ -52,7 +53,7 @@ class Predictor:
         model: str | Path | Model | None = None,
         *,
         threads: int | None = None,
-        working_size: int = WORKING_SIZE,
+        working_size: int | None = None,
         align: bool | str = "auto",
         fit: bool = False,
         providers: Sequence[str] | None = None,
@@ -61,6 +62,9 @@ class Predictor:
         depth_holes: Holes = "fill",
         focal: float | None = None,
     ):
+        self.model = model if isinstance(model, Model) else find_model(model)
+        if working_size is None:
+            working_size = self.model.working_size or WORKING_SIZE
         check_working_size(working_size)
         if depth_holes not in HOLES:
             raise CleanplateError(
@@ -70,7 +74,6 @@ class Predictor:
         self.settings = PredictionSettings(
             working_size, align_mode(align), fit, force, max_pixels, depth_holes, focal
         )
-        self.model = model if isinstance(model, Model) else find_model(model)
         self._session = PairSession(self.model, threads, providers)
 
     def scene(

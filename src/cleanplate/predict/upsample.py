@@ -80,11 +80,11 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
     np.clip(result, 0, 1, out=result)
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
     needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
-    share = unsure.astype(np.float32)
-    points = np.flatnonzero(enlarge(share, size) > 0)
+    share = enlarge(unsure.astype(np.float32), size).reshape(-1)
+    points = np.flatnonzero(share)
     if not points.size:
         return result
-    model = np.dstack([guided_model(guide, alpha, where=needed), share])
+    model = guided_model(guide, alpha, where=needed)
     plain, colours = result.reshape(-1), frame.reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]
@@ -92,7 +92,7 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
         colour = to_float(np.take(colours, chosen, axis=0))
         fine = np.einsum("ij,ij->i", at[:, :3], colour) + at[:, 3]
         coarse = plain[chosen]
-        plain[chosen] = np.clip(coarse + at[:, 4] * (fine - coarse), 0, 1)
+        plain[chosen] = np.clip(coarse + share[chosen] * (fine - coarse), 0, 1)
     return result
 
 

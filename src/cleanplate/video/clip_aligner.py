@@ -147,7 +147,8 @@ class ClipAligner:
         last, reference = self._last, self._reference
         if last is None or reference is None or number - self.full[-1] >= FULL_EVERY:
             return None
-        seen = _resized(frame.thumbnail)
+        height, width = reference.usable.shape
+        seen = frame.reduced((height, width))
         light = _light(seen)
         good = reference.usable & ((seen > _DARK) & (seen < _BRIGHT)).all(2) & self._empty()
         if good.sum() < _FEWEST:

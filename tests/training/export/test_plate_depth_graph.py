@@ -42,14 +42,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_graph_answers_as_the_model_it_was_taken_from(folder: Path) -> None:
     words = ["--plate-depth", str(folder / "model-compact"), "--license", "MIT"]
+    words += ["--working-size", "384"]
     assert main(["export", str(folder / "fast"), "-o", str(folder / "both"), *words]) == 0
     model = find_model(folder / "both")
+    assert model.working_size == 384
     plate = np.random.default_rng(0).random((67, 90, 3), np.float32)
     earlier = PairSession(find_model(folder / "model-compact")).plate_disparity(plate)
     np.testing.assert_allclose(PairSession(model).plate_disparity(plate), earlier, atol=1e-5)
     card = json.loads((folder / "both" / "card.json").read_text(encoding="utf-8"))
     assert card["plate_depth"]["model"] == find_model(folder / "model-compact").name
-    assert "## Depth of the plate" in (folder / "both" / "card.md").read_text(encoding="utf-8")
+    text = (folder / "both" / "card.md").read_text(encoding="utf-8")
+    assert "## Depth of the plate" in text
+    assert "| 384 px, long side |" in text
 
 
 def test_it_is_handed_on_as_it_is(folder: Path) -> None:

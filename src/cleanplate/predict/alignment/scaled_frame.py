@@ -1,15 +1,18 @@
-"""The frame at full size, at working size and as a thumbnail."""
+"""The frame at full size, at working size, and smaller ones of it that are made when needed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 
 from cleanplate.arrays import Coded, Picture
-from cleanplate.formats.pictures import resize, to_float
-from cleanplate.predict.alignment.thumbnail import Uint8Image, thumbnail
+from cleanplate.formats.pictures import as_uint8, resize, to_float
+from cleanplate.predict.alignment.thumbnail import THUMBNAIL_SIZE, Uint8Image, thumbnail
 from cleanplate.predict.size import Size
+from cleanplate.predict.size import working_size as size_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,17 +21,25 @@ class ScaledFrame:
 
     full: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1].
     working: (h, w, 3) float32 sRGB in [0, 1]: what the network compares.
-    thumbnail: (h', w', 3) uint8: what plate health is measured on.
     """
 
     full: Coded | Picture
     working: Picture
-    thumbnail: Uint8Image
 
     @classmethod
     def of(cls, frame: Coded | Picture, working_size: Size) -> ScaledFrame:
         """Shrink a frame; `working_size` is (height, width)."""
-        small = thumbnail(frame)
-        # The two sizes are the same by default: then the frame is shrunk once.
-        reuse = frame.dtype == np.uint8 and small.shape[:2] == working_size
-        return cls(frame, to_float(small if reuse else resize(frame, working_size)), small)
+        return cls(frame, to_float(resize(frame, working_size)))
+
+    @cached_property
+    def thumbnail(self) -> Uint8Image:
+        """(h', w', 3) uint8: what plate health is measured on."""
+        size = size_within((self.full.shape[0], self.full.shape[1]), THUMBNAIL_SIZE)
+        if self.working.shape[:2] == size:  # as it is by default
+            return as_uint8(self.working)
+        return thumbnail(self.full)
+
+    def reduced(self, size: Size) -> Uint8Image:
+        """Shrink it to `size`, by way of the working size where that is larger."""
+        source = self.working if self.working.shape[1] >= size[1] else self.thumbnail
+        return as_uint8(np.asarray(cv2.resize(source, size[::-1], interpolation=cv2.INTER_AREA)))

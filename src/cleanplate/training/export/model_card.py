@@ -48,6 +48,8 @@ class Facts:
     """Known limits."""
     default: bool = False
     """Whether this is the model that is used when none is named."""
+    working_size: int | None = None
+    """Long side in pixels at which it is used where none is given; None = 512."""
 
 
 def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
@@ -66,6 +68,7 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
     return {
         "name": facts.name,
         "default": facts.default,
+        **({"working_size": facts.working_size} if facts.working_size else {}),
         "network": trained.recipe["network"],
         "parameters": sum(p.numel() for p in trained.network.parameters()),
         "gmac_frame_256": giga_macs(trained.network, "frame"),
@@ -214,6 +217,11 @@ def as_markdown(content: Mapping[str, Any]) -> str:
         ("work per 256 x 256 frame, plate kept", f"{content['gmac_frame_256']:.3g} GMAC"),
         ("work per 256 x 256 plate", f"{content['gmac_plate_256']:.3g} GMAC"),
         ("licence of the weights", content["license"]),
+        *(
+            [("working size where none is given", f"{content['working_size']} px, long side")]
+            if "working_size" in content
+            else []
+        ),
         ("trained", f"{content['trained_steps']:,} steps, {content['trained_samples']:,} samples"),
         ("until", content["trained_until"] or "unknown"),
         ("weights (SHA-256)", f"`{content['weights_sha256']}`"),
