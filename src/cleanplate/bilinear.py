@@ -5,6 +5,7 @@ Pixel centres lie at integers + 0.5 in both sizes and edges are repeated, as in 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import cv2
@@ -38,7 +39,8 @@ def interpolated(small: Plane, size: Size, points: Indices) -> npt.NDArray[np.fl
         (n, C) float32.
     """
     height, width, channels = small.shape
-    y, x = np.divmod(points, size[1])
+    y = points // size[1]
+    x = points - y * size[1]  # np.divmod takes several times as long
     top, down = _cells(height, size[0])
     left, right = _cells(width, size[1])
     flat = small.reshape(-1, channels)
@@ -95,6 +97,7 @@ def _between(
     return start
 
 
+@lru_cache(maxsize=16)
 def _cells(small: int, large: int) -> tuple[Indices, npt.NDArray[np.float32]]:
     """For each of `large` pixels the small one before it, and its place from there to the next."""
     centres = np.clip((np.arange(large) + 0.5) * (small / large) - 0.5, 0, small - 1)

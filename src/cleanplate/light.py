@@ -100,8 +100,9 @@ def coded_from_linear(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     linear = np.asarray(linear, np.float32)
     if linear.size == 0:
         return np.zeros(linear.shape, np.uint8)
-    # Clipped to 1 first: values beyond the range of integers would become 0.
-    _, held = cv2.threshold(linear.reshape(1, -1), 1, 1, cv2.THRESH_TRUNC)
+    # Clipped to 1 first: values beyond the range of integers would become 0. NumPy keeps NaN on
+    # every processor; OpenCV's threshold does not.
+    held = np.minimum(linear.reshape(1, -1), np.float32(1))
     # addWeighted is used for its conversion: it rounds to nearest, clips at 0, turns NaN into 0.
     steps = cv2.addWeighted(held, _STEPS, held, 0, 0, dtype=cv2.CV_16U)
     if not _looks_up_16_bit():

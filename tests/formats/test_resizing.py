@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
-from cleanplate.formats.pictures import resize
+from cleanplate.formats.pictures import resize, shrink
 
 few = settings(deadline=None, max_examples=25)
 
@@ -60,3 +60,17 @@ def test_resizing_refuses_what_it_cannot_do():
         resize(np.zeros((3, 3), np.float32), (0, 3))
     with pytest.raises(TypeError, match="bool"):
         resize(np.zeros((3, 3), bool), (2, 2))
+
+
+@pytest.mark.parametrize("size", [(180, 320), (360, 640), (720, 1280)])
+def test_shrinking_by_halves_is_resizing_where_only_halves_are_needed(size):
+    picture = np.random.default_rng(0).random((720, 1280, 3), np.float32)
+    np.testing.assert_allclose(shrink(picture, size), resize(picture, size), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(720, 1280), (1080, 1920), (721, 1281)])
+def test_shrinking_by_halves_moves_nothing_by_more_than_a_quarter_of_a_pixel(shape):
+    ramp = np.broadcast_to(np.arange(shape[1], dtype=np.float32), shape).copy()
+    small = shrink(ramp, (288, 512))
+    assert small.shape == (288, 512)
+    assert np.abs(small - resize(ramp, (288, 512))).max() <= 0.25

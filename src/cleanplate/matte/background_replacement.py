@@ -57,7 +57,7 @@ def replace_background(
     out = background.copy()
     solid = cv2.compare(alpha, float(_HIGHEST), cv2.CMP_GE)  # type: ignore[call-overload]
     cv2.copyTo(frame, solid, out)
-    soft = np.flatnonzero((alpha > _LOWEST) & (alpha < _HIGHEST))
+    soft = np.flatnonzero(cv2.inRange(alpha, float(_LOWEST), float(_HIGHEST)) > 0)
     if soft.size:
         share = alpha.reshape(-1)[soft, None]
         size = (alpha.shape[0], alpha.shape[1])

@@ -81,7 +81,7 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
     needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
     share = enlarge(unsure.astype(np.float32), size).reshape(-1)
-    points = np.flatnonzero(share)
+    points = np.flatnonzero(share > 0)  # of booleans: several times as fast
     if not points.size:
         return result
     model = guided_model(guide, alpha, where=needed)

@@ -130,7 +130,7 @@ class ClipAligner:
         pixels = _small(self._aligner.thumbnail.pixels, plate)
         grey = grey_of(pixels).astype(np.float32)
         gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-        usable = np.asarray(((pixels > _DARK) & (pixels < _BRIGHT)).all(2))
+        usable = _well_exposed(pixels)
         edges = np.asarray(gradient > np.quantile(gradient, 0.8))
         self._reference = _Reference(_light(pixels), usable, edges)
         moved = plate.matrix is not None
@@ -150,13 +150,14 @@ class ClipAligner:
         height, width = reference.usable.shape
         seen = frame.reduced((height, width))
         light = _light(seen)
-        good = reference.usable & ((seen > _DARK) & (seen < _BRIGHT)).all(2) & self._empty()
+        good = reference.usable & _well_exposed(seen) & self._empty()
         if good.sum() < _FEWEST:
             return last  # the subject fills the picture: nothing can be measured
         exposure = last.exposure
         expected = exposure.gamma * reference.light + np.log(np.asarray(exposure.gain, np.float32))
-        drift = np.median((light - expected)[good], 0)
-        at_edges = np.abs(light - expected - drift).mean(2)[good & reference.edges]
+        differences = (light - expected)[good]
+        drift = np.median(np.ascontiguousarray(differences.T), 1)
+        at_edges = np.abs(differences[reference.edges[good]] - drift).mean(1)
         difference = float(np.median(at_edges)) if at_edges.size else 0.0
         if self._baseline is None:
             self._baseline = difference
@@ -197,6 +198,12 @@ class ClipAligner:
         red, green, blue = (float(value) for value in np.exp(gain))
         exposure: Exposure = replace(last.exposure, gain=(red, green, blue))
         return replace(last, health=replace(last.health, exposure=exposure))
+
+
+def _well_exposed(pixels: Uint8Image) -> Mask:
+    """(h, w) bool, where no channel is near black or white."""
+    lowest, highest = (_DARK + 1,) * 3, (_BRIGHT - 1,) * 3
+    return np.asarray(cv2.inRange(pixels, lowest, highest) > 0)
 
 
 def _resized(pixels: Uint8Image) -> Uint8Image:

@@ -14,7 +14,7 @@ import numpy as np
 
 from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import as_uint8
+from cleanplate.formats.pictures import as_uint8, resize
 from cleanplate.matte.background_replacement import replace_background
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs, no_metres
@@ -61,6 +61,13 @@ def _done(work: Callable[[], _Compared]) -> Future[_Compared]:
     future: Future[_Compared] = Future()
     future.set_result(work())
     return future
+
+
+def _shadow(result: Result) -> Plane:
+    """Give the shadow on the plate at half the working size: it is smooth, a quarter is enough."""
+    shadow, alpha = result.sources.shadow, result.sources.matte.small
+    size = ((alpha.shape[0] + 1) // 2, (alpha.shape[1] + 1) // 2)
+    return shadow_behind(np.asarray(resize(shadow, size)), np.asarray(resize(alpha, size)))
 
 
 class FrameLoop:
@@ -242,7 +249,7 @@ class FrameLoop:
                     as_uint8(result.plate),
                     result.alpha,
                     behind,
-                    shadow_behind(result.sources.shadow, result.sources.matte.small),
+                    _shadow(result),
                 )
         if "foreground_linear" in needs:
             layers["foreground_linear"] = result.foreground

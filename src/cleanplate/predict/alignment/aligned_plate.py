@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
-from cleanplate.formats.pictures import resize, to_float
+from cleanplate.formats.pictures import resize, shrink, to_float
 from cleanplate.predict.alignment.exposure import Exposure
 from cleanplate.predict.alignment.health import Health
 from cleanplate.predict.alignment.homography import Matrix, covered, warp
@@ -63,7 +63,7 @@ class AlignedPlate:
         Returns:
             (h, w, 3) float32 sRGB in [0, 1], and (h, w) bool; None = everywhere.
         """
-        picture = self.exposure.apply_float(to_float(resize(self._moved(), size)))
+        picture = self.exposure.apply_float(to_float(shrink(self._moved(), size)))
         if self.matrix is None:
             return picture, None
         share = resize(covered(self.size, self.matrix).astype(np.float32), size)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cleanplate.arrays import Coded, Picture
-from cleanplate.formats.pictures import as_uint8, resize, to_float
+from cleanplate.formats.pictures import as_uint8, shrink, to_float
 from cleanplate.predict.alignment.thumbnail import THUMBNAIL_SIZE, Uint8Image, thumbnail
 from cleanplate.predict.size import Size
 from cleanplate.predict.size import working_size as size_within
@@ -29,7 +29,7 @@ class ScaledFrame:
     @classmethod
     def of(cls, frame: Coded | Picture, working_size: Size) -> ScaledFrame:
         """Shrink a frame; `working_size` is (height, width)."""
-        return cls(frame, to_float(resize(frame, working_size)))
+        return cls(frame, to_float(shrink(frame, working_size)))
 
     @cached_property
     def thumbnail(self) -> Uint8Image:

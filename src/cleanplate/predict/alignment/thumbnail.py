@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture
-from cleanplate.formats.pictures import as_uint8, resize
+from cleanplate.formats.pictures import as_uint8, shrink
 from cleanplate.predict.alignment.keypoints import Keypoints, Points
 from cleanplate.predict.size import working_size
 
@@ -27,7 +27,7 @@ Uint8Image = npt.NDArray[np.uint8]
 
 def thumbnail(picture: Coded | Picture, long_side: int = THUMBNAIL_SIZE) -> Uint8Image:
     """Shrink a picture to (h, w, 3) uint8 with at most `long_side` pixels a side."""
-    small = resize(picture, working_size((picture.shape[0], picture.shape[1]), long_side))
+    small = shrink(picture, working_size((picture.shape[0], picture.shape[1]), long_side))
     return as_uint8(small)
 
 
