@@ -180,10 +180,27 @@ _SMOKE_DATA = DataRecipe(
     compositor=CompositorSettings(procedural_rooms=8, procedural_cutouts=8),
 )
 
+_DUAL = Recipe(
+    "dual",
+    "DualResolutionNet, from an ImageNet encoder, on your plates and cutouts: the shipped model",
+    network=NetworkRecipe(name="dual", pretrained=True),
+    data=DataRecipe(compositor=dataclasses.replace(CompositorSettings.hard(), smallest_crop=0.62)),
+    loss=LossWeights(jaccard=0.2),
+    learning_rate=1e-3,
+    ema_decay=0.995,
+    precision="32-true",  # bf16 is slower for its 5 x 5 depthwise convolutions on a CPU
+    # The encoder's input is half of this: below 192 pixels objects are too small to recognise.
+    stages=(
+        Stage(192, 144, 24, 0.5),
+        Stage(256, 192, 16, 0.35),
+        Stage(384, 288, 16, 0.15),
+    ),
+)
+
 RECIPES: dict[str, Recipe] = {
     "compact": Recipe(
         "compact",
-        "CompactNet on composites of your plates and cutouts: the shipped model",
+        "CompactNet on composites of your plates and cutouts",
         # Rendered plates are few: procedural ones add variety of depth.
         data=DataRecipe(
             compositor=CompositorSettings(
@@ -204,41 +221,12 @@ RECIPES: dict[str, Recipe] = {
         validation_every=10,
         validation_samples=8,
     ),
-    "dual": Recipe(
-        "dual",
-        "DualResolutionNet on composites of your plates and cutouts, from an ImageNet encoder",
-        network=NetworkRecipe(name="dual", pretrained=True),
-        data=DataRecipe(
-            compositor=dataclasses.replace(CompositorSettings.hard(), smallest_crop=0.62)
-        ),
-        loss=LossWeights(jaccard=0.2),
-        learning_rate=1e-3,
-        ema_decay=0.995,
-        precision="32-true",  # bf16 is slower for its 5 x 5 depthwise convolutions on a CPU
-        # The encoder's input is half of this: below 192 pixels objects are too small to recognise.
-        stages=(
-            Stage(192, 144, 24, 0.5),
-            Stage(256, 192, 16, 0.35),
-            Stage(384, 288, 16, 0.15),
-        ),
-    ),
-    "fast": Recipe(
-        "fast",
-        "a narrow DualResolutionNet for live pictures; give it a trained `dual` as --teacher",
+    "dual": _DUAL,
+    "fast": dataclasses.replace(
+        _DUAL,
+        name="fast",
+        note="a narrow DualResolutionNet for live pictures; give it a trained `dual` as --teacher",
         network=NetworkRecipe(name="fast", pretrained=True),
-        data=DataRecipe(
-            compositor=dataclasses.replace(CompositorSettings.hard(), smallest_crop=0.62)
-        ),
-        loss=LossWeights(jaccard=0.2),
-        learning_rate=1e-3,
-        ema_decay=0.995,
-        precision="32-true",  # bf16 is slower for its 5 x 5 depthwise convolutions on a CPU
-        # The encoder's input is half of this: below 192 pixels objects are too small to recognise.
-        stages=(
-            Stage(192, 144, 24, 0.5),
-            Stage(256, 192, 16, 0.35),
-            Stage(384, 288, 16, 0.15),
-        ),
     ),
     "plate-depth": Recipe(
         "plate-depth",
