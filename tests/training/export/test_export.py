@@ -91,6 +91,23 @@ def test_the_graphs_carry_their_origin(model):
         assert json.loads(told["recipe"])["steps"] == 2
 
 
+def test_weights_are_stored_in_half_precision(model, run, tmp_path, monkeypatch):
+    def kinds(folder):
+        graph = onnx.load(folder / "frame.onnx").graph
+        large = [one for one in graph.initializer if np.prod(one.dims) >= 64]
+        return {one.data_type for one in large}, (folder / "frame.onnx").stat().st_size
+
+    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
+    assert 0 <= card["largest_difference_by_half_precision"] <= exporting.HALF_TOLERANCE
+    monkeypatch.setattr(exporting, "HALF_TOLERANCE", -1)
+    whole = export(run, tmp_path / "whole", facts=TINY)
+    (halves, small), (floats, large) = kinds(model), kinds(whole)
+    assert onnx.TensorProto.FLOAT16 in halves
+    assert onnx.TensorProto.FLOAT not in halves
+    assert onnx.TensorProto.FLOAT16 not in floats
+    assert small < 0.75 * large
+
+
 def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
     again = export(run, tmp_path / "again", facts=TINY)
     for name in ("plate.onnx", "frame.onnx", "card.json"):

@@ -15,6 +15,7 @@ import onnx
 import onnxruntime
 import onnxscript.optimizer
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 
 from cleanplate.training.networks import PairNetwork
@@ -24,6 +25,8 @@ ODD_SIZES = ((2, 61, 83), (1, 135, 47))
 """(N, H, W) at which graphs are compared with torch."""
 _FULL_SIZE = ("disparity", "alpha", "subject_disparity", "shadow")
 """Outputs of the picture's size."""
+_SMALLEST_HALVED = 64
+"""Values of a tensor from which on it is stored in half precision."""
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
 
 Array = npt.NDArray[np.float32]
@@ -133,6 +136,34 @@ def _trace(
     return bytes(model.SerializeToString())
 
 
+def in_half_precision(serialised: bytes) -> bytes:
+    """Store a graph's weights as float16, each with a Cast to float32: half of the file's size.
+
+    Runtimes fold the casts when they load the graph, which then computes in float32 as before.
+    Small tensors (biases of few channels, constants) stay as they are, and so does what is beyond
+    the range of float16 or is float16 already.
+    """
+    model = onnx.load_from_string(serialised)
+    graph = model.graph
+    kept, casts = [], []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        halves = values.astype(np.float16) if values.dtype == np.float32 else values
+        if halves is values or values.size < _SMALLEST_HALVED or not np.isfinite(halves).all():
+            kept.append(tensor)
+            continue
+        name = f"{tensor.name}_float16"
+        kept.append(numpy_helper.from_array(halves, name))
+        to = onnx.TensorProto.FLOAT
+        casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], to=to))
+    nodes = [*casts, *graph.node]
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
 def _add_unused_inputs(
     model: Any,
     names: Sequence[str],
@@ -173,10 +204,17 @@ def with_metadata(graph: bytes, metadata: dict[str, str]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def largest_difference(network: PairNetwork, plate_graph: bytes, frame_graph: bytes) -> float:
+def largest_difference(
+    network: PairNetwork, plate_graph: bytes, frame_graph: bytes, *, frame_only: bool = False
+) -> float:
     """Compute the largest absolute difference of any output from torch, over `ODD_SIZES`.
 
     The frame's graph is fed by the plate's graph, as in use; half of the plate's depth is unknown.
+
+    Args:
+        network: that the graphs were made of.
+        plate_graph, frame_graph: serialised.
+        frame_only: compare the frame's outputs alone; those of the plate have no fixed range.
 
     Returns:
         The difference; inf if a shape differs or a value is not finite.
@@ -191,7 +229,8 @@ def largest_difference(network: PairNetwork, plate_graph: bytes, frame_graph: by
     worst = 0.0
     for count, height, width in ODD_SIZES:
         torch_outputs, onnx_outputs = _both(network, sessions, (count, height, width))
-        for expected, got in zip(torch_outputs, onnx_outputs, strict=True):
+        first = len(torch_outputs) - len(network.frame_outputs) if frame_only else 0
+        for expected, got in zip(torch_outputs[first:], onnx_outputs[first:], strict=True):
             if expected.shape != got.shape or not np.isfinite(got).all():
                 return float("inf")
             worst = max(worst, float(np.abs(expected - got).max()))

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from cleanplate.errors import CleanplateError
 from cleanplate.models import find_model
-from cleanplate.training.export.onnx_graphs import PLATE_INPUTS
+from cleanplate.training.export.onnx_graphs import PLATE_INPUTS, in_half_precision
 
 DISPARITY = "disparity"
 
@@ -33,7 +33,8 @@ def read_plate_depth(name_or_path: str | Path) -> tuple[bytes, dict[str, Any]]:
     keys = ("license", "parameters", "weights_sha256", "training_data", "data_licenses")
     record = {"model": model.name, **{key: model.card.get(key) for key in keys}}
     if model.plate_depth_graph is not None:
-        return model.plate_depth_graph.read_bytes(), model.card.get("plate_depth", record)
+        record = model.card.get("plate_depth", record)
+        return in_half_precision(model.plate_depth_graph.read_bytes()), record
     graph = onnx.load_model(model.plate_graph)
     if DISPARITY not in {value.name for value in graph.graph.output}:
         raise CleanplateError(
@@ -64,8 +65,7 @@ def without_known_depth(plate_graph: onnx.ModelProto) -> bytes:
     graph.input.extend(kept_inputs)
     graph.output.extend(kept_outputs)
     _drop_unused(graph)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return in_half_precision(model.SerializeToString())
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
