@@ -92,20 +92,20 @@ def to_rgb(luma: Samples, blue: Samples, red: Samples, coding: YCbCr) -> Coded:
     """
     height, width = luma.shape
     shift = 16 - coding.bits
-    cb, cr = (
-        _enlarged(_in_16_bits(chroma, shift), height, width, coding.co_sited)
-        for chroma in (blue, red)
-    )
     # For 8 bits the result has 7 more than it keeps, so that it is rounded once.
     top = 255 * 128 if coding.bits == 8 else 65535
     matrix = coding.decoding() * top
     matrix[:, :3] /= 2**shift
     factors = matrix.astype(np.float32)
     out: Samples = np.empty((height, width, 3), np.uint8 if coding.bits == 8 else np.uint16)
-    rows = max(1, _BAND // max(width, 1))
+    rows = max(2, _BAND // max(width, 1) // 2 * 2)
     for start in range(0, height, rows):
-        band = slice(start, start + rows)
-        codes = cv2.merge([_in_16_bits(luma[band], shift), cb[band], cr[band]])
+        band = slice(start, min(start + rows, height))
+        planes = [
+            _enlarged_rows(chroma, band, (height, width), shift, coding.co_sited)
+            for chroma in (blue, red)
+        ]
+        codes = cv2.merge([_in_16_bits(luma[band], shift), *planes])
         if coding.bits == 8:
             cv2.convertScaleAbs(cv2.transform(codes, factors), dst=out[band], alpha=1 / 128)
         else:
@@ -135,9 +135,7 @@ def from_rgb(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Sam
         uint8 of 8 bits, else uint16.
     """
     if rgb.dtype == np.uint8 and coding.bits == 8:  # five times as fast, at most .12 of a code off
-        matrix = coding.encoding()
-        matrix[:, :3] /= 255
-        return _split(np.asarray(cv2.transform(rgb, matrix.astype(np.float32))))
+        return _from_bytes(rgb, coding)
     values = rgb if rgb.dtype.kind == "f" else rgb.astype(np.float32)
     top = 1.0 if rgb.dtype.kind == "f" else float(np.iinfo(rgb.dtype).max)  # type: ignore[type-var,unused-ignore]
     matrix = coding.encoding()
@@ -148,6 +146,20 @@ def from_rgb(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Sam
     codes += np.float32(0.5)
     np.clip(codes, 0, largest, out=codes)
     return _split(codes.astype(kind))
+
+
+def _from_bytes(rgb: Coded | Picture, coding: YCbCr) -> tuple[Samples, Samples, Samples]:
+    matrix = coding.encoding()
+    matrix[:, :3] /= 255
+    factors = matrix.astype(np.float32)
+    height, width = rgb.shape[:2]
+    luma, blue, red = (np.empty((height, width), np.uint8) for _ in range(3))
+    rows = max(1, _BAND // max(width, 1))
+    for start in range(0, height, rows):
+        band = slice(start, start + rows)
+        codes = cv2.transform(rgb[band], factors)
+        cv2.mixChannels([codes], [luma[band], blue[band], red[band]], [0, 0, 1, 1, 2, 2])
+    return luma, blue, red
 
 
 def _split(codes: Samples) -> tuple[Samples, Samples, Samples]:
@@ -173,31 +185,50 @@ def halved(
         (ceil(H / 2), ceil(W / 2)), of the type of `chroma`.
     """
     if weight is None:
-        mean = _cells(chroma.astype(np.float32), coding.co_sited)
-    else:
-        counted = weight + np.float32(1e-4)
-        mean = _cells(chroma * counted, coding.co_sited) / _cells(counted, coding.co_sited)
-    return np.asarray(mean + np.float32(0.5)).astype(chroma.dtype)
+        whole: Any = np.uint16 if chroma.dtype == np.uint8 else np.uint32
+        sums, parts = _cell_sums(chroma, coding.co_sited, whole)
+        return np.asarray((sums + whole(parts // 2)) // whole(parts)).astype(chroma.dtype)
+    counted = weight + np.float32(1e-4)
+    weighted, total = (
+        _cell_sums(one, coding.co_sited, np.float32)[0] for one in (chroma * counted, counted)
+    )
+    return np.asarray(weighted / total + np.float32(0.5)).astype(chroma.dtype)
 
 
-def _cells(values: npt.NDArray[np.float32], co_sited: bool) -> npt.NDArray[np.float32]:
+def _cell_sums(values: Samples, co_sited: bool, kind: type[Any]) -> tuple[Samples, int]:
+    """Sum each cell's pixels by their weights, as numbers of `kind`; and the sum of the weights."""
     height, width = values.shape
-    even = values
     if height % 2 or width % 2:
         border = cv2.copyMakeBorder(values, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        even = np.asarray(border, dtype=np.float32)
-    rows = (even[::2] + even[1::2]) * np.float32(0.5)
+        values = np.asarray(border)
+    rows = np.add(values[::2], values[1::2], dtype=kind)
+    sums = rows[:, ::2] + rows[:, 1::2]
     if not co_sited:
-        return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.5))
-    left = np.empty_like(rows[:, ::2])
-    left[:, 0], left[:, 1:] = rows[:, 0], rows[:, 1:-1:2]
-    return np.asarray(rows[:, ::2] * np.float32(0.5) + (left + rows[:, 1::2]) * np.float32(0.25))
+        return sums, 4
+    sums += rows[:, ::2]
+    sums[:, 0] += rows[:, 0]
+    sums[:, 1:] += rows[:, 1:-1:2]
+    return sums, 8
 
 
 def _in_16_bits(samples: Samples, shift: int) -> npt.NDArray[np.uint16]:
     if shift == 0:
         return samples
     return np.left_shift(samples, shift, dtype=np.uint16)
+
+
+def _enlarged_rows(
+    chroma: Samples, rows: slice, size: tuple[int, int], shift: int, co_sited: bool
+) -> npt.NDArray[np.uint16]:
+    """Give rows, the first an even one, of a chroma plane enlarged to the `size` of luma."""
+    if chroma.shape[0] == size[0]:
+        some = _in_16_bits(chroma[rows], shift)
+        return _enlarged(some, rows.stop - rows.start, size[1], co_sited)
+    # Rows are halved: between two of them, so that the neighbours outside are needed.
+    first, last = max(0, rows.start // 2 - 1), min(chroma.shape[0], (rows.stop + 1) // 2 + 1)
+    some = _in_16_bits(chroma[first:last], shift)
+    whole = _enlarged(some, 2 * (last - first), size[1], co_sited)
+    return whole[rows.start - 2 * first : rows.stop - 2 * first]
 
 
 def _enlarged(
