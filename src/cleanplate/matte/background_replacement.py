@@ -16,9 +16,8 @@ from cleanplate.bilinear import interpolated
 from cleanplate.light import coded_from_linear, linear_from_uint8
 from cleanplate.matte.compositing import MixingSpace
 
-_LOWEST, _HIGHEST = np.float32(0.5 / 255), np.float32(1 - 0.5 / 255)
-"""Alpha is rounded to 0 up to the first and to 1 from the second on: an 8-bit value changes by less
-than half a level."""
+_OPAQUE = 255
+"""Alpha that is 0 or 1 after rounding to 8 bits counts as that: a value changes by half a level."""
 
 
 def replace_background(
@@ -55,9 +54,9 @@ def replace_background(
         if other.shape[:2] != frame.shape[:2]:
             raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
     out = background.copy()
-    solid = cv2.compare(alpha, float(_HIGHEST), cv2.CMP_GE)  # type: ignore[call-overload]
-    cv2.copyTo(frame, solid, out)
-    soft = np.flatnonzero(cv2.inRange(alpha, float(_LOWEST), float(_HIGHEST)) > 0)
+    levels = np.asarray(cv2.convertScaleAbs(alpha, alpha=255), np.uint8)
+    cv2.copyTo(frame, cv2.inRange(levels, _OPAQUE, _OPAQUE), out)
+    soft = np.flatnonzero((levels > 0) & (levels < _OPAQUE))
     if soft.size:
         share = alpha.reshape(-1)[soft, None]
         size = (alpha.shape[0], alpha.shape[1])

@@ -76,11 +76,12 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
         return np.clip(alpha, 0, 1).astype(np.float32)
     window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
     unsure = _unsure(alpha, window)
-    result = enlarge(alpha, size)
-    np.clip(result, 0, 1, out=result)
+    result = enlarge(np.clip(alpha, 0, 1), size)
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
     needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
-    share = enlarge(unsure.astype(np.float32), size).reshape(-1)
+    # In bytes, because planes of full size are slow to fill and to read.
+    share = cv2.resize(unsure * np.uint8(255), size[::-1], interpolation=cv2.INTER_LINEAR)
+    share = np.asarray(share, np.uint8).reshape(-1)
     points = np.flatnonzero(share > 0)  # of booleans: several times as fast
     if not points.size:
         return result
@@ -92,7 +93,8 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
         colour = to_float(np.take(colours, chosen, axis=0))
         fine = np.einsum("ij,ij->i", at[:, :3], colour) + at[:, 3]
         coarse = plain[chosen]
-        plain[chosen] = np.clip(coarse + share[chosen] * (fine - coarse), 0, 1)
+        trust = to_float(share[chosen])
+        plain[chosen] = np.clip(coarse + trust * (fine - coarse), 0, 1)
     return result
 
 
