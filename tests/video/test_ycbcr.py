@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.video.ycbcr import YCbCr, from_rgb, grey_to_rgb, halved, to_rgb
+from cleanplate.video import ycbcr as coded
+from cleanplate.video.ycbcr import YCbCr, from_rgb, grey_to_rgb, halved, to_420, to_rgb
 from tests.video.scenes import grown, rgb_of, smooth, ycbcr
 
 NAMES = {"bt709": "bt709", "bt601": "smpte170m", "bt2020": "bt2020nc"}
@@ -98,3 +99,22 @@ def test_there_and_back(seed: int, case: tuple[str, bool, int]) -> None:
     found = to_rgb(*from_rgb(rgb, coding), coding)
     error = np.abs(found / np.iinfo(found.dtype).max - rgb / 255).max()
     assert error <= {8: 2.6, 10: 0.7, 12: 0.2}[bits] / 255
+
+
+@pytest.mark.parametrize("size", [(18, 20), (17, 21), (1, 3), (9, 2)])
+@pytest.mark.parametrize("co_sited", [True, False])
+@pytest.mark.parametrize("weighted", [True, False])
+def test_bands_change_nothing(
+    size: tuple[int, int], co_sited: bool, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(5)
+    rgb = random.integers(0, 256, (*size, 3), np.uint8)
+    weight = random.random(size, np.float32) if weighted else None
+    coding = YCbCr("bt709", False, co_sited=co_sited)
+    luma, *chroma = from_rgb(rgb, coding)
+    whole = [luma, *(halved(plane, coding, weight) for plane in chroma)]
+    decoded = to_rgb(whole[0], whole[1], whole[2], coding)
+    monkeypatch.setattr(coded, "_BAND", 4 * size[1])
+    for plane, truth in zip(to_420(rgb, coding, weight), whole, strict=True):
+        np.testing.assert_array_equal(plane, truth)
+    np.testing.assert_array_equal(to_rgb(whole[0], whole[1], whole[2], coding), decoded)

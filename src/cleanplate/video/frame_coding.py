@@ -18,7 +18,7 @@ from cleanplate.video.frame_layers import FrameLayers, colour_and_alpha, needed
 from cleanplate.video.output_presets import Output
 from cleanplate.video.pyav import av
 from cleanplate.video.video_planes import filled
-from cleanplate.video.ycbcr import Samples, YCbCr, from_rgb, halved
+from cleanplate.video.ycbcr import Samples, YCbCr, from_rgb, to_420
 
 _EIGHT = YCbCr("bt709", full_range=False, bits=8)
 _TEN = YCbCr("bt709", full_range=False, bits=10)
@@ -109,8 +109,7 @@ def _planes_420(rgb: Coded | Picture, weight: Plane | None = None) -> list[Sampl
         values: Coded | Picture = rgb
     else:
         values = to_float(rgb)
-    luma, blue, red = from_rgb(values, _EIGHT)
-    return [luma, halved(blue, _EIGHT, weight), halved(red, _EIGHT, weight)]
+    return to_420(values, _EIGHT, weight)
 
 
 def _even(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -39,7 +39,7 @@ from cleanplate.training.weights_licence import KEY
 
 TOLERANCE = 1e-3
 """Largest allowed difference between a graph and torch, in any output."""
-HALF_TOLERANCE = 5e-3
+HALF_TOLERANCE = 1e-2
 """Largest difference of the frame's outputs, on noise, with which weights are stored in 16 bits."""
 
 
