@@ -359,10 +359,12 @@ def test_places_of_one_machine_are_cut_from_a_recipe():
     recipe = {
         "data": {"plates": "/a/b/plates", "cutouts": None, "path": None},
         "start": "/a/x.ckpt",
+        "teacher": "/b/y.ckpt",
     }
     assert without_places(recipe) == {
         "data": {"plates": "plates", "cutouts": None, "path": None},
         "start": "x.ckpt",
+        "teacher": "y.ckpt",
     }
 
 

@@ -133,7 +133,7 @@ def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     for values, keys in (
         (copy["data"], ("plates", "cutouts", "pairs", "path")),
         (copy["data"].get("compositor", {}), ("textures",)),
-        (copy, ("start",)),
+        (copy, ("start", "teacher")),
     ):
         for key in keys:
             if values.get(key):
