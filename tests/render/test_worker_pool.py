@@ -23,8 +23,11 @@ from cleanplate.render.worker_pool import RenderRequest
 from tests.render.library import OUTDOORS, THINGS, write_catalogues
 
 SOURCE = Path(worker_pool.__file__).parent.parent.parent
+# Started by a shell: the path of an interpreter may have a space, which a `#!` line cannot.
 PLAYED = """\
-#!{python}
+#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+'''
 import os, sys, signal, time
 sys.path.insert(0, {source!r})
 if sys.argv[1] == "-c":
