@@ -30,6 +30,7 @@ from cleanplate.training.export.onnx_graphs import (
     in_half_precision,
     largest_difference,
     with_metadata,
+    with_weights_of,
 )
 from cleanplate.training.export.plate_depth_graph import read_plate_depth
 from cleanplate.training.export.trained import read_trained
@@ -139,6 +140,8 @@ def export(
             name: with_metadata(graph, model_card.metadata(content))
             for name, graph in graphs.items()
         }
+    plate, frame = GRAPHS
+    graphs[plate] = with_weights_of(graphs[plate], graphs[frame], frame)
     parts = {**graphs, **more}
     content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,8 @@ _FULL_SIZE = ("disparity", "alpha", "subject_disparity", "shadow")
 """Outputs of the picture's size."""
 _SMALLEST_HALVED = 64
 """Values of a tensor from which on it is stored in half precision."""
+_SMALLEST_SHARED = 1024
+"""Bytes of a tensor from which on it is not stored twice."""
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
 
 Array = npt.NDArray[np.float32]
@@ -161,6 +163,27 @@ def in_half_precision(serialised: bytes) -> bytes:
     graph.initializer.extend(kept)
     graph.node.extend(nodes)
     onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def with_weights_of(serialised: bytes, other: bytes, location: str) -> bytes:
+    """Let a graph take the weights that another file holds from there (ONNX external data).
+
+    Args:
+        serialised: the graph.
+        other: bytes of the other graph's file, beside which this one is stored.
+        location: the other file's name.
+    """
+    model = onnx.load_from_string(serialised)
+    for tensor in model.graph.initializer:
+        offset = other.find(tensor.raw_data) if len(tensor.raw_data) >= _SMALLEST_SHARED else -1
+        if offset < 0:
+            continue
+        length = len(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", location), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
     return bytes(model.SerializeToString(deterministic=True))
 
 
