@@ -134,15 +134,16 @@ def export(
     if plate_depth is not None:
         more[PLATE_DEPTH], content["plate_depth"] = read_plate_depth(plate_depth)
     if figures:
-        allowed = {_model_hash({**graphs, **more}), *_hash_of_same_weights(folder, weights)}
+        allowed = {
+            _model_hash({**_sharing(graphs), **more}),
+            *_hash_of_same_weights(folder, weights),
+        }
         content["figures"] = model_card.read_figures(figures, allowed)
         graphs = {
             name: with_metadata(graph, model_card.metadata(content))
             for name, graph in graphs.items()
         }
-    plate, frame = GRAPHS
-    graphs[plate] = with_weights_of(graphs[plate], graphs[frame], frame)
-    parts = {**graphs, **more}
+    parts = {**_sharing(graphs), **more}
     content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     folder.mkdir(parents=True, exist_ok=True)
     owns = {}
@@ -153,6 +154,12 @@ def export(
             owns[name] = fingerprint(temporary)
     write_sealed(folder / CARD, content, owns, overwrite=overwrite)
     return folder
+
+
+def _sharing(graphs: dict[str, bytes]) -> dict[str, bytes]:
+    """Let the plate's graph take weights that the frame's holds, too, from its file."""
+    plate, frame = GRAPHS
+    return {**graphs, plate: with_weights_of(graphs[plate], graphs[frame], frame)}
 
 
 def weights_hash(network: nn.Module) -> str:
