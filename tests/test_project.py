@@ -225,7 +225,7 @@ def test_the_example_pair_fits_together() -> None:
 
 def test_shipped_models_are_small() -> None:
     models = SOURCE / "models"
-    assert sum(path.stat().st_size for path in models.rglob("*.onnx")) < 24_000_000
+    assert sum(path.stat().st_size for path in models.rglob("*.onnx")) < 8_000_000
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
