@@ -33,7 +33,7 @@ def resident() -> int:
     raise SystemExit("this system does not tell the memory of a process in /proc")
 
 
-def measured(model: str, frames: int, size: tuple[int, int]) -> tuple[int, int]:
+def measured(model: str | None, frames: int, size: tuple[int, int]) -> tuple[int, int]:
     """Give bytes at frame `EARLY` and at the last frame."""
     seen: dict[int, int] = {}
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,8 +2,9 @@
 
 A model is a folder with two ONNX graphs (`plate.onnx`, `frame.onnx`), a model card (`card.json`,
 and `card.md` as text), and optionally a regressor of the subject's depth (`subject_depth.npz`) and
-an ONNX graph that estimates the plate's disparity (`plate_depth.onnx`). The card has the SHA-256
-of each file; a mismatch is an error.
+an ONNX graph that estimates the plate's disparity (`plate_depth.onnx`). `plate.onnx` may take
+weights from the file `frame.onnx` beside it (ONNX external data). The card has the SHA-256 of each
+file; a mismatch is an error.
 """
 
 from __future__ import annotations

@@ -108,6 +108,19 @@ def test_weights_are_stored_in_half_precision(model, run, tmp_path, monkeypatch)
     assert small < 0.75 * large
 
 
+def test_the_plates_graph_takes_shared_weights_from_the_frames_file(model, tmp_path):
+    graph = onnx.load(model / "plate.onnx", load_external_data=False).graph
+    shared = [one for one in graph.initializer if one.external_data]
+    assert shared
+    frame = (model / "frame.onnx").read_bytes()
+    whole = {one.name: one.raw_data for one in onnx.load(model / "plate.onnx").graph.initializer}
+    for tensor in shared:
+        told = {entry.key: entry.value for entry in tensor.external_data}
+        assert told["location"] == "frame.onnx"
+        first = int(told["offset"])
+        assert frame[first : first + int(told["length"])] == whole[tensor.name]
+
+
 def test_exporting_twice_gives_the_same_bytes(model, run, tmp_path):
     again = export(run, tmp_path / "again", facts=TINY)
     for name in ("plate.onnx", "frame.onnx", "card.json"):
