@@ -180,7 +180,8 @@ def test_a_pair_fits_together(assets, tmp_path):
         plate, frame = to_float(view.plate), to_float(view.frame)
         shadow = read_image(tmp_path / f"{pair.name}_shadow.png")
         assert shadow.min() > 0
-        away = (alpha == 0) & (shadow[..., 0] == shadow.max())
+        # Not exactly unshadowed: how many pixels are depends on the processor's rounding.
+        away = (alpha == 0) & (shadow[..., 0] > 0.98 * shadow.max())
         assert away.sum() > 500
         assert np.abs(plate - frame)[away].mean() < 0.02
         assert np.abs(plate - frame)[alpha == 1].mean() > 0.05
