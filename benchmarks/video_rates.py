@@ -37,6 +37,7 @@ from cleanplate.video import ClipWriter, FrameLayers, open_clip, output_of
 from cleanplate.video.backgrounds import StillBackground
 from cleanplate.video.clip import ClipFacts, ClipFrame
 from cleanplate.video.frame_loop import FrameLoop
+from cleanplate.video.freed_memory import keep_freed_memory
 from cleanplate.video.pipeline import drained, prefetched
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -96,7 +97,7 @@ def run(clip: Path, out: Path, loop: Loop) -> None:
 def copied(frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
     """Give each frame as its own composite."""
     for frame in frames:
-        yield FrameLayers(frame.index, frame.time, frame.duration, composite=frame.rgb)
+        yield FrameLayers(frame.index, frame.time, frame.duration, composite=frame.picture)
 
 
 def ours(model: str, plate: Bytes, background: StillBackground, threads: int) -> Loop:
@@ -132,6 +133,7 @@ def measured(
 ) -> list[Row]:
     """Measure at each size; seconds are of one frame, the ratio is RVM's time over each."""
     cv2.setNumThreads(threads)
+    keep_freed_memory()  # as `cleanplate video` does
     found: list[Row] = []
     peer = None if peers is None else load_rvm(peers, threads)
     with tempfile.TemporaryDirectory() as scratch:

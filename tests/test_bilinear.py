@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleanplate.bilinear import Enlarged, enlarge, interpolated
+from cleanplate.bilinear import Enlarged, Widened, enlarge, interpolated
 
 
 @settings(deadline=None, max_examples=40)
@@ -33,3 +33,19 @@ def test_enlarged_keeps_channels() -> None:
     large = Enlarged(small, (20, 30))
     whole = cv2.resize(small, (30, 20), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(large.rows(slice(3, 11)), whole[3:11], atol=2e-6)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 40), st.integers(0, 40))
+def test_models_are_applied_as_if_they_were_enlarged(
+    height: int, width: int, taller: int, wider: int
+) -> None:
+    rng = np.random.default_rng(height * 97 + width)
+    models = rng.random((height, width, 4), np.float32)
+    size = (height + taller, width + wider)
+    points = np.flatnonzero(rng.random(size) < 0.3)
+    values = rng.random((len(points), 3), np.float32)
+    enlarged = interpolated(models, size, points)
+    expected = (enlarged[:, :3] * values).sum(axis=1) + enlarged[:, 3]
+    found = Widened(models, size).applied(points, values)
+    np.testing.assert_allclose(found, expected, atol=2e-6)

@@ -55,6 +55,44 @@ def interpolated(small: Plane, size: Size, points: Indices) -> npt.NDArray[np.fl
     return above
 
 
+class Widened:
+    """Linear models at each pixel (h, w, C + 1), enlarged across; down at single pixels.
+
+    Model and colour are multiplied before rows are mixed: what is mixed is one number a pixel.
+    """
+
+    def __init__(self, models: Plane, size: Size):
+        self._size, self._rows = size, models.shape[0]
+        wide = cv2.resize(models, (size[1], self._rows), interpolation=cv2.INTER_LINEAR)
+        self._wide = np.asarray(wide, np.float32).reshape(-1, models.shape[2])
+
+    def applied(self, points: Indices, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Apply the models of `enlarge(models, size)` to values.
+
+        Args:
+            points: (n) flat indices into the large plane.
+            values: (n, C) at the points.
+
+        Returns:
+            (n) float32: the first C coefficients by the values, plus the last one.
+        """
+        y = points // self._size[1]
+        first, down = _cells(self._rows, self._size[0])
+        above = points + (first[y] - y) * self._size[1]
+        step = self._size[1] * min(1, self._rows - 1)
+        result, below = self._at(above, values), self._at(above + step, values)
+        below -= result
+        below *= down[y]
+        result += below
+        return result
+
+    def _at(self, points: Indices, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        models = np.take(self._wide, points, axis=0)
+        found: npt.NDArray[np.float32] = np.einsum("ij,ij->i", models[:, :-1], values)
+        found += models[:, -1]
+        return found
+
+
 class Enlarged:
     """Bilinear enlargement of a plane (h, w) or (h, w, C), computed band by band.
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cleanplate.arrays import Bytes, Coded, Picture
+from cleanplate.arrays import Bytes
 from cleanplate.depth import colour_map
 from cleanplate.formats.pictures import as_uint8, to_uint8
 from cleanplate.live.camera import CameraFrame
 from cleanplate.live.live_keys import VIEWS, help_lines
 from cleanplate.live.screen_text import ScreenText
 from cleanplate.video.frame_layers import FrameLayers
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 NOTICE = 4.0
 """Seconds for which a notice stays on the screen."""
@@ -91,6 +92,6 @@ class DisplayState:
 
 def composite_bytes(layers: FrameLayers) -> Bytes:
     """Give the composite of a frame as (H, W, 3) uint8."""
-    picture: Coded | Picture | None = layers.composite
+    picture = layers.composite
     assert picture is not None
-    return as_uint8(picture)
+    return as_uint8(picture.rgb if isinstance(picture, YCbCrPicture) else picture)

@@ -150,16 +150,20 @@ class Scene:
         outputs: Iterable[str] | str | None = None,
         *,
         aligner: FrameAligner | None = None,
+        copy: bool = True,
     ) -> AlignedFrame:
         """Do the first half of `predict`, which is short: read a frame, align the plate with it.
 
         Of a clip, frames are aligned in their order; they may then be compared at the same time.
-        Arguments and errors are those of `predict`.
+        Arguments and errors are those of `predict`; and
+
+        Args:
+            copy: whether an array is copied. Without, it must stay as it is.
         """
         wanted = check_outputs(outputs, self.outputs, self._no_depth())
         timer = StageTimer()
         with timer.stage("read"):
-            picture = as_picture(frame, "frame", self.settings.max_pixels)
+            picture = as_picture(frame, "frame", self.settings.max_pixels, copy=copy)
         size: Size = (picture.shape[0], picture.shape[1])
         fitted = check_fit(self.size, size, self.settings.fit)
         scene = self.resampled(size) if fitted else self

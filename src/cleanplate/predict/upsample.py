@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
-from cleanplate.bilinear import Indices, enlarge, interpolated
+from cleanplate.bilinear import Indices, Widened, enlarge
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
@@ -85,16 +85,16 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plan
     points = np.flatnonzero(share > 0)  # of booleans: several times as fast
     if not points.size:
         return result
-    model = guided_model(guide, alpha, where=needed)
+    model = Widened(guided_model(guide, alpha, where=needed), size)
     plain, colours = result.reshape(-1), frame.reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]
-        at = interpolated(model, size, chosen)
-        colour = to_float(np.take(colours, chosen, axis=0))
-        fine = np.einsum("ij,ij->i", at[:, :3], colour) + at[:, 3]
+        fine = model.applied(chosen, to_float(np.take(colours, chosen, axis=0)))
         coarse = plain[chosen]
-        trust = to_float(share[chosen])
-        plain[chosen] = np.clip(coarse + trust * (fine - coarse), 0, 1)
+        fine -= coarse
+        fine *= to_float(share[chosen])
+        fine += coarse
+        plain[chosen] = np.clip(fine, 0, 1)
     return result
 
 

@@ -9,22 +9,28 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cleanplate.arrays import Coded
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 
 @dataclass(frozen=True)
 class ClipFrame:
     """One decoded frame.
 
-    rgb: (H, W, 3) uint8 or uint16, display-coded sRGB, upright.
+    picture: (H, W, 3) uint8 or uint16, display-coded sRGB, upright; or planes of it.
     index: of the frame in its clip, from 0.
     time: presentation time in seconds, exact, on the clip's own time line.
     duration: in seconds, as the file states it; None if it does not.
     """
 
-    rgb: Coded
+    picture: Coded | YCbCrPicture
     index: int
     time: Fraction
     duration: Fraction | None = None
+
+    @property
+    def rgb(self) -> Coded:
+        """(H, W, 3) uint8 or uint16; planes are decoded on first use."""
+        return self.picture.rgb if isinstance(self.picture, YCbCrPicture) else self.picture
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.formats.pictures import shrink
 from cleanplate.light import srgb_to_linear
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.exposure import Exposure
@@ -208,8 +209,8 @@ def _well_exposed(pixels: Uint8Image) -> Mask:
 
 def _resized(pixels: Uint8Image) -> Uint8Image:
     height, width = pixels.shape[:2]
-    size = (LOOK_SIZE, max(1, round(height * LOOK_SIZE / width)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    size = (max(1, round(height * LOOK_SIZE / width)), LOOK_SIZE)
+    return np.asarray(shrink(pixels, size), np.uint8)
 
 
 def _warped(pixels: Uint8Image, plate: AlignedPlate) -> Uint8Image:

@@ -24,6 +24,7 @@ from cleanplate.video.clip_facts import examine
 from cleanplate.video.clip_index import first_times, is_variable, nth_time
 from cleanplate.video.packet_decoding import decoding, decoding_from, video_stream
 from cleanplate.video.pyav import av
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 _BROKEN = "Copy or record it again; `ffmpeg -i CLIP -c copy OUT` can mend a damaged index."
 
@@ -210,7 +211,7 @@ class ClipFile:
                 f"it ends early, after {count} frames: the file is cut short, or its length wrong"
             )
 
-    def _picture(self, frame: av.VideoFrame, index: int) -> Coded:
+    def _picture(self, frame: av.VideoFrame, index: int) -> Coded | YCbCrPicture:
         facts = self.facts
         size = (facts.height, facts.width) if facts.rotation % 180 else (facts.width, facts.height)
         if (frame.width, frame.height) != size or frame.format.name != facts.pixel_format:
@@ -219,6 +220,11 @@ class ClipFile:
                 file=self.name,
                 cure="Cut it there into several clips.",
             )
+        as_it_is = facts.tone_map is None and facts.primaries not in tone_maps.WIDE
+        if self._coding is not None and as_it_is and not (facts.rotation or facts.mirrored):
+            planes = video_planes.undecoded(frame, self._coding)
+            if planes is not None:
+                return planes
         rgb = video_planes.decoded(frame, self._coding)
         if facts.tone_map is not None:
             deep = np.asarray(rgb if facts.bits > 8 else to_uint16(to_float(rgb)), dtype=np.uint16)

@@ -18,9 +18,9 @@ from cleanplate.video.frame_layers import FrameLayers, colour_and_alpha, needed
 from cleanplate.video.output_presets import Output
 from cleanplate.video.pyav import av
 from cleanplate.video.video_planes import filled
-from cleanplate.video.ycbcr import Samples, YCbCr, from_rgb, to_420
+from cleanplate.video.ycbcr import BT709, Samples, YCbCr, from_rgb, to_420
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
-_EIGHT = YCbCr("bt709", full_range=False, bits=8)
 _TEN = YCbCr("bt709", full_range=False, bits=10)
 
 
@@ -72,8 +72,12 @@ def check_encoder(output: Output) -> None:
 
 
 def _composite(layers: FrameLayers, output: Output) -> av.VideoFrame:
-    rgb: Any = needed(layers.composite, "composite")
-    return filled("yuv420p", _planes_420(_even(rgb)))
+    picture: Any = needed(layers.composite, "composite")
+    if isinstance(picture, YCbCrPicture):
+        if picture.coding == BT709:
+            return filled("yuv420p", [_even(picture.luma), picture.blue, picture.red])
+        picture = picture.rgb
+    return filled("yuv420p", _planes_420(_even(picture)))
 
 
 def _vp9(layers: FrameLayers, output: Output) -> av.VideoFrame:
@@ -109,7 +113,7 @@ def _planes_420(rgb: Coded | Picture, weight: Plane | None = None) -> list[Sampl
         values: Coded | Picture = rgb
     else:
         values = to_float(rgb)
-    return to_420(values, _EIGHT, weight)
+    return to_420(values, BT709, weight)
 
 
 def _even(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

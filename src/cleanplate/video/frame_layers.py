@@ -13,6 +13,7 @@ from cleanplate.formats.pictures import resize, to_float
 from cleanplate.light import srgb_to_linear
 from cleanplate.matte import premultiply, push_pull
 from cleanplate.video.output_presets import Output
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 Layer = TypeVar("Layer")
 
@@ -24,7 +25,7 @@ class FrameLayers:
     index: of the frame in its clip.
     time: of its presentation, in seconds on the clip's time line.
     duration: seconds; None if it is not known.
-    composite: (H, W, 3), sRGB-coded.
+    composite: (H, W, 3), sRGB-coded; or planes, of a frame that came as planes.
     foreground_display, foreground_linear: (H, W, 3), straight colour, sRGB-coded, solved for mixing
         in display values or in linear light (`cleanplate.matte.solve_foreground`).
     alpha: (H, W) in [0, 1].
@@ -36,7 +37,7 @@ class FrameLayers:
     index: int
     time: Fraction
     duration: Fraction | None = None
-    composite: Coded | Picture | None = None
+    composite: Coded | Picture | YCbCrPicture | None = None
     foreground_display: Coded | Picture | None = None
     foreground_linear: Coded | Picture | None = None
     alpha: Plane | None = None
@@ -45,6 +46,8 @@ class FrameLayers:
 
     def size(self) -> tuple[int, int]:
         """Give width and height."""
+        if isinstance(self.composite, YCbCrPicture):
+            return self.composite.size[1], self.composite.size[0]
         for layer in (self.composite, self.alpha, self.depth):
             if layer is not None:
                 return layer.shape[1], layer.shape[0]

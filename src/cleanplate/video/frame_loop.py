@@ -14,8 +14,7 @@ import numpy as np
 
 from cleanplate.arrays import Bytes, Plane
 from cleanplate.errors import CleanplateError
-from cleanplate.formats.pictures import as_uint8, resize
-from cleanplate.matte.background_replacement import replace_background
+from cleanplate.formats.pictures import resize
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_outputs import compute_outputs, no_metres
 from cleanplate.predict.geometry.disparity_fusion import shadow_behind
@@ -27,9 +26,11 @@ from cleanplate.video.clip_aligner import ClipAligner
 from cleanplate.video.frame_effect import FrameEffect
 from cleanplate.video.frame_layers import FrameLayers
 from cleanplate.video.loop_report import LoopReport
+from cleanplate.video.planar_composite import Steady, composite_of
 from cleanplate.video.plate_adaptation import AdaptivePlate
 from cleanplate.video.tracked_depth import tracked_depth
 from cleanplate.video.working_size_control import WorkingSizeControl
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 if TYPE_CHECKING:  # backgrounds may be clips, and need PyAV; the loop does not
     from cleanplate.video.backgrounds import Background
@@ -109,6 +110,7 @@ class FrameLoop:
         self._aligner = ClipAligner(scene.aligner)
         self._size_control, self._adaptation = size_control, adaptation
         self._ahead = ahead
+        self._plates, self._backgrounds = Steady(), Steady()
         self.first_plate: AlignedPlate | None = None
         self.last: Result | None = None
         self.change_needs(needs)
@@ -161,7 +163,9 @@ class FrameLoop:
         """Align the plate with a frame, and let a thread do the rest; without a pool, do it."""
         started = time.perf_counter()
         try:
-            aligned = self._scene.align(frame.rgb, self._outputs, aligner=self._aligner)
+            # Whoever gives an array may fill it again; what was decoded here is nobody else's.
+            given = not isinstance(frame.picture, YCbCrPicture)
+            aligned = self._scene.align(frame.rgb, self._outputs, aligner=self._aligner, copy=given)
         except CleanplateError as error:
             if not self._aligner.lost:
                 raise
@@ -244,11 +248,11 @@ class FrameLoop:
                 layers["composite"] = self._effect.composite(frame, result)
             else:
                 assert behind is not None
-                layers["composite"] = replace_background(
-                    as_uint8(frame.rgb),
-                    as_uint8(result.plate),
+                layers["composite"] = composite_of(
+                    frame,
+                    self._plates.of(result.plate),
+                    self._backgrounds.of(behind),
                     result.alpha,
-                    behind,
                     _shadow(result),
                 )
         if "foreground_linear" in needs:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Coded
 from cleanplate.video.pyav import av
 from cleanplate.video.ycbcr import Samples, YCbCr, grey_to_rgb, to_rgb
+from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 _SUBSAMPLED = {(1, 1): "444", (2, 2): "420", (2, 1): "422", (1, 2): "440", (4, 1): "411"}
 
@@ -65,6 +66,17 @@ def decoded(frame: av.VideoFrame, coding: YCbCr | None) -> Coded:
     frame = _planar(frame, bits)
     luma, blue, red = (plane(frame, i, kind) for i in range(3))
     return to_rgb(luma, blue, red, coding)
+
+
+def undecoded(frame: av.VideoFrame, coding: YCbCr) -> YCbCrPicture | None:
+    """Give a frame of 8 bits and 4:2:0 as its planes; None if it is of another kind."""
+    if coding.bits != 8 or is_grey(frame):
+        return None
+    frame = _planar(frame, 8)
+    if "420" not in frame.format.name:
+        return None
+    luma, blue, red = (np.ascontiguousarray(plane(frame, i, np.uint8)) for i in range(3))
+    return YCbCrPicture(luma, blue, red, coding)
 
 
 def _planar(frame: av.VideoFrame, bits: int) -> av.VideoFrame:

@@ -83,6 +83,10 @@ class YCbCr:
         return np.column_stack([inverse, -inverse @ forward[:, 3]])
 
 
+BT709 = YCbCr("bt709", full_range=False)
+"""8 bits as composites are coded: ITU-R BT.709, limited range, chroma on every other column."""
+
+
 def to_rgb(luma: Samples, blue: Samples, red: Samples, coding: YCbCr) -> Coded:
     """Decode planes to (H, W, 3) R'G'B', uint8 of 8 bits, else uint16 over its full range.
 

@@ -21,7 +21,7 @@ from cleanplate.formats.pictures import write_image
 from cleanplate.models import find_model
 from cleanplate.synthesis.assets.licensing import SourceUse
 from cleanplate.training.export import model_export as exporting
-from cleanplate.training.export import onnx_graphs
+from cleanplate.training.export import onnx_graphs, weight_storage
 from cleanplate.training.export.model_card import Facts, read_figures, without_places
 from cleanplate.training.export.model_export import export, weights_hash
 from cleanplate.training.export.trained import read_trained
@@ -91,21 +91,29 @@ def test_the_graphs_carry_their_origin(model):
         assert json.loads(told["recipe"])["steps"] == 2
 
 
-def test_weights_are_stored_in_half_precision(model, run, tmp_path, monkeypatch):
-    def kinds(folder):
-        graph = onnx.load(folder / "frame.onnx").graph
-        large = [one for one in graph.initializer if np.prod(one.dims) >= 64]
-        return {one.data_type for one in large}, (folder / "frame.onnx").stat().st_size
+def test_weights_are_stored_in_as_few_bits_as_the_outputs_allow(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(weight_storage, "_SMALLEST_IN_EIGHT_BITS", 256)  # the network is tiny
 
-    card = json.loads((model / "card.json").read_text(encoding="utf-8"))
-    assert 0 <= card["largest_difference_by_half_precision"] <= exporting.HALF_TOLERANCE
-    monkeypatch.setattr(exporting, "HALF_TOLERANCE", -1)
-    whole = export(run, tmp_path / "whole", facts=TINY)
-    (halves, small), (floats, large) = kinds(model), kinds(whole)
-    assert onnx.TensorProto.FLOAT16 in halves
-    assert onnx.TensorProto.FLOAT not in halves
-    assert onnx.TensorProto.FLOAT16 not in floats
-    assert small < 0.75 * large
+    def of(folder):
+        graph = onnx.load(folder / "frame.onnx").graph
+        kinds = {
+            one.data_type
+            for one in graph.initializer
+            if np.prod(one.dims) >= 256 and len(one.dims) > 1
+        }
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        return kinds, card["stored"]["bits"], (folder / "frame.onnx").stat().st_size
+
+    kind = onnx.TensorProto
+    sizes, stored = [], exporting.STORAGE
+    cases = (({kind.INT8}, 8), ({kind.FLOAT16}, 16), ({kind.FLOAT}, 32))
+    for number, (kinds, bits) in enumerate(cases):
+        refused = [(*one[:2], -1.0) for one in stored[:number]]
+        monkeypatch.setattr(exporting, "STORAGE", (*refused, *stored[number:]))
+        made = of(export(run, tmp_path / str(bits), facts=TINY))
+        assert made[:2] == (kinds, bits)
+        sizes.append(made[2])
+    assert sizes[0] < 0.85 * sizes[1] < 0.7 * sizes[2]
 
 
 def test_the_plates_graph_takes_shared_weights_from_the_frames_file(model, tmp_path):

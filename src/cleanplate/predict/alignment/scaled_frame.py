@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
-import numpy as np
-
 from cleanplate.arrays import Coded, Picture
 from cleanplate.formats.pictures import as_uint8, shrink, to_float
 from cleanplate.predict.alignment.thumbnail import THUMBNAIL_SIZE, Uint8Image, thumbnail
@@ -42,4 +39,4 @@ class ScaledFrame:
     def reduced(self, size: Size) -> Uint8Image:
         """Shrink it to `size`, by way of the working size where that is larger."""
         source = self.working if self.working.shape[1] >= size[1] else self.thumbnail
-        return as_uint8(np.asarray(cv2.resize(source, size[::-1], interpolation=cv2.INTER_AREA)))
+        return as_uint8(shrink(source, size))

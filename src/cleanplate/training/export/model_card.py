@@ -226,10 +226,9 @@ def as_markdown(content: Mapping[str, Any]) -> str:
         ("until", content["trained_until"] or "unknown"),
         ("weights (SHA-256)", f"`{content['weights_sha256']}`"),
         ("largest difference from torch", f"{content['largest_difference_from_torch']:g}"),
-        *(
-            [("the same of alpha and shadow, weights stored in 16 bits", f"{rounded:g}")]
-            if (rounded := content.get("largest_difference_by_half_precision")) is not None
-            else []
+        (
+            f"the same of alpha and shadow, weights stored in {content['stored']['bits']} bits",
+            f"{content['stored']['largest_difference']:g}",
         ),
     ]
     parts = [

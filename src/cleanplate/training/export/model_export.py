@@ -27,21 +27,26 @@ from cleanplate.training.export import model_card
 from cleanplate.training.export.onnx_graphs import (
     ODD_SIZES,
     build_graphs,
-    in_half_precision,
     largest_difference,
     with_metadata,
-    with_weights_of,
 )
 from cleanplate.training.export.plate_depth_graph import read_plate_depth
 from cleanplate.training.export.trained import read_trained
+from cleanplate.training.export.weight_storage import (
+    in_eight_bits,
+    in_half_precision,
+    with_weights_of,
+)
 from cleanplate.training.half_precision_weights import write_weights
+from cleanplate.training.networks import PairNetwork
 from cleanplate.training.subject_geometry.subject_training import RECORD
 from cleanplate.training.weights_licence import KEY
 
 TOLERANCE = 1e-3
 """Largest allowed difference between a graph and torch, in any output."""
-HALF_TOLERANCE = 1e-2
-"""Largest difference of the frame's outputs, on noise, with which weights are stored in 16 bits."""
+STORAGE = ((8, in_eight_bits, 5e-2), (16, in_half_precision, 1e-2))
+"""Bits that weights are stored in, how, and the largest difference of the frame's outputs, on
+noise, up to which they are; the first that holds is taken."""
 
 
 def export_weights(source: Path, path: Path, *, overwrite: bool = False) -> Path:
@@ -123,11 +128,7 @@ def export(
             cure="report this with the recipe and the versions of torch and onnxruntime",
         )
     content["largest_difference_from_torch"] = float(f"{difference:.2g}")
-    halves = {name: in_half_precision(graph) for name, graph in graphs.items()}
-    rounded = largest_difference(trained.network, *halves.values(), frame_only=True)
-    if rounded <= HALF_TOLERANCE:
-        graphs = halves
-        content["largest_difference_by_half_precision"] = float(f"{rounded:.2g}")
+    graphs, content["stored"] = _stored(trained.network, graphs)
     more: dict[str, bytes] = {}
     if subject_depth is not None:
         more[SUBJECT_DEPTH], content["subject_depth"] = _read_subject_depth(subject_depth)
@@ -154,6 +155,18 @@ def export(
             owns[name] = fingerprint(temporary)
     write_sealed(folder / CARD, content, owns, overwrite=overwrite)
     return folder
+
+
+def _stored(
+    network: PairNetwork, graphs: dict[str, bytes]
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Store weights in as few bits as `STORAGE` allows; the graphs, and what the card says."""
+    for bits, store, tolerance in STORAGE:
+        smaller = {name: store(graph) for name, graph in graphs.items()}
+        difference = largest_difference(network, *smaller.values(), frame_only=True)
+        if difference <= tolerance:
+            return smaller, {"bits": bits, "largest_difference": float(f"{difference:.2g}")}
+    return graphs, {"bits": 32, "largest_difference": 0.0}
 
 
 def _sharing(graphs: dict[str, bytes]) -> dict[str, bytes]:

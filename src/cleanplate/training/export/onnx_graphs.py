@@ -15,7 +15,6 @@ import onnx
 import onnxruntime
 import onnxscript.optimizer
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from cleanplate.training.networks import PairNetwork
@@ -25,10 +24,6 @@ ODD_SIZES = ((2, 61, 83), (1, 135, 47))
 """(N, H, W) at which graphs are compared with torch."""
 _FULL_SIZE = ("disparity", "alpha", "subject_disparity", "shadow")
 """Outputs of the picture's size."""
-_SMALLEST_HALVED = 64
-"""Values of a tensor from which on it is stored in half precision."""
-_SMALLEST_SHARED = 1024
-"""Bytes of a tensor from which on it is not stored twice."""
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
 
 Array = npt.NDArray[np.float32]
@@ -136,55 +131,6 @@ def _trace(
     _add_unused_inputs(model, inputs, arguments, axes)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
-
-
-def in_half_precision(serialised: bytes) -> bytes:
-    """Store a graph's weights as float16, each with a Cast to float32: half of the file's size.
-
-    Runtimes fold the casts when they load the graph, which then computes in float32 as before.
-    Small tensors (biases of few channels, constants) stay as they are, and so does what is beyond
-    the range of float16 or is float16 already.
-    """
-    model = onnx.load_from_string(serialised)
-    graph = model.graph
-    kept, casts = [], []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        halves = values.astype(np.float16) if values.dtype == np.float32 else values
-        if halves is values or values.size < _SMALLEST_HALVED or not np.isfinite(halves).all():
-            kept.append(tensor)
-            continue
-        name = f"{tensor.name}_float16"
-        kept.append(numpy_helper.from_array(halves, name))
-        to = onnx.TensorProto.FLOAT
-        casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], to=to))
-    nodes = [*casts, *graph.node]
-    del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(kept)
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
-
-
-def with_weights_of(serialised: bytes, other: bytes, location: str) -> bytes:
-    """Let a graph take the weights that another file holds from there (ONNX external data).
-
-    Args:
-        serialised: the graph.
-        other: bytes of the other graph's file, beside which this one is stored.
-        location: the other file's name.
-    """
-    model = onnx.load_from_string(serialised)
-    for tensor in model.graph.initializer:
-        offset = other.find(tensor.raw_data) if len(tensor.raw_data) >= _SMALLEST_SHARED else -1
-        if offset < 0:
-            continue
-        length = len(tensor.raw_data)
-        tensor.ClearField("raw_data")
-        tensor.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in (("location", location), ("offset", offset), ("length", length)):
-            tensor.external_data.add(key=key, value=str(value))
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _add_unused_inputs(

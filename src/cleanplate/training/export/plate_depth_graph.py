@@ -11,7 +11,8 @@ from onnx import helper, numpy_helper
 
 from cleanplate.errors import CleanplateError
 from cleanplate.models import find_model
-from cleanplate.training.export.onnx_graphs import PLATE_INPUTS, in_half_precision
+from cleanplate.training.export.onnx_graphs import PLATE_INPUTS
+from cleanplate.training.export.weight_storage import in_eight_bits
 
 DISPARITY = "disparity"
 
@@ -34,7 +35,7 @@ def read_plate_depth(name_or_path: str | Path) -> tuple[bytes, dict[str, Any]]:
     record = {"model": model.name, **{key: model.card.get(key) for key in keys}}
     if model.plate_depth_graph is not None:
         record = model.card.get("plate_depth", record)
-        return in_half_precision(model.plate_depth_graph.read_bytes()), record
+        return in_eight_bits(model.plate_depth_graph.read_bytes()), record
     graph = onnx.load_model(model.plate_graph)
     if DISPARITY not in {value.name for value in graph.graph.output}:
         raise CleanplateError(
@@ -65,7 +66,7 @@ def without_known_depth(plate_graph: onnx.ModelProto) -> bytes:
     graph.input.extend(kept_inputs)
     graph.output.extend(kept_outputs)
     _drop_unused(graph)
-    return in_half_precision(model.SerializeToString())
+    return in_eight_bits(model.SerializeToString())
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:
