@@ -43,6 +43,22 @@ def test_files_are_read_as_they_were_made(pairs_folder: Path) -> None:
     assert view.foreground.dtype == np.float32
 
 
+def test_pairs_may_share_an_alpha(folder: Path) -> None:
+    """As pictures of one subject before several backgrounds."""
+    shutil.copy(folder / "7_alpha.png", folder / "leaves_alpha.png")
+    for name in ("leaves_A", "leaves_B"):
+        for part in ("plate", "frame"):
+            source = next(folder.glob(f"7_{part}.*"))
+            shutil.copy(source, folder / f"{name}_{part}{source.suffix}")
+    pairs = {pair.name: pair for pair in find_pairs(folder)}
+    assert sorted(pairs) == ["7", "leaves_A", "leaves_B"]
+    assert pairs["leaves_A"].alpha_file == pairs["leaves_B"].alpha_file
+    shutil.copy(folder / "7_alpha.png", folder / "leaves_B_alpha.png")
+    own = {pair.name: pair.alpha_file.name for pair in find_pairs(folder)}
+    assert own["leaves_B"] == "leaves_B_alpha.png"
+    assert own["leaves_A"] == "leaves_alpha.png"
+
+
 def test_a_folder_of_single_files(tmp_path: Path) -> None:
     """No JSON, no depth, suffixes mixed, and names that contain the words themselves."""
     picture = np.zeros((8, 9, 3), np.uint8)

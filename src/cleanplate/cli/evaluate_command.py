@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from tqdm import tqdm
@@ -20,7 +20,9 @@ from cleanplate.cli.options import (
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
-    from cleanplate.evaluation import Pair, PairPredictor
+    from cleanplate.evaluation import PairPredictor
+
+Item = TypeVar("Item")
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +30,7 @@ Examples:
   cleanplate evaluate pairs --variant clean --with-plate-depth --json scores.json --sheet sheet.jpg
   cleanplate evaluate pairs --baseline aligned --json - > aligned.json
   cleanplate evaluate clips --with-plate-depth
+  cleanplate evaluate highway --labels
 """
 
 
@@ -72,6 +75,9 @@ Examples:
 @max_pixels_option
 @click.option("--rgbd", is_flag=True, help="PAIRS are a depth camera's: NAME_plate, NAME_frame, "
               "and the _depth of both; without alpha.")  # fmt: skip
+@click.option("--labels", "labelled", is_flag=True, help="PAIRS have NAME_labels (0 nothing, 50 "
+              "shadow, 85 and 170 not counted, 255 subject) in place of alpha; or are a CDnet "
+              "video with a plate.")  # fmt: skip
 @click.option("--per-frame", is_flag=True, help="Predict each frame of a clip on its own.  "
               "[default: in their order, as `cleanplate video` does]")  # fmt: skip
 @overwrite_option
@@ -89,6 +95,7 @@ def command(
     json_output: JsonOutput | None,
     sheet: Path | None,
     rgbd: bool,
+    labelled: bool,
     per_frame: bool,
     overwrite: bool,
     quiet: bool,
@@ -109,11 +116,12 @@ def command(
     from cleanplate.pairs.clip_truth import holds_clips
 
     clips = holds_clips(pairs)
-    of_pairs = bool(wanted or sheet or rgbd or depth_zero or convention != "plain")
+    of_pairs = bool(wanted or sheet or depth_zero or convention != "plain")
     _check_usage(
         baseline is not None and (known_focal or any(of_model.values())),
-        rgbd and bool(baseline or wanted or sheet or known_focal),
-        clips and of_pairs,
+        rgbd and bool(baseline or wanted or sheet or known_focal or labelled),
+        clips and bool(of_pairs or rgbd or labelled),
+        labelled and bool(of_pairs or with_plate_depth or known_focal),
         per_frame and not clips,
     )
     _check_targets(json_output, sheet, overwrite)
@@ -139,6 +147,16 @@ def command(
     if rgbd:
         _score_measured(
             _model(**of_model),
+            pairs,
+            limit,
+            json_output=json_output,
+            overwrite=overwrite,
+            quiet=quiet,
+        )
+        return
+    if labelled:
+        _score_labelled(
+            evaluation.BASELINES[baseline]() if baseline else _model(**of_model),
             pairs,
             limit,
             json_output=json_output,
@@ -203,8 +221,10 @@ def _check_usage(*contradictions: bool) -> None:
     """Raise for the first contradiction among the options, in the order of the messages."""
     messages = (
         "--model, --known-focal, --align, --working-size, --threads and --provider are for models.",
-        "--baseline, --variant, --sheet and --known-focal: not with --rgbd.",
-        "--variant, --sheet, --rgbd, --depth-zero and --convention: not for clips.",
+        "--baseline, --variant, --sheet, --known-focal and --labels: not with --rgbd.",
+        "--variant, --sheet, --rgbd, --labels, --depth-zero and --convention: not for clips.",
+        "--variant, --sheet, --depth-zero, --convention, --with-plate-depth and --known-focal: "
+        "not with --labels.",
         "--per-frame is for clips.",
     )
     for contradicted, message in zip(contradictions, messages, strict=True):
@@ -245,6 +265,25 @@ def _score_measured(
         json_output.write(rgbd.as_measured_document(rows), overwrite=overwrite)
 
 
+def _score_labelled(
+    predictor: PairPredictor,
+    folder: Path,
+    limit: int | None,
+    *,
+    json_output: JsonOutput | None,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    from cleanplate.evaluation import labelled
+
+    frames = labelled.find_labelled(folder)[:limit]
+    rows = list(labelled.score_labelled(predictor, frames, _progress("labels", quiet)))
+    if shows_summary(json_output, quiet):
+        click.echo(labelled.as_labelled_table(rows))
+    if json_output is not None:
+        json_output.write(labelled.as_labelled_document(rows), overwrite=overwrite)
+
+
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:
     for variant in chosen:
         if variant not in there:
@@ -266,8 +305,8 @@ def _model(
     return Predictor(model, working_size=working_size, **options)
 
 
-def _progress(variant: str, quiet: bool) -> Callable[[Sequence[Pair]], Iterable[Pair]]:
-    def bar(pairs: Sequence[Pair]) -> Iterable[Pair]:
-        return tqdm(pairs, desc=variant, unit="pair", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
+def _progress(title: str, quiet: bool) -> Callable[[Sequence[Item]], Iterable[Item]]:
+    def bar(items: Sequence[Item]) -> Iterable[Item]:
+        return tqdm(items, desc=title, unit="pair", disable=True if quiet else None)  # type: ignore[no-any-return,unused-ignore]
 
     return bar

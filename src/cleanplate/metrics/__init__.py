@@ -3,6 +3,7 @@
 - `alpha_metrics`: SAD, MAD, MSE, Grad, Conn, dtSSD, foreground MSE.
 - `temporal_metrics`: dtSSD of depth, jitter of a distance, lag.
 - `shape_metrics`: IoU and boundary F measure.
+- `label_metrics`: F measure, IoU and the share of shadow, against masks of labels.
 - `depth_metrics`: depth errors with and without alignment, ordinal accuracy, boundary recall, and
   errors of the subject's depth.
 
@@ -34,6 +35,7 @@ from cleanplate.metrics.depth_metrics import (
     ordinal_accuracy,
     subject_errors,
 )
+from cleanplate.metrics.label_metrics import LabelCounts, label_counts
 from cleanplate.metrics.shape_metrics import boundary_f, iou
 from cleanplate.metrics.temporal_metrics import depth_dtssd, distance_jitter, lag
 
@@ -42,6 +44,7 @@ __all__ = [
     "PLAIN",
     "RVM",
     "AlphaConvention",
+    "LabelCounts",
     "align_disparity",
     "alpha_errors",
     "boundary_f",
@@ -55,6 +58,7 @@ __all__ = [
     "foreground_mse",
     "grad",
     "iou",
+    "label_counts",
     "lag",
     "mad",
     "mse",

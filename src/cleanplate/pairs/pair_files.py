@@ -2,7 +2,8 @@
 
     NAME_plate.EXT  NAME_frame.EXT          the variant "clean"
     NAME_plate.VARIANT.EXT  ...             another variant of the same pair (no _ or . in VARIANT)
-    NAME_alpha.EXT                          true alpha, shared by all variants
+    NAME_alpha.EXT                          true alpha, shared by all variants; of NAME_A, NAME_B
+                                            without an alpha of their own, that of both
     NAME_depth.EXT  NAME_plate_depth.EXT    true depth of frame and plate, optional
     NAME_foreground.EXT                     true straight foreground colour, optional
     NAME.json                               metadata (camera, subjects, world), optional
@@ -198,6 +199,7 @@ def find_pairs(
             faults[found["name"]] = CleanplateError(
                 f"says the same as {other.name}", file=path, cure="Keep one of them."
             )
+    _share_alpha(parts)
     if not parts:
         raise CleanplateError("holds no pair", file=folder, cure=_FORM)
     pairs: Found[Pair] = Found()
@@ -234,6 +236,21 @@ def _sized(array: Array, path: Path, size: tuple[int, ...]) -> Array:
 def _fits(part: str, suffix: str) -> bool:
     kinds = _DEPTH_SUFFIXES if part.endswith("depth") else PICTURE_SUFFIXES
     return suffix.lower() in kinds
+
+
+def _share_alpha(parts: dict[str, dict[tuple[str, str], Path]]) -> None:
+    """Give pairs NAME_A, NAME_B without alpha that of NAME, if NAME is nothing but that."""
+    alpha = ("alpha", CLEAN)
+    for name in [name for name, files in parts.items() if list(files) == [alpha]]:
+        sharing = [
+            files
+            for other, files in parts.items()
+            if other.rpartition("_")[0] == name and alpha not in files
+        ]
+        for files in sharing:
+            files[alpha] = parts[name][alpha]
+        if sharing:
+            del parts[name]
 
 
 def _pair(

@@ -266,12 +266,20 @@ def _enlarged(
         grown = cv2.resize(chroma, (wide, tall), interpolation=cv2.INTER_LINEAR)
         return np.ascontiguousarray(grown[:height, :width], dtype=np.uint16)
     if half_rows:
-        tall_size = (columns, height + height % 2)
-        grown = cv2.resize(chroma, tall_size, interpolation=cv2.INTER_LINEAR)
-        chroma = np.asarray(grown, dtype=np.uint16)[:height]
+        chroma = _twice_as_tall(chroma)[:height]
     wide_plane = np.empty((height, columns * 2), np.uint16)
     wide_plane[:, ::2] = chroma
     if columns > 1:
         wide_plane[:, 1:-1:2] = cv2.addWeighted(chroma[:, :-1], 0.5, chroma[:, 1:], 0.5, 0)
     wide_plane[:, -1] = chroma[:, -1]
     return np.ascontiguousarray(wide_plane[:, :width])
+
+
+def _twice_as_tall(chroma: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+    """Put two rows in place of each, a quarter of a row above and below: a faster `cv2.resize`."""
+    tall = np.empty((2 * len(chroma), chroma.shape[1]), np.uint16)
+    tall[0], tall[-1] = chroma[0], chroma[-1]
+    if len(chroma) > 1:
+        cv2.addWeighted(chroma[1:], 0.75, chroma[:-1], 0.25, 0, dst=tall[2::2])
+        cv2.addWeighted(chroma[:-1], 0.75, chroma[1:], 0.25, 0, dst=tall[1:-1:2])
+    return tall
