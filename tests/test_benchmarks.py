@@ -170,3 +170,20 @@ def test_products_of_a_graph_are_counted() -> None:
     counted = multiplications(model.SerializeToString(), {"x": np.zeros((1, 3, 32, 48), "f4")})
     assert counted == 16 * 24 * 8 * (3 * 9) + 16 * 24 * 8 * 9
     assert math.isfinite(counted)
+
+
+def test_empty_frames_differ_as_they_say() -> None:
+    np = pytest.importorskip("numpy")
+    from benchmarks.empty_frames import scenes, settings
+    from cleanplate.synthesis.compositor.composer import Composer
+
+    made = list(scenes(Composer.from_folders(None, None, seed=0, settings=settings()), 2))
+    assert len(made) == 2
+    for one in made:
+        plate = one["plate"].astype(float)
+        assert np.array_equal(one["identical"], one["plate"])
+        assert 0.5 < np.abs(one["camera"] - plate).mean() < 12
+        darker = plate - one["shadow"]
+        assert darker.min() >= -1, "a shadow takes light"
+        assert (darker > 3).mean() > 0.005
+        assert (np.abs(darker) < 2).mean() > 0.2, "and not everywhere"
