@@ -25,7 +25,7 @@ def scene():
     alpha = np.clip((40 - np.hypot(y - 60, x - 80)) / 7, 0, 1).astype(np.float32)
     plate, subject, background = (smooth(HEIGHT, WIDTH, seed) for seed in (1, 2, 3))
     frame = np.rint(plate + alpha[..., None] * (subject.astype(float) - plate)).astype(np.uint8)
-    shadow = np.full((HEIGHT // 4, WIDTH // 4), 0.9, np.float32)
+    shadow = np.linspace(0.6, 1, WIDTH // 4, dtype=np.float32)[None].repeat(HEIGHT // 4, 0)
     return frame, plate, background, alpha, shadow
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Coded, Picture, Plane
-from cleanplate.bilinear import Indices, interpolated
+from cleanplate.bilinear import Indices, enlarge
 from cleanplate.formats.pictures import as_uint8
 from cleanplate.matte.background_replacement import (
     OPAQUE,
@@ -101,6 +101,8 @@ def replace_in_planes(
     """Replace the background of a frame that is coded as `BT709`; see `composite_of`."""
     rows = frame.coding.encoding()
     rows[:, :3] /= 255
+    # Smooth: where chroma lies it is known well enough for the pixels around, too.
+    dark = enlarge(shadow, frame.blue.shape).reshape(-1)
     levels, soft = soft_points(alpha)
     luma = _laid_over(frame.luma, levels, background.planes.luma)
     if soft.size:
@@ -110,7 +112,7 @@ def replace_in_planes(
             _taken(plate.rgb, soft),
             _taken(background.rgb, soft),
             share,
-            _shadow_at(shadow, frame.size, soft),
+            np.take(dark, frame.chroma_sites(soft)),
         )
         luma.reshape(-1)[soft] = _coded(mixed, rows[:1])[:, 0]
     # The share of a chroma sample is counted as chroma itself is.
@@ -129,7 +131,7 @@ def replace_in_planes(
             _taken(plate.at_chroma, cells),
             _taken(background.at_chroma, cells),
             np.take(shares.reshape(-1), cells) * np.float32(1 / OPAQUE),
-            _shadow_at(shadow, shares.shape, cells),
+            np.take(dark, cells),
         )
         codes = _coded(mixed, rows[1:])
         blue.reshape(-1)[cells] = codes[:, 0]
@@ -146,10 +148,6 @@ def _laid_over(own: Bytes, levels: Samples, new: Bytes) -> Bytes:
 
 def _taken(picture: Bytes, points: Indices) -> Bytes:
     return np.take(picture.reshape(-1, 3), points, axis=0)
-
-
-def _shadow_at(shadow: Plane, size: tuple[int, ...], points: Indices) -> npt.NDArray[np.float32]:
-    return interpolated(shadow[..., None], (size[0], size[1]), points)[:, 0]
 
 
 def _coded(pixels: Bytes, rows: npt.NDArray[np.float64]) -> Bytes:

@@ -49,6 +49,12 @@ class YCbCrPicture:
         """(H, W, 3) uint8 R'G'B', decoded on first use."""
         return np.asarray(to_rgb(self.luma, self.blue, self.red, self.coding), np.uint8)
 
+    def chroma_sites(self, points: Indices) -> Indices:
+        """Give flat indices (n) into the planes of chroma for those of pixels."""
+        row = points // self.luma.shape[1]
+        column = points - row * self.luma.shape[1]
+        return (row >> 1) * self.blue.shape[1] + (column >> 1)
+
     def at_chroma(self, sites: Indices) -> Bytes:
         """Decode where chroma lies, at flat indices (n) into its planes: (n, 3) uint8.
 
