@@ -35,6 +35,7 @@ def faults(argument: str, **environment: str) -> int:
         env={"PATH": "", **environment},
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=True,
         timeout=120,
     )
