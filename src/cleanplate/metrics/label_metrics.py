@@ -87,8 +87,10 @@ def label_counts(alpha: Plane, labels: Bytes, *, threshold: float = 0.5) -> Labe
         >>> alpha = np.array([[1.0, 1.0, 1.0, 0.0, 1.0]])
         >>> labels = np.array([[255, 50, 0, 255, 170]], np.uint8)
         >>> counts = label_counts(alpha, labels)
-        >>> counts.found, counts.missed, counts.wrong, counts.shadow_share
-        (1, 1, 2, 1.0)
+        >>> counts.found, counts.missed, counts.wrong  # 1st; 4th; 2nd and 3rd; the last is unknown
+        (1, 1, 2)
+        >>> counts.shadow_share  # one shadow pixel of one
+        1.0
         >>> round(counts.f_measure, 3)  # 2 * 1 / (2 * 1 + 1 + 2)
         0.4
     """
