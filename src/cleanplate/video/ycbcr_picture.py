@@ -53,7 +53,8 @@ class YCbCrPicture:
         """Give flat indices (n) into the planes of chroma for those of pixels."""
         row = points // self.luma.shape[1]
         column = points - row * self.luma.shape[1]
-        return (row >> 1) * self.blue.shape[1] + (column >> 1)
+        sites: Indices = (row >> 1) * self.blue.shape[1] + (column >> 1)
+        return sites
 
     def at_chroma(self, sites: Indices) -> Bytes:
         """Decode where chroma lies, at flat indices (n) into its planes: (n, 3) uint8.
