@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -32,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def faults(argument: str, **environment: str) -> int:
     made = subprocess.run(
         [sys.executable, "-c", COUNT, argument],
-        env={"PATH": "", **environment},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",
