@@ -21,7 +21,6 @@ from cleanplate.video import FrameLayers
 from cleanplate.video.backgrounds import StillBackground
 from cleanplate.video.clip import ClipFrame
 from cleanplate.video.frame_loop import FrameLoop
-from cleanplate.video.freed_memory import keep_freed_memory
 
 EARLY = 100
 
@@ -64,7 +63,6 @@ def main() -> None:
     options = parser.parse_args()
     width, height = (int(side) for side in options.size.split("x"))
     cv2.setNumThreads(1)
-    keep_freed_memory()  # as `cleanplate video` does
     early, late = measured(options.model, options.frames, (height, width))
     print(
         f"{early / 2**20:.1f} MB at frame {EARLY}, {late / 2**20:.1f} MB at frame "

@@ -37,7 +37,6 @@ from cleanplate.video import ClipWriter, FrameLayers, open_clip, output_of
 from cleanplate.video.backgrounds import StillBackground
 from cleanplate.video.clip import ClipFacts, ClipFrame
 from cleanplate.video.frame_loop import FrameLoop
-from cleanplate.video.freed_memory import keep_freed_memory
 from cleanplate.video.pipeline import drained, prefetched
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -133,7 +132,6 @@ def measured(
 ) -> list[Row]:
     """Measure at each size; seconds are of one frame, the ratio is RVM's time over each."""
     cv2.setNumThreads(threads)
-    keep_freed_memory()  # as `cleanplate video` does
     found: list[Row] = []
     peer = None if peers is None else load_rvm(peers, threads)
     with tempfile.TemporaryDirectory() as scratch:

@@ -102,10 +102,8 @@ def command(*, camera: str, json_output: JsonOutput | None, quiet: bool, **chose
     latency does not grow.
     """
     from cleanplate.live.camera_opening import open_camera
-    from cleanplate.video.freed_memory import keep_freed_memory
 
     _check(chosen)
-    keep_freed_memory()
     if json_output is not None:
         json_output.check(overwrite=chosen["overwrite"])
     opened = open_camera(camera, size=chosen["size"], rate=chosen["rate"])

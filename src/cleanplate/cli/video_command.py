@@ -233,13 +233,11 @@ def _run(
     from cleanplate.video.backgrounds import background_of
     from cleanplate.video.clip_writer import ClipWriter, resume_index
     from cleanplate.video.frame_loop import FrameLoop
-    from cleanplate.video.freed_memory import keep_freed_memory
     from cleanplate.video.loop_report import LoopReport
     from cleanplate.video.pipeline import drained, prefetched
     from cleanplate.video.plate_adaptation import AdaptivePlate
     from cleanplate.video.working_size_control import WorkingSizeControl
 
-    keep_freed_memory()
     name, facts = chosen["clip"], clip.facts
     first, end = chosen["frame_range"]
     if chosen["resume"]:
