@@ -39,11 +39,6 @@ class YCbCrPicture:
         """(height, width)."""
         return self.luma.shape[0], self.luma.shape[1]
 
-    @property
-    def planes(self) -> list[Bytes]:
-        """Y', Cb and Cr."""
-        return [self.luma, self.blue, self.red]
-
     @cached_property
     def rgb(self) -> Bytes:
         """(H, W, 3) uint8 R'G'B', decoded on first use."""
