@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from studies.seed.measures import measure
-from studies.seed.runs import planned
+from studies.seed.runs import planned, set_up
 from studies.seed.sets import Pairs, spread
 from studies.seed.settings import REPORT, Scale, Settings
 from studies.seed.training import last_step, steps_of_epoch, train
@@ -64,7 +64,7 @@ class Estimate:
 def estimated(scale: Scale, steps: int = 5) -> Estimate:
     """Time `steps` steps of each kind of training of a scale, on one thread."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    set_up(1)
     plan = planned(scale)
     kinds: dict[str, list[Settings]] = {}
     for run in plan:

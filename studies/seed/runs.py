@@ -188,7 +188,7 @@ def carry_out(
 
     A run's figures are written whole or not at all: stopped or killed, the same call goes on.
     """
-    _set_up(threads)
+    set_up(threads)
     for folder in ("runs", "weights"):
         for half in (workspace.work / folder).glob(".*"):  # left by a process that was killed
             half.unlink()
@@ -218,10 +218,11 @@ def carry_out(
 def _start(threads: int) -> None:
     """Ctrl-C is the parent's to handle; one thread each is faster than two that share."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _set_up(threads)
+    set_up(threads)
 
 
-def _set_up(threads: int) -> None:
+def set_up(threads: int) -> None:
+    """Set how torch computes in this process."""
     torch.set_num_threads(threads)
     # A tenth of the time: gradients of saturated outputs are full of numbers below 1e-38.
     torch.set_flush_denormal(True)
