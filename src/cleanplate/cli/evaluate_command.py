@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 from tqdm import tqdm
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cleanplate.evaluation import PairPredictor
 
 Item = TypeVar("Item")
+Scored: TypeAlias = tuple[str, dict[str, Any]]
+"""A table, and a document for JSON."""
 
 _EPILOG = """\b
 Examples:
@@ -144,25 +146,14 @@ def command(
             quiet=quiet,
         )
         return
-    if rgbd:
-        _score_measured(
-            _model(**of_model),
-            pairs,
-            limit,
-            json_output=json_output,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
-        return
-    if labelled:
-        _score_labelled(
-            evaluation.BASELINES[baseline]() if baseline else _model(**of_model),
-            pairs,
-            limit,
-            json_output=json_output,
-            overwrite=overwrite,
-            quiet=quiet,
-        )
+    if rgbd or labelled:
+        predictor = evaluation.BASELINES[baseline]() if baseline else _model(**of_model)
+        score = _score_measured if rgbd else _score_labelled
+        table, document = score(predictor, pairs, limit, quiet)
+        if shows_summary(json_output, quiet):
+            click.echo(table)
+        if json_output is not None:
+            json_output.write(document, overwrite=overwrite)
         return
     faults: dict[str, str] = {}
     found = evaluation.find_pairs(
@@ -248,40 +239,22 @@ def _failures(faults: dict[str, str], total: int) -> str:
 
 
 def _score_measured(
-    predictor: PairPredictor,
-    folder: Path,
-    limit: int | None,
-    *,
-    json_output: JsonOutput | None,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
+    predictor: PairPredictor, folder: Path, limit: int | None, quiet: bool
+) -> Scored:
     from cleanplate.evaluation import rgbd
 
     rows = [rgbd.score_measured(predictor, pair) for pair in rgbd.find_measured(folder)[:limit]]
-    if shows_summary(json_output, quiet):
-        click.echo(rgbd.as_measured_table(rows))
-    if json_output is not None:
-        json_output.write(rgbd.as_measured_document(rows), overwrite=overwrite)
+    return rgbd.as_measured_table(rows), rgbd.as_measured_document(rows)
 
 
 def _score_labelled(
-    predictor: PairPredictor,
-    folder: Path,
-    limit: int | None,
-    *,
-    json_output: JsonOutput | None,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
+    predictor: PairPredictor, folder: Path, limit: int | None, quiet: bool
+) -> Scored:
     from cleanplate.evaluation import labelled
 
     frames = labelled.find_labelled(folder)[:limit]
     rows = list(labelled.score_labelled(predictor, frames, _progress("labels", quiet)))
-    if shows_summary(json_output, quiet):
-        click.echo(labelled.as_labelled_table(rows))
-    if json_output is not None:
-        json_output.write(labelled.as_labelled_document(rows), overwrite=overwrite)
+    return labelled.as_labelled_table(rows), labelled.as_labelled_document(rows)
 
 
 def _check_variants(chosen: Sequence[str], there: Sequence[str], folder: Path) -> None:
