@@ -61,7 +61,9 @@ def pictures() -> Iterator[np.ndarray]:
 
 
 def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, dict[str, float]], str]:
-    predictor = Predictor(options.model, threads=options.threads, working_size=options.working_size)
+    predictor = Predictor(
+        options.model, threads=options.threads, working_size=options.working_size, fixed_size=True
+    )
     plate = at_size(read_image(EXAMPLES / "plate.jpg"))
     depth = at_size(read_depth(EXAMPLES / "plate_depth.png"), cv2.INTER_NEAREST)
     scene = predictor.scene(plate, depth)

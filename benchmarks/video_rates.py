@@ -102,7 +102,7 @@ def copied(frames: Iterable[ClipFrame]) -> Iterator[FrameLayers]:
 def ours(model: str, plate: Bytes, background: StillBackground, threads: int) -> Loop:
     """Make the loop of `cleanplate video -o out.mp4 --background`."""
     ahead = 2 if threads > 1 else 0
-    scene = Predictor(model, threads=max(1, threads // 2)).scene(plate)
+    scene = Predictor(model, threads=max(1, threads // 2), fixed_size=True).scene(plate)
     return lambda frames: FrameLoop(scene, {"composite"}, background, ahead=ahead).layers(frames)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from cleanplate.arrays import Picture, Plane
 from cleanplate.bilinear import enlarge
 from cleanplate.formats.pictures import resize
+from cleanplate.predict.frame_pixels import DecodedPixels
 from cleanplate.predict.upsample import EPSILON, fill_outside, guided_model, upsample_alpha
 from tests.predict.conftest import make_pair
 
@@ -74,7 +75,7 @@ def test_the_edge_comes_back_sharp() -> None:
     pair = make_pair(240, 320)
     small = (60, 80)
     coarse = resize(pair.alpha, small)
-    fine = upsample_alpha(coarse, resize(pair.frame, small), pair.frame)
+    fine = upsample_alpha(coarse, resize(pair.frame, small), DecodedPixels(pair.frame))
     error = np.abs(fine - pair.alpha).mean()
     plain = np.abs(enlarge(coarse, (240, 320)) - pair.alpha).mean()
     assert error < plain / 3
@@ -84,14 +85,41 @@ def test_texture_does_not_show_where_the_matte_is_certain() -> None:
     pair = make_pair(120, 160)
     for value in (0.0, 1.0):
         coarse = np.full((30, 40), value, np.float32)
-        fine = upsample_alpha(coarse, resize(pair.frame, (30, 40)), pair.frame)
+        fine = upsample_alpha(coarse, resize(pair.frame, (30, 40)), DecodedPixels(pair.frame))
         assert np.all(fine == value)
+
+
+@pytest.mark.parametrize("size", [(240, 320), (233, 331)])
+def test_a_part_is_enlarged_as_the_whole(size: tuple[int, int]) -> None:
+    """Only the surroundings of the subject are computed; with doubt everywhere, all of it is."""
+    pair = make_pair(*size)
+    coarse, guide = resize(pair.alpha, (72, 96)), resize(pair.frame, (72, 96))
+    assert coarse[:10].max() == 0, "the subject does not touch the border"
+    part = upsample_alpha(coarse, guide, DecodedPixels(pair.frame))
+    doubt = np.zeros_like(coarse)
+    doubt[[0, 0, -1, -1], [0, -1, 0, -1]] = 0.5
+    whole = upsample_alpha(np.maximum(coarse, doubt), guide, DecodedPixels(pair.frame))
+    inside = (slice(40, -40), slice(40, -40))
+    np.testing.assert_allclose(part[inside], whole[inside], atol=2e-3)
+
+
+def test_what_is_nearly_certain_all_around_is_certain() -> None:
+    pair = make_pair(120, 160)
+    coarse = np.full((30, 40), 0.015, np.float32)
+    coarse[:, 20:] = 0.985
+    for size in ((120, 160), (30, 40)):
+        frame = resize(pair.frame, size)
+        fine = upsample_alpha(coarse, resize(frame, (30, 40)), DecodedPixels(frame))
+        assert np.all(fine[:, : size[1] // 3] == 0)
+        assert np.all(fine[:, -size[1] // 3 :] == 1)
 
 
 def test_at_its_own_size_the_matte_is_the_networks() -> None:
     pair = make_pair(40, 50)
     noisy = np.random.default_rng(0).random((40, 50), np.float32)
-    np.testing.assert_array_equal(upsample_alpha(noisy, pair.frame, pair.frame), noisy)
+    np.testing.assert_array_equal(
+        upsample_alpha(noisy, pair.frame, DecodedPixels(pair.frame)), noisy
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -102,7 +130,9 @@ def test_integer_frames_give_the_same(dtype: type) -> None:
     exact = (coded / np.float32(top)).astype(np.float32)
     coarse, guide = resize(pair.alpha, (20, 25)), resize(pair.frame, (20, 25))
     np.testing.assert_allclose(
-        upsample_alpha(coarse, guide, coded), upsample_alpha(coarse, guide, exact), atol=1e-5
+        upsample_alpha(coarse, guide, DecodedPixels(coded)),
+        upsample_alpha(coarse, guide, DecodedPixels(exact)),
+        atol=1e-5,
     )
 
 

@@ -53,7 +53,7 @@ def test_a_distance_that_jumps_in_one_frame_hardly_moves_the_depth(scene, frames
         )
         seen = SimpleNamespace(
             alpha=result.alpha,
-            frame=result.frame,
+            pixels=result.pixels,
             sources=replace(result.sources, depth=sources),
         )
         return tracked_depth(seen, tracker, frame, Fraction(frame, 25), StageTimer())

@@ -196,6 +196,7 @@ def _predictor(chosen: Mapping[str, Any]) -> Any:
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),
         focal=chosen["focal"],
+        fixed_size=True,
     )
 
 

@@ -297,6 +297,7 @@ def _predictor(chosen: Mapping[str, Any]) -> Predictor:
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),
         focal=chosen["focal"],
+        fixed_size=True,
     )
 
 

@@ -54,7 +54,7 @@ def replace_background(
         if other.shape[:2] != frame.shape[:2]:
             raise ValueError(f"sizes differ: {frame.shape[:2]} and {other.shape[:2]}")
     out = background.copy()
-    levels, soft = soft_points(alpha)
+    levels, soft = _soft_points(alpha)
     cv2.copyTo(frame, cv2.inRange(levels, OPAQUE, OPAQUE), out)
     if soft.size:
         size = (alpha.shape[0], alpha.shape[1])
@@ -67,7 +67,7 @@ def replace_background(
     return out
 
 
-def soft_points(alpha: Plane) -> tuple[Bytes, Indices]:
+def _soft_points(alpha: Plane) -> tuple[Bytes, Indices]:
     """Round alpha (H, W) to 8 bits; give that, and the flat indices where it is not 0 or 1."""
     levels = np.asarray(cv2.convertScaleAbs(alpha, alpha=OPAQUE), np.uint8)
     soft = np.asarray(cv2.inRange(levels, 1, OPAQUE - 1))

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.arrays import Mask, Plane
 from cleanplate.bilinear import enlarge
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace, solve_foreground
 from cleanplate.matte.matte_controls import despill
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
+from cleanplate.predict.frame_pixels import FramePixels
 from cleanplate.predict.geometry import disparity_fusion
 from cleanplate.predict.stage_timer import StageTimer
 from cleanplate.predict.upsample import Matte
@@ -136,7 +137,7 @@ def no_metres() -> CleanplateError:
 
 def compute_outputs(
     outputs: Iterable[str],
-    frame: Coded | Picture,
+    frame: FramePixels,
     alpha: Plane,
     sources: FrameSources,
     timer: StageTimer,
@@ -148,7 +149,7 @@ def compute_outputs(
 
     Args:
         outputs: names of `OUTPUTS`; "depth" and "subjects" are no arrays of their own.
-        frame: (H, W, 3).
+        frame: that the outputs are of, (H, W).
         alpha: (H, W) the final matte. Colour is solved from the measured one in `sources`: a
             choked or feathered matte is no coverage.
         sources: what was found in the frame.
@@ -170,7 +171,7 @@ def compute_outputs(
         if "foreground" in wanted:
             with timer.stage("foreground"):
                 colour = solve_foreground(
-                    frame, found["plate"], sources.matte.full, behind, space=space
+                    frame.rgb, found["plate"], sources.matte.full, behind, space=space
                 )
                 if despill_amount:
                     colour = despill(colour, found["plate"], despill_amount)

@@ -24,16 +24,15 @@ MaskSource: TypeAlias = str | Path | npt.NDArray[Any]
 """A grey picture, or (H, W): uint8, uint16, or float in [0, 1]; black = out, white = in."""
 
 
-def as_picture(
-    source: PictureSource, role: str, max_pixels: int | None = None, *, copy: bool = True
-) -> Coded | Picture:
+def as_picture(source: PictureSource, role: str, max_pixels: int | None = None) -> Coded | Picture:
     """(H, W, 3) RGB, sRGB-coded, uint8, uint16 or float32 in [0, 1].
+
+    An array is copied: it may be a buffer that its owner fills again.
 
     Args:
         source: a path or an array.
         role: "plate", "frame", ..., for the error.
         max_pixels: of a file, as `read_image`.
-        copy: whether an array is copied: it may be a buffer that its owner fills again.
 
     Raises:
         CleanplateError: the file cannot be read or the array is not a picture.
@@ -49,7 +48,7 @@ def as_picture(
             f"the {role} has the shape {source.shape}", cure="a picture is (H, W, 3) in RGB order"
         )
     if source.dtype in (np.uint8, np.uint16):
-        return np.array(source, order="C") if copy else np.ascontiguousarray(source)
+        return np.array(source, order="C")
     if source.dtype.kind != "f":
         raise CleanplateError(
             f"the {role} is of {source.dtype}", cure="give uint8, uint16, or float in [0, 1]"

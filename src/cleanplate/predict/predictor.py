@@ -43,6 +43,8 @@ class Predictor:
             is True where depth was measured.
         focal: focal length in pixels of the plate, for the subject's distance; None = from
             the plate file's EXIF, else 60 degrees along the long side. `scene` may set another.
+        fixed_size: load the network again for the working size when its first frame comes: takes
+            about .1 s and saves a tenth of the network's time from then on. For clips and cameras.
 
     Raises:
         CleanplateError: no such model, provider, working size, way to align or way with holes.
@@ -61,6 +63,7 @@ class Predictor:
         max_pixels: int | None = None,
         depth_holes: Holes = "fill",
         focal: float | None = None,
+        fixed_size: bool = False,
     ):
         self.model = model if isinstance(model, Model) else find_model(model)
         if working_size is None:
@@ -74,7 +77,7 @@ class Predictor:
         self.settings = PredictionSettings(
             working_size, align_mode(align), fit, force, max_pixels, depth_holes, focal
         )
-        self._session = PairSession(self.model, threads, providers)
+        self._session = PairSession(self.model, threads, providers, fixed_size=fixed_size)
 
     def scene(
         self,

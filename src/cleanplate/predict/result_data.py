@@ -12,6 +12,7 @@ from cleanplate.depth import disparity_to_depth
 from cleanplate.errors import CleanplateError
 from cleanplate.matte import MixingSpace
 from cleanplate.predict.frame_outputs import Arrays, FrameSources, no_metres
+from cleanplate.predict.frame_pixels import FramePixels
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -22,7 +23,7 @@ class ResultData:
     its report written as JSON and read back the same.
 
     Attributes:
-        frame: (H, W, 3) as given: uint8, uint16, or float32 in [0, 1].
+        pixels: of the frame.
         alpha: (H, W) float32 in [0, 1], the subject's coverage.
         arrays: the other outputs that were asked for, by name; the properties give them.
         sources: what outputs are computed from, for `adjust`.
@@ -33,7 +34,7 @@ class ResultData:
             display values.
     """
 
-    frame: Coded | Picture = field(repr=False)
+    pixels: FramePixels = field(repr=False)
     alpha: Plane = field(repr=False)
     arrays: Arrays = field(repr=False)
     sources: FrameSources = field(repr=False)
@@ -41,6 +42,11 @@ class ResultData:
     name: str = "frame"
     metric: bool = False
     foreground_space: MixingSpace = "linear"
+
+    @property
+    def frame(self) -> Coded | Picture:
+        """(H, W, 3) as given: uint8, uint16, or float32 in [0, 1]."""
+        return self.pixels.rgb
 
     @property
     def outputs(self) -> tuple[str, ...]:

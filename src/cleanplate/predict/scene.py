@@ -24,6 +24,7 @@ from cleanplate.predict.frame_outputs import (
     no_plate_disparity,
     no_subject_disparity,
 )
+from cleanplate.predict.frame_pixels import DecodedPixels, FramePixels
 from cleanplate.predict.geometry.plate_depth import PlateDepth
 from cleanplate.predict.geometry.subject_disparity import place_subjects
 from cleanplate.predict.inputs import PictureSource, as_picture
@@ -49,12 +50,10 @@ class _Request(NamedTuple):
 class AlignedFrame(NamedTuple):
     """A frame with the plate aligned to it: what `Scene.align` gives and `Scene.compare` takes.
 
-    picture: (H, W, 3) as it was given.
-    scaled: its smaller copies.
+    scaled: the frame, with its smaller copies.
     plate: aligned with it.
     """
 
-    picture: Coded | Picture
     scaled: ScaledFrame
     plate: AlignedPlate
     scene: Scene
@@ -146,32 +145,28 @@ class Scene:
 
     def align(
         self,
-        frame: PictureSource,
+        frame: PictureSource | FramePixels,
         outputs: Iterable[str] | str | None = None,
         *,
         aligner: FrameAligner | None = None,
-        copy: bool = True,
     ) -> AlignedFrame:
         """Do the first half of `predict`, which is short: read a frame, align the plate with it.
 
         Of a clip, frames are aligned in their order; they may then be compared at the same time.
-        Arguments and errors are those of `predict`; and
-
-        Args:
-            copy: whether an array is copied. Without, it must stay as it is.
+        Arguments and errors are those of `predict`; a frame may also be `FramePixels`, which are
+        not copied and decoded as far as they are needed.
         """
         wanted = check_outputs(outputs, self.outputs, self._no_depth())
         timer = StageTimer()
         with timer.stage("read"):
-            picture = as_picture(frame, "frame", self.settings.max_pixels, copy=copy)
-        size: Size = (picture.shape[0], picture.shape[1])
-        fitted = check_fit(self.size, size, self.settings.fit)
-        scene = self.resampled(size) if fitted else self
+            pixels = _pixels_of(frame, self.settings.max_pixels)
+        fitted = check_fit(self.size, pixels.size, self.settings.fit)
+        scene = self.resampled(pixels.size) if fitted else self
         name = Path(frame).stem if isinstance(frame, (str, Path)) else "frame"
-        scaled = timer.timed("size", ScaledFrame.of, picture, scene.working_size)
+        scaled = timer.timed("size", ScaledFrame.of, pixels, scene.working_size)
         plate = (aligner or scene.aligner).align(scaled, timer)
         request = _Request(wanted, timer, name, resampled=fitted)
-        return AlignedFrame(picture, scaled, plate, scene, request)
+        return AlignedFrame(scaled, plate, scene, request)
 
     def compare(self, aligned: AlignedFrame) -> Result:
         """Do the second half of `predict`: run the network, compute the outputs.
@@ -192,12 +187,12 @@ class Scene:
             place = self._depth_sources
             depth = timer.timed("subject depth", place, plate, matte, compared, features)
         sources = FrameSources(plate, hidden, matte, compared.shadow, depth)
-        return self._result(aligned.picture, sources, request)
+        return self._result(frame.pixels, sources, request)
 
-    def _result(self, picture: Coded | Picture, sources: FrameSources, request: _Request) -> Result:
+    def _result(self, pixels: FramePixels, sources: FrameSources, request: _Request) -> Result:
         """Compute the outputs, and report what was found and done."""
         outputs, timer = request.outputs, request.timer
-        arrays = compute_outputs(outputs, picture, sources.matte.full, sources, timer)
+        arrays = compute_outputs(outputs, pixels, sources.matte.full, sources, timer)
         no_depth = self._no_depth()
         report = frame_report(
             session=self._session,
@@ -209,7 +204,7 @@ class Scene:
         )
         report |= {"outputs": list(outputs), "plate_resampled": request.resampled}
         return Result(
-            frame=picture,
+            pixels=pixels,
             alpha=sources.matte.full,
             arrays=arrays,
             sources=sources,
@@ -277,3 +272,9 @@ class Scene:
                 plate = resize(self.plate, size)
                 self._other_size = Scene(self._session, settings, plate, self._given())
             return self._other_size
+
+
+def _pixels_of(frame: PictureSource | FramePixels, max_pixels: int | None) -> FramePixels:
+    if isinstance(frame, FramePixels):
+        return frame
+    return DecodedPixels(as_picture(frame, "frame", max_pixels))

@@ -19,6 +19,7 @@ from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
+from cleanplate.predict.graph import Graph, SizedGraph
 from cleanplate.predict.size import SMALLEST_SIDE
 
 CPU = "CPUExecutionProvider"
@@ -56,13 +57,19 @@ class PairSession:
         model: of `cleanplate.models.find_model`.
         threads: CPU threads; None = as many as the process may use, at most four.
         providers: execution providers in order of preference; None = the CPU.
+        fixed_size: open the frame's graph again for each size, see `SizedGraph`.
 
     Raises:
         CleanplateError: a provider is not there, or the graphs are not of this kind.
     """
 
     def __init__(
-        self, model: Model, threads: int | None = None, providers: Sequence[str] | None = None
+        self,
+        model: Model,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+        *,
+        fixed_size: bool = False,
     ):
         chosen = list(providers or [CPU])
         missing = [name for name in chosen if name not in ort.get_available_providers()]
@@ -75,39 +82,36 @@ class PairSession:
             raise CleanplateError(f"{threads} threads are not possible", cure="give 1 or more")
         self.model = model
         self.threads = threads or min(4, available_cores())
-        self._plate = _open(model.plate_graph, self.threads, chosen)
-        self._frame = _open(model.frame_graph, self.threads, chosen)
-        self.providers: list[str] = self._frame.get_providers()
+        self._plate = Graph(model.plate_graph, self.threads, chosen)
+        kind = SizedGraph if fixed_size else Graph
+        self._frame = kind(model.frame_graph, self.threads, chosen)
+        self.providers = self._frame.providers
         # ONNX Runtime falls back to the CPU with no more than a log line.
         if chosen[0] not in self.providers:
             raise CleanplateError(
                 f"{chosen[0]} is part of ONNX Runtime here but could not be started",
                 cure="check its libraries and the device; the CPU works without either",
             )
-        wanted = {value.name for value in self._frame.get_inputs()}
-        given = [output.name for output in self._plate.get_outputs()]
-        _require_names(model.plate_graph, {v.name for v in self._plate.get_inputs()}, PLATE_INPUTS)
-        _require_names(model.frame_graph, wanted, FRAME_INPUTS[:1])
-        made = {value.name for value in self._frame.get_outputs()}
-        _require_names(model.frame_graph, made, FRAME_OUTPUTS)
-        unknown = wanted - set(FRAME_INPUTS) - set(given)
+        self._plate.require(PLATE_INPUTS, ())
+        self._frame.require(FRAME_INPUTS[:1], FRAME_OUTPUTS)
+        unknown = set(self._frame.inputs) - {*FRAME_INPUTS, *self._plate.outputs}
         if unknown:
             raise CleanplateError(
                 f"the graph wants {', '.join(sorted(unknown))}, which no plate output gives",
                 file=model.frame_graph,
                 cure="export both graphs together",
             )
-        self._wanted, self._given = wanted, given
-        self._made = [name for name in (*FRAME_OUTPUTS, SUBJECT_DISPARITY) if name in made]
+        made = (*FRAME_OUTPUTS, SUBJECT_DISPARITY)
+        self._made = [name for name in made if name in self._frame.outputs]
         self._plate_depth = _open_plate_depth(model, self.threads, chosen)
-        self._chosen = tuple(chosen)
+        self._chosen, self._fixed_size = tuple(chosen), fixed_size
         file = model.subject_depth
         self.subject_depth = None if file is None else SubjectDepth.read(file)
 
     @property
     def estimates_plate(self) -> bool:
         """Whether the model estimates a plate's disparity from its picture."""
-        return self._plate_depth is not None or DISPARITY in self._given
+        return self._plate_depth is not None or DISPARITY in self._plate.outputs
 
     @property
     def places_subjects(self) -> bool:
@@ -115,7 +119,12 @@ class PairSession:
         return self.subject_depth is not None or SUBJECT_DISPARITY in self._made
 
     def __reduce__(self) -> tuple[Callable[..., PairSession], tuple[Any, ...]]:
-        return _reopened, (self.model.folder.resolve(), self.threads, self._chosen)
+        return _reopened, (
+            self.model.folder.resolve(),
+            self.threads,
+            self._chosen,
+            self._fixed_size,
+        )
 
     def encode_plate(
         self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
@@ -140,8 +149,8 @@ class PairSession:
             "plate_disparity": _to_network(known),
             "plate_valid": _to_network(valid.astype(np.float32)),
         }
-        outputs = dict(zip(self._given, self._plate.run(None, feed), strict=True))
-        tensors = {name: tensor for name, tensor in outputs.items() if name in self._wanted}
+        outputs = dict(zip(self._plate.outputs, self._plate.run(None, feed), strict=True))
+        tensors = {name: outputs[name] for name in self._frame.inputs if name in outputs}
         own = outputs.get(DISPARITY)
         relative = None if own is None else own[0, 0, :height, :width].copy()
         return PlateFeatures(padded, tensors, relative)
@@ -171,7 +180,7 @@ class PairSession:
         """
         height, width = frame.shape[:2]
         feed = {"frame": _to_network(frame), **features.tensors}
-        if "plate" in self._wanted:
+        if "plate" in self._frame.inputs:
             feed["plate"] = features.plate
         tensors = dict(zip(self._made, self._frame.run(self._made, feed), strict=True))
         planes = {name: tensor[0, 0, :height, :width] for name, tensor in tensors.items()}
@@ -203,45 +212,19 @@ def providers_for(name: str) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _reopened(folder: Path, threads: int, providers: tuple[str, ...]) -> PairSession:
+def _reopened(
+    folder: Path, threads: int, providers: tuple[str, ...], fixed_size: bool
+) -> PairSession:
     """Open a pickled session's model again; what comes with many tasks is opened once."""
-    return PairSession(find_model(folder), threads, providers)
+    return PairSession(find_model(folder), threads, providers, fixed_size=fixed_size)
 
 
-def _open(path: Path, threads: int, providers: list[str]) -> Any:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Waiting threads sleep: as quick on an idle machine, half the processor time, and much quicker
-    # where other work runs beside.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # ONNX Runtime's own errors share no base class
-        raise CleanplateError(
-            f"ONNX Runtime cannot load the graph: {error}", file=path, cure="export it again"
-        ) from error
-
-
-def _open_plate_depth(model: Model, threads: int, providers: list[str]) -> Any:
-    path = model.plate_depth_graph
-    if path is None:
+def _open_plate_depth(model: Model, threads: int, providers: list[str]) -> Graph | None:
+    if model.plate_depth_graph is None:
         return None
-    graph = _open(path, threads, providers)
-    _require_names(path, {value.name for value in graph.get_inputs()}, ("plate",))
-    _require_names(path, {value.name for value in graph.get_outputs()}, (DISPARITY,))
+    graph = Graph(model.plate_depth_graph, threads, providers)
+    graph.require(("plate",), (DISPARITY,))
     return graph
-
-
-def _require_names(path: Path, there: set[str], wanted: tuple[str, ...]) -> None:
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise CleanplateError(
-            f"not a Cleanplate graph: it lacks {', '.join(missing)}",
-            file=path,
-            cure="`cleanplate export` writes such graphs",
-        )
 
 
 def _to_network(array: Picture | Plane) -> np.ndarray[Any, Any]:

@@ -6,17 +6,19 @@ number of temporaries.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.arrays import Bytes, Coded, Mask, Picture, Plane
 from cleanplate.bilinear import Indices, Widened, enlarge
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
+from cleanplate.predict.frame_pixels import FramePixels
 from cleanplate.predict.size import Size
 
 RADIUS = 2
@@ -31,8 +33,13 @@ REACH = 3
 _POINTS = 1 << 14
 """Pixels that are computed at once: their arrays fit in the processor's cache."""
 
+_WINDOW = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+
+_AROUND = 3 * RADIUS + 1
+"""How far from a pixel the guided filter and the enlargement look, in working pixels."""
+
 CERTAIN = 0.02
-"""Alpha within this of 0 or 1, all around, is not touched by the guide."""
+"""Alpha within this of 0 or 1, all around, is exactly that, and not touched by the guide."""
 
 
 class Matte(NamedTuple):
@@ -52,50 +59,94 @@ def full_size_matte(alpha: Plane, hidden: Mask | None, frame: ScaledFrame) -> Ma
     """
     if hidden is not None:
         alpha = carry_over_edge(alpha, ~hidden, REACH)
-    return Matte(alpha, upsample_alpha(alpha, frame.working, frame.full))
+    return Matte(alpha, upsample_alpha(alpha, frame.working, frame.pixels))
 
 
-def upsample_alpha(alpha: Plane, guide: Picture, frame: Coded | Picture) -> Plane:
+def upsample_alpha(alpha: Plane, guide: Picture, frame: FramePixels) -> Plane:
     """Bring the matte to the frame's own size, its edge following the frame's colours.
 
     Fast guided filter with the frame as its guide (He and Sun 2015, "Fast guided filter"): the
     linear model alpha = a . colour + b is fitted in windows at working size and its coefficients
-    are enlarged. Where the matte is certain all around (0 or 1), the plain enlargement stands,
-    so that the frame's texture does not show in it.
+    are enlarged. Where the matte is certain all around it becomes 0 or 1 (no haze is left in the
+    scene, no hole in the subject), and the plain enlargement stands, so that the frame's texture
+    does not show in it.
 
     Args:
-        alpha: (h, w) in [0, 1] at working size.
+        alpha: (h, w) float32 in [0, 1] at working size.
         guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
-        frame: (H, W, 3) the frame.
+        frame: the frame, (H, W).
 
     Returns:
-        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` itself.
+        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` but for what is certain.
+    """
+    size = frame.size
+    low, high = cv2.erode(alpha, _WINDOW), cv2.dilate(alpha, _WINDOW)
+    empty, full = high < CERTAIN, low > 1 - CERTAIN
+    alpha = np.where(empty, np.float32(0), np.where(full, np.float32(1), alpha))
+    if alpha.shape == size:
+        return alpha
+    result = enlarge(alpha, size)
+    unsure = (~(empty | full)).astype(np.uint8)
+    rows, columns = (_span(unsure, axis, size) for axis in (0, 1))
+    if rows.small.start < rows.small.stop:
+        small, large = (rows.small, columns.small), (rows.large, columns.large)
+        part = (result[large], alpha[small], guide[small], frame.part(*large), unsure[small])
+        result[large] = _following_colours(*part)
+    return result
+
+
+class _Span(NamedTuple):
+    """The same part of a picture along one axis: of the small pixels, and of the large ones."""
+
+    small: slice
+    large: slice
+
+
+def _span(unsure: Bytes, axis: int, size: Size) -> _Span:
+    """Find the part along an axis that holds all unsure pixels and the windows around them.
+
+    Both ends lie between two pixels in either size, so that the part is enlarged as the whole is.
+    """
+    count, total = unsure.shape[axis], size[axis]
+    found = np.flatnonzero(unsure.any(axis=1 - axis))
+    if not found.size:
+        return _Span(slice(0, 0), slice(0, 0))
+    step = count // math.gcd(count, total)
+    first = max(0, int(found[0]) - _AROUND) // step * step
+    last = min(count, -(-(int(found[-1]) + 1 + _AROUND) // step) * step)
+    return _Span(slice(first, last), slice(first * total // count, last * total // count))
+
+
+def _following_colours(
+    plain: Plane, alpha: Plane, guide: Picture, frame: Coded | Picture, unsure: Bytes
+) -> Plane:
+    """Let the enlarged matte follow the frame's colours where it is unsure.
+
+    Args:
+        plain: (H, W) `alpha`, enlarged.
+        alpha: (h, w) at working size.
+        guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
+        frame: (H, W, 3) the frame.
+        unsure: (h, w) 1 where the result may differ from `plain`, else 0.
     """
     size: Size = frame.shape[:2]
-    if alpha.shape == size:
-        return np.clip(alpha, 0, 1).astype(np.float32)
-    window = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
-    unsure = _unsure(alpha, window)
-    result = enlarge(np.clip(alpha, 0, 1), size)
     # The coefficients at a pixel are means over its window, and enlarging reaches one further.
-    needed = cv2.dilate(cv2.dilate(unsure, window), np.ones((3, 3), np.uint8)) > 0
+    needed = cv2.dilate(cv2.dilate(unsure, _WINDOW), np.ones((3, 3), np.uint8)) > 0
     # In bytes, because planes of full size are slow to fill and to read.
     share = cv2.resize(unsure * np.uint8(255), size[::-1], interpolation=cv2.INTER_LINEAR)
-    share = np.asarray(share, np.uint8).reshape(-1)
     points = np.flatnonzero(share > 0)  # of booleans: several times as fast
-    if not points.size:
-        return result
     model = Widened(guided_model(guide, alpha, where=needed), size)
-    plain, colours = result.reshape(-1), frame.reshape(-1, 3)
+    shares, values = np.asarray(share).reshape(-1), plain.flatten()
+    colours = np.ascontiguousarray(frame).reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]
         fine = model.applied(chosen, to_float(np.take(colours, chosen, axis=0)))
-        coarse = plain[chosen]
+        coarse = np.take(values, chosen)
         fine -= coarse
-        fine *= to_float(share[chosen])
+        fine *= to_float(np.take(shares, chosen))
         fine += coarse
-        plain[chosen] = np.clip(fine, 0, 1)
-    return result
+        values[chosen] = np.clip(fine, 0, 1)
+    return values.reshape(size)
 
 
 def guided_model(
@@ -140,38 +191,35 @@ def guided_model(
 def _fitted(guide: Picture, target: Plane, radius: int, epsilon: float, where: Indices) -> Plane:
     """Fit the models of the windows around `where`, flat indices; means over windows, (h, w, 4)."""
 
-    def mean(plane: Plane) -> npt.NDArray[np.float64]:
-        """(n[, C]), in float64, because a variance is a small difference."""
-        means = _mean(plane, radius)
-        return means.reshape(-1, *means.shape[2:])[where].astype(np.float64)
+    def mean(plane: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """(n), in float64, because a variance is a small difference."""
+        means = _mean(np.asarray(plane, np.float32), radius).reshape(-1)
+        return np.take(means, where).astype(np.float64)
 
-    mean_i, mean_p = mean(guide), mean(target)
-    x, y, z = (mean(guide * target[..., None]) - mean_i * mean_p[:, None]).T
-    channels = cv2.split(guide)
+    channels = cv2.split(np.ascontiguousarray(guide))
+    target = np.ascontiguousarray(target)
+    means, mean_p = [mean(one) for one in channels], mean(target)
+    x, y, z = (
+        mean(cv2.multiply(one, target)) - own * mean_p
+        for one, own in zip(channels, means, strict=True)
+    )
 
-    def second(i: int, j: int) -> npt.NDArray[np.float64]:
-        product = np.asarray(cv2.multiply(channels[i], channels[j]), np.float32)
-        return mean(product) - mean_i[:, i] * mean_i[:, j]
+    def covariance(i: int, j: int) -> npt.NDArray[np.float64]:
+        return mean(cv2.multiply(channels[i], channels[j])) - means[i] * means[j]
 
     # Rounding can make a variance of a flat window slightly negative.
-    rr, gg, bb = (np.maximum(second(i, i), 0) + epsilon for i in range(3))
-    rg, rb, gb = second(0, 1), second(0, 2), second(1, 2)
+    rr, gg, bb = (np.maximum(covariance(i, i), 0) + epsilon for i in range(3))
+    rg, rb, gb = covariance(0, 1), covariance(0, 2), covariance(1, 2)
     # The inverse of a symmetric 3 x 3 matrix through its cofactors.
     c_rr, c_rg, c_rb = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
     c_gg, c_gb, c_bb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
-    determinant = np.maximum(rr * c_rr + rg * c_rg + rb * c_rb, epsilon**3)
-    a = np.stack(
-        [
-            c_rr * x + c_rg * y + c_rb * z,
-            c_rg * x + c_gg * y + c_gb * z,
-            c_rb * x + c_gb * y + c_bb * z,
-        ],
-        axis=1,
-    )
-    a /= determinant[:, None]
+    scale = 1 / np.maximum(rr * c_rr + rg * c_rg + rb * c_rb, epsilon**3)
+    red = (c_rr * x + c_rg * y + c_rb * z) * scale
+    green = (c_rg * x + c_gg * y + c_gb * z) * scale
+    blue = (c_rb * x + c_gb * y + c_bb * z) * scale
+    offset = mean_p - red * means[0] - green * means[1] - blue * means[2]
     models = np.zeros((target.size, 4), np.float32)
-    models[where, :3] = a
-    models[where, 3] = mean_p - (a * mean_i).sum(axis=1)
+    models[where] = np.stack([red, green, blue, offset], axis=1)
     return _mean(models.reshape(*target.shape, 4), radius)
 
 
@@ -212,12 +260,6 @@ def carry_over_edge(plane: Plane, covered: Mask, reach: int) -> Plane:
     values = np.zeros(int(labels.max()) + 1, plane.dtype)
     values[labels[inside]] = plane[inside]
     return np.where(inside, plane, values[labels])
-
-
-def _unsure(alpha: Plane, window: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """(h, w), 1 near where alpha is neither 0 nor 1 or changes, 0 elsewhere."""
-    low, high = cv2.erode(alpha, window), cv2.dilate(alpha, window)
-    return (~((high < CERTAIN) | (low > 1 - CERTAIN))).astype(np.uint8)
 
 
 def _mean(array: Plane, radius: int) -> Plane:

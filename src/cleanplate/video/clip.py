@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cleanplate.arrays import Coded
+from cleanplate.predict.size import Size
 from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 
@@ -26,6 +27,13 @@ class ClipFrame:
     index: int
     time: Fraction
     duration: Fraction | None = None
+
+    @property
+    def size(self) -> Size:
+        """(height, width)."""
+        if isinstance(self.picture, YCbCrPicture):
+            return self.picture.size
+        return self.picture.shape[0], self.picture.shape[1]
 
     @property
     def rgb(self) -> Coded:

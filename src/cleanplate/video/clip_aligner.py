@@ -150,15 +150,17 @@ class ClipAligner:
             return None
         height, width = reference.usable.shape
         seen = frame.reduced((height, width))
-        light = _light(seen)
-        good = reference.usable & _well_exposed(seen) & self._empty()
-        if good.sum() < _FEWEST:
+        usable = reference.usable & _well_exposed(seen) & self._empty()
+        good = np.flatnonzero(usable)
+        if good.size < _FEWEST:
             return last  # the subject fills the picture: nothing can be measured
         exposure = last.exposure
-        expected = exposure.gamma * reference.light + np.log(np.asarray(exposure.gain, np.float32))
-        differences = (light - expected)[good]
+        gain = np.log(np.asarray(exposure.gain, np.float32))
+        before = np.take(reference.light.reshape(-1, 3), good, axis=0)
+        differences = np.take(_light(seen).reshape(-1, 3), good, axis=0)
+        differences -= exposure.gamma * before + gain
         drift = np.median(np.ascontiguousarray(differences.T), 1)
-        at_edges = np.abs(differences[reference.edges[good]] - drift).mean(1)
+        at_edges = np.abs(differences[np.take(reference.edges, good)] - drift).mean(1)
         difference = float(np.median(at_edges)) if at_edges.size else 0.0
         if self._baseline is None:
             self._baseline = difference

@@ -30,7 +30,6 @@ from cleanplate.video.planar_composite import Steady, composite_of
 from cleanplate.video.plate_adaptation import AdaptivePlate
 from cleanplate.video.tracked_depth import tracked_depth
 from cleanplate.video.working_size_control import WorkingSizeControl
-from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 if TYPE_CHECKING:  # backgrounds may be clips, and need PyAV; the loop does not
     from cleanplate.video.backgrounds import Background
@@ -163,9 +162,7 @@ class FrameLoop:
         """Align the plate with a frame, and let a thread do the rest; without a pool, do it."""
         started = time.perf_counter()
         try:
-            # Whoever gives an array may fill it again; what was decoded here is nobody else's.
-            given = not isinstance(frame.picture, YCbCrPicture)
-            aligned = self._scene.align(frame.rgb, self._outputs, aligner=self._aligner, copy=given)
+            aligned = self._scene.align(frame.picture, self._outputs, aligner=self._aligner)
         except CleanplateError as error:
             if not self._aligner.lost:
                 raise
@@ -259,7 +256,7 @@ class FrameLoop:
             layers["foreground_linear"] = result.foreground
         if "foreground_display" in needs:
             found = compute_outputs(
-                ("foreground",), result.frame, result.alpha, result.sources, timer, space="display"
+                ("foreground",), result.pixels, result.alpha, result.sources, timer, space="display"
             )
             layers["foreground_display"] = found["foreground"]
         if "disparity" in needs:
@@ -268,7 +265,7 @@ class FrameLoop:
 
     def _empty(self, frame: ClipFrame) -> FrameLayers:
         """Layers of a frame without its plate: nothing is subject, nothing is known."""
-        size = frame.rgb.shape[:2]
+        size = frame.size
         alpha: Plane = np.zeros(size, np.float32)
         layers: dict[str, Any] = {"alpha": alpha}
         if "composite" in self._needs:

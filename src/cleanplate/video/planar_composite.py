@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,10 +23,9 @@ from cleanplate.matte.background_replacement import (
     OPAQUE,
     mix_pixels,
     replace_background,
-    soft_points,
 )
 from cleanplate.video.clip import ClipFrame
-from cleanplate.video.ycbcr import BT709, Samples, halved
+from cleanplate.video.ycbcr import BT709, halved
 from cleanplate.video.ycbcr_picture import YCbCrPicture
 
 
@@ -99,55 +99,97 @@ def replace_in_planes(
     shadow: Plane,
 ) -> YCbCrPicture:
     """Replace the background of a frame that is coded as `BT709`; see `composite_of`."""
+    new = background.planes
+    made = YCbCrPicture(new.luma.copy(), new.blue.copy(), new.red.copy(), frame.coding)
+    levels = np.asarray(cv2.convertScaleAbs(alpha, alpha=OPAQUE), np.uint8)
+    inside = _Cells.around(levels)
+    if inside is None:
+        return made
     rows = frame.coding.encoding()
     rows[:, :3] /= 255
     # Smooth: where chroma lies it is known well enough for the pixels around, too.
     dark = enlarge(shadow, frame.blue.shape).reshape(-1)
-    levels, soft = soft_points(alpha)
-    luma = _laid_over(frame.luma, levels, background.planes.luma)
+    levels = levels[inside.pixels]
+    _lay_over(made.luma, frame.luma, levels, inside.pixels)
+    soft = _between(levels)
     if soft.size:
-        share = np.take(alpha.reshape(-1), soft)
+        points = _in_whole(soft, inside.pixels, frame.luma.shape[1])
         mixed = mix_pixels(
-            _taken(frame.rgb, soft),
-            _taken(plate.rgb, soft),
-            _taken(background.rgb, soft),
-            share,
-            np.take(dark, frame.chroma_sites(soft)),
+            _taken(frame.part(*inside.pixels), soft),
+            _taken(plate.rgb, points),
+            _taken(background.rgb, points),
+            np.take(alpha.reshape(-1), points),
+            np.take(dark, frame.chroma_sites(points)),
         )
-        luma.reshape(-1)[soft] = _coded(mixed, rows[:1])[:, 0]
+        made.luma.reshape(-1)[points] = _coded(mixed, rows[:1])[:, 0]
     # The share of a chroma sample is counted as chroma itself is.
-    shares = halved(levels, frame.coding)
-    blue, red = (
-        _laid_over(own, shares, new)
-        for own, new in (
-            (frame.blue, background.planes.blue),
-            (frame.red, background.planes.red),
-        )
-    )
-    cells = np.flatnonzero(np.asarray(cv2.inRange(shares, 1, OPAQUE - 1)).view(np.bool_))
+    shares = np.asarray(halved(levels, frame.coding), np.uint8)
+    _lay_over(made.blue, frame.blue, shares, inside.samples)
+    _lay_over(made.red, frame.red, shares, inside.samples)
+    cells = _between(shares)
     if cells.size:
+        sites = _in_whole(cells, inside.samples, frame.blue.shape[1])
         mixed = mix_pixels(
-            frame.at_chroma(cells),
-            _taken(plate.at_chroma, cells),
-            _taken(background.at_chroma, cells),
+            frame.at_chroma(sites),
+            _taken(plate.at_chroma, sites),
+            _taken(background.at_chroma, sites),
             np.take(shares.reshape(-1), cells) * np.float32(1 / OPAQUE),
-            np.take(dark, cells),
+            np.take(dark, sites),
         )
         codes = _coded(mixed, rows[1:])
-        blue.reshape(-1)[cells] = codes[:, 0]
-        red.reshape(-1)[cells] = codes[:, 1]
-    return YCbCrPicture(luma, blue, red, frame.coding)
+        made.blue.reshape(-1)[sites] = codes[:, 0]
+        made.red.reshape(-1)[sites] = codes[:, 1]
+    return made
 
 
-def _laid_over(own: Bytes, levels: Samples, new: Bytes) -> Bytes:
-    """Copy what is opaque over a new plane."""
-    out = new.copy()
-    cv2.copyTo(own, cv2.inRange(levels, OPAQUE, OPAQUE), out)
-    return out
+class _Cells(NamedTuple):
+    """A rectangle of whole cells of chroma.
+
+    pixels: its rows and columns in luma.
+    samples: likewise in chroma.
+    """
+
+    pixels: tuple[slice, slice]
+    samples: tuple[slice, slice]
+
+    @classmethod
+    def around(cls, levels: Bytes) -> _Cells | None:
+        """Enclose what is not 0, with a cell beside it, which chroma's filter reaches; or None."""
+        left, top, width, height = cv2.boundingRect(levels)
+        if not width:
+            return None
+        spans = (_span(top, height, levels.shape[0]), _span(left, width, levels.shape[1]))
+        (rows, half_rows), (columns, half_columns) = spans
+        return cls((rows, columns), (half_rows, half_columns))
+
+
+def _span(start: int, length: int, limit: int) -> tuple[slice, slice]:
+    first, last = max(0, start // 2 - 1), (start + length + 1) // 2 + 1
+    pixels = slice(2 * first, min(limit, 2 * last))
+    return pixels, slice(first, (pixels.stop + 1) // 2)
+
+
+def _lay_over(whole: Bytes, own: Bytes, levels: Bytes, part: tuple[slice, slice]) -> None:
+    """Copy what is opaque over a part of a plane."""
+    cv2.copyTo(own[part], cv2.inRange(levels, OPAQUE, OPAQUE), whole[part])
+
+
+def _between(levels: Bytes) -> Indices:
+    """Give the flat indices of what is neither 0 nor opaque."""
+    return np.flatnonzero(np.asarray(cv2.inRange(levels, 1, OPAQUE - 1)).view(np.bool_))
+
+
+def _in_whole(points: Indices, part: tuple[slice, slice], width: int) -> Indices:
+    """Convert flat indices of a part to those of a plane of this width."""
+    rows, columns = part
+    wide = columns.stop - columns.start
+    first = rows.start * width + columns.start
+    found: Indices = points + points // wide * (width - wide) + first
+    return found
 
 
 def _taken(picture: Bytes, points: Indices) -> Bytes:
-    return np.take(picture.reshape(-1, 3), points, axis=0)
+    return np.take(np.ascontiguousarray(picture).reshape(-1, 3), points, axis=0)
 
 
 def _coded(pixels: Bytes, rows: npt.NDArray[np.float64]) -> Bytes:

@@ -44,7 +44,7 @@ def tracked_depth(
             assert sources.depth.normalisation is not None
             subject = sources.depth.normalisation.apply(disparity[found.nearest])
             sources = replace(sources, depth=replace(sources.depth, subject=subject))
-    arrays = compute_outputs(("disparity",), result.frame, result.alpha, sources, timer)
+    arrays = compute_outputs(("disparity",), result.pixels, result.alpha, sources, timer)
     return disparity_to_depth(arrays["disparity"])
 
 

@@ -70,7 +70,7 @@ class Recording(PairSession):
         (Path(os.environ["CLEANPLATE_TEST_FOLDER"]) / f"{os.getpid()}.{id(self)}").touch()
 
     def __reduce__(self):
-        model, threads, providers = super().__reduce__()[1]
+        model, threads, providers, _ = super().__reduce__()[1]
         return reopened, (model, threads, providers)
 
 

@@ -39,7 +39,7 @@ def test_a_comparison_is_the_1x1_convolution_of_frame_plate_and_difference():
     whole = torch.nn.functional.conv2d(
         torch.cat([frame, plate, (frame - plate).abs()], 1), torch.cat(weights, 1)
     )
-    torch.testing.assert_close(comparison(frame, plate, comparison.plate(plate)), whole)
+    torch.testing.assert_close(comparison(frame, plate) + comparison.plate(plate), whole)
 
 
 def test_the_plate_depth_is_not_looked_at(network):

@@ -23,7 +23,8 @@ VARIANTS = {
 }
 PLAIN = {
     *("Abs", "Add", "AveragePool", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape"),
-    *("Conv", "CumSum", "DepthToSpace", "Div", "Exp", "Expand", "Gather", "GlobalAveragePool"),
+    *("Conv", "ConvTranspose", "CumSum", "DepthToSpace", "Div", "Exp", "Expand", "Gather"),
+    "GlobalAveragePool",
     *("HardSigmoid", "HardSwish", "Identity", "LayerNormalization", "MatMul", "Mul", "Neg", "Pad"),
     *("Pow", "ReduceMean", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Softmax"),
     *("Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Transpose", "Unsqueeze"),

@@ -55,7 +55,7 @@ class PlateAligner:
             CleanplateError: the plate is plainly not this frame's, and `force` is off.
         """
         with timer.stage("health"):
-            blocks = blockiness(frame.full)
+            blocks = blockiness(frame.pixels.rgb)
             health = measure_health(self.thumbnail, frame.thumbnail, self._size, blocks)
             if not self._force:
                 health.raise_if_unusable()
@@ -70,7 +70,7 @@ class PlateAligner:
         with self._lock:
             if self._keypoints is None:
                 self._keypoints = _keypoints(self._plate)
-        found: Registration = register(self._keypoints, _keypoints(frame.full), self._size)
+        found: Registration = register(self._keypoints, _keypoints(frame.pixels.rgb), self._size)
         if found.moves:
             health = measure_registered(health, self.thumbnail, frame.thumbnail, found.matrix)
         return AlignedPlate(self._plate, replace(health, aligned=found.trusted), found)

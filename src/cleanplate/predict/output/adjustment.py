@@ -72,7 +72,7 @@ def adjust(
     sources = replace(result.sources, matte=measured)
     timer = StageTimer(result.report["seconds"])
     arrays = compute_outputs(
-        wanted, result.frame, alpha, sources, timer, space=space, despill_amount=despill
+        wanted, result.pixels, alpha, sources, timer, space=space, despill_amount=despill
     )
     report = {
         **result.report,

@@ -1,6 +1,8 @@
-"""Layers shared by the networks: resize, CoordConv channels, inverted residual, attention."""
+"""Layers shared by the networks: resize, CoordConv channels, sums, inverted residual, attention."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +34,72 @@ def coordinate_channels(features: Tensor) -> Tensor:
         ],
         1,
     )
+
+
+class NormOfSum(nn.BatchNorm2d):
+    """BatchNorm of a sum of two terms, `carried + convolved`, both (N, C, H, W)."""
+
+    def forward(self, carried: Tensor, convolved: Tensor) -> Tensor:  # type: ignore[override]
+        """Normalise the sum."""
+        normed: Tensor = super().forward(carried + convolved)
+        return normed
+
+    def folded(self, convolutions: Iterable[nn.Conv2d]) -> FoldedNormOfSum:
+        """Give the norm as of now, its gain folded into the convolutions that make `convolved`.
+
+        Args:
+            convolutions: without bias, whose results are summed; their weights are changed.
+        """
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        with torch.no_grad():
+            gain = self.weight / (self.running_var + self.eps).sqrt()
+            for convolution in convolutions:
+                convolution.weight.mul_(gain.view(-1, 1, 1, 1))
+            return FoldedNormOfSum(gain, self.bias - self.running_mean * gain)
+
+
+class FoldedNormOfSum(nn.Module):
+    """`NormOfSum` with constant statistics, for graphs: `gain * carried + shift + convolved`.
+
+    The gain is a depthwise convolution because ONNX Runtime keeps tensors in its blocked layout
+    from one convolution to the next and adds what follows within them; a plain sum with a term in
+    the standard layout would convert every tensor after it.
+    """
+
+    def __init__(self, gain: Tensor, shift: Tensor):
+        super().__init__()
+        channels = len(gain)
+        self.scale = nn.Conv2d(channels, channels, 1, groups=channels)
+        self.scale.weight = nn.Parameter(gain.detach().view(-1, 1, 1, 1))
+        self.scale.bias = nn.Parameter(shift.detach())
+
+    def forward(self, carried: Tensor, convolved: Tensor) -> Tensor:
+        """Normalise the sum."""
+        scaled: Tensor = self.scale(carried)
+        return scaled + convolved
+
+
+class ShuffledConvolution(nn.Conv2d):
+    """1x1 convolution to four times the channels, then pixel shuffle (Shi et al. 2016).
+
+    (N, inputs, H, W) to (N, channels, 2 H, 2 W), without bias.
+    """
+
+    def __init__(self, inputs: int, channels: int):
+        super().__init__(inputs, 4 * channels, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Convolve and shuffle."""
+        return F.pixel_shuffle(super().forward(features), 2)
+
+    def as_transposed(self) -> nn.ConvTranspose2d:
+        """Give the same as one transposed convolution, which takes two thirds of the time."""
+        channels = self.out_channels // 4
+        same = nn.ConvTranspose2d(self.in_channels, channels, 2, 2, bias=False)
+        kernels = self.weight.detach().view(channels, 2, 2, self.in_channels)
+        same.weight = nn.Parameter(kernels.permute(3, 0, 1, 2).contiguous())
+        return same
 
 
 class ResidualBlock(nn.Module):

@@ -17,14 +17,20 @@ depth by geometry (`cleanplate.predict.geometry`).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.training.networks.blocks import GlobalAttention, ResidualBlock, resize
+from cleanplate.training.networks.blocks import (
+    GlobalAttention,
+    NormOfSum,
+    ResidualBlock,
+    ShuffledConvolution,
+    resize,
+)
 from cleanplate.training.networks.contract import PairNetwork, Prediction
 from cleanplate.training.networks.efficientnet import EfficientNetLite0
 
@@ -49,9 +55,9 @@ FAST = Layout((16, 32, 48, 64, 64), (1, 1, 1, 1), (8, 16), 8)
 """The encoder takes two thirds of the time that is left: for live pictures."""
 
 
-def _shuffle(tensor: Tensor, like: Tensor) -> Tensor:
-    """Double the size by pixel shuffle (Shi et al. 2016) and crop to the size of `like`."""
-    return F.pixel_shuffle(tensor, 2)[..., : like.shape[-2], : like.shape[-1]]
+def _cropped(tensor: Tensor, like: Tensor) -> Tensor:
+    """Crop to the size of `like`, after what doubles the size of its half, rounded up."""
+    return tensor[..., : like.shape[-2], : like.shape[-1]]
 
 
 def _half(picture: Tensor) -> Tensor:
@@ -62,7 +68,8 @@ def _half(picture: Tensor) -> Tensor:
 class Comparison(nn.Module):
     """Compare frame and plate at one stride: `W_f f + W_p p + W_d |f - p|`.
 
-    The plate's term, `plate(p)`, depends on the plate alone and is one of the plate's outputs.
+    The plate's term, `plate(p)`, depends on the plate alone and is one of the plate's outputs; it
+    is added by whoever adds other terms.
     """
 
     def __init__(self, inputs: int, outputs: int):
@@ -71,21 +78,15 @@ class Comparison(nn.Module):
         self.frame = nn.Conv2d(inputs, outputs, 1, bias=False)
         self.difference = nn.Conv2d(inputs, outputs, 1, bias=False)
 
-    @property
-    def convolutions(self) -> list[nn.Conv2d]:
-        """The three convolutions whose results are summed."""
-        return [self.plate, self.frame, self.difference]
-
-    def forward(self, frame: Tensor, plate: Tensor, plate_share: Tensor) -> Tensor:
-        """Compare features (N, inputs, H, W); the result is (N, outputs, H, W).
+    def forward(self, frame: Tensor, plate: Tensor) -> Tensor:
+        """Compute the terms `W_f f + W_d |f - p|`, (N, outputs, H, W).
 
         Args:
-            frame: features of the frame.
+            frame: features of the frame, (N, inputs, H, W).
             plate: features of the plate.
-            plate_share: `self.plate(plate)`.
         """
         compared: Tensor = self.frame(frame) + self.difference((frame - plate).abs())
-        return compared + plate_share
+        return compared
 
 
 class DecoderBlock(nn.Module):
@@ -94,14 +95,20 @@ class DecoderBlock(nn.Module):
     def __init__(self, coarser: int, channels: int, blocks: int):
         super().__init__()
         self.coarser = nn.Conv2d(coarser, channels, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = NormOfSum(channels)
         self.filter = nn.Sequential(*(ResidualBlock(channels) for _ in range(blocks)))
 
-    def forward(self, coarser: Tensor, compared: Tensor) -> Tensor:
-        """Decode to (N, channels, H, W), the size of `compared`."""
+    def forward(self, coarser: Tensor, compared: Tensor, plate_share: Tensor) -> Tensor:
+        """Decode to (N, channels, H, W), the size of `compared`.
+
+        Args:
+            coarser: decoded at the next coarser stride.
+            compared: of the `Comparison` at this stride.
+            plate_share: its term of the plate.
+        """
         # The 1x1 convolution before the upsampling: a quarter of the work, the same result.
-        mixed = resize(self.coarser(coarser), compared) + compared
-        filtered: Tensor = self.filter(F.relu(self.norm(mixed)))
+        carried = resize(self.coarser(coarser), compared) + plate_share
+        filtered: Tensor = self.filter(F.relu(self.norm(carried, compared)))
         return filtered
 
 
@@ -162,17 +169,15 @@ class DualResolutionNet(PairNetwork):
         self.compare_2 = Comparison(d2, channels)
         w4, w8, w16, w32, w64 = layout.decoder
         b4, b8, b16, b32 = layout.blocks
-        self.coarsest = nn.Sequential(
-            nn.BatchNorm2d(w64), nn.ReLU(inplace=True), ResidualBlock(w64)
-        )
+        self.coarsest = nn.Sequential(NormOfSum(w64), nn.ReLU(inplace=True), ResidualBlock(w64))
         self.decode_32 = DecoderBlock(w64, w32, b32)
         self.attention = GlobalAttention(w32)
         self.decode_16 = DecoderBlock(w32, w16, b16)
         self.decode_8 = DecoderBlock(w16, w8, b8)
         self.decode_4 = DecoderBlock(w8, w4, b4)
         self.shadow_head = nn.Conv2d(w4, 4, 1)
-        self.enlarge = nn.Conv2d(w4, 4 * channels, 1, bias=False)
-        self.norm_2 = nn.BatchNorm2d(channels)
+        self.enlarge = ShuffledConvolution(w4, channels)
+        self.norm_2 = NormOfSum(channels)
         self.filter_2 = ResidualBlock(channels)
         self.alpha_head = nn.Conv2d(channels, 4, 3, 1, 1)
         # The first predictions are those of an unchanged frame: alpha near 0, shadow near 1.
@@ -216,51 +221,49 @@ class DualResolutionNet(PairNetwork):
         self, frame: Tensor, features: tuple[Tensor, ...], plate: DualPlateOutputs
     ) -> Prediction:
         c4, c8, c16, c32, c64 = (
-            comparison(f, p, share)
-            for comparison, f, p, share in zip(
+            comparison(f, p)
+            for comparison, f, p in zip(
                 self.comparisons,
                 self._inputs(features),
                 self._inputs(plate.features),
-                plate.shares,
                 strict=True,
             )
         )
-        x32 = self.attention(self.decode_32(self.coarsest(c64), c32))
-        x8 = self.decode_8(self.decode_16(x32, c16), c8)
-        x4 = self.decode_4(x8, c4)
-        c2 = self.compare_2(features[0], plate.detail_2, plate.share_2)
-        x2 = self.filter_2(F.relu(self.norm_2(_shuffle(self.enlarge(x4), c2) + c2)))
-        logits = _shuffle(self.alpha_head(x2), frame)
-        shadow = torch.exp(-F.softplus(_shuffle(self.shadow_head(x4), c2)))
+        s4, s8, s16, s32, s64 = plate.shares
+        norm, *filters = self.coarsest
+        x64 = nn.Sequential(*filters)(norm(s64, c64))
+        x32 = self.attention(self.decode_32(x64, c32, s32))
+        x8 = self.decode_8(self.decode_16(x32, c16, s16), c8, s8)
+        x4 = self.decode_4(x8, c4, s4)
+        c2 = self.compare_2(features[0], plate.detail_2)
+        carried = _cropped(self.enlarge(x4), c2) + plate.share_2
+        x2 = self.filter_2(F.relu(self.norm_2(carried, c2)))
+        logits = _cropped(F.pixel_shuffle(self.alpha_head(x2), 2), frame)
+        shadow = _cropped(F.pixel_shuffle(self.shadow_head(x4), 2), c2)
+        shadow = torch.sigmoid(-shadow)
         return Prediction(alpha=logits.sigmoid(), shadow=resize(shadow, frame), alpha_logits=logits)
 
     def for_inference(self) -> DualResolutionNet:
-        """Copy the network with each BatchNorm of a sum folded into the summed convolutions.
+        """Copy the network in the form in which graphs are fast; the answers are the same.
 
-        BN(a + b + c) = (g a) + (g b) + (g c) + shift. Exporters fold a BatchNorm that follows one
-        convolution, not one that follows a sum.
+        Each `NormOfSum` is folded (exporters fold a BatchNorm after one convolution, not after a
+        sum), and the pixel shuffle at stride 2 becomes a transposed convolution.
         """
         network = copy.deepcopy(self)
-        for owner, name, convolutions in network._norms_of_sums():
+        sums: list[tuple[nn.Module, str]] = [
+            (network, "norm_2"),
+            (network.decode_4, "norm"),
+            (network.decode_8, "norm"),
+            (network.decode_16, "norm"),
+            (network.decode_32, "norm"),
+            (network.coarsest, "0"),
+        ]
+        comparisons = (network.compare_2, *network.comparisons)
+        for (owner, name), comparison in zip(sums, comparisons, strict=True):
             norm = getattr(owner, name)
-            gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-            with torch.no_grad():
-                for convolution in convolutions:
-                    own = gain.repeat_interleave(convolution.out_channels // len(gain))
-                    convolution.weight.mul_(own.view(-1, 1, 1, 1))
-                convolutions[0].bias = nn.Parameter(norm.bias - norm.running_mean * gain)
-            setattr(owner, name, nn.Identity())
+            setattr(owner, name, norm.folded([comparison.frame, comparison.difference]))
+        network.enlarge = network.enlarge.as_transposed()  # type: ignore[assignment]  # same call
         return network
-
-    def _norms_of_sums(self) -> Iterator[tuple[nn.Module, str, list[nn.Conv2d]]]:
-        """Yield owner and attribute of each BatchNorm of a sum, and the summed convolutions."""
-        decoders = (self.decode_4, self.decode_8, self.decode_16, self.decode_32)
-        *compared, coarsest = self.comparisons
-        for decoder, comparison in zip(decoders, compared, strict=True):
-            yield decoder, "norm", [*comparison.convolutions, decoder.coarser]
-        yield self.coarsest, "0", coarsest.convolutions
-        # The shuffle makes channel c of stride 2 from channels 4 c to 4 c + 3 of stride 4.
-        yield self, "norm_2", [*self.compare_2.convolutions, self.enlarge]
 
     def forward(
         self,
