@@ -12,10 +12,13 @@ from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
     Size,
     countdown_option,
+    depth_settings,
     json_option,
     max_pixels_option,
+    may_be_metric,
     model_options,
     overwrite_option,
+    plate_depth_options,
     quiet_option,
 )
 
@@ -44,10 +47,7 @@ Keys in the window: H lists them.
 @click.argument("camera", default="0", metavar="[CAMERA]")
 @click.option("--plate", metavar="FILE", help="The picture of the empty scene, taken by this "
               "camera.  [default: take it first]")  # fmt: skip
-@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
-              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
-@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
-              "distances.  [default: from EXIF, else 60 degrees]")  # fmt: skip
+@plate_depth_options
 @click.option("--background", metavar="COLOUR|FILE", help="What is shown behind the subject: "
               "#rrggbb, a CSS name, a picture or a clip.  [default: the scene with --blur or "
               f"--object, else {GREEN}]")  # fmt: skip
@@ -128,8 +128,10 @@ def _check(chosen: Mapping[str, Any]) -> None:
         raise click.UsageError("--background and --blur do not go together: choose one.")
     if (chosen["object_file"] is None) != (chosen["object_distance"] is None):
         raise click.UsageError("--object and --object-distance go together.")
-    if chosen["object_file"] is not None and chosen["plate_depth"] is None:
-        raise click.UsageError("An object at a distance needs the plate's depth: --plate-depth.")
+    if chosen["object_file"] is not None and not may_be_metric(chosen):
+        raise click.UsageError(
+            "An object at a distance needs the plate's depth: --plate-depth, or --known-distance."
+        )
     if chosen["save_plate"] is not None:
         from cleanplate.files.ownership import check_target
 
@@ -195,7 +197,7 @@ def _predictor(chosen: Mapping[str, Any]) -> Any:
         align=chosen["align"] or "auto",
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),
-        focal=chosen["focal"],
+        **depth_settings(chosen),
         fixed_size=True,
     )
 

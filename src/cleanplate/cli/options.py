@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,36 @@ def task_engine(name: str, workers: int | None, address: str | None) -> TaskEngi
             raise click.UsageError("--ray-address is for --engine ray.")
         return TaskEngine(available_cores() if workers is None else workers)
     return TaskEngine(workers or 0, uses_ray=True, address=address)
+
+
+plate_depth_options = _group(
+    click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
+                 "Integers (16-bit PNG) are millimetres, floats (NPY, EXR) metres."),
+    click.option("--depth-model", metavar="FILE", help="Estimate the plate's depth by this ONNX "
+                 "file in place of the model's own graph."),
+    click.option("--depth-convention", type=click.Choice(["metric", "disparity", "relative-depth"]),
+                 help="What its numbers mean: metres; larger is nearer; larger is farther.  "
+                 "[default: as its metadata say]"),
+    click.option("--known-distance", "known_distances", type=(float, float, float), multiple=True,
+                 metavar="X Y M", help="A measured distance makes estimated depth metric: column "
+                 "and row in the plate, metres along the optical axis. May be repeated; the "
+                 "model's own estimate needs two."),
+    click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, "
+                 "for distances.  [default: from EXIF, else 60 degrees]"),
+)  # fmt: skip
+"""Adds `plate_depth` and what `depth_settings` reads."""
+
+
+def depth_settings(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the arguments of `Predictor` of `plate_depth_options`."""
+    settings = {name: chosen[name] for name in ("depth_model", "depth_convention", "focal")}
+    # Lists, as a report's JSON gives them back: reports tell whether files were made alike.
+    return {**settings, "known_distances": [list(one) for one in chosen["known_distances"]]}
+
+
+def may_be_metric(chosen: Mapping[str, Any]) -> bool:
+    """Tell whether the plate's depth can be in metres with what was chosen."""
+    return any(chosen[name] for name in ("plate_depth", "depth_model", "known_distances"))
 
 
 countdown_option = click.option(

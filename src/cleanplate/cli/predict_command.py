@@ -12,12 +12,15 @@ from tqdm import tqdm
 
 from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
+    depth_settings,
     engine_options,
     json_option,
     matte_options,
     max_pixels_option,
+    may_be_metric,
     model_options,
     output_option,
+    plate_depth_options,
     quiet_option,
     task_engine,
     workers_option,
@@ -48,13 +51,10 @@ _LISTED = 20
 @click.argument("frames", nargs=-1, required=True, metavar="FRAME...")
 @click.option("--plate", required=True, metavar="FILE",
               help="Clean plate: the picture of the empty scene.")  # fmt: skip
-@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
-              "Integers (16-bit PNG) are millimetres, floats (NPY, EXR) metres.")  # fmt: skip
+@plate_depth_options
 @click.option("--depth-holes", type=click.Choice(["fill", "keep"]), default="fill",
               show_default=True, help="Pixels that --plate-depth does not know: fill with "
               "the network's estimate, or keep unknown.")  # fmt: skip
-@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
-              "the subject's distance.  [default: from EXIF, else 60 degrees]")  # fmt: skip
 @output_option(
     "Folder of the files, created if missing; - writes one PNG to the standard output.",
     metavar="FOLDER|-",
@@ -172,7 +172,7 @@ def _job(plate: str, plate_depth: str | None, output: Path, chosen: dict[str, An
             "providers": None if provider is None else providers_for(provider),
             "force": chosen["force"],
             "depth_holes": chosen["depth_holes"],
-            "focal": chosen["focal"],
+            **depth_settings(chosen),
         },
         known_mask=chosen["known_mask"],
         controls={name: chosen[name] for name in ("choke", "feather", "despill")},
@@ -223,7 +223,8 @@ def _check_stdout(job: Job, json_output: JsonOutput | None) -> None:
         raise click.UsageError("--json - and -o - both write to the standard output.")
     if len(job.writing.kinds) != 1:
         raise click.UsageError("-o - writes one picture: name it with --save.")
-    if job.writing.kinds == ("depth",) and job.plate_depth is None:
+    metric = may_be_metric({"plate_depth": job.plate_depth, **job.predictor})
+    if job.writing.kinds == ("depth",) and not metric:
         raise click.UsageError("Relative disparity has no PNG: give --plate-depth, or a folder.")
     if sys.stdout.isatty():
         raise click.UsageError("-o - writes a PNG, which no terminal can show: redirect it.")
@@ -253,7 +254,8 @@ def _warn(report: dict[str, Any], said: set[str]) -> None:
     about_depth = report["plate_depth"] or {"warnings": []}
     for warning in about_depth["warnings"]:
         if warning not in said:
-            tqdm.write(f"Warning: {report['plate_depth_file']}: {warning}", file=sys.stderr)
+            source = report["plate_depth_file"] or "the plate's estimated depth"
+            tqdm.write(f"Warning: {source}: {warning}", file=sys.stderr)
         said.add(warning)
 
 

@@ -12,11 +12,14 @@ from tqdm import tqdm
 
 from cleanplate.cli.json_output import JsonOutput, shows_summary
 from cleanplate.cli.options import (
+    depth_settings,
     engine_options,
     json_option,
     max_pixels_option,
+    may_be_metric,
     model_options,
     overwrite_option,
+    plate_depth_options,
     quiet_option,
     task_engine,
     workers_option,
@@ -68,10 +71,7 @@ class FrameRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--plate", required=True, metavar="FILE|FOLDER", help="The picture of the empty "
               "scene; `cleanplate plate` makes one of a clip. Of several clips one each: a path "
               "with {name}, or a folder of pictures with their names.")  # fmt: skip
-@click.option("--plate-depth", metavar="FILE", help="Depth of the plate: makes depth metric. "
-              "Integers (16-bit PNG) are mm, floats (NPY, EXR) m.")  # fmt: skip
-@click.option("--focal", type=float, metavar="PX", help="Focal length in pixels of the plate, for "
-              "distances.  [default: from EXIF, else 60 degrees]")  # fmt: skip
+@plate_depth_options
 @click.option("-o", "--output", "outputs", multiple=True, required=True, metavar="FILE|FOLDER|-",
               help="What to write, by its suffix: .mp4 (composite), .mov (ProRes 4444 with alpha), "
               ".webm (VP9 with alpha), shot.%04d.png, shot.%04d.exr; - writes raw RGBA to the "
@@ -216,8 +216,10 @@ def _outputs(chosen: Mapping[str, Any]) -> list[Output]:
         for number, path in enumerate(paths)
     ]
     needs = frozenset[str]().union(*(one.needs for one in found))
-    if "depth" in needs and chosen["plate_depth"] is None:
-        raise click.UsageError("Depth in metres needs the plate's: give --plate-depth.")
+    if "depth" in needs and not may_be_metric(chosen):
+        raise click.UsageError(
+            "Depth in metres needs the plate's: give --plate-depth, or --known-distance."
+        )
     if "composite" in needs and chosen["background"] is None:
         raise click.UsageError("A composite needs something behind the subject: --background.")
     return found
@@ -296,7 +298,7 @@ def _predictor(chosen: Mapping[str, Any]) -> Predictor:
         align=chosen["align"] or "auto",
         fit=chosen["fit"],
         providers=None if provider is None else providers_for(provider),
-        focal=chosen["focal"],
+        **depth_settings(chosen),
         fixed_size=True,
     )
 

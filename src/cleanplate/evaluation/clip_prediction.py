@@ -149,7 +149,7 @@ def _model(predictor: Any) -> Any:
     return getattr(predictor, "model", predictor)
 
 
-def _focal(clip: TrueClip, wanted: bool) -> dict[str, float]:
+def _focal(clip: TrueClip, wanted: bool) -> dict[str, Any]:
     return {"focal": clip.focal} if wanted and clip.focal is not None else {}
 
 

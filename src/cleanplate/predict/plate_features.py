@@ -8,6 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from cleanplate.arrays import Coded, Mask, Picture, Plane
+from cleanplate.depth import Normalisation
 from cleanplate.formats.pictures import resize, to_float
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.exposure import Exposure
@@ -33,11 +34,18 @@ class PlateFeatureCache:
         session: the network.
         plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1].
         working: (height, width) of what the network takes.
-        given: the plate's metric depth; None = not known, it is estimated from the plate.
+        given: the plate's metric depth; None = not known.
+        relative: (h, w) the plate's relative disparity of another network, nan where unknown; None
+            = without metric depth, the model estimates it from the plate.
     """
 
     def __init__(
-        self, session: PairSession, plate: Coded | Picture, working: Size, given: PlateDepth | None
+        self,
+        session: PairSession,
+        plate: Coded | Picture,
+        working: Size,
+        given: PlateDepth | None,
+        relative: Plane | None = None,
     ):
         self._session = session
         self._plate = plate
@@ -45,7 +53,8 @@ class PlateFeatureCache:
         self._given = given
         self._lock = threading.RLock()
         self._kept: OrderedDict[Exposure, PlateFeatures] = OrderedDict()
-        self._estimated: Plane | None = None
+        self._has_own = relative is None
+        self._estimated = None if relative is None else _normalised(relative, working)
 
     def of(self, plate: AlignedPlate, frame: Picture) -> tuple[PlateFeatures, Mask | None]:
         """Give the features of the plate as it is aligned with a frame.
@@ -93,9 +102,14 @@ class PlateFeatureCache:
     def _encode(
         self, picture: Picture, disparity: Plane | None, valid: Mask | None
     ) -> PlateFeatures:
-        """Run the plate's graph; one without disparity keeps what it was given, holes filled."""
+        """Run the plate's graph.
+
+        What it was given stands, holes filled, if it gives no disparity of its own, and if another
+        network estimated it.
+        """
         features = self._session.encode_plate(picture, disparity, valid)
-        if features.disparity is None and disparity is not None and valid is not None:
+        own = self._has_own and features.disparity is not None
+        if not own and disparity is not None and valid is not None:
             filled = fill_outside(disparity, valid.astype(np.float32))
             features = features._replace(disparity=np.where(valid, disparity, filled))
         return features
@@ -109,10 +123,20 @@ class PlateFeatureCache:
         """
         if self._given is not None:
             return self._given.relative(self._working)
-        if not self._session.estimates_plate:
-            return None, None
         with self._lock:
             if self._estimated is None:
+                if not self._session.estimates_plate:
+                    return None, None
                 own = to_float(resize(self._plate, self._working))
                 self._estimated = estimate_disparity(self._session, own)
             return self._estimated, np.ones(self._estimated.shape, np.bool_)
+
+
+def _normalised(relative: Plane, size: Size) -> Plane:
+    """Bring relative disparity to a size, holes filled, and to median 0 and spread 1."""
+    known = np.isfinite(relative)
+    if not known.all():
+        filled = fill_outside(relative, known.astype(np.float32))
+        relative = np.where(known, relative, filled)
+    small = np.asarray(resize(relative, size), np.float32)
+    return np.asarray(Normalisation.of(small).apply(small), np.float32)

@@ -20,6 +20,7 @@ def frame_report(
     settings: PredictionSettings,
     sources: FrameSources,
     given: PlateDepth | None,
+    plate_depth_source: dict[str, Any] | None,
     arrays: Arrays,
     no_depth: str | None,
 ) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def frame_report(
         settings: the predictor's.
         sources: what was found.
         given: the plate's metric depth; None = not known.
+        plate_depth_source: what the plate's depth comes from; None = the model estimates it.
         arrays: the outputs.
         no_depth: why no output of depth can be given, if so.
     """
@@ -58,6 +60,7 @@ def frame_report(
                 "measured": measured_share(arrays),
             }
         ),
+        "plate_depth_source": deepcopy(plate_depth_source),
         "units": {
             "depth": "m along the optical axis" if metric else None,
             "disparity": (None if no_depth else "1/m" if metric else "relative, larger is nearer"),

@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from cleanplate.arrays import Coded, Picture
 from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import resize, to_float
 from cleanplate.models import Model, find_model
 from cleanplate.predict.alignment.registration import align_mode
+from cleanplate.predict.frame_outputs import no_plate_disparity
 from cleanplate.predict.geometry.disparity_fusion import HOLES, Holes
 from cleanplate.predict.geometry.focal_length import check_focal, focal_of_file
+from cleanplate.predict.geometry.plate_depth import PlateDisparity
 from cleanplate.predict.inputs import DepthSource, PictureSource, as_disparity, as_picture
+from cleanplate.predict.modelled_depth import (
+    DepthModel,
+    KnownDistance,
+    at_known_distances,
+    depth_estimator,
+    modelled_disparity,
+)
+from cleanplate.predict.plate_disparity import estimate_disparity
 from cleanplate.predict.prediction_settings import PredictionSettings
 from cleanplate.predict.scene import Scene
 from cleanplate.predict.session import PairSession
-from cleanplate.predict.size import WORKING_SIZE, check_working_size
+from cleanplate.predict.size import WORKING_SIZE, Size, check_working_size, working_size
 
 
 class Predictor:
@@ -43,6 +57,13 @@ class Predictor:
             is True where depth was measured.
         focal: focal length in pixels of the plate, for the subject's distance; None = from
             the plate file's EXIF, else 60 degrees along the long side. `scene` may set another.
+        depth_model: estimates the depth of plates whose depth is not given, in place of the model's
+            own graph for that: an ONNX file, a function from (H, W, 3) uint8 to (H, W), or a
+            `cleanplate.depth.depth_estimators.DepthEstimator`. See docs/depth.md.
+        depth_convention: what its numbers mean, "metric", "disparity" or "relative-depth"; None =
+            as the file's metadata say.
+        known_distances: (x, y, metres) in the plate, which make estimated depth metric. `scene`
+            may set others.
         fixed_size: load the network again for the working size when its first frame comes: takes
             about .1 s and saves a tenth of the network's time from then on. For clips and cameras.
 
@@ -63,6 +84,9 @@ class Predictor:
         max_pixels: int | None = None,
         depth_holes: Holes = "fill",
         focal: float | None = None,
+        depth_model: DepthModel | None = None,
+        depth_convention: str | None = None,
+        known_distances: Sequence[KnownDistance] = (),
         fixed_size: bool = False,
     ):
         self.model = model if isinstance(model, Model) else find_model(model)
@@ -77,6 +101,10 @@ class Predictor:
         self.settings = PredictionSettings(
             working_size, align_mode(align), fit, force, max_pixels, depth_holes, focal
         )
+        self._depth_model = None
+        if depth_model is not None:
+            self._depth_model = depth_estimator(depth_model, depth_convention)
+        self._known_distances = _distances(known_distances)
         self._session = PairSession(self.model, threads, providers, fixed_size=fixed_size)
 
     def scene(
@@ -85,6 +113,7 @@ class Predictor:
         depth: DepthSource | None = None,
         *,
         focal: float | None = None,
+        known_distances: Sequence[KnownDistance] | None = None,
     ) -> Scene:
         """Prepare a plate for many frames.
 
@@ -94,16 +123,47 @@ class Predictor:
                 (nan = unknown, +inf = nothing hit) or integers in millimetres (0 = unknown); its
                 resolution may differ. Makes results metric. See docs/depth.md.
             focal: focal length in pixels of this plate; None = the predictor's.
+            known_distances: (x, y, metres) in this plate, for depth that is not given; None = the
+                predictor's.
 
         Raises:
-            CleanplateError: a file cannot be read, the depth does not fit the plate, or no lens
-                has this focal length.
+            CleanplateError: a file cannot be read, the depth does not fit the plate, no lens has
+                this focal length, or known distances contradict the estimate.
         """
         check_focal(focal)
         picture = as_picture(plate, "plate", max_pixels=self.settings.max_pixels)
-        disparity = None if depth is None else as_disparity(depth)
+        known = self._known_distances
+        if known_distances is not None:
+            known = _distances(known_distances)
+        disparity = self._disparity(picture, depth, known)
         focal = focal or self.settings.focal
         if focal is None and isinstance(plate, (str, Path)):
             focal = focal_of_file(plate, picture.shape[:2])
         settings = replace(self.settings, focal=focal)
         return Scene(self._session, settings, picture, disparity)
+
+    def _disparity(
+        self, plate: Coded | Picture, depth: DepthSource | None, known: Sequence[KnownDistance]
+    ) -> PlateDisparity | None:
+        """Give the plate's disparity from what is there; None = the model estimates it."""
+        if depth is not None:
+            name = {"file": str(depth)} if isinstance(depth, (str, Path)) else {}
+            return PlateDisparity(as_disparity(depth), True, {"from": "given depth", **name})
+        if self._depth_model is not None:
+            return modelled_disparity(self._depth_model, plate, known)
+        if not known:
+            return None
+        if not self._session.estimates_plate:
+            raise no_plate_disparity()
+        size: Size = (plate.shape[0], plate.shape[1])
+        small = to_float(resize(plate, working_size(size, self.settings.working_size)))
+        relative = np.asarray(resize(estimate_disparity(self._session, small), size), np.float32)
+        return PlateDisparity(
+            at_known_distances(relative, known, zero_is_far=False),
+            True,
+            {"from": "this model's estimate", "known_distances": [list(one) for one in known]},
+        )
+
+
+def _distances(given: Sequence[KnownDistance]) -> tuple[KnownDistance, ...]:
+    return tuple(KnownDistance(*one) for one in given)

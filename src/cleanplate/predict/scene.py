@@ -25,7 +25,7 @@ from cleanplate.predict.frame_outputs import (
     no_subject_disparity,
 )
 from cleanplate.predict.frame_pixels import DecodedPixels, FramePixels
-from cleanplate.predict.geometry.plate_depth import PlateDepth
+from cleanplate.predict.geometry.plate_depth import PlateDepth, PlateDisparity
 from cleanplate.predict.geometry.subject_disparity import place_subjects
 from cleanplate.predict.inputs import PictureSource, as_picture
 from cleanplate.predict.plate_features import PlateFeatureCache
@@ -75,21 +75,24 @@ class Scene:
         session: PairSession,
         settings: PredictionSettings,
         plate: Coded | Picture,
-        disparity: Plane | None = None,
+        depth: PlateDisparity | None = None,
     ):
         self.plate = plate
         # A result hands out this very array where nothing was changed.
         self.plate.flags.writeable = False
         self.settings = settings
         self._session = session
-        self._depth = None if disparity is None else PlateDepth.of(disparity, self.size)
+        self._given = depth
+        metric = depth is not None and depth.metric
+        self._depth = PlateDepth.of(depth.values, self.size) if depth and metric else None
+        relative = depth.values if depth and not metric else None
         self.aligner = PlateAligner(plate, settings.align, force=settings.force)
-        self._features = PlateFeatureCache(session, plate, self.working_size, self._depth)
+        self._features = PlateFeatureCache(session, plate, self.working_size, self._depth, relative)
         self._lock = threading.Lock()
         self._other_size: Scene | None = None
 
     def __reduce__(self) -> tuple[Callable[..., Scene], tuple[Any, ...]]:
-        return Scene, (self._session, self.settings, self.plate, self._given())
+        return Scene, (self._session, self.settings, self.plate, self._given)
 
     @property
     def size(self) -> Size:
@@ -103,7 +106,7 @@ class Scene:
 
     @property
     def metric(self) -> bool:
-        """Whether the plate's depth was given, so that results are in metres."""
+        """Whether the plate's depth is known in metres, and so are results."""
         return self._depth is not None
 
     @property
@@ -199,6 +202,7 @@ class Scene:
             settings=self.settings,
             sources=sources,
             given=self._depth,
+            plate_depth_source=None if self._given is None else self._given.source,
             arrays=arrays,
             no_depth=None if no_depth is None else no_depth.what,
         )
@@ -238,12 +242,9 @@ class Scene:
             report=placed.report,
         )
 
-    def _given(self) -> Plane | None:
-        return None if self._depth is None else self._depth.given
-
     def _no_depth(self) -> CleanplateError | None:
         """Say why no output of depth can be given; None if they can."""
-        if not self.metric and not self._session.estimates_plate:
+        if self._given is None and not self._session.estimates_plate:
             return no_plate_disparity()
         return None if self._session.places_subjects else no_subject_disparity()
 
@@ -253,12 +254,12 @@ class Scene:
         Args:
             plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1]; it becomes read-only.
         """
-        return Scene(self._session, self.settings, plate, self._given())
+        return Scene(self._session, self.settings, plate, self._given)
 
     def at_working_size(self, long_side: int) -> Scene:
         """Give the scene with another working size, its long side in pixels; the aligner stays."""
         settings = replace(self.settings, working_size=long_side)
-        scene = Scene(self._session, settings, self.plate, self._given())
+        scene = Scene(self._session, settings, self.plate, self._given)
         scene.aligner = self.aligner
         return scene
 
@@ -270,7 +271,7 @@ class Scene:
                 if settings.focal is not None:
                     settings = replace(settings, focal=settings.focal * size[1] / self.size[1])
                 plate = resize(self.plate, size)
-                self._other_size = Scene(self._session, settings, plate, self._given())
+                self._other_size = Scene(self._session, settings, plate, self._given)
             return self._other_size
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from cleanplate.arrays import Coded, Plane
+from cleanplate.depth.depth_estimators import Convention
 from cleanplate.errors import CleanplateError, require
 from cleanplate.formats.pictures import as_uint8, resize, to_float
-from cleanplate.synthesis.ingest.depth_estimators import Convention
 
 _METRIC = frozenset({"depth_pro", "glpn", "zoedepth"})
 """Model types whose output is always in metres."""

@@ -15,8 +15,8 @@ import pytest
 
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import CutoutFolder, PlateFolder
+from tests.depth.test_depth_estimators import mean_colour
 from tests.synthesis.ingest.test_cutout_extraction import figure, stripes
-from tests.synthesis.ingest.test_depth_estimators import mean_colour
 
 COUNT = 24
 

@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 from cleanplate.cli import main
 from cleanplate.depth import read_depth
 from cleanplate.synthesis.assets.catalogue import PlateFolder
-from tests.synthesis.ingest.test_depth_estimators import mean_colour, ramp
+from tests.depth.test_depth_estimators import mean_colour, ramp
 
 
 @pytest.fixture

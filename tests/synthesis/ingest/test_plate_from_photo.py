@@ -16,10 +16,10 @@ from PIL import Image
 
 from cleanplate.arrays import Plane
 from cleanplate.depth import read_depth
+from cleanplate.depth.depth_estimators import Convention
 from cleanplate.errors import CleanplateError
 from cleanplate.formats.pictures import write_image
 from cleanplate.synthesis.assets.catalogue import PlateFolder
-from cleanplate.synthesis.ingest.depth_estimators import Convention
 from cleanplate.synthesis.ingest.metric_scaling import DEFAULT_CAMERA_HEIGHT, to_metres
 from cleanplate.synthesis.ingest.photo_intrinsics import intrinsics_from_exif, intrinsics_from_fov
 from cleanplate.synthesis.ingest.plate_from_photo import (

@@ -25,7 +25,7 @@ from cleanplate.cli.options import (
 from cleanplate.errors import CleanplateError
 
 if TYPE_CHECKING:
-    from cleanplate.synthesis.ingest.depth_estimators import Convention, DepthEstimator
+    from cleanplate.depth.depth_estimators import Convention, DepthEstimator
     from cleanplate.synthesis.ingest.plate_from_photo import PhotoSettings
 
 _EPILOG = """\b
@@ -190,7 +190,7 @@ def _depth_estimator(
     threads: int | None,
 ) -> DepthEstimator:
     if model.lower().endswith(".onnx"):
-        from cleanplate.synthesis.ingest.depth_estimators import OnnxDepthEstimator
+        from cleanplate.depth.depth_estimators import OnnxDepthEstimator
 
         return OnnxDepthEstimator(model, convention=convention, threads=threads, **onnx)
     if any(value is not None for value in onnx.values()):

@@ -1,4 +1,4 @@
-"""The plate's depth as it is given: from a sensor, a scan or another network."""
+"""The plate's depth as it is given: from a sensor, a scan, or another network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,20 @@ from cleanplate.errors import CleanplateError
 from cleanplate.predict.alignment.homography import Matrix, covered, scaled, warp
 from cleanplate.predict.geometry import disparity_fusion
 from cleanplate.predict.size import SAME_ASPECT, Size
+
+
+@dataclass(frozen=True, eq=False)
+class PlateDisparity:
+    """Disparity of a plate, given or estimated.
+
+    values: (h, w) float32; nan where unknown.
+    metric: whether it is in 1/m; else it is relative, larger is nearer.
+    source: what it comes from, for the report.
+    """
+
+    values: Plane
+    metric: bool
+    source: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 
 from cleanplate.arrays import Plane
 from cleanplate.depth import disparity_to_depth
+from cleanplate.depth.depth_estimators import Convention
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.ingest.depth_estimators import Convention
 
 DEFAULT_NEAR, DEFAULT_FAR = 1.5, 8.0
 """Assumed metres of the nearest and the farthest part of a scene with relative depth. Medians of

@@ -14,6 +14,7 @@ import numpy as np
 from cleanplate.arrays import Coded, Plane
 from cleanplate.depth import Intrinsics, depth_to_disparity, disparity_to_depth, write_depth
 from cleanplate.depth.depth_codec import DATASET, OLDER_RECORD, RECORD
+from cleanplate.depth.depth_estimators import DepthEstimator
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
 from cleanplate.formats.pictures import (
@@ -23,7 +24,6 @@ from cleanplate.formats.pictures import (
     write_image,
 )
 from cleanplate.synthesis.assets.sidecar import read_sidecar
-from cleanplate.synthesis.ingest.depth_estimators import DepthEstimator
 from cleanplate.synthesis.ingest.ground_plane import GroundPlane, fit_ground_plane
 from cleanplate.synthesis.ingest.metric_scaling import (
     DEFAULT_CAMERA_HEIGHT,

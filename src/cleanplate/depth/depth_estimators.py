@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ _MULTIPLE = 32
 """Short side, and divisor of both sides, if a graph leaves its size open."""
 
 
+@runtime_checkable
 class DepthEstimator(Protocol):
     """A network that estimates the depth of one picture."""
 

@@ -9,8 +9,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx")
 
+from cleanplate.depth.depth_estimators import OnnxDepthEstimator
 from cleanplate.errors import CleanplateError
-from cleanplate.synthesis.ingest.depth_estimators import OnnxDepthEstimator
 
 
 def mean_colour(
