@@ -39,7 +39,7 @@ def measured(model: str | None, frames: int, size: tuple[int, int]) -> tuple[int
     with tempfile.TemporaryDirectory() as scratch:
         clip, plate = write_clip(Path(scratch), size, frames)
         loop = FrameLoop(
-            Predictor(model, threads=1).scene(plate),
+            Predictor(model, threads=1, fixed_size=True).scene(plate),
             {"composite"},
             StillBackground(EXAMPLES / "background.jpg", size),
         )

@@ -17,7 +17,7 @@ from cleanplate.formats.pictures import (
     to_uint8,
     to_uint16,
 )
-from cleanplate.matte import darken, over, push_pull, solve_foreground, trimap
+from cleanplate.matte import compositing, darken, over, push_pull, solve_foreground, trimap
 
 few = settings(deadline=None, max_examples=25)
 level = 1 / 255
@@ -304,3 +304,21 @@ def test_a_hard_edge_is_unknown_too():
     alpha = np.zeros((3, 20), np.float32)
     alpha[:, 10:] = 1
     assert trimap(alpha, 2)[1].tolist() == [0] * 8 + [128] * 4 + [255] * 8
+
+
+@pytest.mark.parametrize("size", [(64, 96), (101, 77)])
+def test_only_the_surroundings_of_the_subject_are_looked_at(size, monkeypatch):
+    """The rest is not read: whatever it holds, the colours are those of the whole picture."""
+    height, width = size
+    rng = np.random.default_rng(0)
+    frame, plate = (rng.random((height, width, 3), np.float32) for _ in range(2))
+    alpha = np.zeros(size, np.float32)
+    alpha[20:41, 30:52] = rng.random((21, 22), np.float32).clip(0.2, 0.9) * 1.2
+    alpha = alpha.clip(0, 1)
+    shadow = rng.uniform(0.5, 1, size).astype(np.float32)
+    part = solve_foreground(frame, plate, alpha, shadow)
+    monkeypatch.setattr(compositing, "_span", lambda alpha, axis, _: slice(0, alpha.shape[axis]))
+    whole = solve_foreground(frame, plate, alpha, shadow)
+    inside = alpha > 0.5
+    np.testing.assert_allclose(part[inside], whole[inside], atol=1e-6)
+    assert np.abs(part - whole).mean() < 0.01

@@ -6,7 +6,7 @@ Large pictures are processed in bands of rows, so temporary arrays take only a f
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ MixingSpace: TypeAlias = Literal["linear", "display"]
 
 _TRUSTED = np.float32(0.3)  # alpha from which the solved colour is used alone
 _NOTHING = np.float32(1e-4)  # alpha below which colour is not solved
+_EMPTY = 0.01  # below it everywhere, there is no subject
 _PRIOR_SIDE = 1024  # long side in pixels at which neighbouring colour is spread
 
 
@@ -163,29 +164,59 @@ def solve_foreground(
         0.75
     """
     _same_size(frame, plate, alpha, *(() if shadow is None else (shadow,)))
-    prior = _surroundings(frame, plate, alpha, shadow, space)
-    out = np.empty((*alpha.shape, 3), np.float32)
-    for band in bands(alpha.shape):
-        out[band] = to_float(frame[band])
-        if prior is None:
-            continue
-        a = alpha[band].ravel()
-        colour = out[band].reshape(-1, 3)
-        fill = _band_of(prior, band, alpha.shape).reshape(-1, 3)
-        np.copyto(colour, fill, where=(a < _NOTHING)[:, None])
-        soft = np.flatnonzero((a >= _NOTHING) & (a < 1))
-        if soft.size == 0:
-            continue
-        share = a[soft, None]
-        dark = None if shadow is None else shadow[band].ravel()[soft, None]
-        behind = _shadowed(plate[band].reshape(-1, 3)[soft], dark, space)
-        behind *= 1 - share
-        solved = (_decoded(frame[band].reshape(-1, 3)[soft], space) - behind) / share
-        np.clip(solved, 0, 1, out=solved)
-        nearby = _decoded(fill[soft], space)
-        trust = np.minimum(share / _TRUSTED, 1) ** 2
-        colour[soft] = _encoded(nearby + trust * (solved - nearby), space)
+    if alpha.max(initial=0) < _EMPTY:
+        return np.array(to_float(frame))
+    height, width = alpha.shape
+    step = max(2, -(-max(height, width) // _PRIOR_SIDE))
+    rows, columns = (_span(alpha, axis, step) for axis in (0, 1))
+    inside = _Layers(
+        frame[rows, columns],
+        plate[rows, columns],
+        alpha[rows, columns],
+        None if shadow is None else shadow[rows, columns],
+        space,
+    )
+    prior = _surroundings(inside, step, (rows.start, columns.start), (height, width))
+    out: Picture = resize(prior, (height, width))
+    _solve_into(out[rows, columns], inside)
     return out
+
+
+class _Layers(NamedTuple):
+    """A part of a frame around its subject, and of what belongs to it; see `solve_foreground`."""
+
+    frame: Coded | Picture
+    plate: Coded | Picture
+    alpha: Plane
+    shadow: Plane | None
+    space: MixingSpace
+
+    def band(self, rows: slice) -> _Layers:
+        """Give some rows."""
+        shadow = None if self.shadow is None else self.shadow[rows]
+        return _Layers(self.frame[rows], self.plate[rows], self.alpha[rows], shadow, self.space)
+
+
+def _solve_into(out: Picture, inside: _Layers) -> None:
+    """Overwrite the colour of the surroundings in `out` where alpha is not 0."""
+    for band in bands(inside.alpha.shape):
+        frame, plate, alpha, shadow, space = inside.band(band)
+        a = alpha.ravel()
+        colour = out[band].reshape(-1, 3)  # a copy, if columns were left out
+        own = frame.reshape(-1, 3)
+        np.copyto(colour, to_float(own), where=(a >= 1)[:, None])
+        soft = np.flatnonzero((a >= _NOTHING) & (a < 1))
+        if soft.size:
+            share = a[soft, None]
+            dark = None if shadow is None else shadow.ravel()[soft, None]
+            behind = _shadowed(np.take(plate.reshape(-1, 3), soft, axis=0), dark, space)
+            behind *= 1 - share
+            solved = (_decoded(np.take(own, soft, axis=0), space) - behind) / share
+            np.clip(solved, 0, 1, out=solved)
+            nearby = _decoded(np.take(colour, soft, axis=0), space)
+            trust = np.minimum(share / _TRUSTED, 1) ** 2
+            colour[soft] = _encoded(nearby + trust * (solved - nearby), space)
+        out[band] = colour.reshape(*alpha.shape, 3)
 
 
 def trimap(
@@ -255,51 +286,45 @@ def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[n
     return mean
 
 
+def _span(alpha: Plane, axis: int, step: int) -> slice:
+    """Enclose what is not 0 along an axis, between multiples of `step`."""
+    found = np.flatnonzero(alpha.max(axis=1 - axis) >= _NOTHING)
+    first, last = int(found[0]) // step * step, -(-(int(found[-1]) + 1) // step) * step
+    return slice(first, min(last, alpha.shape[axis]))
+
+
 def _surroundings(
-    frame: Coded | Picture,
-    plate: Coded | Picture,
-    alpha: Plane,
-    shadow: Plane | None,
-    space: MixingSpace,
-) -> Picture | None:
+    inside: _Layers, step: int, corner: tuple[int, int], shape: tuple[int, int]
+) -> Picture:
     """Return the sRGB-coded colour of the nearest opaque regions, at a reduced size.
 
-    None if alpha is below 0.01 everywhere.
+    Args:
+        inside: a part; alpha is 0 elsewhere.
+        step: pixels of a side that become one.
+        corner: row and column at which the part begins, multiples of `step`.
+        shape: (height, width) of the whole.
     """
-    if alpha.max(initial=0) < 0.01:
-        return None
-    height, width = alpha.shape
-    step = max(2, -(-max(height, width) // _PRIOR_SIDE))
+    height, width = shape
     size = (-(-height // step), -(-width // step))
     colour: Picture = np.zeros((*size, 3), np.float32)
     weight: Plane = np.zeros(size, np.float32)
-    for band in bands(alpha.shape, step):
-        a = np.asarray(alpha[band, :, None], dtype=np.float32)
-        if not a.any():
-            continue
-        dark = None if shadow is None else shadow[band, :, None]
-        own = _decoded(frame[band], space)
-        own -= _shadowed(plate[band], dark, space) * (1 - a)
+    top, left = (place // step for place in corner)
+    columns = slice(left, left - (-inside.alpha.shape[1] // step))
+    for band in bands(inside.alpha.shape, step):
+        frame, plate, alpha, shadow, space = inside.band(band)
+        a = np.asarray(alpha[..., None], dtype=np.float32)
+        dark = None if shadow is None else shadow[..., None]
+        own = _decoded(frame, space)
+        own -= _shadowed(plate, dark, space) * (1 - a)
         # Premultiplied colour, clipped to its possible range; times a^3 it is a^4 F.
         np.clip(own, 0, a, out=own)
         own *= a**3
-        top = band.start // step
-        rows = slice(top, top - (-len(a) // step))
-        colour[rows] = resize(own, (rows.stop - rows.start, size[1]))
-        weight[rows] = resize(a[..., 0] ** 4, (rows.stop - rows.start, size[1]))
-    return _encoded(push_pull(colour, weight), space)
-
-
-def _band_of(prior: Picture, band: slice, shape: tuple[int, ...]) -> Picture:
-    """Return the rows `band` of `prior`, enlarged linearly to `shape`."""
-    height, width = shape
-    centres = np.arange(band.start, band.stop, dtype=np.float32) + np.float32(0.5)
-    y = np.clip(centres * (len(prior) / height) - 0.5, 0, len(prior) - 1)
-    upper = y.astype(np.intp)
-    share = (y - upper).astype(np.float32)[:, None, None]
-    lower = np.minimum(upper + 1, len(prior) - 1)
-    grown: Picture = resize(prior[upper] * (1 - share) + prior[lower] * share, (len(y), width))
-    return grown
+        first = top + band.start // step
+        rows = slice(first, first - (-len(a) // step))
+        small = (rows.stop - rows.start, columns.stop - columns.start)
+        colour[rows, columns] = resize(own, small)
+        weight[rows, columns] = resize(a[..., 0] ** 4, small)
+    return _encoded(push_pull(colour, weight), inside.space)
 
 
 def _decoded(picture: npt.NDArray[Any], space: MixingSpace) -> npt.NDArray[np.float32]:
