@@ -60,6 +60,12 @@ Examples:
     help="A shipped or an exported model that estimates the plate's depth: its graph for that is "
     "added.",
 )
+@click.option(
+    "--share-with",
+    metavar="NAME|FOLDER",
+    help="A model beside the new one: its regressor and graph of the plate's depth are not copied "
+    "where they are the same.",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -75,6 +81,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     figures: tuple[Path, ...],
     subject_depth: Path | None,
     plate_depth: str | None,
+    share_with: str | None,
     overwrite: bool,
     json_output: JsonOutput | None,
     quiet: bool,
@@ -109,6 +116,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         figures=figures,
         subject_depth=subject_depth,
         plate_depth=plate_depth,
+        share_with=share_with,
         overwrite=overwrite,
     )
     card = read_json(folder / "card.json")

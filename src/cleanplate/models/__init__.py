@@ -5,6 +5,9 @@ and `card.md` as text), and optionally a regressor of the subject's depth (`subj
 an ONNX graph that estimates the plate's disparity (`plate_depth.onnx`). `plate.onnx` may take
 weights from the file `frame.onnx` beside it (ONNX external data). The card has the SHA-256 of each
 file; a mismatch is an error.
+
+Optional files that two models of the same parent folder have in common lie in one of them: under
+`taken_from` the other's card names that model's folder for each.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ CARD = "card.json"
 SUBJECT_DEPTH = "subject_depth.npz"
 PLATE_DEPTH = "plate_depth.onnx"
 OPTIONAL = (SUBJECT_DEPTH, PLATE_DEPTH)
+TAKEN_FROM = "taken_from"
 SHIPPED = Path(__file__).parent
 
 
@@ -92,11 +96,12 @@ class Model:
         """SHA-256 of the files' SHA-256 digests, hexadecimal; identifies the weights."""
         whole = hashlib.sha256()
         for part in _parts(self.card):
-            whole.update(bytes.fromhex(_sha256(self.folder / part)))
+            whole.update(bytes.fromhex(_sha256(_place(self.folder, self.card, part))))
         return whole.hexdigest()
 
     def _optional(self, name: str) -> Path | None:
-        return self.folder / name if name in self.card.get("sha256", {}) else None
+        listed = name in self.card.get("sha256", {})
+        return _place(self.folder, self.card, name) if listed else None
 
 
 def available_models() -> list[str]:
@@ -174,7 +179,8 @@ def _checked(folder: Path) -> Model:
             cure="export the model again",
         )
     for part in _parts(card):
-        path, kind = folder / part, "part" if part == SUBJECT_DEPTH else "graph"
+        path = _place(folder, card, part)
+        kind = "part" if part == SUBJECT_DEPTH else "graph"
         if not path.is_file():
             raise CleanplateError(f"the model lacks this {kind}", file=path, cure="export it again")
         if _sha256(path) != hashes.get(part):
@@ -189,6 +195,18 @@ def _checked(folder: Path) -> Model:
 def _parts(card: dict[str, Any]) -> tuple[str, ...]:
     """Return the file names of a model: two graphs, and the optional files listed in the card."""
     return (*GRAPHS, *(name for name in OPTIONAL if name in card["sha256"]))
+
+
+def _place(folder: Path, card: dict[str, Any], part: str) -> Path:
+    """Return where a file lies: in the model's folder, or in that of the model it is taken from."""
+    other = card.get(TAKEN_FROM, {}).get(part)
+    if other is None:
+        return folder / part
+    if not isinstance(other, str) or Path(other).name != other:
+        raise CleanplateError(
+            f"{part} is taken from {other!r}, which is no folder beside it", file=folder / CARD
+        )
+    return folder.resolve().parent / other / part
 
 
 def _sha256(path: Path) -> str:

@@ -72,3 +72,48 @@ def test_a_model_without_an_estimate_is_refused(tmp_path: Path) -> None:
     model = write_model(tmp_path / "model", depth=False)
     with pytest.raises(CleanplateError, match="does not estimate the plate's depth"):
         read_plate_depth(model)
+
+
+def test_files_that_a_neighbour_has_are_taken_from_there(folder: Path) -> None:
+    first = export(
+        folder / "fast", folder / "one", facts=FACTS, plate_depth=folder / "model-compact"
+    )
+    export(folder / "fast", folder / "two", facts=FACTS, plate_depth=first)
+    assert (folder / "two" / "plate_depth.onnx").exists()
+    words = ["--plate-depth", str(first), "--share-with", str(first), "--license", "MIT"]
+    assert main(["export", str(folder / "fast"), "-o", str(folder / "two"), *words]) == 0
+    assert not (folder / "two" / "plate_depth.onnx").exists()
+    shared, own = find_model(folder / "two"), find_model(first)
+    assert shared.card["sha256"]["plate_depth.onnx"] == own.card["sha256"]["plate_depth.onnx"]
+    assert shared.plate_depth_graph is not None
+    assert shared.plate_depth_graph.samefile(own.plate_depth_graph)
+    plate = np.random.default_rng(0).random((67, 90, 3), np.float32)
+    np.testing.assert_array_equal(
+        PairSession(shared).plate_disparity(plate), PairSession(own).plate_disparity(plate)
+    )
+
+
+def test_a_changed_neighbour_is_noticed(folder: Path) -> None:
+    first = export(
+        folder / "fast", folder / "changed", facts=FACTS, plate_depth=folder / "model-compact"
+    )
+    second = export(
+        folder / "fast", folder / "taker", facts=FACTS, plate_depth=first, share_with=first
+    )
+    (first / "plate_depth.onnx").write_bytes(b"another graph")
+    with pytest.raises(CleanplateError, match="SHA-256 differs"):
+        find_model(second)
+
+
+def test_only_a_neighbour_can_share(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(CleanplateError, match="does not lie beside"):
+        export(folder / "fast", tmp_path / "far", facts=FACTS, share_with=folder / "model-compact")
+    assert not (tmp_path / "far").exists()
+    taker = export(
+        folder / "fast", folder / "escaping", facts=FACTS, plate_depth=folder / "model-compact"
+    )
+    card = json.loads((taker / "card.json").read_text(encoding="utf-8"))
+    card["taken_from"] = {"plate_depth.onnx": "../elsewhere"}
+    (taker / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(CleanplateError, match="no folder beside it"):
+        find_model(taker)

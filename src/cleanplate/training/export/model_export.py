@@ -20,7 +20,16 @@ from cleanplate.files.ownership import (
     replacing_own,
     write_sealed,
 )
-from cleanplate.models import CARD, GRAPHS, OPTIONAL, PLATE_DEPTH, SUBJECT_DEPTH, find_model
+from cleanplate.models import (
+    CARD,
+    GRAPHS,
+    OPTIONAL,
+    PLATE_DEPTH,
+    SUBJECT_DEPTH,
+    TAKEN_FROM,
+    Model,
+    find_model,
+)
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.training.checkpoint import CHECKPOINT, read_checkpoint, weights_of
 from cleanplate.training.export import model_card
@@ -80,6 +89,7 @@ def export(
     figures: Sequence[Path] = (),
     subject_depth: Path | None = None,
     plate_depth: str | Path | None = None,
+    share_with: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into a folder.
@@ -94,6 +104,8 @@ def export(
         subject_depth: run folder of a subject depth regressor, which is copied beside the graphs.
         plate_depth: a model that estimates the plate's disparity, by name or folder: its graph for
             that is put beside the graphs.
+        share_with: a model whose folder lies beside `folder`: regressor and graph of the plate's
+            depth are taken from there where they are the same, and not written.
         overwrite: also replace files that Cleanplate did not write.
 
     Raises:
@@ -146,6 +158,9 @@ def export(
         }
     parts = {**_sharing(graphs), **more}
     content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+    if share_with is not None:
+        content[TAKEN_FROM] = _taken_from(folder, find_model(share_with), content["sha256"])
+        parts = {name: part for name, part in parts.items() if name not in content[TAKEN_FROM]}
     folder.mkdir(parents=True, exist_ok=True)
     owns = {}
     texts = {"card.md": model_card.as_markdown(content).encode()}
@@ -153,8 +168,33 @@ def export(
         with replacing_own(folder / name, before, overwrite=overwrite) as temporary:
             temporary.write_bytes(data)
             owns[name] = fingerprint(temporary)
+    for name in content.get(TAKEN_FROM, {}):
+        stale = folder / name
+        if stale.is_file() and before.get(name) == fingerprint(stale):
+            stale.unlink()
     write_sealed(folder / CARD, content, owns, overwrite=overwrite)
     return folder
+
+
+def _taken_from(folder: Path, other: Model, digests: dict[str, str]) -> dict[str, str]:
+    """Name the folder of `other` for each optional file that it has, too.
+
+    Raises:
+        CleanplateError: it does not lie beside `folder`.
+    """
+    if other.folder.resolve().parent != folder.resolve().parent:
+        raise CleanplateError(
+            "the model to share files with does not lie beside the new one",
+            file=other.folder,
+            cure=f"export into {other.folder.resolve().parent}, or leave --share-with out",
+        )
+    own = {name: digest for name, digest in other.card["sha256"].items() if name in OPTIONAL}
+    held = other.card.get(TAKEN_FROM, {})
+    return {
+        name: held.get(name, other.folder.resolve().name)
+        for name, digest in own.items()
+        if digests.get(name) == digest
+    }
 
 
 def _stored(
