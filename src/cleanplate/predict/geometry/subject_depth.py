@@ -19,12 +19,15 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Plane
 from cleanplate.errors import CleanplateError
+from cleanplate.predict.geometry.lying import lying_disparity
 from cleanplate.predict.geometry.subject_regions import Subject, connected, measure, names
 
 FIELD_OF_VIEW = 60.0
 """Degrees along the long side, where no focal length is known."""
 TIGHT = 0.1
 """A subject that stands is placed by contact if it is no nearer than its bound by this share."""
+ON_SURFACE = 0.05
+"""Logarithmic uncertainty of a subject that lies on a known surface: a few centimetres."""
 UNKNOWN = 0.7
 """Logarithmic uncertainty of a subject that hides nothing known."""
 _LIFT = 0.1
@@ -40,7 +43,8 @@ class SubjectDistance(NamedTuple):
     box: top, left, bottom, right as shares of the picture's height and width.
     disparity: in the unit of the plate's disparity.
     uncertainty: half of the 68 % interval of ln(disparity).
-    source: "contact" if it is seen to stand and the bound is tight, else "size".
+    source: "surface" if it lies on one, "contact" if it is seen to stand and the bound is tight,
+        else "size".
     """
 
     box: tuple[float, float, float, float]
@@ -215,17 +219,26 @@ class SubjectDepth:
             ratios, spreads = regressor(np.stack([one.quantities for one in measurable]))
             answers = iter(zip(ratios.tolist(), spreads.tolist(), strict=True))
         placed = []
+        lying: list[tuple[Subject, Plane]] = []
         for subject, measured in zip(subjects, found, strict=True):
-            if measured is None:
+            surface = lying_disparity(subject, disparity, lens[0]) if metric else None
+            answer = None if measured is None else next(answers)
+            if surface is not None:
+                lying.append((subject, surface))
+                value = float(np.median(surface[subject.mask]))
+                spread, source = ON_SURFACE, "surface"
+            elif measured is None or answer is None:
                 value, spread, source = float(np.median(known)), UNKNOWN, "size"
             else:
-                ratio, spread = next(answers)
+                ratio, spread = answer
                 value = level.invert(measured.bound * math.exp(ratio))
                 tight = measured.stands and ratio < math.log(1 + TIGHT)
                 source = "contact" if tight else "size"
             placed.append(SubjectDistance(_shares(subject, height, width), value, spread, source))
-        values = np.array([one.disparity for one in placed], np.float32)
-        return Placed(tuple(placed), values[own])
+        values = np.array([one.disparity for one in placed], np.float32)[own]
+        for subject, surface in lying:
+            values[subject.inside][subject.mask] = surface[subject.mask]
+        return Placed(tuple(placed), values)
 
 
 def assumed_focal(height: float, width: float) -> float:
