@@ -34,7 +34,7 @@ GUIDE = {
         "platforms",
     ),
     "Data and training": ("data", "compositor", "training", "subject_depth"),
-    "Results": ("real", "studies/seed"),
+    "Results": ("model", "real", "studies/seed"),
     "Develop": ("architecture", "words"),
 }
 FENCE_HEAD = re.compile(r"^( *```\w+) .*$", re.M)

@@ -66,6 +66,13 @@ Examples:
     help="A model beside the new one: its regressor and graph of the plate's depth are not copied "
     "where they are the same.",
 )
+@click.option(
+    "--mean-with",
+    metavar="CHECKPOINT",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With FILE.safetensors: write the mean of the run's weights and these, which it began "
+    "with.",
+)
 @overwrite_option
 @json_option
 @quiet_option
@@ -82,6 +89,7 @@ def command(  # noqa: PLR0917 - click passes them by name
     subject_depth: Path | None,
     plate_depth: str | None,
     share_with: str | None,
+    mean_with: Path | None,
     overwrite: bool,
     json_output: JsonOutput | None,
     quiet: bool,
@@ -105,8 +113,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     if json_output is not None:
         json_output.check(overwrite=overwrite)
     if output.suffix == SUFFIX:
-        exporter.export_weights(source, output, overwrite=overwrite)
+        exporter.export_weights(source, output, mean_with=mean_with, overwrite=overwrite)
         return
+    if mean_with is not None:
+        raise click.UsageError("--mean-with is for FILE.safetensors: export a model from that.")
     chosen = name or read_trained(source).recipe["name"]
     facts = Facts(chosen, license_, training_data, limits, default, working_size)
     folder = exporter.export(

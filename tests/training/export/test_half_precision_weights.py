@@ -62,3 +62,29 @@ def test_a_run_begins_with_exported_weights(tmp_path):
         expected = trained[f"average.module.{name}"]
         torch.testing.assert_close(value, expected, rtol=1e-3, atol=1e-6)
     assert fit(recipe, tmp_path / "second", options, sources=(Discs(), None)).status == "complete"
+
+
+def test_the_mean_of_two_runs(tmp_path):
+    pytest.importorskip("lightning")
+    from cleanplate.cli import main
+    from cleanplate.training.export.model_export import export_weights
+
+    names = ("a.weight", "b.count")
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        parts = (torch.full((3,), value), torch.tensor(int(value)))
+        write_weights(
+            dict(zip(names, parts, strict=True)), {"samples": 7}, tmp_path / f"{name}.safetensors"
+        )
+    one, two = (tmp_path / f"{name}.safetensors" for name in ("one", "two"))
+    call = ["export", str(two), "-o", str(tmp_path / "mean.safetensors"), "--mean-with", str(one)]
+    assert main(call) == 0
+    mean = read_weights(tmp_path / "mean.safetensors")["state_dict"]
+    (weight,) = (value for name, value in mean.items() if name.endswith("a.weight"))
+    (count,) = (value for name, value in mean.items() if name.endswith("b.count"))
+    torch.testing.assert_close(weight, torch.full((3,), 1.5))
+    assert count == 2
+    write_weights({"a.weight": torch.ones(4)}, {}, tmp_path / "wide.safetensors")
+    with pytest.raises(CleanplateError, match="another network"):
+        export_weights(one, tmp_path / "no.safetensors", mean_with=tmp_path / "wide.safetensors")
+    assert not (tmp_path / "no.safetensors").exists()
+    assert main(["export", str(two), "-o", str(tmp_path / "model"), "--mean-with", str(one)]) == 2
