@@ -317,8 +317,18 @@ def test_only_the_surroundings_of_the_subject_are_looked_at(size, monkeypatch):
     alpha = alpha.clip(0, 1)
     shadow = rng.uniform(0.5, 1, size).astype(np.float32)
     part = solve_foreground(frame, plate, alpha, shadow)
-    monkeypatch.setattr(compositing, "_span", lambda alpha, axis, _: slice(0, alpha.shape[axis]))
+    monkeypatch.setattr(compositing, "enclosing", lambda holds, _: slice(0, len(holds)))
     whole = solve_foreground(frame, plate, alpha, shadow)
     inside = alpha > 0.5
     np.testing.assert_allclose(part[inside], whole[inside], atol=1e-6)
     assert np.abs(part - whole).mean() < 0.01
+
+
+def test_what_encloses_ends_at_multiples_and_at_the_border():
+    holds = np.zeros(23, bool)
+    assert banding.enclosing(holds) == slice(0, 0)
+    holds[[7, 12]] = True
+    assert banding.enclosing(holds) == slice(7, 13)
+    assert banding.enclosing(holds, step=5) == slice(5, 15)
+    assert banding.enclosing(holds, step=4, margin=5) == slice(0, 20)
+    assert banding.enclosing(holds, step=4, margin=9) == slice(0, 23)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
-from cleanplate.bands import bands
+from cleanplate.bands import bands, enclosing
 from cleanplate.formats.pictures import resize, to_float
 from cleanplate.light import linear_from_uint8, linear_to_srgb, srgb_to_linear
 
@@ -168,7 +168,7 @@ def solve_foreground(
         return np.array(to_float(frame))
     height, width = alpha.shape
     step = max(2, -(-max(height, width) // _PRIOR_SIDE))
-    rows, columns = (_span(alpha, axis, step) for axis in (0, 1))
+    rows, columns = (enclosing(alpha.max(axis) >= _NOTHING, step) for axis in (1, 0))
     inside = _Layers(
         frame[rows, columns],
         plate[rows, columns],
@@ -284,13 +284,6 @@ def push_pull(weighted: npt.NDArray[np.float32], weight: Plane) -> npt.NDArray[n
     far *= 1 - own
     mean += far
     return mean
-
-
-def _span(alpha: Plane, axis: int, step: int) -> slice:
-    """Enclose what is not 0 along an axis, between multiples of `step`."""
-    found = np.flatnonzero(alpha.max(axis=1 - axis) >= _NOTHING)
-    first, last = int(found[0]) // step * step, -(-(int(found[-1]) + 1) // step) * step
-    return slice(first, min(last, alpha.shape[axis]))
 
 
 def _surroundings(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleanplate.arrays import Bytes, Coded, Mask, Picture, Plane
+from cleanplate.bands import enclosing
 from cleanplate.bilinear import Indices, Widened, enlarge
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
@@ -108,13 +109,9 @@ def _span(unsure: Bytes, axis: int, size: Size) -> _Span:
     Both ends lie between two pixels in either size, so that the part is enlarged as the whole is.
     """
     count, total = unsure.shape[axis], size[axis]
-    found = np.flatnonzero(unsure.any(axis=1 - axis))
-    if not found.size:
-        return _Span(slice(0, 0), slice(0, 0))
     step = count // math.gcd(count, total)
-    first = max(0, int(found[0]) - _AROUND) // step * step
-    last = min(count, -(-(int(found[-1]) + 1 + _AROUND) // step) * step)
-    return _Span(slice(first, last), slice(first * total // count, last * total // count))
+    small = enclosing(unsure.max(axis=1 - axis) > 0, step, _AROUND)
+    return _Span(small, slice(small.start * total // count, small.stop * total // count))
 
 
 def _following_colours(
