@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,13 @@ def test_a_graph_that_gives_no_map(tmp_path: Path):
     teacher = OnnxDepthEstimator(tmp_path / "i.onnx", convention="metric")
     with pytest.raises(CleanplateError, match="not one map"):
         teacher.estimate(ramp())
+
+
+def test_it_can_be_pickled(tmp_path):
+    estimator = OnnxDepthEstimator(
+        mean_colour(tmp_path / "mean.onnx"), convention="metric", colours="unit", side=64, threads=1
+    )
+    again = pickle.loads(pickle.dumps(estimator))
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    assert (again.convention, again.input) == (estimator.convention, estimator.input)
+    assert np.array_equal(again.estimate(picture), estimator.estimate(picture))

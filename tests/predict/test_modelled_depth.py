@@ -144,6 +144,11 @@ def test_a_relative_model_takes_the_place_of_the_own_estimate(tiny: Path, pair: 
     np.testing.assert_allclose(depth[empty], receding(pair.plate)[empty], rtol=0.05)
 
 
+def test_a_convention_needs_a_model(tiny: Path) -> None:
+    with pytest.raises(CleanplateError, match="none is given"):
+        Predictor(tiny, depth_convention="metric")
+
+
 def test_given_depth_wins(tiny: Path, pair: Pair) -> None:
     def unwanted(_: np.ndarray) -> np.ndarray:
         raise AssertionError("not asked")

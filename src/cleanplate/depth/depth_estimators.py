@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -114,6 +114,7 @@ class OnnxDepthEstimator:
         threads: int | None = None,
     ):
         self.path = Path(path)
+        self._threads = threads
         self._session = _open_session(self.path, threads)
         metadata_map = self._session.get_modelmeta().custom_metadata_map
         self.convention = _checked_convention(
@@ -138,6 +139,11 @@ class OnnxDepthEstimator:
         self._channels_last = shape[1] != 3
         sides = shape[1:3] if self._channels_last else shape[2:4]
         self._size = tuple(s if isinstance(s, int) and s > 0 else None for s in sides)
+
+    def __reduce__(self) -> tuple[Callable[[], OnnxDepthEstimator], tuple[()]]:
+        """Another process opens the file again."""
+        settings: dict[str, Any] = {"convention": self.convention, "threads": self._threads}
+        return partial(type(self), self.path, **settings, **asdict(self.input)), ()
 
     @cached_property
     def metadata(self) -> dict[str, Any]:

@@ -104,6 +104,11 @@ class Predictor:
         self._depth_model = None
         if depth_model is not None:
             self._depth_model = depth_estimator(depth_model, depth_convention)
+        elif depth_convention is not None:
+            raise CleanplateError(
+                "a depth convention says what a depth model means, and none is given",
+                cure="depth_model=..., on the command line --depth-model",
+            )
         self._known_distances = _distances(known_distances)
         self._session = PairSession(self.model, threads, providers, fixed_size=fixed_size)
 
