@@ -93,6 +93,7 @@ class SizedGraph(Graph):
     def __init__(self, path: Path, threads: int, providers: Sequence[str]):
         super().__init__(path, threads, providers)
         self._free = {value.name: value.shape for value in self._session.get_inputs()}
+        del self._session  # it told names and dimensions; its weights would be held for nothing
         self._kept: OrderedDict[Size, Any] = OrderedDict()
         self._lock = threading.Lock()
 

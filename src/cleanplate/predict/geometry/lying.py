@@ -19,7 +19,8 @@ from cleanplate.predict.geometry.subject_regions import Subject
 Numbers = npt.NDArray[np.float64]
 
 LARGEST = 0.5
-"""Longest side in metres of what can lie; who stands below a camera is larger, or moves on."""
+"""Longest side in metres of what can lie; at the floor's distance, people seen from
+above are larger."""
 FACING = 50.0
 """Degrees between the surface's normal and the line of sight, at most: floors seen from a person's
 height make 60 and more."""
@@ -59,14 +60,14 @@ def lying_disparity(subject: Subject, disparity: Plane, focal: float) -> Plane |
     use = near & np.isfinite(seen)
     if use.sum() < max(_FEWEST, 0.3 * near.sum()):
         return None
+    middle = float(np.median(seen[use]))
+    if middle <= 0 or max(rows, columns) / (focal * middle) > LARGEST:
+        return None
     y, x = np.mgrid[around].astype(np.float64)
     place = np.stack([x - width / 2, y - height / 2, np.ones_like(x)], -1)
     plane = _fitted(place[use], seen[use].astype(np.float64))
     found = place @ plane
-    middle = float(np.median(found[use]))
-    if middle <= 0 or np.median(np.abs(seen[use] - found[use])) > FLAT * middle:
-        return None
-    if max(rows, columns) / (focal * middle) > LARGEST:
+    if np.median(np.abs(seen[use] - found[use])) > FLAT * middle:
         return None
     normal = plane * (focal, focal, 1)
     sight = np.array([*place[near].mean(0)[:2] / focal, 1])
