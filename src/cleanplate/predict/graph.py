@@ -86,7 +86,7 @@ class SizedGraph(Graph):
     """A graph that is opened again for each size of its inputs, when that comes first.
 
     With sizes known, ONNX Runtime computes shapes once and keeps tensors in its blocked layout
-    through resizing. Opening takes about .1 s, so it pays after some dozen frames. Results differ
+    through resizing. Opening takes about .1 s, so it pays for many frames. Results differ
     from those of `Graph` by rounding (1e-6).
     """
 

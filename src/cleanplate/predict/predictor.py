@@ -65,7 +65,7 @@ class Predictor:
         known_distances: (x, y, metres) in the plate, which make estimated depth metric. `scene`
             may set others.
         fixed_size: load the network again for the working size when its first frame comes: takes
-            about .1 s and saves a tenth of the network's time from then on. For clips and cameras.
+            about .1 s, and each frame then takes less. For clips and cameras.
 
     Raises:
         CleanplateError: no such model, provider, working size, way to align or way with holes.

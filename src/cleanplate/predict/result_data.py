@@ -19,8 +19,9 @@ from cleanplate.predict.frame_pixels import FramePixels
 class ResultData:
     """The subject of one frame: matte, colours, shadow and depth, all at the frame's size.
 
-    Complete when it is made: nothing is computed later, nothing changes. It can be pickled, and
-    its report written as JSON and read back the same.
+    Complete when it is made: nothing is estimated later, nothing changes; a clip's `frame` is
+    decoded when it is asked for. It can be pickled, and its report written as JSON and read back
+    the same.
 
     Attributes:
         pixels: of the frame.

@@ -94,7 +94,7 @@ class ShuffledConvolution(nn.Conv2d):
         return F.pixel_shuffle(super().forward(features), 2)
 
     def as_transposed(self) -> nn.ConvTranspose2d:
-        """Give the same as one transposed convolution, which takes two thirds of the time."""
+        """Give the same as one transposed convolution, which ONNX Runtime computes faster."""
         channels = self.out_channels // 4
         same = nn.ConvTranspose2d(self.in_channels, channels, 2, 2, bias=False)
         kernels = self.weight.detach().view(channels, 2, 2, self.in_channels)
