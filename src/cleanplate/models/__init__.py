@@ -4,7 +4,8 @@ A model is a folder with two ONNX graphs (`plate.onnx`, `frame.onnx`), a model c
 and `card.md` as text), and optionally a regressor of the subject's depth (`subject_depth.npz`) and
 an ONNX graph that estimates the plate's disparity (`plate_depth.onnx`). `plate.onnx` may take
 weights from the file `frame.onnx` beside it (ONNX external data). The card has the SHA-256 of each
-file; a mismatch is an error.
+file; a mismatch is an error. `trainable.safetensors`, where it is there, is what training goes on
+from (`cleanplate.training.graph_weights`); prediction does not read it.
 
 Optional files that two models of the same parent folder have in common lie in one of them: under
 `taken_from` the other's card names that model's folder for each.
@@ -26,6 +27,7 @@ CARD = "card.json"
 SUBJECT_DEPTH = "subject_depth.npz"
 PLATE_DEPTH = "plate_depth.onnx"
 OPTIONAL = (SUBJECT_DEPTH, PLATE_DEPTH)
+TRAINABLE = "trainable.safetensors"
 TAKEN_FROM = "taken_from"
 SHIPPED = Path(__file__).parent
 

@@ -18,13 +18,17 @@ from torch import Tensor
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.atomic import replacing
+from cleanplate.models import CARD, Model, available_models, find_model
 from cleanplate.training import half_precision_weights
+from cleanplate.training.graph_weights import read_trainable
 from cleanplate.training.recipe_json import with_current_names
 
 CHECKPOINT = "last.ckpt"
 """A run's checkpoint, in its folder."""
 RECIPE = "recipe.json"
 """A run's recipe, in its folder."""
+DEFAULT = "default"
+"""Stands for the shipped default model's weights."""
 
 _RENAMED_WEIGHTS = (
     (r"pyramid\.", "encoder."),
@@ -64,11 +68,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Names of weights and of the recipe's fields are the current ones, whatever version wrote them.
 
     Args:
-        path: a `.ckpt` file, or `.safetensors`.
+        path: a `.ckpt` file, its run's folder, or `.safetensors`; or a model that holds trainable
+            weights: its folder, the name of a shipped one, or `default`.
 
     Raises:
         CleanplateError: if it is missing or not a checkpoint.
     """
+    model = _model_at(path)
+    if model is not None:
+        return _with_current_names(read_trainable(model))
+    if path.is_dir():
+        path = path / CHECKPOINT
     if not path.is_file():
         raise CleanplateError("there is no checkpoint", file=path, cure="Train first.")
     if path.suffix == half_precision_weights.SUFFIX:
@@ -80,6 +90,15 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"not a checkpoint of Cleanplate ({type(error).__name__})", file=path
         ) from error
     return _with_current_names(content) if isinstance(content, dict) else content
+
+
+def _model_at(path: Path) -> Model | None:
+    """Find the model whose folder this is, or where nothing lies whose name it is."""
+    if path.exists():
+        return find_model(path) if (path / CARD).is_file() else None
+    if str(path) == DEFAULT:
+        return find_model()
+    return find_model(str(path)) if str(path) in available_models() else None
 
 
 def _with_current_names(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Averaged weights in half precision (float16) as a safetensors file, to start a run from.
 
 The file holds the tensors by name, and the rest of the checkpoint (recipe, samples seen, licences
-of the data) as JSON in its metadata. The optimiser's state is left out, so a run that starts from
-it has a warm-up of its own.
+of the data) in its metadata: JSON, compressed because credits repeat. The optimiser's state is
+left out, so a run that starts from it has a warm-up of its own.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,17 +24,15 @@ from cleanplate.files.ownership import replacing_own
 SUFFIX = ".safetensors"
 _FACTS = "cleanplate"
 """The entry of the file's metadata that holds everything but tensors."""
-_AVERAGED = "average.module."
+AVERAGED = "average.module."
 """Prefix of averaged weights in a checkpoint's state."""
 
 
-def write_weights(
-    weights: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path, *, overwrite: bool = False
-) -> None:
-    """Write weights, floating-point ones as float16, and `facts` (JSON-able) as one file.
+def pack_weights(weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
+    """Serialise weights, floating-point ones as float16, and `facts` (JSON-able).
 
     Raises:
-        CleanplateError: a weight does not fit 16 bits, or the file cannot be written.
+        CleanplateError: a weight does not fit 16 bits.
     """
     require("safetensors", "train")
     from safetensors.torch import save
@@ -43,8 +43,19 @@ def write_weights(
     }
     for name, tensor in halves.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CleanplateError(f"{name} is out of the range of float16 (16 bits)", file=path)
-    data = save(halves, {_FACTS: json.dumps(facts)})
+            raise CleanplateError(f"{name} is out of the range of float16 (16 bits)")
+    return bytes(save(halves, {_FACTS: _as_text(facts)}))
+
+
+def write_weights(
+    weights: Mapping[str, Tensor], facts: Mapping[str, Any], path: Path, *, overwrite: bool = False
+) -> None:
+    """Write what `pack_weights` makes as one file.
+
+    Raises:
+        CleanplateError: a weight does not fit 16 bits, or the file cannot be written.
+    """
+    data = pack_weights(weights, facts)
     with replacing_own(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(data)
 
@@ -60,9 +71,9 @@ def read_weights(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, "pt") as file:
-            facts = parse_json((file.metadata() or {})[_FACTS].encode())
-            state = {_AVERAGED + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+            facts = _from_text((file.metadata() or {})[_FACTS])
+            state = {AVERAGED + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, ValueError, KeyError, zlib.error, SafetensorError) as error:
         raise CleanplateError(
             f"not weights of Cleanplate ({type(error).__name__})",
             file=path,
@@ -73,3 +84,14 @@ def read_weights(path: Path) -> dict[str, Any]:
         for name, tensor in state.items()
     }
     return {**facts, "state_dict": floats}
+
+
+def _as_text(facts: Mapping[str, Any]) -> str:
+    """Compress JSON to base64, since metadata are text."""
+    return base64.b64encode(zlib.compress(json.dumps(facts).encode(), 9)).decode()
+
+
+def _from_text(text: str) -> dict[str, Any]:
+    """Undo `_as_text`; version 0.1 wrote plain JSON."""
+    plain = text.encode() if text.startswith("{") else zlib.decompress(base64.b64decode(text))
+    return dict(parse_json(plain))

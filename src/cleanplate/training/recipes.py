@@ -130,7 +130,8 @@ class Recipe:
     loss: LossWeights = field(default_factory=LossWeights)
     """Weights of the terms of the objectives `matte` and `plate-depth`."""
     start: Path | None = None
-    """A checkpoint, or half-precision weights, to start from; None = random weights."""
+    """A checkpoint, half-precision weights, or a model to start from: its folder, a shipped one's
+    name, or `default`; None = random weights."""
     teacher: Path | None = None
     """A checkpoint of a trained network: its alpha and shadow are targets beside the truth (Hinton
     et al. 2015), and the run starts with those of its weights that have the same name and shape."""

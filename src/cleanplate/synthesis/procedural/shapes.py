@@ -1,4 +1,4 @@
-"""Abstract subjects: textured blobs, polygons and lines."""
+"""Abstract subjects: textured blobs, polygons and lines, open bunches and lattices."""
 
 from __future__ import annotations
 
@@ -7,16 +7,29 @@ import numpy as np
 
 from cleanplate.arrays import Bytes
 from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.procedural.open_shapes import draw_bunch, draw_lattice
+
+_SIDE = 128
+"""Pixels along a side of closed shapes."""
+_OPEN_SHARE = 0.5
+"""Of shapes that are open."""
+_OPEN_SIDE = 288
+"""Pixels along a side of open ones, whose parts are thin."""
+_BUNCH_SHARE = 0.7
+"""Of open shapes that are bunches; the others are lattices."""
 
 
 def sample_shape(rng: np.random.Generator) -> Cutout:
-    """Draw an abstract subject: a blob, a polygon or a few lines, flat or rounded.
+    """Draw an abstract subject: a blob, a polygon, a few lines or something open.
 
     It has no recognisable class; only the comparison with the plate shows it.
     """
-    side = 128
-    alpha = _outline(rng, side)
-    colour = _texture(rng, side)
+    if rng.random() < _OPEN_SHARE:
+        draw = draw_bunch if rng.random() < _BUNCH_SHARE else draw_lattice
+        colour, alpha = draw(rng, _OPEN_SIDE)
+    else:
+        alpha = _outline(rng, _SIDE)
+        colour = _texture(rng, _SIDE)
     inner = np.minimum(cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 3), 40)
     bulge = float(rng.uniform(0, 0.3)) if rng.random() < 0.7 else 0.0
     depth = np.float32(bulge / 2) - np.sqrt(np.asarray(inner, np.float32) / 40) * np.float32(bulge)

@@ -27,11 +27,12 @@ from cleanplate.models import (
     PLATE_DEPTH,
     SUBJECT_DEPTH,
     TAKEN_FROM,
+    TRAINABLE,
     Model,
     find_model,
 )
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
-from cleanplate.training.checkpoint import CHECKPOINT, read_checkpoint, weights_of
+from cleanplate.training.checkpoint import read_checkpoint, weights_of
 from cleanplate.training.export import model_card
 from cleanplate.training.export.onnx_graphs import (
     ODD_SIZES,
@@ -40,12 +41,13 @@ from cleanplate.training.export.onnx_graphs import (
     with_metadata,
 )
 from cleanplate.training.export.plate_depth_graph import read_plate_depth
-from cleanplate.training.export.trained import read_trained
+from cleanplate.training.export.trained import Trained, read_trained
 from cleanplate.training.export.weight_storage import (
     in_eight_bits,
     in_half_precision,
     with_weights_of,
 )
+from cleanplate.training.graph_weights import pack_trainable
 from cleanplate.training.half_precision_weights import write_weights
 from cleanplate.training.networks import PairNetwork
 from cleanplate.training.subject_geometry.subject_training import RECORD
@@ -75,7 +77,7 @@ def export_weights(
         CleanplateError: if there is no such run, the two are of different networks, or the file
             cannot be written.
     """
-    content = read_checkpoint(source / CHECKPOINT if source.is_dir() else source)
+    content = read_checkpoint(source)
     weights = weights_of(content)
     if mean_with is not None:
         weights = _mean(weights, weights_of(read_checkpoint(mean_with)), mean_with)
@@ -113,7 +115,7 @@ def export(
     share_with: str | Path | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write `plate.onnx`, `frame.onnx`, `card.json` and `card.md` into a folder.
+    """Write `plate.onnx`, `frame.onnx`, `card.json`, `card.md` and `trainable.safetensors`.
 
     Files of an earlier export are replaced if they are unchanged since.
 
@@ -138,7 +140,7 @@ def export(
     check_folder(folder)
     before = owned_by(read_record(folder / CARD))
     check_replaceable(
-        (folder / name for name in (*GRAPHS, *OPTIONAL, CARD, "card.md")),
+        (folder / name for name in (*GRAPHS, *OPTIONAL, TRAINABLE, CARD, "card.md")),
         before,
         overwrite=overwrite,
     )
@@ -177,6 +179,7 @@ def export(
             name: with_metadata(graph, model_card.metadata(content))
             for name, graph in graphs.items()
         }
+    more[TRAINABLE] = _trainable(trained, graphs)
     parts = {**_sharing(graphs), **more}
     content["sha256"] = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
     if share_with is not None:
@@ -228,6 +231,18 @@ def _stored(
         if difference <= tolerance:
             return smaller, {"bits": bits, "largest_difference": float(f"{difference:.2g}")}
     return graphs, {"bits": 32, "largest_difference": 0.0}
+
+
+def _trainable(trained: Trained, graphs: dict[str, bytes]) -> bytes:
+    """Make the file from which training goes on."""
+    facts = {
+        "recipe": model_card.without_places(trained.recipe),
+        "samples": trained.samples,
+        "global_step": trained.step,
+        "saved_at": trained.saved_at,
+        KEY: trained.licensing.as_json(),
+    }
+    return pack_trainable(trained.network.state_dict(), facts, graphs)
 
 
 def _sharing(graphs: dict[str, bytes]) -> dict[str, bytes]:

@@ -37,7 +37,7 @@ def read_trained(path: Path) -> Trained:
         CleanplateError: if there is no checkpoint, or it holds no matting network.
     """
     file = path / CHECKPOINT if path.is_dir() else path
-    content = read_checkpoint(file)
+    content = read_checkpoint(path)
     recipe = content.get("recipe")
     beside = file.with_name(RECIPE)
     if recipe is None and beside.is_file():
