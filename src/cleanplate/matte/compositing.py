@@ -23,7 +23,7 @@ MixingSpace: TypeAlias = Literal["linear", "display"]
 _TRUSTED = np.float32(0.3)  # alpha from which the solved colour is used alone
 _NOTHING = np.float32(1e-4)  # alpha below which colour is not solved
 _EMPTY = 0.01  # below it everywhere, there is no subject
-_PRIOR_SIDE = 1024  # long side in pixels at which neighbouring colour is spread
+_PRIOR_SIDE = 512  # long side in pixels at which neighbouring colour is spread
 
 
 def over(
@@ -196,6 +196,15 @@ class _Layers(NamedTuple):
         shadow = None if self.shadow is None else self.shadow[rows]
         return _Layers(self.frame[rows], self.plate[rows], self.alpha[rows], shadow, self.space)
 
+    def reduced(self, step: int) -> _Layers:
+        """Average `step` x `step` pixels."""
+        if step == 1:
+            return self
+        size = (-(-self.alpha.shape[0] // step), -(-self.alpha.shape[1] // step))
+        shadow = None if self.shadow is None else resize(self.shadow, size)
+        small = (resize(one, size) for one in (self.frame, self.plate, self.alpha))
+        return _Layers(*small, shadow, self.space)
+
 
 def _solve_into(out: Picture, inside: _Layers) -> None:
     """Overwrite the colour of the surroundings in `out` where alpha is not 0."""
@@ -303,8 +312,9 @@ def _surroundings(
     weight: Plane = np.zeros(size, np.float32)
     top, left = (place // step for place in corner)
     columns = slice(left, left - (-inside.alpha.shape[1] // step))
+    fine = max(1, step // 2)
     for band in bands(inside.alpha.shape, step):
-        frame, plate, alpha, shadow, space = inside.band(band)
+        frame, plate, alpha, shadow, space = inside.band(band).reduced(fine)
         a = np.asarray(alpha[..., None], dtype=np.float32)
         dark = None if shadow is None else shadow[..., None]
         own = _decoded(frame, space)
@@ -313,7 +323,7 @@ def _surroundings(
         np.clip(own, 0, a, out=own)
         own *= a**3
         first = top + band.start // step
-        rows = slice(first, first - (-len(a) // step))
+        rows = slice(first, first - ((band.start - band.stop) // step))
         small = (rows.stop - rows.start, columns.stop - columns.start)
         colour[rows, columns] = resize(own, small)
         weight[rows, columns] = resize(a[..., 0] ** 4, small)
