@@ -25,8 +25,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.synthesis.procedural.procedural_files import write_plates
 from cleanplate.training import fit as fitting
 from cleanplate.training.checkpoint import read_checkpoint
-from cleanplate.training.export.model_export import weights_hash
-from cleanplate.training.export.trained import read_trained
+from cleanplate.training.export.trained import read_trained, weights_hash
 from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.json_log import read_log
 from cleanplate.training.lightning_module import PairModule, learning_rate_factor

@@ -56,9 +56,9 @@ Examples:
 )
 @click.option(
     "--plate-depth",
-    metavar="NAME|FOLDER",
-    help="A shipped or an exported model that estimates the plate's depth: its graph for that is "
-    "added.",
+    metavar="NAME|FOLDER|RUN",
+    help="A model that estimates the plate's depth, or a run of `cleanplate train plate-depth`: "
+    "its graph for that is added.",
 )
 @click.option(
     "--share-with",
@@ -94,7 +94,10 @@ def command(  # noqa: PLR0917 - click passes them by name
     json_output: JsonOutput | None,
     quiet: bool,
 ) -> None:
-    """Write the network of a RUN folder or a CHECKPOINT as two ONNX graphs and a card.
+    """Write the network of a RUN folder or a CHECKPOINT as a model.
+
+    A model is a folder of two ONNX graphs, a card, and a small file from which training goes on
+    (`cleanplate train RECIPE --start FOLDER`).
 
     With an output that ends in .safetensors only the averaged weights are written, in half
     precision; `cleanplate train RECIPE --start FILE` starts from them.

@@ -201,9 +201,13 @@ class _Layers(NamedTuple):
         if step == 1:
             return self
         size = (-(-self.alpha.shape[0] // step), -(-self.alpha.shape[1] // step))
-        shadow = None if self.shadow is None else resize(self.shadow, size)
-        small = (resize(one, size) for one in (self.frame, self.plate, self.alpha))
-        return _Layers(*small, shadow, self.space)
+        return _Layers(
+            resize(self.frame, size),
+            resize(self.plate, size),
+            resize(self.alpha, size),
+            None if self.shadow is None else resize(self.shadow, size),
+            self.space,
+        )
 
 
 def _solve_into(out: Picture, inside: _Layers) -> None:

@@ -112,8 +112,9 @@ def _held(graph: str, model: onnx.ModelProto) -> Iterator[_Held]:
     for name, values in stored.items():
         if values.size < _SMALLEST_REFERENCED or values.dtype not in _WEIGHTS:
             continue
-        scale = stored.get(name.removesuffix("_int8") + "_scale") if values.dtype == np.int8 else 1
-        whole = values.astype(np.float32) * scale
+        whole = values.astype(np.float32)
+        if values.dtype == np.int8:
+            whole *= stored[name.removesuffix("_int8") + "_scale"]
         yield _Held(graph, name, False, whole)
         if values.ndim == 2:
             yield _Held(graph, name, True, whole.T)

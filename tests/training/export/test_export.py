@@ -23,8 +23,8 @@ from cleanplate.synthesis.assets.licensing import SourceUse
 from cleanplate.training.export import model_export as exporting
 from cleanplate.training.export import onnx_graphs, weight_storage
 from cleanplate.training.export.model_card import Facts, read_figures, without_places
-from cleanplate.training.export.model_export import export, weights_hash
-from cleanplate.training.export.trained import read_trained
+from cleanplate.training.export.model_export import export
+from cleanplate.training.export.trained import read_trained, weights_hash
 from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.networks import (
     NETWORKS,
@@ -60,6 +60,7 @@ def test_a_model_folder_is_whole_and_accepted(model):
         "card.md",
         "frame.onnx",
         "plate.onnx",
+        "trainable.safetensors",
     ]
     assert find_model(model).name == "tiny"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -20,6 +20,7 @@ from cleanplate.predict.session import PairSession
 from cleanplate.training.export.model_card import Facts
 from cleanplate.training.export.model_export import export
 from cleanplate.training.export.plate_depth_graph import read_plate_depth
+from cleanplate.training.export.trained import read_trained_plate_depth, weights_hash
 from cleanplate.training.fit import RunOptions, fit
 from cleanplate.training.networks import NetworkRecipe
 from tests.predict.tiny_model import write_model
@@ -117,3 +118,41 @@ def test_only_a_neighbour_can_share(folder: Path, tmp_path: Path) -> None:
     (taker / "card.json").write_text(json.dumps(card), encoding="utf-8")
     with pytest.raises(CleanplateError, match="no folder beside it"):
         find_model(taker)
+
+
+@pytest.fixture(scope="module")
+def estimator(folder: Path) -> Path:
+    """A run of a network for the plate's depth alone."""
+    options = RunOptions(workers=0, threads=1, accelerator="cpu", quiet=True)
+    network = NetworkRecipe("plate-depth")
+    recipe = tiny_recipe(steps=1, network=network, objective="plate-depth")
+    fit(recipe, folder / "estimator", options, sources=(Discs(), None))
+    return folder / "estimator"
+
+
+def test_the_graph_of_a_run_answers_as_its_network(folder: Path, estimator: Path) -> None:
+    words = ["--plate-depth", str(estimator), "--license", "MIT"]
+    assert main(["export", str(folder / "fast"), "-o", str(folder / "trained"), *words]) == 0
+    model = find_model(folder / "trained")
+    plate = np.random.default_rng(1).random((96, 128, 3), np.float32)
+    found = PairSession(model).plate_disparity(plate)
+    network = read_trained_plate_depth(estimator).network
+    with torch.no_grad():
+        expected = network.estimate(torch.from_numpy(plate.transpose(2, 0, 1)[None])).numpy()[0, 0]
+    # Weights are stored in 8 bits, and a session gives disparity in its normalisation.
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+    card = json.loads((folder / "trained" / "card.json").read_text(encoding="utf-8"))
+    record = card["plate_depth"]
+    assert record["license"] == "MIT"
+    assert record["weights_sha256"] == weights_hash(network)
+    assert record["parameters"] == sum(one.numel() for one in network.parameters())
+
+
+def test_a_run_of_another_network_is_told(folder: Path) -> None:
+    with pytest.raises(CleanplateError, match="none that estimates"):
+        read_plate_depth(folder / "fast")
+
+
+def test_a_run_of_the_plates_depth_is_no_model(estimator: Path, tmp_path: Path) -> None:
+    with pytest.raises(CleanplateError, match="alone cannot be exported"):
+        export(estimator, tmp_path / "model", facts=FACTS)

@@ -52,7 +52,7 @@ class Facts:
     """Long side in pixels at which it is used where none is given; None = 512."""
 
 
-def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
+def describe(trained: Trained[PairNetwork], facts: Facts, weights: str) -> dict[str, Any]:
     """Collect the card's content, without metrics and hashes of files.
 
     Args:
@@ -74,7 +74,7 @@ def describe(trained: Trained, facts: Facts, weights: str) -> dict[str, Any]:
         "gmac_frame_256": giga_macs(trained.network, "frame"),
         "gmac_plate_256": giga_macs(trained.network, "plate"),
         "license": license_,
-        "training_data": facts.training_data or _kind_of_data(trained.recipe),
+        "training_data": facts.training_data or kind_of_data(trained.recipe),
         "data_licenses": trained.licensing.rows(),
         "data_objections": objections,
         "limits": facts.limits,
@@ -142,7 +142,8 @@ def without_places(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def _kind_of_data(recipe: Mapping[str, Any]) -> str:
+def kind_of_data(recipe: Mapping[str, Any]) -> str:
+    """Describe a recipe's training data in a few words."""
     data = recipe["data"]
     if data["kind"] == "procedural":
         return "procedural scenes made by Cleanplate itself"

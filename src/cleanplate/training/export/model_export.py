@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cleanplate.errors import CleanplateError
 from cleanplate.files.json_files import read_json
@@ -41,7 +41,7 @@ from cleanplate.training.export.onnx_graphs import (
     with_metadata,
 )
 from cleanplate.training.export.plate_depth_graph import read_plate_depth
-from cleanplate.training.export.trained import Trained, read_trained
+from cleanplate.training.export.trained import Trained, read_trained, weights_hash
 from cleanplate.training.export.weight_storage import (
     in_eight_bits,
     in_half_precision,
@@ -125,8 +125,8 @@ def export(
         facts: content of the card that cannot be measured; None = the recipe's name alone.
         figures: JSON files of `cleanplate evaluate --json`, of this model.
         subject_depth: run folder of a subject depth regressor, which is copied beside the graphs.
-        plate_depth: a model that estimates the plate's disparity, by name or folder: its graph for
-            that is put beside the graphs.
+        plate_depth: a run of `cleanplate train plate-depth`, or a model that estimates the plate's
+            disparity, by name or folder: its graph for that is put beside the graphs.
         share_with: a model whose folder lies beside `folder`: regressor and graph of the plate's
             depth are taken from there where they are the same, and not written.
         overwrite: also replace files that Cleanplate did not write.
@@ -168,7 +168,7 @@ def export(
     if subject_depth is not None:
         more[SUBJECT_DEPTH], content["subject_depth"] = _read_subject_depth(subject_depth)
     if plate_depth is not None:
-        more[PLATE_DEPTH], content["plate_depth"] = read_plate_depth(plate_depth)
+        more[PLATE_DEPTH], content["plate_depth"] = read_plate_depth(plate_depth, facts.license)
     if figures:
         allowed = {
             _model_hash({**_sharing(graphs), **more}),
@@ -233,7 +233,7 @@ def _stored(
     return graphs, {"bits": 32, "largest_difference": 0.0}
 
 
-def _trainable(trained: Trained, graphs: dict[str, bytes]) -> bytes:
+def _trainable(trained: Trained[PairNetwork], graphs: dict[str, bytes]) -> bytes:
     """Make the file from which training goes on."""
     facts = {
         "recipe": model_card.without_places(trained.recipe),
@@ -249,15 +249,6 @@ def _sharing(graphs: dict[str, bytes]) -> dict[str, bytes]:
     """Let the plate's graph take weights that the frame's holds, too, from its file."""
     plate, frame = GRAPHS
     return {**graphs, plate: with_weights_of(graphs[plate], graphs[frame], frame)}
-
-
-def weights_hash(network: nn.Module) -> str:
-    """Compute the SHA-256 of every weight's name, shape and float32 bytes, in order of names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _read_subject_depth(run: Path) -> tuple[bytes, dict[str, Any]]:

@@ -97,19 +97,22 @@ def build_graphs(network: PairNetwork, metadata: dict[str, str]) -> tuple[bytes,
     with torch.no_grad():
         features = network.encode_plate(picture, plane, torch.ones_like(plane))
     frame_inputs = ("frame", "plate", *network.plate_outputs)
-    plate = _trace(
+    plate = trace_graph(
         plate_graph, (picture, plane, torch.ones_like(plane)), PLATE_INPUTS, plate_graph.outputs
     )
-    frame = _trace(frame_graph, (picture, picture, *features), frame_inputs, network.frame_outputs)
+    frame = trace_graph(
+        frame_graph, (picture, picture, *features), frame_inputs, network.frame_outputs
+    )
     return with_metadata(plate, metadata), with_metadata(frame, metadata)
 
 
-def _trace(
+def trace_graph(
     module: nn.Module,
     arguments: tuple[Tensor, ...],
     inputs: Sequence[str],
     outputs: Sequence[str],
 ) -> bytes:
+    """Trace a module with every size dynamic; (N, C, H, W) in and out."""
     axes = {name: {0: "n", 2: f"{name}_h", 3: f"{name}_w"} for name in (*inputs, *outputs)}
     for name in (*PLATE_INPUTS, "frame", *_FULL_SIZE):
         if name in axes:
