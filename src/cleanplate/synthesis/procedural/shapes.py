@@ -11,7 +11,7 @@ from cleanplate.synthesis.procedural.open_shapes import draw_bunch, draw_lattice
 
 _SIDE = 128
 """Pixels along a side of closed shapes."""
-_OPEN_SHARE = 0.5
+_OPEN_SHARE = 0.75
 """Of shapes that are open."""
 _OPEN_SIDE = 288
 """Pixels along a side of open ones, whose parts are thin."""
