@@ -33,6 +33,7 @@ def test_enlarged_keeps_channels() -> None:
     large = Enlarged(small, (20, 30))
     whole = cv2.resize(small, (30, 20), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(large.rows(slice(3, 11)), whole[3:11], atol=2e-6)
+    np.testing.assert_allclose(large.part(slice(3, 11), slice(2, 5)), whole[3:11, 2:5], atol=2e-6)
 
 
 @settings(deadline=None, max_examples=40)

@@ -111,9 +111,14 @@ class Enlarged:
 
     def rows(self, rows: slice) -> Plane:
         """Give some rows of the large plane: (rows, width[, C]) float32."""
+        return self.part(rows, slice(None))
+
+    def part(self, rows: slice, columns: slice) -> Plane:
+        """Give a part of the large plane: (rows, columns[, C]) float32."""
         above, below, share = self._between(rows)
-        result = self._wide[above]
-        result += share.reshape(-1, *[1] * (result.ndim - 1)) * (self._wide[below] - result)
+        wide = self._wide[:, columns]
+        result = wide[above]
+        result += share.reshape(-1, *[1] * (result.ndim - 1)) * (wide[below] - result)
         return result
 
     def _between(self, rows: slice) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:

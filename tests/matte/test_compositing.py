@@ -17,7 +17,7 @@ from cleanplate.formats.pictures import (
     to_uint8,
     to_uint16,
 )
-from cleanplate.matte import compositing, darken, over, push_pull, solve_foreground, trimap
+from cleanplate.matte import darken, foreground, over, push_pull, solve_foreground, trimap
 
 few = settings(deadline=None, max_examples=25)
 level = 1 / 255
@@ -317,7 +317,7 @@ def test_only_the_surroundings_of_the_subject_are_looked_at(size, monkeypatch):
     alpha = alpha.clip(0, 1)
     shadow = rng.uniform(0.5, 1, size).astype(np.float32)
     part = solve_foreground(frame, plate, alpha, shadow)
-    monkeypatch.setattr(compositing, "enclosing", lambda holds, _: slice(0, len(holds)))
+    monkeypatch.setattr(foreground, "enclosing", lambda holds, _: slice(0, len(holds)))
     whole = solve_foreground(frame, plate, alpha, shadow)
     inside = alpha > 0.5
     np.testing.assert_allclose(part[inside], whole[inside], atol=1e-6)

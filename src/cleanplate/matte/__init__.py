@@ -5,15 +5,10 @@ Pure functions on arrays, without file access. Colours are mixed in linear light
 
 from __future__ import annotations
 
-from cleanplate.matte.compositing import (
-    MixingSpace,
-    darken,
-    over,
-    premultiply,
-    push_pull,
-    solve_foreground,
-    trimap,
-)
+from cleanplate.matte.compositing import darken, over, premultiply, trimap
+from cleanplate.matte.foreground import solve_foreground
+from cleanplate.matte.mixing_space import MixingSpace
+from cleanplate.matte.push_pull import push_pull
 
 __all__ = [
     "MixingSpace",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cleanplate.arrays import Bytes, Plane
 from cleanplate.bilinear import Indices, interpolated
 from cleanplate.light import coded_from_linear, linear_from_uint8
-from cleanplate.matte.compositing import MixingSpace
+from cleanplate.matte.mixing_space import MixingSpace
 
 OPAQUE = 255
 """Alpha that is 0 or 1 after rounding to 8 bits counts as that: a value changes by half a level."""

@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cleanplate.arrays import Mask, Plane
-from cleanplate.bilinear import enlarge
+from cleanplate.arrays import Mask, Picture, Plane
+from cleanplate.bilinear import Enlarged, enlarge
 from cleanplate.depth import Normalisation
 from cleanplate.errors import CleanplateError
-from cleanplate.matte import MixingSpace, solve_foreground
+from cleanplate.formats.pictures import to_float
+from cleanplate.matte import MixingSpace
+from cleanplate.matte.foreground import Layers, spread_foreground, subject_region
 from cleanplate.matte.matte_controls import despill
 from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.frame_pixels import FramePixels
@@ -158,28 +160,41 @@ def compute_outputs(
         despill_amount: 0 to 1, how much of a one-coloured plate's reflection is taken out.
     """
     wanted, found = set(outputs), Arrays()
-    if wanted & {"plate", "foreground"}:
+    if "plate" in wanted:
         with timer.stage("plate"):
             found["plate"] = sources.plate.full()
-    if wanted & {"shadow", "foreground"}:
+    if "shadow" in wanted:
         with timer.stage("shadow"):
-            carried = disparity_fusion.shadow_behind(sources.shadow, sources.matte.small)
-            behind = enlarge(carried, sources.plate.size)
-        if "shadow" in wanted:
-            with timer.stage("shadow"):
-                found["shadow"] = disparity_fusion.shadow_seen(behind, alpha)
-        if "foreground" in wanted:
-            with timer.stage("foreground"):
-                colour = solve_foreground(
-                    frame.rgb, found["plate"], sources.matte.full, behind, space=space
-                )
-                if despill_amount:
-                    colour = despill(colour, found["plate"], despill_amount)
-                found["foreground"] = colour
+            behind = enlarge(_shadow_behind(sources), sources.plate.size)
+            found["shadow"] = disparity_fusion.shadow_seen(behind, alpha)
+    if "foreground" in wanted:
+        with timer.stage("foreground"):
+            colour = _foreground(frame, sources, space)
+            if despill_amount:
+                colour = despill(colour, sources.plate.full(), despill_amount)
+            found["foreground"] = colour
     if wanted & OF_DEPTH:
         with timer.stage("depth"):
             found |= _of_depth(wanted, alpha, sources)
     return {name: found[name] for name in OUTPUTS if name in wanted and name in found}
+
+
+def _shadow_behind(sources: FrameSources) -> Plane:
+    """Give the shadow at working size, carried on behind the subject."""
+    return disparity_fusion.shadow_behind(sources.shadow, sources.matte.small)
+
+
+def _foreground(frame: FramePixels, sources: FrameSources, space: MixingSpace) -> Picture:
+    """Solve the subject's colour; frame, plate and shadow are computed in its region alone."""
+    alpha = sources.matte.full
+    region = subject_region(alpha)
+    if region is None:
+        return np.array(to_float(frame.rgb))
+    rows, columns = region
+    shadow = Enlarged(_shadow_behind(sources), sources.plate.size).part(rows, columns)
+    plate = sources.plate.part(rows, columns)
+    layers = Layers(frame.part(rows, columns), plate, alpha[region], shadow, space)
+    return spread_foreground(layers, region, alpha.shape)
 
 
 def _of_depth(wanted: set[str], alpha: Plane, sources: FrameSources) -> Arrays:

@@ -53,6 +53,12 @@ class AlignedPlate:
         """
         return self._full
 
+    def part(self, rows: slice, columns: slice) -> Coded | Picture:
+        """Give `full()[rows, columns]`; what lies outside is not computed where that can be."""
+        if "_full" in self.__dict__ or self.matrix is not None:
+            return self._full[rows, columns]
+        return self.exposure.apply(self.plate[rows, columns])
+
     @cached_property
     def _full(self) -> Coded | Picture:
         return self.exposure.apply(self._moved())
