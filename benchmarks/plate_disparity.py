@@ -24,7 +24,7 @@ from cleanplate.synthesis.procedural.asset_pool import ProceduralPlates
 SEED, ROOMS = 987_654, 40
 """Of the rooms; the first `--rooms` of them are used."""
 
-CHOICES = ((384,), (320,), (288,), (256,), (224,), (192,), (160,), (128,), (192, 256))
+CHOICES = ((512,), (384,), (320,), (256,), (224,), (192,), (192, 256), (256, 384))
 
 
 def main() -> None:

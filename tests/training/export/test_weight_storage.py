@@ -92,6 +92,22 @@ def test_storing_again_changes_nothing(graph):
         assert len(store(once)) == len(once)
 
 
+def test_scales_of_many_channels_are_not_stored_again():
+    kernel = np.random.default_rng(2).normal(size=(96, 16, 3, 3)).astype(np.float32)
+    floats = onnx.TensorProto.FLOAT
+    made = helper.make_graph(
+        [helper.make_node("Conv", ["x", "kernel"], ["y"])],
+        "wide",
+        [helper.make_tensor_value_info("x", floats, [1, 16, 8, 8])],
+        [helper.make_tensor_value_info("y", floats, [1, 96, 6, 6])],
+        [numpy_helper.from_array(kernel, "kernel")],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    once = in_eight_bits(model.SerializeToString())
+    assert in_eight_bits(once) == once
+    assert in_half_precision(once) == once
+
+
 def test_the_runtime_restores_weights_when_it_loads_them(graph, tmp_path):
     rng = np.random.default_rng(1)
     feed = {

@@ -35,9 +35,11 @@ def in_half_precision(serialised: bytes) -> bytes:
     """Store a graph's weights as float16, each with a Cast to float32: half of the file's size.
 
     Small tensors (biases of few channels, constants) stay as they are, and so does what is beyond
-    the range of float16 or is stored in fewer bits already.
+    the range of float16. A graph that has weights in 8 bits is given back as it is.
     """
     model = onnx.load_from_string(serialised)
+    if _has_eight_bits(model.graph):
+        return serialised
     return _stored_again(
         model, [_halved(one.name, numpy_helper.to_array(one)) for one in model.graph.initializer]
     )
@@ -51,10 +53,13 @@ def in_eight_bits(serialised: bytes) -> bytes:
     weights alone). Other tensors are stored as by `in_half_precision`, and small ones as they are.
 
     Args:
-        serialised: a graph whose weights are float32, or stored as by `in_half_precision`.
+        serialised: a graph whose weights are float32, or stored as by `in_half_precision`; one
+            that has weights in 8 bits is given back as it is.
     """
     model = onnx.load_from_string(serialised)
     graph = model.graph
+    if _has_eight_bits(graph):
+        return serialised
     takers: dict[str, set[str]] = {}
     for node in graph.node:
         for place, name in enumerate(node.input):
@@ -74,6 +79,10 @@ def in_eight_bits(serialised: bytes) -> bytes:
             graph.node.remove(casts[tensor.name])
         stored.append(_quantised(name, values.astype(np.float32), _CHANNEL_AXIS[kind]))
     return _stored_again(model, stored)
+
+
+def _has_eight_bits(graph: onnx.GraphProto) -> bool:
+    return any(one.data_type == onnx.TensorProto.INT8 for one in graph.initializer)
 
 
 def _halved(name: str, values: npt.NDArray[Any]) -> _Stored:
