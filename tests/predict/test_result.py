@@ -80,7 +80,7 @@ def test_what_is_not_asked_for_is_not_computed(
     def refuse(*arguments: Any, **options: Any) -> Any:
         raise AssertionError("computed")
 
-    monkeypatch.setattr(outputs, "solve_foreground", refuse)
+    monkeypatch.setattr(outputs, "spread_foreground", refuse)
     monkeypatch.setattr(scene, "place_subjects", refuse)
     for name in ("shadow_behind", "frame_disparity", "measured"):
         monkeypatch.setattr(disparity_fusion, name, refuse)

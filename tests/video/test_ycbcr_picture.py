@@ -58,7 +58,10 @@ def test_a_part_is_that_part_of_the_whole(coding, height, width):
         top, left = int(rng.integers(height)), int(rng.integers(width))
         rows = slice(top, int(rng.integers(top + 1, height + 1)))
         columns = slice(left, int(rng.integers(left + 1, width + 1)))
-        assert np.array_equal(picture.part(rows, columns), whole[rows, columns])
+        # OpenCV multiplies and adds in one step in vectors, in two at the end of a row: a value
+        # that lies between two levels may be rounded either way.
+        part = picture.part(rows, columns).astype(int)
+        assert np.abs(part - whole[rows, columns]).max() <= 1
     assert np.array_equal(picture.rgb, whole)
 
 

@@ -24,7 +24,7 @@ class FramePixels(ABC):
 
     @abstractmethod
     def part(self, rows: slice, columns: slice) -> Coded | Picture:
-        """Give `rgb[rows, columns]`; both slices have a start and a stop, and lie within."""
+        """Give `rgb[rows, columns]`, within a level; both slices have start and stop, inside."""
 
     @abstractmethod
     def shrunk(self, size: Size) -> Coded | Picture:

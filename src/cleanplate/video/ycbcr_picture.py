@@ -71,7 +71,7 @@ class YCbCrPicture(FramePixels):
         return np.ascontiguousarray(self.part(slice(0, height), slice(0, width)))
 
     def part(self, rows: slice, columns: slice) -> Bytes:
-        """Give `rgb[rows, columns]`; the last part that was decoded is kept."""
+        """Give `rgb[rows, columns]`, within a level; the last part that was decoded is kept."""
         if not (self._kept and self._kept[0].holds(rows, columns)):
             self._kept[:] = [self._decoded(rows, columns)]
         return self._kept[0].part(rows, columns)
