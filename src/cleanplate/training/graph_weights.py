@@ -9,6 +9,7 @@ the network back, with the graphs' answers.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -86,6 +87,12 @@ def read_trainable(model: Model) -> dict[str, Any]:
             cure="give a run's checkpoint, or a shipped model's name",
         )
     content = read_weights(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != model.card["sha256"][TRAINABLE]:
+        raise CleanplateError(
+            "these are not the weights that the model's card describes (SHA-256 differs)",
+            file=path,
+            cure="reinstall or export again; a half-copied file looks like this too",
+        )
     state: dict[str, Tensor] = content["state_dict"]
     try:
         held = {
