@@ -36,6 +36,7 @@ from cleanplate.training.checkpoint import read_checkpoint, weights_of
 from cleanplate.training.export import model_card
 from cleanplate.training.export.onnx_graphs import (
     ODD_SIZES,
+    TOLERANCE,
     build_graphs,
     largest_difference,
     with_metadata,
@@ -53,8 +54,6 @@ from cleanplate.training.networks import PairNetwork
 from cleanplate.training.subject_geometry.subject_training import RECORD
 from cleanplate.training.weights_licence import KEY
 
-TOLERANCE = 1e-3
-"""Largest allowed difference between a graph and torch, in any output."""
 STORAGE = ((8, in_eight_bits, 5e-2), (16, in_half_precision, 1e-2))
 """Bits that weights are stored in, how, and the largest difference of the frame's outputs, on
 noise, up to which they are; the first that holds is taken."""

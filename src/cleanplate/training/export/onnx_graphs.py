@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from cleanplate.training.networks import PairNetwork
 
 OPSET = 17
+TOLERANCE = 1e-3
+"""Largest allowed difference between a graph and torch, in any output."""
 ODD_SIZES = ((2, 61, 83), (1, 135, 47))
 """(N, H, W) at which graphs are compared with torch."""
 _FULL_SIZE = ("disparity", "alpha", "subject_disparity", "shadow")

@@ -16,15 +16,17 @@ from cleanplate.errors import CleanplateError
 from cleanplate.models import find_model
 from cleanplate.training.checkpoint import CHECKPOINT
 from cleanplate.training.export.model_card import kind_of_data, license_of_weights
-from cleanplate.training.export.onnx_graphs import ODD_SIZES, PLATE_INPUTS, trace_graph
+from cleanplate.training.export.onnx_graphs import (
+    ODD_SIZES,
+    PLATE_INPUTS,
+    TOLERANCE,
+    trace_graph,
+)
 from cleanplate.training.export.trained import read_trained_plate_depth, weights_hash
 from cleanplate.training.export.weight_storage import in_eight_bits
 from cleanplate.training.networks.plate_depth_net import PlateDepthNet
 
 DISPARITY = "disparity"
-
-_TOLERANCE = 1e-3
-"""Largest allowed difference between the graph and torch."""
 
 
 def read_plate_depth(
@@ -86,7 +88,7 @@ def _of_run(path: Path, license_: str | None) -> tuple[bytes, dict[str, Any]]:
         with torch.no_grad():
             expected = module(plate).numpy()
         difference = float(np.abs(session.run(None, {"plate": plate.numpy()})[0] - expected).max())
-        if not difference <= _TOLERANCE:
+        if not difference <= TOLERANCE:
             raise CleanplateError(
                 f"the exported graph differs from the network by {difference:.2g}",
                 file=path,
