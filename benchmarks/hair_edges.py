@@ -4,16 +4,18 @@
 
 People and animals stand before `--plates`, pictures of 900 rows or more, cropped to 1920 x 1080;
 strands one to three half pixels thick are drawn from the upper outline of each, mixed in linear
-light, with a camera's noise and JPEG. The network sees 512 pixels of that. Two rules compute alpha
-near the matte's edge anew, at full size, from the plate B and a colour F of the subject's inside,
-as the projection of I - B on F - B:
+light, with a camera's noise and JPEG. The network sees 512 pixels of that. Near the matte's edge
+three rules compute alpha at full size from the frame I, the plate B and a colour F of the subject's
+inside:
 
-- `projection` everywhere near the edge, as far as F - B stands out of noise and F's variance;
-- `gaps` only where the pixel shows the plate itself, I = B within the noise.
+- the guided filter alone, which does not look at the plate;
+- what ships: where a pixel shows the plate, I = B within the noise, and F is another colour, alpha
+  falls to the projection of I - B on F - B (`cleanplate.predict.gaps`);
+- that projection everywhere, as far as F - B stands out of noise.
 
 Errors are those of alpha, over the zone of the strands and over the rest; and over `--pairs`,
-rendered scenes without loose hair, where a rule must not lose. None of the rules is in the package:
-docs/model.md has what they gain.
+rendered scenes without loose hair, where a rule must not lose (at the size of the pairs, or with
+`--working-size` at less).
 """
 
 from __future__ import annotations
@@ -36,14 +38,17 @@ from cleanplate.formats.pictures import read_image, resize, to_float
 from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.markdown_table import markdown_table
 from cleanplate.matte.fill import fill_outside
+from cleanplate.predict.alignment.exposure import Exposure
+from cleanplate.predict.gaps import CONTRAST, NOISE, Gaps
+from cleanplate.predict.result import Result
+from cleanplate.predict.scene import AlignedFrame
+from cleanplate.predict.upsample import upsample_alpha
 from cleanplate.synthesis.assets.catalogue import CutoutFolder
 from cleanplate.training.data.shard_reader import Shards
 
 SIZE = (1080, 1920)
 _FINE = 4
 """Fractional bits of strand coordinates (OpenCV's `shift`)."""
-_NOISE = 0.02
-"""Standard deviation of I - B that counts as noise, in sRGB."""
 
 Points = npt.NDArray[np.float64]
 
@@ -152,74 +157,36 @@ def _draw_lock(rng: np.random.Generator, crown: Points, middle: Points, clear: P
     clear[low[1] : high[1], low[0] : high[0]] *= 1 - cover * np.float32(rng.uniform(0.5, 1))
 
 
-class _Edge(NamedTuple):
-    """Near the matte's edge: where, the projection, its trust, and how much I shows B."""
-
-    band: Mask
-    projection: Plane
-    trust: Plane
-    gap: Plane
+def guided(aligned: AlignedFrame, result: Result) -> Plane:
+    """Upsample by the guided filter alone."""
+    return upsample_alpha(result.sources.matte.small, aligned.scaled.working, result.pixels)
 
 
-def _edge(frame: Picture, plate: Picture, alpha: Plane, scale: float) -> _Edge:
-    """Project at every pixel; `scale` is the size of a pixel that the network sees."""
+def opened(aligned: AlignedFrame, result: Result) -> Plane:
+    """Give the matte of the package, whose gaps are opened."""
+    return result.alpha
 
-    def disc(radius: float) -> npt.NDArray[np.uint8]:
-        side = 2 * round(radius * scale) + 1
-        return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
 
-    core = cv2.erode(alpha, disc(4)) > 0.95
-    band = (cv2.dilate(alpha, disc(2)) > 0.05) & ~core
-    colour, variance, known = _inside_colour(frame, core, 1.5 * scale)
-    across, difference = colour - plate, frame - plate
+def projected(aligned: AlignedFrame, result: Result) -> Plane:
+    """Take the projection wherever the matte is unsure, as far as F - B stands out of noise."""
+    alpha, small = guided(aligned, result), result.sources.matte.small
+    plate, frame = to_float(aligned.plate.full()), to_float(result.pixels.rgb)
+    gaps = Gaps.of(small, aligned.scaled.working, plate, Exposure())
+    if gaps is None:
+        return alpha
+    across = resize(gaps.subject, alpha.shape) - plate
     power = (across**2).sum(2)
-    projection = np.clip((difference * across).sum(2) / np.maximum(power, 1e-6), 0, 1)
-    spread = (variance * across**2).sum(2) / np.maximum(power, 1e-6)
-    trust = power / (power + 36 * (spread + _NOISE**2))
-    gap = np.exp(-(difference**2).sum(2) / 3 / (2 * (1.5 * _NOISE) ** 2))
-    return _Edge(band, projection, np.clip(2 * trust - 1, 0, 1) * known, gap)
+    projection = np.clip(((frame - plate) * across).sum(2) / np.maximum(power, 1e-6), 0, 1)
+    contrast = power / (CONTRAST * NOISE**2)
+    unsure = (alpha > 0) & (alpha < 1)
+    share = unsure * np.clip((contrast - 1) / (contrast + 1), 0, 1)
+    return np.asarray(alpha + share * (projection - alpha), np.float32)
 
 
-def _inside_colour(picture: Picture, core: Mask, cell: float) -> tuple[Picture, Picture, Plane]:
-    """Spread mean and variance of the colour in `core` outward, from the nearest that holds any."""
-    size = (max(1, int(len(core) // cell)), max(1, int(core.shape[1] // cell)))
-    weight = resize(core.astype(np.float32), size)
-    sums = resize(np.dstack([picture, picture**2]) * core[..., None].astype(np.float32), size)
-    mean = np.zeros_like(sums)
-    known = np.zeros_like(weight)
-    for sigma in (2, 5, 12):
-        there = cv2.GaussianBlur(weight, (0, 0), sigma)
-        parts = [cv2.GaussianBlur(one, (0, 0), sigma) for one in np.split(sums, 2, axis=2)]
-        share = np.clip(there / 0.02, 0, 1) * (1 - known)
-        mean += np.dstack(parts) / np.maximum(there, 1e-6)[..., None] * share[..., None]
-        known += share
-    mean = resize(mean / np.maximum(known, 1e-6)[..., None], core.shape)
-    colour, square = np.split(mean, 2, axis=2)
-    return colour, np.maximum(square - colour**2, 0), resize(known, core.shape)
-
-
-def as_it_is(frame: Picture, plate: Picture, alpha: Plane, scale: float) -> Plane:
-    """Give the matte of the package."""
-    return alpha
-
-
-def by_projection(frame: Picture, plate: Picture, alpha: Plane, scale: float) -> Plane:
-    """Take the projection near the edge, as far as it can be trusted."""
-    edge = _edge(frame, plate, alpha, scale)
-    return np.where(edge.band, alpha + (edge.projection - alpha) * edge.trust, alpha)
-
-
-def with_gaps(frame: Picture, plate: Picture, alpha: Plane, scale: float) -> Plane:
-    """Take the projection only where it is smaller and the pixel shows the plate itself."""
-    edge = _edge(frame, plate, alpha, scale)
-    lower = np.minimum(edge.projection - alpha, 0)
-    return np.where(edge.band, alpha + lower * edge.gap * edge.trust, alpha)
-
-
-RULES: dict[str, Callable[[Picture, Picture, Plane, float], Plane]] = {
-    "as it is": as_it_is,
-    "projection": by_projection,
-    "gaps": with_gaps,
+RULES: dict[str, Callable[[AlignedFrame, Result], Plane]] = {
+    "guided filter alone": guided,
+    "gaps opened (as it ships)": opened,
+    "projection everywhere": projected,
 }
 
 
@@ -229,9 +196,8 @@ def measured(
     """Give each rule's mean error in the hair, in the rest x 1000, and on scenes without x 1000."""
     found: dict[str, dict[str, list[float]]] = {rule: {} for rule in RULES}
     for pair in pairs:
-        alpha, plate, frame = _predicted(predictor, pair.plate, pair.frame)
-        for name, rule in RULES.items():
-            error = np.abs(rule(frame, plate, alpha, SIZE[1] / 512) - pair.alpha)
+        for name, alpha in _by_rule(predictor, pair.plate, pair.frame).items():
+            error = np.abs(alpha - pair.alpha)
             found[name].setdefault("hair", []).append(float(error[pair.hair].mean()))
             rest = 1000 * float((error * ~pair.hair).mean())
             found[name].setdefault("rest x 1000", []).append(rest)
@@ -239,25 +205,22 @@ def measured(
     for index in range(len(scenes) if scenes is not None else 0):
         assert scenes is not None
         sample = scenes.read(index)
-        alpha, plate, frame = _predicted(predictor, sample["plate"], sample["frame"])
-        for name, rule in RULES.items():
-            error = np.abs(rule(frame, plate, alpha, 1.0) - sample["alpha"])
-            found[name].setdefault("scenes x 1000", []).append(1000 * float(error.mean()))
+        for name, alpha in _by_rule(predictor, sample["plate"], sample["frame"]).items():
+            error = 1000 * float(np.abs(alpha - sample["alpha"]).mean())
+            found[name].setdefault("scenes x 1000", []).append(error)
     return {
         name: {part: float(np.mean(values)) for part, values in parts.items()}
         for name, parts in found.items()
     }
 
 
-def _predicted(
+def _by_rule(
     predictor: Predictor, plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]
-) -> tuple[Plane, Picture, Picture]:
-    """Predict alpha; give it with the plate as it was aligned, shadowed, and the frame."""
-    result = predictor.scene(plate).predict(frame, ("alpha", "shadow", "plate"))
-    assert result.shadow is not None
-    assert result.plate is not None
-    shade = np.clip(result.shadow, 0.05, 1)[..., None] ** np.float32(1 / 2.2)
-    return result.alpha, to_float(result.plate) * shade, to_float(frame)
+) -> dict[str, Plane]:
+    scene = predictor.scene(plate)
+    aligned = scene.align(frame, "alpha")
+    result = scene.compare(aligned)
+    return {name: rule(aligned, result) for name, rule in RULES.items()}
 
 
 def main() -> None:
@@ -271,12 +234,14 @@ def main() -> None:
     parser.add_argument("--cutouts", type=Path, required=True)
     parser.add_argument("--pairs", type=Path, help="Shards of pairs, such as data/pairs.")
     parser.add_argument("--model", help="default: the shipped one")
+    parser.add_argument("--working-size", type=int, help="of the predictor")
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     made = hair_pairs(options.plates, options.cutouts, options.count, options.seed)
-    found = measured(Predictor(options.model), made, options.pairs)
+    predictor = Predictor(options.model, working_size=options.working_size)
+    found = measured(predictor, made, options.pairs)
     parts = list(next(iter(found.values())))
     rows = [(name, *(f"{values[part]:.4g}" for part in parts)) for name, values in found.items()]
     print(markdown_table(("rule", *parts), rows, right_from=1))

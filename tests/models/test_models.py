@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cleanplate import CleanplateError, Predictor, models
@@ -40,9 +41,12 @@ def test_a_model_may_have_a_working_size_of_its_own(tiny: Path, copy: Path) -> N
     card = json.loads((copy / "card.json").read_text(encoding="utf-8"))
     (copy / "card.json").write_text(json.dumps({**card, "working_size": 384}), encoding="utf-8")
     assert models.find_model(tiny).working_size is None
-    assert Predictor(tiny).settings.working_size == 512
-    assert Predictor(copy).settings.working_size == 384
-    assert Predictor(copy, working_size=640).settings.working_size == 640
+    plate = np.zeros((450, 900, 3), np.uint8)
+    assert Predictor(tiny).scene(plate).network_size == (256, 512)
+    assert Predictor(copy).scene(plate).network_size == (192, 384)
+    assert Predictor(copy, working_size=640).scene(plate).network_size == (320, 640)
+    small = plate[:320, :480]
+    assert Predictor(copy).scene(small).network_size == (427, 640)
     (copy / "card.json").write_text(json.dumps({**card, "working_size": "x"}), encoding="utf-8")
     with pytest.raises(CleanplateError, match=r"card\.json: working_size is 'x'"):
         Predictor(copy)

@@ -39,7 +39,7 @@ def test_the_whole_way(predictor: Predictor, pair: Pair) -> None:
     rows = (np.arange(size[0]) + 0.5) / size[0] * 2 - 1
     outside = result.alpha < 0.5
     expected = np.broadcast_to(rows[:, None], size)
-    np.testing.assert_allclose(result.disparity[outside], expected[outside], atol=1e-4)
+    np.testing.assert_allclose(result.disparity[outside], expected[outside], atol=2e-3)
 
 
 def test_depth_without_the_plates_depth_is_an_error_that_says_how(

@@ -35,6 +35,28 @@ def test_any_size_comes_back_as_it_went_in(session: PairSession, size: tuple[int
     assert features.disparity.shape == size
 
 
+@pytest.mark.parametrize("size", [(48, 64), (31, 45), (3, 4)])
+def test_an_enlarged_pair_comes_back_at_its_own_size(
+    session: PairSession, size: tuple[int, int]
+) -> None:
+    """Plates are smooth and differences constant, so that resampling must change nothing."""
+    network = (round(size[0] * 4 / 3), round(size[1] * 4 / 3))
+    ramp = np.linspace(0.2, 0.6, size[1], dtype=np.float32)
+    plate = np.broadcast_to(ramp[:, None], (*size, 3)).copy()
+    disparity = np.broadcast_to(ramp, size).copy()
+    disparity[0] = np.nan
+    features = session.encode_plate(plate, disparity, size=network)
+    assert features.size == network
+    assert features.tensors["known"][0, 0][: network[0], : network[1]].shape == network
+    for difference in (0.0, 0.08, 0.3):
+        compared = session.compare(plate + np.float32(difference), features)
+        expected = np.clip(GAIN * difference - FLOOR, 0, 1)
+        np.testing.assert_allclose(compared.alpha, np.full(size, expected), atol=1e-4)
+        assert compared.shadow.shape == compared.subject_disparity.shape == size
+    known = features.tensors["known"][0, 0]
+    assert set(np.unique(known)) <= {0, *disparity[1]}  # no value in between
+
+
 def test_unknown_disparity_reaches_the_network_as_zero_and_invalid(session: PairSession) -> None:
     plate = np.zeros((40, 40, 3), np.float32)
     disparity = np.full((40, 40), 2.0, np.float32)

@@ -147,10 +147,10 @@ class Counting:
     def __init__(self) -> None:
         self.calls = 0
 
-    def encode_plate(self, plate: Any, disparity: Any, valid: Any) -> PlateFeatures:
+    def encode_plate(self, plate: Any, disparity: Any, valid: Any, size: Any) -> PlateFeatures:
         self.calls += 1
         time.sleep(0.02)
-        return PlateFeatures(plate, {"x": plate}, disparity)
+        return PlateFeatures(plate, {"x": plate}, disparity, size)
 
 
 def test_threads_share_what_is_kept_while_the_light_changes() -> None:
@@ -158,7 +158,7 @@ def test_threads_share_what_is_kept_while_the_light_changes() -> None:
     plate = to_eight(make_pair(64, 64).plate)
     session = Counting()
     depth = PlateDepth.of(np.ones((64, 64), np.float32), (64, 64))
-    cache = PlateFeatureCache(session, plate, (64, 64), depth)  # type: ignore[arg-type]
+    cache = PlateFeatureCache(session, plate, (64, 64), (64, 64), given=depth)  # type: ignore[arg-type]
     exposures = [Exposure((1 + i / 100, 1.0, 1.0)) for i in range(KEPT_EXPOSURES)]
     means = [float(e.apply_float(plate / np.float32(255)).mean()) for e in exposures]
     small = np.zeros((64, 64, 3), np.float32)

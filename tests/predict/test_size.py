@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleanplate import CleanplateError
-from cleanplate.predict.size import check_fit, check_working_size, working_size
+from cleanplate.predict.size import (
+    check_fit,
+    check_working_size,
+    default_long_side,
+    network_size,
+    working_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +41,39 @@ def test_never_larger_and_of_the_same_shape(height: int, width: int, long_side: 
     scale = max(small) / max(height, width)
     assert abs(small[0] - height * scale) <= 1
     assert abs(small[1] - width * scale) <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "long_side", "expected"),
+    [
+        ((1080, 1920), 512, (288, 512)),
+        ((360, 480), 640, (480, 640)),
+        ((450, 600), 640, (480, 640)),
+        ((120, 90), 640, (160, 120)),
+        ((1, 1), 640, (1, 1)),
+    ],
+)
+def test_small_pictures_are_enlarged_by_a_third_at_most(
+    size: tuple[int, int], long_side: int, expected: tuple[int, int]
+) -> None:
+    assert network_size(size, long_side) == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 9000), st.integers(1, 9000), st.integers(32, 1024))
+def test_the_network_takes_what_is_reduced_as_it_is(height: int, width: int, side: int) -> None:
+    network, working = (one((height, width), side) for one in (network_size, working_size))
+    assert max(network) <= side
+    if max(height, width) >= side:
+        assert network == working
+    else:
+        assert all(a >= b for a, b in zip(network, working, strict=True))
+
+
+def test_the_model_says_how_large_only_for_pictures_that_are_not_small() -> None:
+    assert default_long_side((480, 640), None) == default_long_side((480, 640), 384) == 640
+    assert default_long_side((481, 641), None) == 512
+    assert default_long_side((641, 481), 384) == 384
 
 
 def test_impossible_working_sizes_are_refused() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from cleanplate.cli import main
 from cleanplate.formats.pictures import read_image, write_image
-from cleanplate.video import open_clip
+from cleanplate.video import open_clip, working_size_control
 from cleanplate.video.working_size_control import WINDOW
 from tests.predict.tiny_model import write_model
 from tests.video import locked_camera
@@ -63,14 +63,15 @@ def test_several_outputs_in_one_pass_and_a_report(given, tmp_path):
         assert len(list(clip.frames())) == 4
 
 
-def test_a_rate_that_cannot_be_reached_lowers_the_working_size(given, tmp_path):
+def test_a_rate_that_cannot_be_reached_lowers_the_working_size(given, tmp_path, monkeypatch):
     """A frame cannot take less than a nanosecond: after each look the next size is taken."""
+    monkeypatch.setattr(working_size_control, "SIZES", (WIDTH, WIDTH - 16))
     report = tmp_path / "report.json"
     options = ["--fps-target", "1e9", "--adapt-plate", "1", "--json", report]
     outputs = ["-o", tmp_path / "matte.mkv", "--preset", "matte"]
     assert main(arguments(given, *outputs, *options)) == 0
     sizes = json.loads(report.read_text("utf-8"))["working_sizes"]
-    assert [(one["first_frame"], one["long_side"]) for one in sizes] == [(WINDOW, 448)]
+    assert [(one["first_frame"], one["long_side"]) for one in sizes] == [(WINDOW, WIDTH)]
 
 
 def test_the_plate_can_be_saved_as_it_was_used(given, tmp_path):

@@ -270,7 +270,8 @@ model_options = _group(
     model_option,
     align_option,
     click.option("--working-size", type=int, metavar="N", help="Long side in pixels at which the "
-                 "network sees plate and frame.  [default: the model's, else 512]"),
+                 "network sees plate and frame; smaller pictures are enlarged to it, by a third at "
+                 "most.  [default: 640 for pictures up to that, else the model's, else 512]"),
     threads_option,
     click.option("--provider", metavar="NAME", help="ONNX Runtime's execution provider, such as "
                  "cuda or coreml; an error if it is not there.  [default: cpu]"),

@@ -265,7 +265,7 @@ def _run(
         behind,
         size_control=None
         if target is None
-        else WorkingSizeControl(target, scene.settings.working_size),
+        else WorkingSizeControl(target, max(scene.network_size)),
         adaptation=None
         if adapt is None
         else AdaptivePlate(scene.plate, adapt * float(facts.frame_rate)),

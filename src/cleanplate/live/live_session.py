@@ -200,7 +200,7 @@ class LiveSession:
         self._scene = scene
         control = None
         if self._fps_target is not None:
-            control = WorkingSizeControl(self._fps_target, scene.settings.working_size)
+            control = WorkingSizeControl(self._fps_target, max(scene.network_size))
         effect = self._composite_of(scene)
         loop = FrameLoop(scene, self._needs(), effect=effect, size_control=control)
         self._loop = loop

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from cleanplate.matte.compositing import darken, over, premultiply, trimap
 from cleanplate.matte.foreground import solve_foreground
+from cleanplate.matte.interpolation import push_pull
 from cleanplate.matte.mixing_space import MixingSpace
-from cleanplate.matte.push_pull import push_pull
 
 __all__ = [
     "MixingSpace",

@@ -14,8 +14,8 @@ from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.bands import bands, enclosing
 from cleanplate.formats.pictures import resize, to_float
 from cleanplate.matte.compositing import check_same_size
+from cleanplate.matte.interpolation import push_pull
 from cleanplate.matte.mixing_space import MixingSpace, decoded, encoded, to_linear
-from cleanplate.matte.push_pull import push_pull
 
 Region: TypeAlias = tuple[slice, slice]
 """Rows and columns of a part of a picture."""

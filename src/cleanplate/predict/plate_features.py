@@ -33,7 +33,8 @@ class PlateFeatureCache:
     Args:
         session: the network.
         plate: (H, W, 3) sRGB: uint8, uint16, or float32 in [0, 1].
-        working: (height, width) of what the network takes.
+        working: (height, width) of the pictures and planes that are given and made.
+        network: (height, width) at which the network takes them.
         given: the plate's metric depth; None = not known.
         relative: (h, w) the plate's relative disparity of another network, nan where unknown; None
             = without metric depth, the model estimates it from the plate.
@@ -44,12 +45,15 @@ class PlateFeatureCache:
         session: PairSession,
         plate: Coded | Picture,
         working: Size,
+        network: Size,
+        *,
         given: PlateDepth | None,
         relative: Plane | None = None,
     ):
         self._session = session
         self._plate = plate
         self._working = working
+        self._network = network
         self._given = given
         self._lock = threading.RLock()
         self._kept: OrderedDict[Exposure, PlateFeatures] = OrderedDict()
@@ -107,7 +111,7 @@ class PlateFeatureCache:
         What it was given stands, holes filled, if it gives no disparity of its own, and if another
         network estimated it.
         """
-        features = self._session.encode_plate(picture, disparity, valid)
+        features = self._session.encode_plate(picture, disparity, valid, self._network)
         own = self._has_own and features.disparity is not None
         if not own and disparity is not None and valid is not None:
             filled = fill_outside(disparity, valid.astype(np.float32))

@@ -18,6 +18,7 @@ def frame_report(
     *,
     session: PairSession,
     settings: PredictionSettings,
+    network: Size,
     sources: FrameSources,
     given: PlateDepth | None,
     plate_depth_source: dict[str, Any] | None,
@@ -29,6 +30,7 @@ def frame_report(
     Args:
         session: the network.
         settings: the predictor's.
+        network: (height, width) at which the network saw it.
         sources: what was found.
         given: the plate's metric depth; None = not known.
         plate_depth_source: what the plate's depth comes from; None = the model estimates it.
@@ -43,6 +45,7 @@ def frame_report(
         "threads": session.threads,
         "size": _named(plate.size),
         "working_size": _named((working[0], working[1])),
+        "network_size": _named(network),
         "health": plate.health.with_matte(sources.matte.small).as_report(),
         "align": settings.align,
         "alignment": None if plate.registration is None else plate.registration.as_report(),

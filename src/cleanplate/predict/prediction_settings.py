@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from cleanplate.predict.alignment.registration import Align
 from cleanplate.predict.geometry.disparity_fusion import Holes
-from cleanplate.predict.size import WORKING_SIZE
 
 
 @dataclass(frozen=True)
 class PredictionSettings:
     """How plates and frames are compared; `Predictor` explains and checks each."""
 
-    working_size: int = WORKING_SIZE
+    working_size: int | None = None
     align: Align = "auto"
     fit: bool = False
     force: bool = False

@@ -29,7 +29,7 @@ from cleanplate.predict.plate_disparity import estimate_disparity
 from cleanplate.predict.prediction_settings import PredictionSettings
 from cleanplate.predict.scene import Scene
 from cleanplate.predict.session import PairSession
-from cleanplate.predict.size import WORKING_SIZE, Size, check_working_size, working_size
+from cleanplate.predict.size import Size, check_working_size, default_long_side, working_size
 
 
 class Predictor:
@@ -42,8 +42,9 @@ class Predictor:
     Args:
         model: a shipped model's name or the folder of an exported one; None = the default.
         threads: CPU threads of the network; None = as many as may be used, at most four.
-        working_size: long side in pixels of what the network takes; pictures are never enlarged.
-            None = the model's own, else 512.
+        working_size: long side in pixels of what the network takes; smaller pictures are enlarged
+            to it, by a third at most. None = 640 for pictures up to that, else the model's own,
+            else 512.
         align: register the plate to the frame: "auto", where plate health measures that the camera
             moved; "on" (or True), for every frame; "off" (or False), never. A registration that
             cannot be trusted is not used.
@@ -90,9 +91,9 @@ class Predictor:
         fixed_size: bool = False,
     ):
         self.model = model if isinstance(model, Model) else find_model(model)
-        if working_size is None:
-            working_size = self.model.working_size or WORKING_SIZE
-        check_working_size(working_size)
+        for side in (working_size, self.model.working_size):
+            if side is not None:
+                check_working_size(side)
         if depth_holes not in HOLES:
             raise CleanplateError(
                 f"depth_holes is {depth_holes!r}", cure=f"choose one of: {', '.join(HOLES)}"
@@ -161,7 +162,8 @@ class Predictor:
         if not self._session.estimates_plate:
             raise no_plate_disparity()
         size: Size = (plate.shape[0], plate.shape[1])
-        small = to_float(resize(plate, working_size(size, self.settings.working_size)))
+        side = self.settings.working_size or default_long_side(size, self.model.working_size)
+        small = to_float(resize(plate, working_size(size, side)))
         relative = np.asarray(resize(estimate_disparity(self._session, small), size), np.float32)
         return PlateDisparity(
             at_known_distances(relative, known, zero_is_far=False),

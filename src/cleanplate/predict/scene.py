@@ -33,7 +33,7 @@ from cleanplate.predict.prediction_report import frame_report
 from cleanplate.predict.prediction_settings import PredictionSettings
 from cleanplate.predict.result import Result
 from cleanplate.predict.session import Compared, PairSession, PlateFeatures
-from cleanplate.predict.size import Size, check_fit, working_size
+from cleanplate.predict.size import Size, check_fit, default_long_side, network_size, working_size
 from cleanplate.predict.stage_timer import StageTimer
 from cleanplate.predict.upsample import Matte, full_size_matte
 
@@ -87,7 +87,14 @@ class Scene:
         self._depth = PlateDepth.of(depth.values, self.size) if depth and metric else None
         relative = depth.values if depth and not metric else None
         self.aligner = PlateAligner(plate, settings.align, force=settings.force)
-        self._features = PlateFeatureCache(session, plate, self.working_size, self._depth, relative)
+        self._features = PlateFeatureCache(
+            session,
+            plate,
+            self.working_size,
+            self.network_size,
+            given=self._depth,
+            relative=relative,
+        )
         self._lock = threading.Lock()
         self._other_size: Scene | None = None
 
@@ -101,8 +108,18 @@ class Scene:
 
     @property
     def working_size(self) -> Size:
-        """(height, width) at which the network sees plate and frames."""
-        return working_size(self.size, self.settings.working_size)
+        """(height, width) to which plate and frames are reduced to compare them."""
+        return working_size(self.size, self._long_side)
+
+    @property
+    def network_size(self) -> Size:
+        """(height, width) at which the network sees them; larger than small pictures are."""
+        return network_size(self.size, self._long_side)
+
+    @property
+    def _long_side(self) -> int:
+        chosen = self.settings.working_size
+        return chosen or default_long_side(self.size, self._session.model.working_size)
 
     @property
     def metric(self) -> bool:
@@ -184,7 +201,7 @@ class Scene:
         timer = request.timer
         features, hidden = timer.timed("plate network", self._features.of, plate, frame.working)
         compared = timer.timed("network", self._session.compare, frame.working, features)
-        matte = timer.timed("upsample", full_size_matte, compared.alpha, hidden, frame)
+        matte = timer.timed("upsample", full_size_matte, compared.alpha, hidden, frame, plate)
         depth = None
         if OF_DEPTH.intersection(request.outputs):
             place = self._depth_sources
@@ -200,6 +217,7 @@ class Scene:
         report = frame_report(
             session=self._session,
             settings=self.settings,
+            network=self.network_size,
             sources=sources,
             given=self._depth,
             plate_depth_source=None if self._given is None else self._given.source,

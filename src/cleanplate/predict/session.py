@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import onnxruntime as ort
 
@@ -20,7 +21,7 @@ from cleanplate.errors import CleanplateError
 from cleanplate.models import Model, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.predict.graph import Graph, SizedGraph
-from cleanplate.predict.size import SMALLEST_SIDE
+from cleanplate.predict.size import SMALLEST_SIDE, Size
 
 CPU = "CPUExecutionProvider"
 PLATE_INPUTS = ("plate", "plate_disparity", "plate_valid")
@@ -37,6 +38,7 @@ class PlateFeatures(NamedTuple):
     plate: np.ndarray[Any, Any]  # (1, 3, h, w) float32, padded
     tensors: dict[str, np.ndarray[Any, Any]]
     disparity: Plane | None  # (h, w) relative disparity of the plate, not padded
+    size: Size  # (height, width) at which the network takes plate and frame
 
 
 class Compared(NamedTuple):
@@ -127,7 +129,11 @@ class PairSession:
         )
 
     def encode_plate(
-        self, plate: Picture, disparity: Plane | None = None, valid: Mask | None = None
+        self,
+        plate: Picture,
+        disparity: Plane | None = None,
+        valid: Mask | None = None,
+        size: Size | None = None,
     ) -> PlateFeatures:
         """Run the plate's graph: everything that depends on the plate alone.
 
@@ -135,25 +141,28 @@ class PairSession:
             plate: (h, w, 3) sRGB in [0, 1] at working size.
             disparity: (h, w) relative disparity; None = unknown everywhere.
             valid: (h, w), True where `disparity` is known; None = where it is finite.
+            size: (height, width) to which the network's inputs are enlarged, and from which its
+                outputs are reduced again; None = the plate's own.
         """
         height, width = plate.shape[:2]
+        size = size or (height, width)
         if disparity is None:
             disparity = np.zeros((height, width), np.float32)
             valid = np.zeros((height, width), bool)
         elif valid is None:
             valid = np.isfinite(disparity)
         known = np.where(valid, disparity, np.float32(0)).astype(np.float32)
-        padded = _to_network(plate)
+        padded = _to_network(_enlarged(plate, size))
         feed = {
             "plate": padded,
-            "plate_disparity": _to_network(known),
-            "plate_valid": _to_network(valid.astype(np.float32)),
+            "plate_disparity": _to_network(_repeated(known, size)),
+            "plate_valid": _to_network(_repeated(valid.astype(np.float32), size)),
         }
         outputs = dict(zip(self._plate.outputs, self._plate.run(None, feed), strict=True))
         tensors = {name: outputs[name] for name in self._frame.inputs if name in outputs}
         own = outputs.get(DISPARITY)
-        relative = None if own is None else own[0, 0, :height, :width].copy()
-        return PlateFeatures(padded, tensors, relative)
+        relative = None if own is None else _reduced(own, size, (height, width))
+        return PlateFeatures(padded, tensors, relative, size)
 
     def plate_disparity(self, plate: Picture) -> Plane:
         """Estimate a plate's relative disparity, (h, w), larger = nearer, of arbitrary scale.
@@ -179,15 +188,15 @@ class PairSession:
             features: of `encode_plate`.
         """
         height, width = frame.shape[:2]
-        feed = {"frame": _to_network(frame), **features.tensors}
+        feed = {"frame": _to_network(_enlarged(frame, features.size)), **features.tensors}
         if "plate" in self._frame.inputs:
             feed["plate"] = features.plate
         tensors = dict(zip(self._made, self._frame.run(self._made, feed), strict=True))
-        planes = {name: tensor[0, 0, :height, :width] for name, tensor in tensors.items()}
-        subject = planes.get(SUBJECT_DISPARITY)
+        own = features.size
+        planes = {name: _reduced(one, own, (height, width)) for name, one in tensors.items()}
         return Compared(
             np.clip(planes["alpha"], 0, 1),
-            None if subject is None else subject.copy(),
+            planes.get(SUBJECT_DISPARITY),
             np.clip(planes["shadow"], SMALLEST_SHADOW, 1),
         )
 
@@ -225,6 +234,29 @@ def _open_plate_depth(model: Model, threads: int, providers: list[str]) -> Graph
     graph = Graph(model.plate_depth_graph, threads, providers)
     graph.require(("plate",), (DISPARITY,))
     return graph
+
+
+def _enlarged(picture: Picture, size: Size) -> Picture:
+    """Enlarge (h, w, 3) in [0, 1] to `size`, smoothly."""
+    if picture.shape[:2] == size:
+        return picture
+    large = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(large, 0, 1), np.float32)
+
+
+def _repeated(plane: Plane, size: Size) -> Plane:
+    """Enlarge (h, w) to `size` without values in between."""
+    if plane.shape == size:
+        return plane
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
+
+
+def _reduced(tensor: np.ndarray[Any, Any], own: Size, size: Size) -> Plane:
+    """Take (h, w) of a padded (1, 1, H, W) tensor of a network that works at size `own`."""
+    plane = tensor[0, 0, : own[0], : own[1]]
+    if own == size:
+        return plane.copy()
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _to_network(array: Picture | Plane) -> np.ndarray[Any, Any]:

@@ -7,6 +7,13 @@ from cleanplate.errors import CleanplateError
 WORKING_SIZE = 512
 """Default long side, in pixels, of the pictures that the network takes."""
 
+SMALL_PICTURE = 640
+"""Pictures with a long side up to this are not reduced by default, and enlarged towards it."""
+
+ENLARGEMENT = 4 / 3
+"""The network sees small pictures enlarged by at most this: it places outlines on a grid of two
+pixels, and of what is as small as its pixels, finer grids gain little."""
+
 SMALLEST_SIDE = 32
 """The network needs so many pixels a side; smaller pictures are padded, not stretched."""
 
@@ -18,9 +25,31 @@ Size = tuple[int, int]
 
 
 def working_size(size: Size, long_side: int = WORKING_SIZE) -> Size:
-    """Give the (height, width) at which the network takes a picture of `size`: never enlarged."""
+    """Give the (height, width) to which a picture of `size` is reduced: never enlarged."""
+    return _scaled(size, min(1.0, long_side / max(size)))
+
+
+def network_size(size: Size, long_side: int = WORKING_SIZE) -> Size:
+    """Give the (height, width) at which the network takes a picture of `size`.
+
+    It is `working_size` but for pictures smaller than `long_side`: these are enlarged, by
+    `ENLARGEMENT` at most.
+    """
+    return _scaled(size, min(ENLARGEMENT, long_side / max(size)))
+
+
+def default_long_side(size: Size, of_model: int | None) -> int:
+    """Give the long side that the network takes of a picture of `size`, where none is chosen.
+
+    Args:
+        size: (height, width) of the picture.
+        of_model: what the model asks for of pictures that are not small.
+    """
+    return SMALL_PICTURE if max(size) <= SMALL_PICTURE else of_model or WORKING_SIZE
+
+
+def _scaled(size: Size, scale: float) -> Size:
     height, width = size
-    scale = min(1.0, long_side / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
@@ -33,7 +62,7 @@ def check_working_size(long_side: int) -> None:
     if not SMALLEST_SIDE <= long_side <= 4096:
         raise CleanplateError(
             f"a working size of {long_side} px is not possible",
-            cure=f"choose {SMALLEST_SIDE} to 4096; {WORKING_SIZE} is the default",
+            cure=f"choose {SMALLEST_SIDE} to 4096, or leave it out",
         )
 
 

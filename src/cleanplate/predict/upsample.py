@@ -18,8 +18,10 @@ from cleanplate.bands import enclosing
 from cleanplate.bilinear import Indices, Widened, enlarge
 from cleanplate.formats.pictures import to_float
 from cleanplate.matte import push_pull
+from cleanplate.predict.alignment.aligned_plate import AlignedPlate
 from cleanplate.predict.alignment.scaled_frame import ScaledFrame
 from cleanplate.predict.frame_pixels import FramePixels
+from cleanplate.predict.gaps import Gaps
 from cleanplate.predict.size import Size
 
 RADIUS = 2
@@ -50,20 +52,26 @@ class Matte(NamedTuple):
     full: Plane
 
 
-def full_size_matte(alpha: Plane, hidden: Mask | None, frame: ScaledFrame) -> Matte:
+def full_size_matte(
+    alpha: Plane, hidden: Mask | None, frame: ScaledFrame, plate: AlignedPlate
+) -> Matte:
     """Complete the network's matte where the plate shows nothing, and bring it to full size.
 
     Args:
         alpha: (h, w) in [0, 1] at working size.
         hidden: (h, w) True where the registered plate shows nothing; None = nowhere.
         frame: at working and full size.
+        plate: aligned with the frame.
     """
     if hidden is not None:
         alpha = carry_over_edge(alpha, ~hidden, REACH)
-    return Matte(alpha, upsample_alpha(alpha, frame.working, frame.pixels))
+        return Matte(alpha, upsample_alpha(alpha, frame.working, frame.pixels))
+    return Matte(alpha, upsample_alpha(alpha, frame.working, frame.pixels, plate))
 
 
-def upsample_alpha(alpha: Plane, guide: Picture, frame: FramePixels) -> Plane:
+def upsample_alpha(
+    alpha: Plane, guide: Picture, frame: FramePixels, plate: AlignedPlate | None = None
+) -> Plane:
     """Bring the matte to the frame's own size, its edge following the frame's colours.
 
     Fast guided filter with the frame as its guide (He and Sun 2015, "Fast guided filter"): the
@@ -76,23 +84,30 @@ def upsample_alpha(alpha: Plane, guide: Picture, frame: FramePixels) -> Plane:
         alpha: (h, w) float32 in [0, 1] at working size.
         guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
         frame: the frame, (H, W).
+        plate: aligned with the frame, so that gaps are opened (`predict.gaps`); None = they stay
+            as they are.
 
     Returns:
-        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` but for what is certain.
+        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` but for what is certain, and for
+        gaps.
     """
     size = frame.size
     low, high = cv2.erode(alpha, _WINDOW), cv2.dilate(alpha, _WINDOW)
     empty, full = high < CERTAIN, low > 1 - CERTAIN
     alpha = np.where(empty, np.float32(0), np.where(full, np.float32(1), alpha))
-    if alpha.shape == size:
+    if alpha.shape == size and plate is None:
         return alpha
     result = enlarge(alpha, size)
     unsure = (~(empty | full)).astype(np.uint8)
     rows, columns = (_span(unsure, axis, size) for axis in (0, 1))
     if rows.small.start < rows.small.stop:
         small, large = (rows.small, columns.small), (rows.large, columns.large)
-        part = (result[large], alpha[small], guide[small], frame.part(*large), unsure[small])
-        result[large] = _following_colours(*part)
+        gaps = None
+        if plate is not None:
+            shown = plate.moved_part(*large)
+            gaps = Gaps.of(alpha[small], guide[small], shown, plate.exposure)
+        edge = _Edge(alpha[small], guide[small], unsure[small], frame.part(*large), gaps)
+        result[large] = _at_edge(result[large], edge)
     return result
 
 
@@ -114,35 +129,49 @@ def _span(unsure: Bytes, axis: int, size: Size) -> _Span:
     return _Span(small, slice(small.start * total // count, small.stop * total // count))
 
 
-def _following_colours(
-    plain: Plane, alpha: Plane, guide: Picture, frame: Coded | Picture, unsure: Bytes
-) -> Plane:
-    """Let the enlarged matte follow the frame's colours where it is unsure.
+class _Edge(NamedTuple):
+    """The part of the picture that holds the matte's edge.
 
-    Args:
-        plain: (H, W) `alpha`, enlarged.
-        alpha: (h, w) at working size.
-        guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
-        frame: (H, W, 3) the frame.
-        unsure: (h, w) 1 where the result may differ from `plain`, else 0.
+    alpha: (h, w) at working size.
+    guide: (h, w, 3) the frame at working size, sRGB in [0, 1].
+    unsure: (h, w) 1 where the full-size matte may differ from `alpha` enlarged, else 0.
+    frame: (H, W, 3) the frame.
+    gaps: how gaps are opened; None = they stay.
     """
-    size: Size = frame.shape[:2]
-    # The coefficients at a pixel are means over its window, and enlarging reaches one further.
-    needed = cv2.dilate(cv2.dilate(unsure, _WINDOW), np.ones((3, 3), np.uint8)) > 0
+
+    alpha: Plane
+    guide: Picture
+    unsure: Bytes
+    frame: Coded | Picture
+    gaps: Gaps | None
+
+
+def _at_edge(plain: Plane, edge: _Edge) -> Plane:
+    """Let the enlarged matte (H, W) follow the frame's colours where it is unsure; open gaps."""
+    size: Size = edge.frame.shape[:2]
     # In bytes, because planes of full size are slow to fill and to read.
-    share = cv2.resize(unsure * np.uint8(255), size[::-1], interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(edge.unsure * np.uint8(255), size[::-1], interpolation=cv2.INTER_LINEAR)
     points = np.flatnonzero(share > 0)  # of booleans: several times as fast
-    model = Widened(guided_model(guide, alpha, where=needed), size)
+    model = None
+    if edge.alpha.shape != size:
+        # The coefficients at a pixel are means over its window, and enlarging reaches one further.
+        needed = cv2.dilate(cv2.dilate(edge.unsure, _WINDOW), np.ones((3, 3), np.uint8)) > 0
+        model = Widened(guided_model(edge.guide, edge.alpha, where=needed), size)
     shares, values = np.asarray(share).reshape(-1), plain.flatten()
-    colours = np.ascontiguousarray(frame).reshape(-1, 3)
+    colours = np.ascontiguousarray(edge.frame).reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]
-        fine = model.applied(chosen, to_float(np.take(colours, chosen, axis=0)))
-        coarse = np.take(values, chosen)
-        fine -= coarse
-        fine *= to_float(np.take(shares, chosen))
-        fine += coarse
-        values[chosen] = np.clip(fine, 0, 1)
+        colour = to_float(np.take(colours, chosen, axis=0))
+        fine = np.take(values, chosen)
+        if model is not None:
+            coarse, fine = fine, model.applied(chosen, colour)
+            fine -= coarse
+            fine *= to_float(np.take(shares, chosen))
+            fine += coarse
+            fine = np.clip(fine, 0, 1)
+        if edge.gaps is not None:
+            fine = edge.gaps.opened(fine, chosen, colour)
+        values[chosen] = fine
     return values.reshape(size)
 
 

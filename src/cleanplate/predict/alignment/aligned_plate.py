@@ -59,9 +59,13 @@ class AlignedPlate:
             return self._full[rows, columns]
         return self.exposure.apply(self.plate[rows, columns])
 
+    def moved_part(self, rows: slice, columns: slice) -> Coded | Picture:
+        """Give a part of the plate, moved, in its own exposure."""
+        return self._moved[rows, columns]
+
     @cached_property
     def _full(self) -> Coded | Picture:
-        return self.exposure.apply(self._moved())
+        return self.exposure.apply(self._moved)
 
     def small(self, size: Size) -> tuple[Picture, Mask | None]:
         """Give the same at (height, width) `size`, and where the plate shows something.
@@ -69,7 +73,7 @@ class AlignedPlate:
         Returns:
             (h, w, 3) float32 sRGB in [0, 1], and (h, w) bool; None = everywhere.
         """
-        picture = self.exposure.apply_float(to_float(shrink(self._moved(), size)))
+        picture = self.exposure.apply_float(to_float(shrink(self._moved, size)))
         if self.matrix is None:
             return picture, None
         share = resize(covered(self.size, self.matrix).astype(np.float32), size)
@@ -82,5 +86,6 @@ class AlignedPlate:
         moved = warp(disparity, self.matrix, nearest=True)
         return np.where(covered(self.size, self.matrix), moved, np.float32(np.nan))
 
+    @cached_property
     def _moved(self) -> Coded | Picture:
         return self.plate if self.matrix is None else warp(self.plate, self.matrix)

@@ -1,4 +1,4 @@
-"""Abstract subjects: textured blobs, polygons and lines, open bunches and lattices."""
+"""Abstract subjects: textured blobs, polygons and lines; bunches, lattices and glass."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import numpy as np
 
 from cleanplate.arrays import Bytes
 from cleanplate.synthesis.assets.cutout import Cutout
+from cleanplate.synthesis.procedural.glass_shapes import draw_vessel
 from cleanplate.synthesis.procedural.open_shapes import draw_bunch, draw_lattice
 
 _SIDE = 128
 """Pixels along a side of closed shapes."""
 _OPEN_SHARE = 0.75
-"""Of shapes that are open."""
+"""Of shapes that are open: the scene shows through."""
 _OPEN_SIDE = 288
 """Pixels along a side of open ones, whose parts are thin."""
-_BUNCH_SHARE = 0.7
-"""Of open shapes that are bunches; the others are lattices."""
+_OPEN_KINDS = (draw_bunch, draw_vessel, draw_lattice)
+_OPEN_SHARES = (0.45, 0.35, 0.2)
 
 
 def sample_shape(rng: np.random.Generator) -> Cutout:
-    """Draw an abstract subject: a blob, a polygon, a few lines or something open.
+    """Draw an abstract subject: a blob, a polygon, a few lines or something open or of glass.
 
     It has no recognisable class; only the comparison with the plate shows it.
     """
     if rng.random() < _OPEN_SHARE:
-        draw = draw_bunch if rng.random() < _BUNCH_SHARE else draw_lattice
+        draw = _OPEN_KINDS[int(rng.choice(len(_OPEN_KINDS), p=_OPEN_SHARES))]
         colour, alpha = draw(rng, _OPEN_SIDE)
     else:
         alpha = _outline(rng, _SIDE)
@@ -38,8 +39,9 @@ def sample_shape(rng: np.random.Generator) -> Cutout:
             np.asarray(inner, np.float32) / max(inner.max(), 1)
         )
         colour = (colour * light[..., None]).astype(np.uint8)
-    rows = np.flatnonzero((alpha > 127).any(1))
-    columns = np.flatnonzero((alpha > 127)[max(0, rows[-1] - 6) :].any(0))
+    solid = alpha > alpha.max() // 2  # glass may have no pixel above a half
+    rows = np.flatnonzero(solid.any(1))
+    columns = np.flatnonzero(solid[max(0, rows[-1] - 6) :].any(0))
     metres = float(np.exp(rng.uniform(np.log(0.15), np.log(1.8))))
     density = (rows[-1] - rows[0] + 1) / metres
     return Cutout(
