@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from cleanplate.arrays import Coded, Picture, Plane
 from cleanplate.bilinear import Indices
-from cleanplate.formats.pictures import to_float
+from cleanplate.formats.pictures import resize, to_float
 from cleanplate.matte import push_pull
 from cleanplate.predict.alignment.exposure import Exposure
+from cleanplate.predict.size import Size
 
 NOISE = 0.02
 """Standard deviation of frame minus plate that counts as noise, in sRGB."""
@@ -68,11 +69,11 @@ class Gaps(NamedTuple):
         inside = cv2.erode(alpha, _INSIDE) > 0.95
         if not inside.any():
             return None
-        size = (max(1, round(alpha.shape[1] / _CELL)), max(1, round(alpha.shape[0] / _CELL)))
+        height, width = alpha.shape
+        size: Size = (max(1, round(height / _CELL)), max(1, round(width / _CELL)))
         weight = inside.astype(np.float32)
-        own = cv2.resize(guide * weight[..., None], size, interpolation=cv2.INTER_AREA)
-        weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-        return cls(plate, exposure, push_pull(own, weight))
+        own = resize(guide * weight[..., None], size)
+        return cls(plate, exposure, push_pull(own, resize(weight, size)))
 
     def opened(self, alpha: Values, points: Indices, frame: Values) -> Values:
         """Lower alpha where the frame shows the plate.
@@ -88,8 +89,8 @@ class Gaps(NamedTuple):
         Returns:
             (n) float32, nowhere larger than `alpha`.
         """
-        shown = np.take(self.plate.reshape(-1, 3), points, axis=0)
-        plate = to_float(self.exposure.apply(shown[None])[0])
+        shown: Coded | Picture = self.plate.reshape(-1, 3)[points][None]
+        plate = to_float(self.exposure.apply(shown)[0])
         difference = frame - plate
         unlike = np.einsum("ij,ij->i", difference, difference)
         near = np.flatnonzero((unlike < _UNLIKE * 3 * NOISE**2) & (alpha > _LEAST))
@@ -111,4 +112,4 @@ class Gaps(NamedTuple):
         rows, columns = self.subject.shape[:2]
         y = points // width
         cells = (y * rows // height) * columns + (points - y * width) * columns // width
-        return np.take(self.subject.reshape(-1, 3), cells, axis=0)
+        return np.asarray(np.take(self.subject.reshape(-1, 3), cells, axis=0), np.float32)

@@ -18,6 +18,7 @@ import onnxruntime as ort
 from cleanplate.arrays import Mask, Picture, Plane
 from cleanplate.engines.cores import available_cores
 from cleanplate.errors import CleanplateError
+from cleanplate.formats.pictures import resize
 from cleanplate.models import Model, find_model
 from cleanplate.predict.geometry.subject_depth import SubjectDepth
 from cleanplate.predict.graph import Graph, SizedGraph
@@ -254,9 +255,7 @@ def _repeated(plane: Plane, size: Size) -> Plane:
 def _reduced(tensor: np.ndarray[Any, Any], own: Size, size: Size) -> Plane:
     """Take (h, w) of a padded (1, 1, H, W) tensor of a network that works at size `own`."""
     plane = tensor[0, 0, : own[0], : own[1]]
-    if own == size:
-        return plane.copy()
-    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return plane.copy() if own == size else np.asarray(resize(plane, size), np.float32)
 
 
 def _to_network(array: Picture | Plane) -> np.ndarray[Any, Any]:

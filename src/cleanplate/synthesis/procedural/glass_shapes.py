@@ -25,14 +25,13 @@ def draw_vessel(rng: np.random.Generator, side: int) -> Drawing:
     """Draw a vase, a bottle or a tumbler of glass that stands at the lower edge."""
     top = rng.uniform(0.08, 0.5)
     radius, rows = _profile(rng, side, top)
-    glass = _glass(rng, side, radius, rows)
+    layer = _glass(rng, side, radius, rows)
     if rng.random() < _BUNCH_SHARE:
-        colour, alpha = draw_bunch(rng, side)
-        cover = alpha.astype(np.float32)[..., None] / 255
-        bunch = np.concatenate([colour * cover, cover], axis=-1)
-        glass = _over(glass, bunch)
-    alpha = glass[..., 3]
-    straight = fill_outside(glass[..., :3] / np.maximum(alpha, 1 / 255)[..., None], alpha > 0)
+        bunch = draw_bunch(rng, side)
+        cover = bunch.alpha.astype(np.float32)[..., None] / 255
+        layer = _over(layer, np.concatenate([bunch.colour * cover, cover], axis=-1))
+    alpha = layer[..., 3]
+    straight = fill_outside(layer[..., :3] / np.maximum(alpha, 1 / 255)[..., None], alpha > 0)
     return Drawing(
         np.clip(straight, 0, 255).astype(np.uint8),
         np.rint(np.clip(alpha, 0, 1) * 255).astype(np.uint8),
