@@ -1,8 +1,8 @@
 """Gaps in a matte: pixels near its edge that show the plate itself.
 
-The network sees less than the whole picture and closes what lies between strands of hair, stalks
-and fingers. At full size a pixel that has the plate's colour, where the subject's colour nearby is
-plainly another one, is a gap. Elsewhere alpha stays.
+The network sees a reduced picture and closes what lies between strands of hair, stalks and fingers.
+At full size a pixel that has the plate's colour, where the subject's colour nearby is plainly
+another one, is a gap. Elsewhere alpha stays.
 """
 
 from __future__ import annotations

@@ -88,14 +88,13 @@ def upsample_alpha(
             as they are.
 
     Returns:
-        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` but for what is certain, and for
-        gaps.
+        (H, W) float32 in [0, 1]. At the frame's own size, `alpha` but for what is certain.
     """
     size = frame.size
     low, high = cv2.erode(alpha, _WINDOW), cv2.dilate(alpha, _WINDOW)
     empty, full = high < CERTAIN, low > 1 - CERTAIN
     alpha = np.where(empty, np.float32(0), np.where(full, np.float32(1), alpha))
-    if alpha.shape == size and plate is None:
+    if alpha.shape == size:
         return alpha
     result = enlarge(alpha, size)
     unsure = (~(empty | full)).astype(np.uint8)
@@ -152,23 +151,19 @@ def _at_edge(plain: Plane, edge: _Edge) -> Plane:
     # In bytes, because planes of full size are slow to fill and to read.
     share = cv2.resize(edge.unsure * np.uint8(255), size[::-1], interpolation=cv2.INTER_LINEAR)
     points = np.flatnonzero(share > 0)  # of booleans: several times as fast
-    model = None
-    if edge.alpha.shape != size:
-        # The coefficients at a pixel are means over its window, and enlarging reaches one further.
-        needed = cv2.dilate(cv2.dilate(edge.unsure, _WINDOW), np.ones((3, 3), np.uint8)) > 0
-        model = Widened(guided_model(edge.guide, edge.alpha, where=needed), size)
+    # The coefficients at a pixel are means over its window, and enlarging reaches one further.
+    needed = cv2.dilate(cv2.dilate(edge.unsure, _WINDOW), np.ones((3, 3), np.uint8)) > 0
+    model = Widened(guided_model(edge.guide, edge.alpha, where=needed), size)
     shares, values = np.asarray(share).reshape(-1), plain.flatten()
     colours = np.ascontiguousarray(edge.frame).reshape(-1, 3)
     for first in range(0, len(points), _POINTS):
         chosen = points[first : first + _POINTS]
         colour = to_float(np.take(colours, chosen, axis=0))
-        fine = np.take(values, chosen)
-        if model is not None:
-            coarse, fine = fine, model.applied(chosen, colour)
-            fine -= coarse
-            fine *= to_float(np.take(shares, chosen))
-            fine += coarse
-            fine = np.clip(fine, 0, 1)
+        fine, coarse = model.applied(chosen, colour), np.take(values, chosen)
+        fine -= coarse
+        fine *= to_float(np.take(shares, chosen))
+        fine += coarse
+        fine = np.clip(fine, 0, 1)
         if edge.gaps is not None:
             fine = edge.gaps.opened(fine, chosen, colour)
         values[chosen] = fine
