@@ -39,7 +39,7 @@ from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.markdown_table import markdown_table
 from cleanplate.matte.fill import fill_outside
 from cleanplate.predict.alignment.exposure import Exposure
-from cleanplate.predict.gaps import CONTRAST, NOISE, Gaps
+from cleanplate.predict.gaps import Gaps, standing_out
 from cleanplate.predict.result import Result
 from cleanplate.predict.scene import AlignedFrame
 from cleanplate.predict.upsample import upsample_alpha
@@ -177,9 +177,8 @@ def projected(aligned: AlignedFrame, result: Result) -> Plane:
     across = resize(gaps.subject, alpha.shape) - plate
     power = (across**2).sum(2)
     projection = np.clip(((frame - plate) * across).sum(2) / np.maximum(power, 1e-6), 0, 1)
-    contrast = power / (CONTRAST * NOISE**2)
     unsure = (alpha > 0) & (alpha < 1)
-    share = unsure * np.clip((contrast - 1) / (contrast + 1), 0, 1)
+    share = unsure * standing_out(power)
     return np.asarray(alpha + share * (projection - alpha), np.float32)
 
 

@@ -7,7 +7,7 @@ another one, is a gap. Elsewhere alpha stays.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,9 +23,8 @@ from cleanplate.predict.size import Size
 NOISE = 0.02
 """Standard deviation of frame minus plate that counts as noise, in sRGB."""
 
-CONTRAST = 72
-"""Where the squared distance between the subject's colour and the plate's is below so many times
-the noise's variance, nothing is changed; from three times that on, everything that is a gap."""
+_CONTRAST = 72 * NOISE**2
+"""Squared distance between the subject's colour and the plate's below which nothing is changed."""
 
 _INSIDE = np.ones((9, 9), np.uint8)
 """So far from the matte's edge, in working pixels, colours are the subject's own."""
@@ -40,6 +39,16 @@ _LEAST = 0.01
 """Alpha that is not lowered: it would hardly show."""
 
 Values = npt.NDArray[np.float32]
+
+
+def standing_out(power: Values) -> Values:
+    """Rise from 0 where the subject's colour hardly differs from the plate's, slowly towards 1.
+
+    Args:
+        power: squared distance between the two, in sRGB; at three times the least, this is 0.5.
+    """
+    contrast = power / np.float32(_CONTRAST)
+    return np.clip((contrast - 1) / (contrast + 1), 0, 1)
 
 
 class Gaps(NamedTuple):
@@ -66,14 +75,15 @@ class Gaps(NamedTuple):
             plate: (H, W, 3) the plate, registered.
             exposure: from the plate's to the frame's.
         """
-        inside = cv2.erode(alpha, _INSIDE) > 0.95
+        inside = (cv2.erode(alpha, _INSIDE) > 0.95).astype(np.uint8)
         if not inside.any():
             return None
         height, width = alpha.shape
         size: Size = (max(1, round(height / _CELL)), max(1, round(width / _CELL)))
-        weight = inside.astype(np.float32)
-        own = resize(guide * weight[..., None], size)
-        return cls(plate, exposure, push_pull(own, resize(weight, size)))
+        own = resize(cv2.copyTo(guide, inside), size)
+        # A part of a larger array would be copied again for each look at its pixels.
+        whole: Any = np.ascontiguousarray(plate)
+        return cls(whole, exposure, push_pull(own, resize(inside.astype(np.float32), size)))
 
     def opened(self, alpha: Values, points: Indices, frame: Values) -> Values:
         """Lower alpha where the frame shows the plate.
@@ -89,19 +99,20 @@ class Gaps(NamedTuple):
         Returns:
             (n) float32, nowhere larger than `alpha`.
         """
-        shown: Coded | Picture = self.plate.reshape(-1, 3)[points][None]
-        plate = to_float(self.exposure.apply(shown)[0])
-        difference = frame - plate
+        some = np.flatnonzero(alpha > _LEAST)
+        shown: Any = np.take(self.plate.reshape(-1, 3), points[some], axis=0)
+        plate = to_float(self.exposure.apply(shown[None])[0])
+        difference = np.take(frame, some, axis=0) - plate
         unlike = np.einsum("ij,ij->i", difference, difference)
-        near = np.flatnonzero((unlike < _UNLIKE * 3 * NOISE**2) & (alpha > _LEAST))
-        plate, difference, before = plate[near], difference[near], alpha[near]
+        like = np.flatnonzero(unlike < _UNLIKE * 3 * NOISE**2)
+        near = some[like]
+        plate, difference, before = plate[like], difference[like], alpha[near]
         across = self._subject_at(points[near]) - plate
         power = np.einsum("ij,ij->i", across, across)
         along = np.einsum("ij,ij->i", difference, across)
         projection = np.clip(along / np.maximum(power, np.float32(1e-6)), 0, 1)
-        contrast = power / np.float32(CONTRAST * NOISE**2)
-        share = np.clip((contrast - 1) / (contrast + 1), 0, 1)
-        share *= np.exp(unlike[near] / np.float32(-2 * 3 * NOISE**2))
+        share = standing_out(power)
+        share *= np.exp(unlike[like] / np.float32(-2 * 3 * NOISE**2))
         result = alpha.copy()
         result[near] += np.minimum(projection - before, 0) * share
         return result

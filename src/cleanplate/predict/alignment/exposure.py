@@ -7,7 +7,7 @@ that agree, as a factor per channel in linear light and, where the data ask for 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import cv2
@@ -105,11 +105,10 @@ class Exposure:
         if self.is_none:
             return plate
         if plate.dtype == np.uint8:
-            table = np.rint(self._table(256) * 255).astype(np.uint8)
-            return np.asarray(cv2.LUT(plate, table.reshape(1, 256, 3)), np.uint8)
+            return np.asarray(cv2.LUT(plate, _table(self, np.uint8)[None]), np.uint8)
         if plate.dtype == np.uint16:
-            table16 = np.rint(self._table(65536) * 65535).astype(np.uint16)
-            return np.stack([table16[plate[..., c], c] for c in range(3)], -1)
+            table = _table(self, np.uint16)
+            return np.stack([table[plate[..., c], c] for c in range(3)], -1)
         return self.apply_float(plate)
 
     def apply_float(self, plate: npt.NDArray[Any]) -> Picture:
@@ -121,10 +120,10 @@ class Exposure:
             light = np.power(light, np.float32(self.gamma))
         return linear_to_srgb(np.clip(light * np.array(self.gain, np.float32), 0, 1))
 
-    def _table(self, levels: int) -> Picture:
-        """Tabulate what becomes of each level: (levels, 3)."""
-        ramp = np.linspace(0, 1, levels, dtype=np.float32)
-        return self.apply_float(np.repeat(ramp[:, None], 3, axis=1))
+    def ramp(self, levels: int) -> Picture:
+        """Give what becomes of each of so many levels of grey: (levels, 3) in [0, 1]."""
+        grey = np.linspace(0, 1, levels, dtype=np.float32)
+        return self.apply_float(np.repeat(grey[:, None], 3, axis=1))
 
     def lost(self, plate: npt.NDArray[np.uint8]) -> tuple[float, float]:
         """Shares of an 8-bit plate that no exposure brings back: clipped and crushed.
@@ -134,7 +133,7 @@ class Exposure:
         """
         if self.is_none:
             return 0.0, 0.0
-        table = self._table(256) * 255
+        table = self.ramp(256) * 255
         levels = np.arange(256)
         white = (levels >= _WHITE) & (table.max(axis=1) < _WHITE)
         black = np.gradient(table.mean(axis=1)) > COARSE
@@ -295,6 +294,13 @@ def _modes(values: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> 
         found.append(float(centres[top]))
         height[np.abs(centres - centres[top]) < 0.2] = 0
     return found
+
+
+@lru_cache(maxsize=4)
+def _table(exposure: Exposure, dtype: type[np.uint8 | np.uint16]) -> npt.NDArray[Any]:
+    """Tabulate what becomes of each level of `dtype`: (levels, 3); parts of a picture share it."""
+    top = np.iinfo(dtype).max
+    return np.rint(exposure.ramp(top + 1) * top).astype(dtype)
 
 
 @cache
