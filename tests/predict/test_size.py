@@ -17,17 +17,23 @@ from cleanplate.predict.size import (
 
 
 @pytest.mark.parametrize(
-    ("size", "long_side", "expected"),
+    ("size", "long_side", "working", "network"),
     [
-        ((1080, 1920), 512, (288, 512)),
-        ((1920, 1080), 512, (512, 288)),
-        ((300, 400), 512, (300, 400)),
-        ((16, 16), 512, (16, 16)),
-        ((10, 8000), 512, (1, 512)),
+        ((1080, 1920), 512, (288, 512), (288, 512)),
+        ((1920, 1080), 512, (512, 288), (512, 288)),
+        ((300, 400), 512, (300, 400), (384, 512)),
+        ((450, 600), 640, (450, 600), (480, 640)),
+        ((120, 90), 640, (120, 90), (160, 120)),
+        ((16, 16), 512, (16, 16), (21, 21)),
+        ((1, 1), 640, (1, 1), (1, 1)),
+        ((10, 8000), 512, (1, 512), (1, 512)),
     ],
 )
-def test_working_size(size: tuple[int, int], long_side: int, expected: tuple[int, int]) -> None:
-    assert working_size(size, long_side) == expected
+def test_large_pictures_are_reduced_and_small_ones_enlarged_by_a_third_at_most(
+    size: tuple[int, int], long_side: int, working: tuple[int, int], network: tuple[int, int]
+) -> None:
+    assert working_size(size, long_side) == working
+    assert network_size(size, long_side) == network
 
 
 @settings(deadline=None, max_examples=100)
@@ -41,22 +47,6 @@ def test_never_larger_and_of_the_same_shape(height: int, width: int, long_side: 
     scale = max(small) / max(height, width)
     assert abs(small[0] - height * scale) <= 1
     assert abs(small[1] - width * scale) <= 1
-
-
-@pytest.mark.parametrize(
-    ("size", "long_side", "expected"),
-    [
-        ((1080, 1920), 512, (288, 512)),
-        ((360, 480), 640, (480, 640)),
-        ((450, 600), 640, (480, 640)),
-        ((120, 90), 640, (160, 120)),
-        ((1, 1), 640, (1, 1)),
-    ],
-)
-def test_small_pictures_are_enlarged_by_a_third_at_most(
-    size: tuple[int, int], long_side: int, expected: tuple[int, int]
-) -> None:
-    assert network_size(size, long_side) == expected
 
 
 @settings(deadline=None, max_examples=100)
