@@ -26,7 +26,7 @@ from cleanplate.files.atomic import replacing
 from cleanplate.formats.pictures import read_image, resize, to_float
 from cleanplate.models import find_model
 from cleanplate.predict.session import PairSession
-from cleanplate.predict.size import WORKING_SIZE, working_size
+from cleanplate.predict.size import default_long_side, network_size
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 RVM = "RVM-MobileNetV3 512 x 288"
@@ -51,7 +51,7 @@ def graphs(name: str, threads: int) -> Work:
     """Make the frame's graph of a model: at RVM's size, and at its own working size for 16:9."""
     model = find_model(name)
     session = PairSession(model, threads, fixed_size=True)
-    own = working_size(CAMERA_SIZE, model.working_size or WORKING_SIZE)
+    own = network_size(CAMERA_SIZE, default_long_side(CAMERA_SIZE, model.working_size))
     made: Work = {}
     for size in dict.fromkeys((RVM_SIZE, own)):
         plate, frame = (to_float(one) for one in at_size(size))

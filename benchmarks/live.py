@@ -31,7 +31,6 @@ from cleanplate.formats.pictures import read_image, resize
 from cleanplate.live import LiveOutputs, LiveSession, PacedCamera, composite_of
 from cleanplate.live.scene_object import SceneObject
 from cleanplate.predict.predictor import Predictor
-from cleanplate.predict.size import WORKING_SIZE
 from cleanplate.video.backgrounds import StillBackground
 
 RATE = 30.0
@@ -97,7 +96,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Row], dict[str, dict[str
             session.run(scene)
         told = session.as_json()
         sizes = [one["long_side"] for one in told["plates"][-1]["working_sizes"]]
-        size = sizes[-1] if sizes else options.working_size
+        size = sizes[-1] if sizes else max(scene.network_size)
         latencies = session.meter.latencies[WARM_UP:]
         high = float(np.percentile(latencies, 95))
         extra = {
@@ -118,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--model", help="a shipped or an exported model")
-    parser.add_argument("--working-size", type=int, default=WORKING_SIZE)
+    parser.add_argument("--working-size", type=int, help="of the predictor")
     parser.add_argument(
         "--fps-target", type=float, default=RATE, help="as of `cleanplate live`; 0 = none"
     )

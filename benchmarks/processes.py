@@ -15,7 +15,7 @@ from benchmarks.timing import Row, rows, side_by_side
 from cleanplate.depth import read_depth, write_depth
 from cleanplate.formats.pictures import read_image, resize, write_image
 from cleanplate.models import Model
-from cleanplate.predict.size import WORKING_SIZE, working_size
+from cleanplate.predict.size import default_long_side, network_size
 
 MEGABYTE = 2**20
 
@@ -136,7 +136,8 @@ def starting(pair: tuple[Path, Path], model: Model, threads: int, rounds: int) -
         "import onnxruntime, numpy, cv2": ["-c", "import onnxruntime, numpy, cv2"],
     }
     plate, frame = (str(path) for path in pair)
-    height, width = working_size(read_image(plate).shape[:2], WORKING_SIZE)
+    size = read_image(plate).shape[:2]
+    height, width = network_size(size, default_long_side(size, model.working_size))
     words = {
         "plate": plate,
         "frame": frame,

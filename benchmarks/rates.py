@@ -17,7 +17,7 @@ from cleanplate import Predictor
 from cleanplate.formats.pictures import read_image, resize, to_float, write_image
 from cleanplate.models import Model
 from cleanplate.predict.session import PairSession
-from cleanplate.predict.size import WORKING_SIZE, working_size
+from cleanplate.predict.size import default_long_side, network_size
 
 SIZES = {(360, 640): 16, (720, 1280): 10, (1080, 1920): 8}
 """(H, W) of the frames: how many of them lie in the folder."""
@@ -153,7 +153,8 @@ class Bare:
         height, width = _decoded(plate).shape[:2]
         self.frames, self.out, self.size = frames, out, (height, width)
         self.session = session
-        self.working = working_size(self.size, WORKING_SIZE)
+        side = default_long_side(self.size, session.model.working_size)
+        self.working = network_size(self.size, side)
         self.plate = session.encode_plate(self._small(plate))
 
     def __call__(self) -> None:
