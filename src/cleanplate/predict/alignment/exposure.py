@@ -192,11 +192,13 @@ def match_exposure(
     if len(indices) < max(16, FEWEST * good.size):
         return Exposure(why_not="almost nothing is well exposed in both pictures")
     indices = indices[:: -(-len(indices) // _SAMPLES)]
+    # Channel by channel: medians and maxima over channels take a third of the time so.
     log_plate, log_frame = (
-        _log_table()[p.reshape(-1, 3)[indices]] for p in (soft_plate, soft_frame)
+        _log_table()[np.take(p.reshape(-1, 3), indices, axis=0).T.copy()]
+        for p in (soft_plate, soft_frame)
     )
     ratio = log_frame - log_plate
-    luma_ratio = np.asarray(ratio @ _LUMA, np.float32)
+    luma_ratio = np.asarray(_LUMA @ ratio, np.float32)
     best: tuple[float, npt.NDArray[Any], Mask, float] | None = None
     most = 0.0
     for centre in _modes(luma_ratio, weights.ravel()[indices]):
@@ -225,15 +227,21 @@ def match_exposure(
 def _followed(
     ratio: Picture, luma_ratio: npt.NDArray[np.float32], centre: float
 ) -> tuple[npt.NDArray[np.floating[Any]], Mask, float]:
-    """Refine one candidate: its logarithm per channel, who follows it, and what is left on them."""
+    """Refine one candidate: its logarithm per channel, who follows it, and what is left on them.
+
+    Args:
+        ratio: (3, n) logarithm of the frame's light over the plate's.
+        luma_ratio: (n) the same of grey.
+        centre: the candidate's.
+    """
     agree = np.abs(luma_ratio - centre) < 0.15
     log_gain: npt.NDArray[np.floating[Any]] = np.full(3, centre)
     residual = 0.0
     for _ in range(3):
         if agree.sum() < 16:
-            return log_gain, np.zeros(len(ratio), bool), 0.0
-        log_gain = np.median(ratio[agree], axis=0)
-        error = np.abs(ratio - log_gain).max(axis=1)
+            return log_gain, np.zeros_like(agree), 0.0
+        log_gain = np.median(ratio[:, agree], axis=1)
+        error = np.abs(ratio - log_gain[:, None]).max(axis=0)
         residual = float(np.median(error[agree]))
         agree = error < np.clip(4 * residual, 0.06, 0.25)
     return log_gain, agree, residual
@@ -246,17 +254,16 @@ def _exponent(
 
     Straight line through the agreeing pixels in logarithms, slope by least squares.
     """
-    x, y = log_plate[agree], log_frame[agree]
-    middle_x, middle_y = np.median(x, axis=0), np.median(y, axis=0)
-    dx, dy = x - middle_x, y - middle_y
+    x, y = log_plate[:, agree], log_frame[:, agree]
+    dx, dy = (one - np.median(one, axis=1, keepdims=True) for one in (x, y))
     spread = float((dx**2).mean())
-    if spread < 0.03 or len(x) < 500:
+    if spread < 0.03 or x.shape[1] < 500:
         return 1.0, log_gain
     gamma = float((dx * dy).mean()) / spread
     gamma = round(gamma / 0.01) * 0.01
-    before = float(np.median(np.abs(y - x - log_gain)))
-    bent = np.median(y - gamma * x, axis=0)
-    after = float(np.median(np.abs(y - gamma * x - bent)))
+    before = float(np.median(np.abs(y - x - log_gain[:, None])))
+    bent = np.median(y - gamma * x, axis=1)
+    after = float(np.median(np.abs(y - gamma * x - bent[:, None])))
     if not 0.8 <= gamma <= 1.25 or after > 0.85 * before:
         return 1.0, log_gain
     return gamma, bent

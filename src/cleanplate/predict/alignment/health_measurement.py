@@ -180,10 +180,10 @@ def swapped_channels(plate: Uint8Image, frame: Uint8Image, alike: Structure) -> 
 
 def _blind(plate: Uint8Image, frame: Uint8Image) -> tuple[float, float]:
     """Shares of the picture that are clipped, and black, in both."""
-    both = plate[::2, ::2].reshape(-1, 3), frame[::2, ::2].reshape(-1, 3)
-    white = np.minimum(*both).min(axis=1) >= 250
-    black = np.maximum(*both).max(axis=1) <= 3
-    return float(white.mean()), float(black.mean())
+    both = [np.ascontiguousarray(picture[::2, ::2]) for picture in (plate, frame)]
+    white = cv2.inRange(cv2.min(*both), (250,) * 3, (255,) * 3)
+    black = cv2.inRange(cv2.max(*both), (0,) * 3, (3,) * 3)
+    return cv2.countNonZero(white) / white.size, cv2.countNonZero(black) / black.size
 
 
 def _over_blocks(blocks: Mask, size: tuple[int, ...]) -> Plane:
