@@ -1,6 +1,7 @@
 """Metrics of alpha mattes and depth maps: pure functions with conventions as arguments.
 
 - `alpha_metrics`: SAD, MAD, MSE, Grad, Conn, dtSSD, foreground MSE.
+- `alpha_conventions`: region and factors of published figures.
 - `temporal_metrics`: dtSSD of depth, jitter of a distance, lag.
 - `shape_metrics`: IoU and boundary F measure.
 - `label_metrics`: F measure, IoU and the share of shadow, against masks of labels.
@@ -12,12 +13,14 @@
 
 from __future__ import annotations
 
-from cleanplate.metrics.alpha_metrics import (
+from cleanplate.metrics.alpha_conventions import (
     BGMV2,
     PLAIN,
     RVM,
     AlphaConvention,
     alpha_errors,
+)
+from cleanplate.metrics.alpha_metrics import (
     conn,
     dtssd,
     foreground_mse,
