@@ -54,6 +54,7 @@ class Cutout:
         view_angle: radians by which the camera looks down on the foot point; None = unknown.
         cut: picture borders that cut the subject, of left, right, bottom, top.
         half: True if the lower body is missing.
+        refracts: True if the scene is seen through it as through a lens.
         credit: `source` and `license`, where given.
     """
 
@@ -68,6 +69,7 @@ class Cutout:
     view_angle: float | None = None
     cut: frozenset[str] = frozenset()
     half: bool = False
+    refracts: bool = False
     credit: Mapping[str, str] = field(default_factory=dict)
 
     @property

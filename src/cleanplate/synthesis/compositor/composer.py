@@ -30,6 +30,7 @@ from cleanplate.synthesis.compositor.layer import Layer
 from cleanplate.synthesis.compositor.low_light import low_light_curve, with_low_light_noise
 from cleanplate.synthesis.compositor.occlusion import MergedSubjects, add_layer, visible_alpha
 from cleanplate.synthesis.compositor.reflection import add_colour_bleed, add_reflection
+from cleanplate.synthesis.compositor.refraction import add_refraction
 from cleanplate.synthesis.compositor.sample import Composition, Sample
 from cleanplate.synthesis.compositor.settings import CompositorSettings
 from cleanplate.synthesis.compositor.shadow import shadow_factors
@@ -242,9 +243,12 @@ class Composer:
             colour = subject_colour(own, layer, context, settings)
             if _chance(own, settings.reflection_share):
                 background = add_reflection(own, background, view, layer, colour)
+            alpha = visible_alpha(layer, view, subjects)
+            if layer.placement.cutout.refracts:
+                background = add_refraction(own, background, layer.box, alpha)
             if _chance(own, settings.colour_bleed_share):
                 background = add_colour_bleed(own, background, layer, colour)
-            add_layer(subjects, layer, colour, visible_alpha(layer, view, subjects))
+            add_layer(subjects, layer, colour, alpha)
         frame = background
         if subjects.any:
             box = subjects.box

@@ -135,7 +135,7 @@ class CompositorSettings:
         """Give settings with the cases at which networks that compare pixels fail."""
         return cls(
             identical_share=0.08,
-            reflection_share=0.12,
+            reflection_share=0.25,
             cloth_share=0.3,
             print_share=0.22,
             hair_share=0.12,

@@ -1,7 +1,8 @@
 """Subjects of glass: vessels that the scene shows through, empty, filled or with a bunch inside.
 
 Their alpha is the share of light that does not come from behind: low where glass is looked at
-straight, high at the sides, 1 in highlights. Refraction is left out: what lies behind is not moved.
+straight, high at the sides, 1 in highlights. The compositor moves what lies behind
+(`cleanplate.synthesis.compositor.refraction`).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ def sample_shape(rng: np.random.Generator) -> Cutout:
 
     It has no recognisable class; only the comparison with the plate shows it.
     """
+    draw = None
     if rng.random() < _OPEN_SHARE:
         draw = _OPEN_KINDS[int(rng.choice(len(_OPEN_KINDS), p=_OPEN_SHARES))]
         colour, alpha = draw(rng, _OPEN_SIDE)
@@ -53,6 +54,7 @@ def sample_shape(rng: np.random.Generator) -> Cutout:
         (float(columns.mean()) + 0.5, float(rows[-1]) + 1),
         density,
         (metres, max(bulge, 0.02), metres),
+        refracts=draw is draw_vessel,
     )
 
 
