@@ -15,10 +15,10 @@ def add_reflection(
 ) -> Picture:
     """Mirror a grounded subject in a glossy floor, fading downwards. Linear light in and out.
 
-    The floor's light is its own and what it mirrors of the surroundings; the subject hides a part
-    of the surroundings. So below the foot point light is lost, in the subject's shape, where the
-    subject's own reflection is added. Before, light was only added, and networks took the dark
-    reflection of a subject in front of a window for a part of it.
+    The floor's light is its own and what it mirrors of the surroundings, which the subject hides.
+    So below the foot point the subject's reflection is added and light is lost, in the subject's
+    shape: a floor gets darker and more colourful where a window's reflection is hidden. What is
+    mirrored counts as white; it is the floor's darkest channel at most.
     """
     put = layer.placement
     foot = round(put.y)
@@ -30,15 +30,15 @@ def add_reflection(
     above = slice(foot - count - layer.rows.start, foot - layer.rows.start)
     fade = np.linspace(1, 0, count, dtype=np.float32) ** np.float32(rng.uniform(0.2, 3))
     weight = layer.alpha[above][::-1] * fade[:, None]
-    # Light of the subject, and the share of the floor's light that it hides.
+    # The subject's light, and how far it covers what the floor mirrors.
     mirrored = np.dstack([colour[above][::-1] * weight[..., None], weight])
     if rng.random() < 0.7:
         sigma = rng.uniform(0.5, 0.03 * count + 0.6)
         mirrored = np.asarray(cv2.GaussianBlur(mirrored, (0, 0), sigma), np.float32)
-    strength, hidden = rng.uniform(0.03, 0.25), rng.uniform(0, 0.5)
+    strength, hidden = rng.uniform(0.03, 0.25), rng.uniform(0, 0.8)
     out = background.copy()
     floor = out[foot : foot + count, layer.columns]
-    floor *= 1 - np.float32(hidden) * mirrored[..., 3:]
+    floor -= np.float32(hidden) * mirrored[..., 3:] * floor.min(2, keepdims=True)
     floor += np.float32(strength) * mirrored[..., :3]
     return np.minimum(out, 1, out=out)
 
