@@ -12,7 +12,13 @@ from cleanplate.arrays import Picture, Plane
 from cleanplate.bilinear import enlarge
 from cleanplate.formats.pictures import resize
 from cleanplate.predict.frame_pixels import DecodedPixels
-from cleanplate.predict.upsample import EPSILON, fill_outside, guided_model, upsample_alpha
+from cleanplate.predict.upsample import (
+    EPSILON,
+    fill_outside,
+    guided_model,
+    upsample_alpha,
+    with_contrast,
+)
 from tests.predict.conftest import make_pair
 
 
@@ -114,12 +120,18 @@ def test_what_is_nearly_certain_all_around_is_certain() -> None:
         assert np.all(fine[:, -size[1] // 3 :] == 1)
 
 
-def test_at_its_own_size_the_matte_is_the_networks() -> None:
+def test_at_its_own_size_the_matte_is_the_networks_but_for_contrast() -> None:
     pair = make_pair(40, 50)
     noisy = np.random.default_rng(0).random((40, 50), np.float32)
-    np.testing.assert_array_equal(
-        upsample_alpha(noisy, pair.frame, DecodedPixels(pair.frame)), noisy
-    )
+    expected = np.interp(noisy, [1 / 12, 11 / 12], [0, 1])
+    fine = upsample_alpha(noisy, pair.frame, DecodedPixels(pair.frame))
+    np.testing.assert_allclose(fine, expected, atol=1e-6)
+
+
+def test_contrast_keeps_the_ends_and_the_middle() -> None:
+    given = np.array([0, 0.05, 0.25, 0.5, 0.75, 0.95, 1], np.float32)
+    np.testing.assert_allclose(with_contrast(given), [0, 0, 0.2, 0.5, 0.8, 1, 1], atol=1e-6)
+    assert given[1] == np.float32(0.05), "in a new array"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
