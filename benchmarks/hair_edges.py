@@ -13,6 +13,8 @@ inside:
   falls to the projection of I - B on F - B (`cleanplate.predict.gaps`);
 - that projection everywhere, as far as F - B stands out of noise.
 
+With `--contrast`, what ships is measured at several contrasts of alpha instead (`upsample`).
+
 Errors are those of alpha, over the zone of the strands and over the rest; and over `--pairs`,
 rendered scenes without loose hair, where a rule must not lose (at the size of the pairs, or with
 `--working-size` at less).
@@ -25,6 +27,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -38,6 +41,7 @@ from cleanplate.formats.pictures import read_image, resize, to_float
 from cleanplate.light import linear_to_srgb, srgb_to_linear
 from cleanplate.markdown_table import markdown_table
 from cleanplate.matte.fill import fill_outside
+from cleanplate.predict import upsample
 from cleanplate.predict.alignment.exposure import Exposure
 from cleanplate.predict.gaps import Gaps, standing_out
 from cleanplate.predict.result import Result
@@ -182,20 +186,34 @@ def projected(aligned: AlignedFrame, result: Result) -> Plane:
     return np.asarray(alpha + share * (projection - alpha), np.float32)
 
 
-RULES: dict[str, Callable[[AlignedFrame, Result], Plane]] = {
+Rule = Callable[[AlignedFrame, Result], Plane]
+RULES: dict[str, Rule] = {
     "guided filter alone": guided,
     "gaps opened (as it ships)": opened,
     "projection everywhere": projected,
 }
 
 
+def at_contrast(contrast: float) -> Rule:
+    """Give what ships, with another contrast of alpha."""
+
+    def matte(aligned: AlignedFrame, result: Result) -> Plane:
+        with patch.object(upsample, "CONTRAST", contrast):
+            return aligned.scene.compare(aligned).alpha
+
+    return matte
+
+
 def measured(
-    predictor: Predictor, pairs: Iterator[HairPair], shards: Path | None
+    predictor: Predictor,
+    rules: dict[str, Rule],
+    pairs: Iterator[HairPair],
+    shards: Path | None,
 ) -> dict[str, dict[str, float]]:
     """Give each rule's mean error in the hair, in the rest x 1000, and on scenes without x 1000."""
-    found: dict[str, dict[str, list[float]]] = {rule: {} for rule in RULES}
+    found: dict[str, dict[str, list[float]]] = {rule: {} for rule in rules}
     for pair in pairs:
-        for name, alpha in _by_rule(predictor, pair.plate, pair.frame).items():
+        for name, alpha in _by_rule(predictor, rules, pair.plate, pair.frame).items():
             error = np.abs(alpha - pair.alpha)
             found[name].setdefault("hair", []).append(float(error[pair.hair].mean()))
             rest = 1000 * float((error * ~pair.hair).mean())
@@ -204,7 +222,7 @@ def measured(
     for index in range(len(scenes) if scenes is not None else 0):
         assert scenes is not None
         sample = scenes.read(index)
-        for name, alpha in _by_rule(predictor, sample["plate"], sample["frame"]).items():
+        for name, alpha in _by_rule(predictor, rules, sample["plate"], sample["frame"]).items():
             error = 1000 * float(np.abs(alpha - sample["alpha"]).mean())
             found[name].setdefault("scenes x 1000", []).append(error)
     return {
@@ -214,12 +232,15 @@ def measured(
 
 
 def _by_rule(
-    predictor: Predictor, plate: npt.NDArray[np.uint8], frame: npt.NDArray[np.uint8]
+    predictor: Predictor,
+    rules: dict[str, Rule],
+    plate: npt.NDArray[np.uint8],
+    frame: npt.NDArray[np.uint8],
 ) -> dict[str, Plane]:
     scene = predictor.scene(plate)
     aligned = scene.align(frame, "alpha")
     result = scene.compare(aligned)
-    return {name: rule(aligned, result) for name, rule in RULES.items()}
+    return {name: rule(aligned, result) for name, rule in rules.items()}
 
 
 def main() -> None:
@@ -234,13 +255,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="Shards of pairs, such as data/pairs.")
     parser.add_argument("--model", help="default: the shipped one")
     parser.add_argument("--working-size", type=int, help="of the predictor")
+    parser.add_argument("--contrast", type=float, nargs="+", default=[])
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     made = hair_pairs(options.plates, options.cutouts, options.count, options.seed)
     predictor = Predictor(options.model, working_size=options.working_size)
-    found = measured(predictor, made, options.pairs)
+    contrasts = {f"contrast {value:g}": at_contrast(value) for value in options.contrast}
+    found = measured(predictor, contrasts or RULES, made, options.pairs)
     parts = list(next(iter(found.values())))
     rows = [(name, *(f"{values[part]:.4g}" for part in parts)) for name, values in found.items()]
     print(markdown_table(("rule", *parts), rows, right_from=1))
