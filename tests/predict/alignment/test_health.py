@@ -195,6 +195,19 @@ def test_another_white_balance_is_not_taken_for_swapped_channels(gain: tuple[flo
     assert not measured(pair.plate, in_other_light(pair.frame, gain)).refusal
 
 
+def test_a_subject_of_the_opposite_colour_is_not_taken_for_swapped_channels() -> None:
+    """An orange thing before a blue one, in a room that is nearly grey."""
+    rng = np.random.default_rng(0)
+    grey = np.linspace(90, 120, 320)[None, :, None] * np.array([1.02, 1, 0.98])
+    room = np.repeat(grey, 240, axis=0) + rng.normal(0, 1.5, (240, 320, 3))
+    plate, frame = room.copy(), room.copy()
+    plate[150:, 100:220] += (-40, 0, 40)
+    frame[150:, 100:220] += (45, 0, -45)
+    pictures = [np.clip(one, 0, 255).astype(np.uint8) for one in (plate, frame)]
+    assert not measured(*pictures).refusal
+    assert "swapped" in measured(pictures[0], pictures[0][..., ::-1]).refusal
+
+
 @pytest.mark.parametrize("shift", [(3, 0), (0, 3), (2, -2), (1.5, 1.5), (0.5, 0)])
 def test_a_small_movement_is_measured_without_features(
     shift: tuple[float, float], monkeypatch: pytest.MonkeyPatch

@@ -166,7 +166,8 @@ def swapped_channels(plate: Uint8Image, frame: Uint8Image, alike: Structure) -> 
     """Whether one thumbnail is RGB and the other BGR.
 
     The logarithm of red over blue, from block to block, then goes opposite ways in the two; a
-    change of exposure or white balance only adds a constant to it.
+    change of exposure or white balance only adds a constant to it. Most blocks must agree once red
+    and blue are exchanged: a large subject can have the opposite colour of what it hides.
     """
     colours = [block_means(p.astype(np.float32)) for p in (plate, frame)]
     used = (np.minimum(*colours).min(axis=2) > _LIT) & ~alike.unlike
@@ -175,7 +176,9 @@ def swapped_channels(plate: Uint8Image, frame: Uint8Image, alike: Structure) -> 
     tints = [np.clip(t - np.median(t), -0.7, 0.7) for t in tints if t.size >= 8]
     if len(tints) < 2 or min(float(t.std()) for t in tints) < _TINTED:
         return False
-    return float(np.corrcoef(*tints)[0, 1]) < -OPPOSITE
+    one, other = tints
+    opposite = float(np.corrcoef(one, other)[0, 1]) < -OPPOSITE
+    return opposite and bool(np.median(np.abs(one + other)) < np.median(np.abs(one - other)))
 
 
 def _blind(plate: Uint8Image, frame: Uint8Image) -> tuple[float, float]:
