@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cleanplate.synthesis import Composer, CompositorSettings
 from cleanplate.synthesis.compositor.refraction import add_refraction
+from cleanplate.synthesis.compositor.sample import Composition
+from cleanplate.synthesis.procedural.shapes import sample_shape
+from tests.synthesis.known_scenes import One, board, room
 
 BOX = (slice(10, 50), slice(20, 60))
 
@@ -61,3 +67,32 @@ def test_a_scale_of_one_leaves_the_scene(ramp: np.ndarray):
 
 def test_what_has_no_clear_part_refracts_nothing(ramp: np.ndarray):
     assert add_refraction(np.random.default_rng(0), ramp, BOX, vessel(1.0)) is ramp
+
+
+def composed(*, refracts: bool, wall: bool) -> Composition:
+    """A quarter-opaque board in a room with a ramp; a wall may hide its lower part."""
+    plate = room(box=(2.0, 5.0, 1.0) if wall else None)
+    ramp = np.linspace(40, 220, plate.picture.shape[1]).astype(np.uint8)
+    plate = replace(plate, picture=np.broadcast_to(ramp[:, None], plate.picture.shape).copy())
+    glass = replace(board((1.0, 1.8), alpha=64), refracts=refracts)
+    settings = replace(CompositorSettings.exact(), grounded=1.0, portrait=0.0, uniform=0.0,
+                       subjects=(1.0, 0.0, 0.0), shadow_share=0.0)  # fmt: skip
+    return Composer([One(plate)], [One(glass)], seed=4, settings=settings).compose(0, (240, 320))
+
+
+@pytest.mark.parametrize("wall", [False, True])
+def test_the_compositor_refracts_what_visible_glass_covers_and_nothing_else(wall: bool):
+    plain, glass = composed(refracts=False, wall=wall), composed(refracts=True, wall=wall)
+    moved = np.abs(glass.background - plain.background).max(2) > 1e-3
+    covered = plain.subjects.alpha > 0
+    assert covered.mean() > 0.01
+    assert moved[covered].mean() > 0.5
+    assert not moved[~covered].any()
+    np.testing.assert_array_equal(glass.subjects.alpha, plain.subjects.alpha)
+
+
+def test_only_drawn_vessels_refract():
+    shapes = [sample_shape(np.random.default_rng(seed)) for seed in range(60)]
+    clear = [np.mean((s.alpha > 4) & (s.alpha < 200)) for s in shapes if s.refracts]
+    assert 5 < len(clear) < 30
+    assert np.median(clear) > 0.05
